@@ -1,0 +1,107 @@
+"""Numbers as they come from callers: broadcast to columns of equal length and checked row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from evidence.errors import DataError
+
+__all__ = ["Array", "Columns", "Mask", "columns"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Float columns of equal length.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray, shape (k,)
+        The columns by argument name; NaN marks an absent value.
+    index : pandas.Index or None
+        The index of the Series given, if any.
+    scalar : bool
+        True if every argument was a single number.
+    """
+
+    values: dict[str, Array]
+    index: pd.Index | None
+    scalar: bool
+
+    def __getitem__(self, name: str) -> Array:
+        return self.values[name]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    def row(self, position: int) -> str:
+        """Name a row as its reader knows it: by index label, else by position from 0."""
+        if self.index is None:
+            return f"row {position}"
+        return f"row {self.index[position]!r}"
+
+    def refuse(self, bad: Mask, name: str, rule: str) -> None:
+        """Raise DataError for the first row in which `bad` holds, naming row, argument, value and rule."""
+        if bad.any():
+            position = int(np.argmax(bad))
+            value = self.values[name][position]
+            raise DataError(f"{self.row(position)}: {name} = {value:g}, but {name} must be {rule}.")
+
+
+def columns(**given: ArrayLike | None) -> Columns:
+    """Broadcast the arguments that are not None to float columns of one length.
+
+    Raises
+    ------
+    DataError
+        If an argument is not numeric, has more than one dimension, is infinite, or if lengths or the
+        indexes of Series differ.
+    """
+    present = {name: value for name, value in given.items() if value is not None}
+    arrays = {name: _floats(name, value) for name, value in present.items()}
+    lengths = {name: array.size for name, array in arrays.items() if array.ndim == 1}
+    if len(set(lengths.values()) - {1}) > 1:
+        listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise DataError(f"Arguments differ in length: {listed}. Give columns of one length, or single numbers.")
+    k = max((length for length in lengths.values() if length != 1), default=1)
+    if 0 in lengths.values():
+        k = 0
+    table = Columns(
+        {name: np.broadcast_to(array, (k,)).copy() for name, array in arrays.items()},
+        _common_index(present, k),
+        scalar=not lengths,
+    )
+    for name, values in table.values.items():
+        table.refuse(np.isinf(values), name, "finite")
+    return table
+
+
+def _floats(name: str, value: ArrayLike) -> Array:
+    try:
+        if isinstance(value, pd.Series):
+            array = value.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{name} must hold numbers: {error}.") from error
+    if array.ndim > 1:
+        raise DataError(f"{name} must be a number or one column of numbers, not an array of shape {array.shape}.")
+    return array
+
+
+def _common_index(present: dict[str, ArrayLike], k: int) -> pd.Index | None:
+    index: pd.Index | None = None
+    for name, value in present.items():
+        if not isinstance(value, pd.Series) or len(value) != k:
+            continue
+        if index is None:
+            index = value.index
+        elif not index.equals(value.index):
+            raise DataError(f"The index of {name} differs from that of the other Series; align them first.")
+    return index
