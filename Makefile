@@ -1,0 +1,71 @@
+# Every target sets up what it needs in .venv; a second run does not install again.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+ARGS ?=
+
+# pip names every package it takes; a dot for each keeps the terminal quiet but alive.
+DOTS := awk '/^ *Collecting/ { printf "."; fflush() } END { print "" }'
+
+.PHONY: help report test figures lab lint format lock clean
+
+help:  ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+report: $(VENV)/.installed  ## Run the notebooks and build the site in report/ (options: ARGS="--param level=0.9").
+	$(BIN)/evidence report $(ARGS)
+
+test: $(VENV)/.installed  ## Run the tests with coverage (options for pytest: ARGS="-k forest").
+	$(BIN)/python -m pytest -n auto --cov $(ARGS)
+
+figures: $(VENV)/.installed  ## Draw the forest and funnel plot of every analysis into figures/.
+	$(BIN)/evidence figures $(ARGS)
+
+lab: $(VENV)/.installed-lab  ## Open the notebooks in JupyterLab.
+	$(BIN)/jupyter lab notebooks
+
+lint: $(VENV)/.installed  ## Check style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed  ## Put the code into the one agreed form.
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.installed  ## Renew both lock files after a change in pyproject.toml (newer versions: ARGS=--upgrade).
+	$(PIP) --quiet uv
+	$(BIN)/python -m uv pip compile pyproject.toml --extra report --extra dev $(UV) $(ARGS) --output-file requirements.lock
+	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --constraint requirements.lock $(UV) $(ARGS) \
+		--output-file requirements-lab.lock
+
+UV := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock'
+
+clean:  ## Remove the report and all caches (the environment in .venv stays).
+	rm -rf report .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed; name it as in "make $(MAKECMDGOALS) PYTHON=python3.12".' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo 'Python cannot make environments yet; on Debian, "apt install python3-venv" adds what is missing.' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/pip
+	@echo 'Installing the locked packages into $(VENV): two minutes or so, the first time only.'
+	@$(PIP) --no-deps --require-hashes --requirement requirements.lock | $(DOTS)
+	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-lab: requirements-lab.lock $(VENV)/.installed
+	@echo 'Installing JupyterLab into $(VENV).'
+	@$(PIP) --no-deps --require-hashes --requirement requirements-lab.lock | $(DOTS)
+	@touch $@

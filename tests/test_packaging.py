@@ -1,0 +1,88 @@
+"""The files that describe the package say the same thing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "lazy-loader": "lazy_loader"}
+LOCKS = {"requirements.lock": ("report", "dev"), "requirements-lab.lock": ("report", "lab", "dev")}
+
+
+def requirements(*extras: str) -> list[Requirement]:
+    texts = [*PROJECT["dependencies"]]
+    for extra in extras:
+        texts += PROJECT["optional-dependencies"][extra]
+    return [Requirement(text) for text in texts]
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """Return the locked versions by package name."""
+    versions: dict[str, list[str]] = {}
+    for match in re.finditer(r"^([a-z0-9-]+)==([^\s;\\]+)", (ROOT / name).read_text("utf-8"), re.MULTILINE):
+        versions.setdefault(match[1], []).append(match[2])
+    return versions
+
+
+def test_environment_names_the_packages_and_bounds_of_pyproject() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    stated = set(environment["dependencies"]) - {"pip"}
+    wanted = {
+        f"{CONDA_NAMES.get(r.name, r.name)}{r.specifier}"
+        for r in requirements(*PROJECT["optional-dependencies"])
+    }
+    assert stated == wanted | {f"python{PROJECT['requires-python']}"}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_holds_every_dependency_within_its_bounds(name: str) -> None:
+    versions = locked(name)
+    for requirement in requirements(*LOCKS[name]):
+        held = versions.get(canonicalize_name(requirement.name), [])
+        assert held, f"{requirement.name} is missing in {name}; run make lock"
+        assert all(requirement.specifier.contains(version) for version in held), (
+            f"{requirement.name} in {name}"
+        )
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_has_hashes_and_no_host(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    assert not re.search(r"://|file:|--index-url|--find-links| @ ", text)
+    entries = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_both_locks_agree() -> None:
+    narrow, wide = (locked(name) for name in LOCKS)
+    assert {package: wide.get(package) for package in narrow} == narrow
+
+
+def test_citation_carries_the_version_and_licence_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert citation["authors"]
+
+
+def test_make_lists_its_targets() -> None:
+    listing = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    targets = set(re.findall(r"^  make (\w+)", listing, re.MULTILINE))
+    assert {"help", "report", "test", "figures", "lab", "lint", "lock", "clean"} <= targets
+
+
+def test_readme_and_checks_name_the_same_commands() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    checks = re.findall(r"^make \w+", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+    assert "make test" in checks
+    assert all(command in readme for command in [*checks, "make report"])
