@@ -2,15 +2,78 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "EvidenceError", "ModelError", "ReportError"]
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["DataError", "EvidenceError", "Fault", "ModelError", "ReportError"]
 
 
 class EvidenceError(Exception):
     """Base class of every error that the package raises on purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in an input file.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file as the user knows it.
+    row : int or None
+        Row as a spreadsheet shows it (the header is row 1); None when the whole file is meant.
+    column : str
+        Name of the column, empty when a whole row or file is meant.
+    value : str
+        What stands there.
+    expected : str
+        What should stand there, or what to do.
+    """
+
+    file: str
+    row: int | None
+    column: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.row is not None:
+            place += f", row {self.row}"
+        if self.column:
+            place += f", column {self.column}"
+        found = f" found '{self.value}';" if self.value else ""
+        return f"{place}:{found} {self.expected}"
+
+
 class DataError(EvidenceError, ValueError):
-    """The input cannot be used: a table, a protocol or an argument is wrong."""
+    """The input cannot be used: a table, a protocol or an argument is wrong.
+
+    Parameters
+    ----------
+    message : str or sequence of Fault
+        A sentence, or the faults, of which each becomes a line of the message.
+
+    Attributes
+    ----------
+    faults : tuple of Fault
+        Every fault with its place; empty when the error is about an argument.
+    """
+
+    faults: tuple[Fault, ...]
+
+    def __init__(self, message: str | Sequence[Fault]) -> None:
+        if isinstance(message, str):
+            self.faults = ()
+            super().__init__(message)
+            return
+        self.faults = tuple(message)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__("\n".join([f"{count} in the data:", *(f"  {fault}" for fault in self.faults)]))
+
+    def __reduce__(self) -> tuple[type[DataError], tuple[str | tuple[Fault, ...]]]:
+        """Keep the faults when the error crosses a process boundary."""
+        return type(self), (self.faults or str(self),)
 
 
 class ModelError(EvidenceError):

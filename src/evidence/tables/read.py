@@ -1,0 +1,92 @@
+"""Read one CSV file into text cells, with a sentence for every way in which a file can be unreadable."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from evidence.errors import Fault
+
+__all__ = ["read_cells"]
+
+_DELIMITERS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
+    """Read a CSV file as text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    file : str
+        Its name for messages.
+
+    Returns
+    -------
+    cells : DataFrame
+        All cells as str, empty cells as "", indexed by the row number that a spreadsheet shows. Empty when
+        the file could not be read.
+    faults : list of Fault
+        Why it could not be read, or which rows are broken.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        return pd.DataFrame(), [Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]
+    text, faults = _decode(raw, file)
+    if faults:
+        return pd.DataFrame(), faults
+    if not text.strip():
+        return pd.DataFrame(), [Fault(file, None, "", "", "the file is empty; it needs a header row")]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        return pd.DataFrame(), [Fault(file, None, "", "", f"is not well-formed CSV ({error}); check its quotes")]
+    return _frame(rows, file)
+
+
+def _decode(raw: bytes, file: str) -> tuple[str, list[Fault]]:
+    if raw.startswith(_UTF16_MARKS):
+        return "", [Fault(file, None, "", "", "is UTF-16; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')")]
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        place = f"byte 0x{raw[error.start]:02X} on line {line} is not UTF-8"
+        return "", [Fault(file, None, "", "", f"{place}; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')")]
+    if "\x00" in text:
+        return "", [Fault(file, None, "", "", "holds null bytes and is not a text file; save it as CSV UTF-8")]
+    return text, []
+
+
+def _frame(rows: list[list[str]], file: str) -> tuple[pd.DataFrame, list[Fault]]:
+    header = [name.strip() for name in rows[0]]
+    if len(header) == 1:
+        for delimiter, name in _DELIMITERS.items():
+            if delimiter in header[0]:
+                expected = f"columns are separated by {name}; save the file with commas between columns"
+                return pd.DataFrame(), [Fault(file, 1, "", "", expected)]
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        return pd.DataFrame(), [Fault(file, 1, name, "", "the header names this column twice") for name in twice]
+    faults: list[Fault] = []
+    numbers, kept = [], []
+    for number, cells in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            expected = (
+                f"the row has {len(cells)} cells and the header {len(header)}; "
+                "a text that holds a comma needs quotes around it"
+            )
+            faults.append(Fault(file, number, "", "", expected))
+            continue
+        numbers.append(number)
+        kept.append([cell.strip() for cell in cells])
+    frame = pd.DataFrame(kept, columns=pd.Index(header), index=pd.Index(numbers, name="row"), dtype="str")
+    return frame, faults

@@ -1,0 +1,240 @@
+"""A review: its validated tables, each row with its source, and its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.errors import DataError, Fault
+from evidence.tables.protocol import Analysis, Protocol, read_protocol
+from evidence.tables.read import read_cells
+from evidence.tables.schema import READING_TABLES, TABLES, Column, Table
+from evidence.tables.validate import check_cells, check_references, typed
+
+__all__ = ["CHECK_MARK", "Review", "read_review"]
+
+CHECK_MARK = "CHECK:"
+"""A note that begins so marks a printed value that is implausible or contradicts itself."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """The tables and the protocol of one systematic review.
+
+    Every table is a DataFrame indexed by the row number that a spreadsheet shows; empty text is "" and an empty
+    number NaN. Tables that the folder does not have are empty.
+
+    Attributes
+    ----------
+    path : Path
+        Folder that was read.
+    protocol : Protocol
+        What is asked and how tables become answers.
+    trials, arms, arm_results, contrast_results, instruments, risk_of_bias : DataFrame
+        The evidence base.
+    excluded, agreement, important_changes, reviews, guidelines, claims, citations : DataFrame
+        What stands beside it.
+    readings : dict of str to dict of str to DataFrame
+        The independent readings by reader and table, as they were made.
+    """
+
+    path: Path
+    protocol: Protocol
+    trials: pd.DataFrame
+    arms: pd.DataFrame
+    arm_results: pd.DataFrame
+    contrast_results: pd.DataFrame
+    instruments: pd.DataFrame
+    risk_of_bias: pd.DataFrame
+    excluded: pd.DataFrame
+    agreement: pd.DataFrame
+    important_changes: pd.DataFrame
+    reviews: pd.DataFrame
+    guidelines: pd.DataFrame
+    claims: pd.DataFrame
+    citations: pd.DataFrame
+    readings: dict[str, dict[str, pd.DataFrame]] = field(default_factory=dict, repr=False)
+
+    @property
+    def analyses(self) -> dict[str, Analysis]:
+        """Analyses of the protocol by id, one for each entry, outcome and window."""
+        return {analysis.id: analysis for analysis in self.protocol.expand()}
+
+    def analysis(self, name: str | Analysis) -> Analysis:
+        """Find an analysis.
+
+        Parameters
+        ----------
+        name : str or Analysis
+            Its id, for example ``"massage-inactive-pain-short"``; an Analysis is given back.
+
+        Returns
+        -------
+        Analysis
+
+        Raises
+        ------
+        DataError
+            If the protocol has no such analysis; the message names the closest ones.
+        """
+        if isinstance(name, Analysis):
+            return name
+        analyses = self.analyses
+        if name not in analyses:
+            close = get_close_matches(name, analyses, n=3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else f"; it has {', '.join(analyses)}"
+            raise DataError(f"the protocol has no analysis '{name}'{hint}")
+        return analyses[name]
+
+    @property
+    def doubtful(self) -> pd.DataFrame:
+        """Results whose note begins with ``CHECK:``: file, row, result_id, trial_id, outcome and the doubt."""
+        frames = []
+        for table in ("arm_results", "contrast_results"):
+            rows = getattr(self, table)
+            rows = rows[rows["note"].str.startswith(CHECK_MARK)]
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "file": f"{table}.csv",
+                        "row": rows.index,
+                        "result_id": rows["result_id"].to_numpy(),
+                        "trial_id": rows["trial_id"].to_numpy(),
+                        "outcome": rows["outcome"].to_numpy(),
+                        "doubt": rows["note"].str.removeprefix(CHECK_MARK).str.strip().to_numpy(),
+                    }
+                )
+            )
+        return pd.concat(frames, ignore_index=True)
+
+    # The two methods below are the one place where a floor calls the floor under it: a review is asked for its
+    # effects, and a user should not need to know which module works them out.
+    def comparisons(self, analysis: str | Analysis, **options: Any) -> pd.DataFrame:
+        """All comparisons that bear on an analysis, poolable or not.
+
+        See `evidence.effects.comparisons.comparisons`.
+        """
+        from evidence.effects.comparisons import comparisons
+
+        return comparisons(self, self.analysis(analysis), **options)
+
+    def effects(self, analysis: str | Analysis, **options: Any) -> pd.DataFrame:
+        """One effect and variance for each poolable comparison of an analysis.
+
+        See `evidence.effects.comparisons.effects`.
+        """
+        from evidence.effects.comparisons import effects
+
+        return effects(self, self.analysis(analysis), **options)
+
+
+def read_review(path: str | Path = "data") -> Review:
+    """Read and check the folder of a review.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder with ``review.yaml`` and the tables.
+
+    Returns
+    -------
+    Review
+
+    Raises
+    ------
+    DataError
+        If anything in the folder is wrong: one error that lists every fault with file, row as a spreadsheet
+        shows it, column, value and what is expected.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DataError(f"there is no folder '{folder}'; give the folder that holds review.yaml and the tables")
+    faults: list[Fault] = []
+    protocol = None
+    try:
+        protocol = read_protocol(folder / "review.yaml")
+    except DataError as error:
+        faults.extend(error.faults)
+    specs = tuple(_extended(table, protocol) for table in TABLES)
+    tables: dict[str, pd.DataFrame] = {}
+    for spec in specs:
+        tables[spec.name], found = _read_table(folder, spec)
+        faults.extend(found)
+    readings, found = _read_readings(folder)
+    faults.extend(found)
+    if not faults and protocol is not None:
+        faults.extend(check_references(tables, specs))
+        faults.extend(_unknown_words(tables, protocol))
+    if faults or protocol is None:
+        raise DataError(faults)
+    return Review(path=folder, protocol=protocol, readings=readings, **tables)
+
+
+def _extended(table: Table, protocol: Protocol | None) -> Table:
+    """Add the columns that the protocol says this review's table has."""
+    extra = protocol.columns.get(table.name, {}) if protocol else {}
+    columns = tuple(Column(name, spec.description, choices=spec.choices) for name, spec in extra.items())
+    return replace(table, columns=table.columns + columns)
+
+
+def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFrame, list[Fault]]:
+    path, file = folder / table.file, prefix + table.file
+    if not path.exists():
+        empty = typed(pd.DataFrame({column.name: pd.Series(dtype="str") for column in table.columns}), table)
+        return empty, [Fault(file, None, "", "", "the file is missing")] if table.needed else []
+    cells, faults = read_cells(path, file)
+    if not faults and table.needed and cells.empty:
+        faults = [Fault(file, None, "", "", "the table has a header but no rows")]
+    if faults:
+        return pd.DataFrame(), faults
+    faults = check_cells(cells, table, file)
+    return (pd.DataFrame(), faults) if faults else (typed(cells, table), [])
+
+
+def _read_readings(folder: Path) -> tuple[dict[str, dict[str, pd.DataFrame]], list[Fault]]:
+    """Read every folder under ``readings/``: what one reader extracted, before reconciliation."""
+    readings: dict[str, dict[str, pd.DataFrame]] = {}
+    faults: list[Fault] = []
+    for reader in sorted(entry for entry in folder.glob("readings/*") if entry.is_dir()):
+        readings[reader.name] = {}
+        for table in READING_TABLES:
+            frame, found = _read_table(reader, table, prefix=f"readings/{reader.name}/")
+            readings[reader.name][table.name] = frame
+            faults.extend(fault for fault in found if (reader / table.file).exists())
+    return readings, faults
+
+
+def _unknown_words(tables: dict[str, pd.DataFrame], protocol: Protocol) -> Iterator[Fault]:
+    """Find components, outcomes and protocol entries that the other tables do not know."""
+    known = set(protocol.components.all)
+    for row, components in tables["arms"]["components"].items():
+        for component in components.split("+"):
+            if component not in known:
+                expected = f"use components of review.yaml: {', '.join(sorted(known))}"
+                yield Fault("arms.csv", int(str(row)), "components", component, expected)
+    outcomes = set(protocol.outcomes) | set(tables["instruments"]["construct"])
+    for table in ("arm_results", "contrast_results"):
+        for row, outcome in tables[table]["outcome"].items():
+            if outcome not in outcomes:
+                expected = f"use an outcome of review.yaml or instruments.csv: {', '.join(sorted(outcomes))}"
+                yield Fault(f"{table}.csv", int(str(row)), "outcome", outcome, expected)
+    trials = set(tables["trials"]["trial_id"])
+    results = set(tables["arm_results"]["result_id"]) | set(tables["contrast_results"]["result_id"])
+    instruments = set(tables["instruments"]["instrument"])
+    for number, entry in enumerate(protocol.set_aside):
+        for key, value, words in (
+            ("trial", entry.trial, trials),
+            ("instrument", entry.instrument, instruments),
+            ("result", entry.result, results),
+        ):
+            if value and value not in words:
+                yield Fault("review.yaml", None, f"set_aside.{number}.{key}", value, f"no table has this {key}")
+    for number, group in enumerate(protocol.same_patients):
+        for trial in group.trials:
+            if trial not in trials:
+                yield Fault("review.yaml", None, f"same_patients.{number}", trial, "trials.csv has no such trial")

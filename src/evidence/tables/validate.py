@@ -1,0 +1,222 @@
+"""Check text cells against the schema of their table and turn them into typed columns."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from evidence.errors import Fault
+from evidence.tables.schema import Column, Table
+
+__all__ = ["check_cells", "check_references", "typed"]
+
+
+def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
+    """Check the cells of one table on their own: columns, vocabularies, numbers and their ranges, keys.
+
+    Parameters
+    ----------
+    cells : DataFrame of str
+        Cells as read, indexed by spreadsheet row.
+    table : Table
+        What the table should hold.
+    file : str
+        Name of the file for messages.
+
+    Returns
+    -------
+    list of Fault
+        Every fault, in order of row.
+    """
+    missing = [column.name for column in table.columns if column.name not in cells]
+    if missing:
+        return [_missing_column(name, cells, table, file) for name in missing]
+    schema = pa.DataFrameSchema({column.name: _pandera_column(column) for column in table.columns})
+    faults: list[Fault] = []
+    try:
+        schema.validate(cells, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        for case in error.failure_cases.to_dict("records"):
+            faults.append(
+                Fault(file, int(case["index"]), str(case["column"]), str(case["failure_case"]), str(case["check"]))
+            )
+    if table.key:
+        faults.extend(_repeated_keys(cells, table, file))
+    if not table.as_printed:
+        known = {(fault.row, fault.column) for fault in faults}
+        together = _row_faults(_numbers(cells, table), cells, file)
+        faults.extend(fault for fault in together if (fault.row, fault.column) not in known)
+    return sorted(faults, key=lambda fault: (fault.row or 0, fault.column))
+
+
+def typed(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Turn checked cells into columns of their kind.
+
+    Parameters
+    ----------
+    cells : DataFrame of str
+        Cells without faults.
+    table : Table
+        What the table holds.
+
+    Returns
+    -------
+    DataFrame
+        Numbers as float64 with NaN for empty cells, years as nullable integers, text with "" for empty cells.
+        A confidence level given as a fraction becomes a percentage.
+    """
+    frame = cells.copy()
+    numbers = _numbers(cells, table)
+    for name in numbers:
+        frame[name] = numbers[name].astype("Int64") if name == "year" else numbers[name]
+    if "ci_level" in frame:
+        frame["ci_level"] = frame["ci_level"].where(~(frame["ci_level"] <= 1), frame["ci_level"] * 100)
+    return frame
+
+
+def check_references(tables: dict[str, pd.DataFrame], specs: tuple[Table, ...]) -> list[Fault]:
+    """Check that every key that a table uses exists in the table that it refers to.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        Typed or text tables by name.
+    specs : tuple of Table
+        Their descriptions.
+
+    Returns
+    -------
+    list of Fault
+        One for each cell that points nowhere.
+    """
+    keys = {table.name: table.key for table in specs}
+    faults = []
+    for table in specs:
+        frame = tables[table.name]
+        for columns, target in table.references:
+            known = set(tables[target][list(keys[target])].itertuples(index=False, name=None))
+            for row, values in zip(frame.index, frame[list(columns)].itertuples(index=False, name=None), strict=True):
+                if any(values) and values not in known:
+                    close = difflib.get_close_matches(values[-1], {key[-1] for key in known}, n=1)
+                    hint = f" (did you mean '{close[0]}'?)" if close and close[0] != values[-1] else ""
+                    expected = f"{'/'.join(values)} is not in {target}.csv{hint}; add it there or correct it here"
+                    faults.append(Fault(table.file, int(row), columns[-1], values[-1], expected))
+    return faults
+
+
+def _missing_column(name: str, cells: pd.DataFrame, table: Table, file: str) -> Fault:
+    extra = [str(column) for column in cells.columns if column not in {known.name for known in table.columns}]
+    close = difflib.get_close_matches(name, extra, n=1)
+    hint = f"; is it the column headed '{close[0]}'?" if close else "; add it to the header, its cells may be empty"
+    return Fault(file, 1, name, "", f"the column is missing{hint}")
+
+
+def _pandera_column(column: Column) -> pa.Column:
+    """Describe a column of text cells; the text of a check is what the user is told to do."""
+    checks = []
+    if column.required:
+        checks.append(pa.Check(lambda cells: cells != "", error="may not be empty"))
+    if column.kind != "text":
+        word = "a whole number" if column.kind == "integer" else "a number with a decimal point"
+        checks.append(
+            pa.Check(
+                lambda cells, integer=column.kind == "integer": (cells == "") | _is_number(cells, integer=integer),
+                error=f"expected {word} such as {'2' if column.kind == 'integer' else '2.5'}, or an empty cell",
+            )
+        )
+    if column.minimum is not None or column.maximum is not None:
+        low = -np.inf if column.minimum is None else column.minimum
+        high = np.inf if column.maximum is None else column.maximum
+        bounds = f"{low:g} or more" if np.isinf(high) else f"between {low:g} and {high:g}"
+        checks.append(
+            pa.Check(
+                lambda cells, low=low, high=high: ~((_parse(cells) < low) | (_parse(cells) > high)),
+                error=f"must be {bounds}",
+            )
+        )
+    if column.choices:
+        allowed = column.choices if column.required else ("", *column.choices)
+        checks.append(
+            pa.Check(
+                lambda cells, allowed=allowed: cells.isin(allowed),
+                error=f"use one of {', '.join(column.choices)}",
+            )
+        )
+    return pa.Column(checks=checks, nullable=False)
+
+
+def _parse(cells: pd.Series) -> pd.Series:
+    """Read text as float64; what is no finite number becomes NaN."""
+    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
+    return numbers.where(np.isfinite(numbers))
+
+
+def _is_number(cells: pd.Series, *, integer: bool) -> pd.Series:
+    numbers = _parse(cells)
+    whole = (numbers % 1 == 0) if integer else True
+    return numbers.notna() & whole
+
+
+def _numbers(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
+    names = [column.name for column in table.columns if column.kind != "text"]
+    return pd.DataFrame({name: _parse(cells[name]) for name in names}, index=cells.index)
+
+
+def _repeated_keys(cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fault]:
+    first: dict[tuple[str, ...], int] = {}
+    for row, key in zip(cells.index, cells[list(table.key)].itertuples(index=False, name=None), strict=True):
+        if key in first:
+            expected = f"this key already stands in row {first[key]}; give each row its own {', '.join(table.key)}"
+            yield Fault(file, int(row), table.key[-1], "/".join(key), expected)
+        else:
+            first[key] = int(row)
+
+
+def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterator[Fault]:
+    """Find numbers of one row that cannot stand together; rows marked ``CHECK:`` are kept as printed."""
+    if "note" in cells:
+        numbers = numbers[~cells["note"].str.startswith("CHECK:")]
+    columns = set(numbers.columns)
+    if {"ci_low", "ci_high"} <= columns:
+        low, high = numbers["ci_low"], numbers["ci_high"]
+        swapped = low > high
+        yield from _flag(swapped, "ci_low", cells, file, "is above ci_high; write the smaller bound in ci_low")
+        half = low.isna() != high.isna()
+        yield from _flag(half, "ci_low", cells, file, "an interval needs both bounds; fill in or empty both")
+        for name in ("estimate", "mean"):
+            if name in columns:
+                outside = ~swapped & ((numbers[name] < low) | (numbers[name] > high))
+                expected = (
+                    "lies outside its confidence interval; correct it, or, if it is printed so, "
+                    "begin the note of the row with CHECK:"
+                )
+                yield from _flag(outside, name, cells, file, expected)
+    if {"q1", "median", "q3"} <= columns:
+        wrong = (numbers["q1"] > numbers["median"]) | (numbers["median"] > numbers["q3"])
+        wrong |= numbers["q1"] > numbers["q3"]
+        yield from _flag(wrong, "median", cells, file, "quartiles must rise: q1, median, q3")
+    if {"n", "events"} <= columns:
+        wrong = numbers["events"] > numbers["n"]
+        yield from _flag(wrong, "events", cells, file, "there cannot be more events than participants (n)")
+    if {"scale_min", "scale_max"} <= columns:
+        wrong = numbers["scale_min"] >= numbers["scale_max"]
+        yield from _flag(wrong, "scale_min", cells, file, "must be below scale_max")
+    if "measure" in cells and "estimate" in columns:
+        ratio = cells["measure"].loc[numbers.index].isin(["RR", "OR", "HR"])
+        wrong = ratio & (numbers[["estimate", "ci_low"]].min(axis=1) <= 0)
+        yield from _flag(wrong, "estimate", cells, file, "a ratio and its interval must be above 0")
+    if "p_value" in columns and "p_operator" in cells:
+        wrong = numbers["p_value"].notna() & (cells["p_operator"].loc[numbers.index] == "")
+        yield from _flag(wrong, "p_operator", cells, file, "say whether the P value is exact (=) or a bound (< or >)")
+    if {"arm_id", "comparator_arm_id"} <= set(cells.columns):
+        wrong = cells["arm_id"] == cells["comparator_arm_id"]
+        yield from _flag(wrong, "comparator_arm_id", cells, file, "an arm cannot be its own comparator")
+
+
+def _flag(wrong: pd.Series, column: str, cells: pd.DataFrame, file: str, expected: str) -> Iterator[Fault]:
+    for row in wrong.index[wrong.to_numpy(dtype=bool)]:
+        yield Fault(file, int(row), column, str(cells.at[row, column]), expected)
