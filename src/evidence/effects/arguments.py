@@ -68,7 +68,9 @@ def columns(**given: ArrayLike | None) -> Columns:
     lengths = {name: array.size for name, array in arrays.items() if array.ndim == 1}
     if len(set(lengths.values()) - {1}) > 1:
         listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise DataError(f"Arguments differ in length: {listed}. Give columns of one length, or single numbers.")
+        raise DataError(
+            f"Arguments differ in length: {listed}. Give columns of one length, or single numbers."
+        )
     k = max((length for length in lengths.values() if length != 1), default=1)
     if 0 in lengths.values():
         k = 0
@@ -91,7 +93,9 @@ def _floats(name: str, value: ArrayLike) -> Array:
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{name} must hold numbers: {error}.") from error
     if array.ndim > 1:
-        raise DataError(f"{name} must be a number or one column of numbers, not an array of shape {array.shape}.")
+        raise DataError(
+            f"{name} must be a number or one column of numbers, not an array of shape {array.shape}."
+        )
     return array
 
 

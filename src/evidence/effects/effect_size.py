@@ -52,7 +52,11 @@ MEASURES: dict[str, Measure] = {
     ),
     "MC": Measure("mean change", _PAIRS, continuous.mean_change),
     "SMCC": Measure(
-        "mean change in SDs of the change", _PAIRS, continuous.standardised_change, ("LS", "LS2"), correct=True
+        "mean change in SDs of the change",
+        _PAIRS,
+        continuous.standardised_change,
+        ("LS", "LS2"),
+        correct=True,
     ),
     "SMCR": Measure(
         "mean change in SDs of the first measurement",
@@ -239,7 +243,9 @@ def _options(
     if correct is not None and spec.correct is None:
         raise DataError(f"{measure} has no bias correction; leave out correct.")
     if correct is False and form == "UB":
-        raise DataError("The unbiased variance (UB) is that of the corrected effect; leave out correct=False.")
+        raise DataError(
+            "The unbiased variance (UB) is that of the corrected effect; leave out correct=False."
+        )
     options: dict[str, str | bool] = {}
     if len(spec.forms) > 1:
         options["form"] = form
