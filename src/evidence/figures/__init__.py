@@ -1,0 +1,11 @@
+"""Figures at print quality; each carries the numbers it shows and a description in words.
+
+The functions share their names with their modules, so they are imported here and not on first use.
+"""
+
+from __future__ import annotations
+
+from evidence.figures.canvas import EvidenceFigure
+from evidence.figures.forest import forest
+
+__all__ = ["EvidenceFigure", "forest"]

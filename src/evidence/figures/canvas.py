@@ -1,0 +1,60 @@
+"""The figure class: a matplotlib figure that carries the numbers it shows and a description in words."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from evidence.figures.style import BODY, style
+
+__all__ = ["EvidenceFigure"]
+
+
+class EvidenceFigure(Figure):
+    """A figure, its numbers and its description; it shows itself in a notebook without any set-up.
+
+    Positions are in points (1/72 inch) from the top left corner, the way a page is read.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in points.
+
+    Attributes
+    ----------
+    numbers : DataFrame
+        One row for each thing drawn, on the scale on which it is shown.
+    alt_text : str
+        What the figure says, computed from the numbers, for readers who cannot see it.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
+        # Without pyplot, so that figures are not kept alive behind the reader's back.
+        super().__init__(figsize=(width / 72, height / 72))
+        FigureCanvasAgg(self)
+        self.numbers = pd.DataFrame()
+        self.alt_text = ""
+
+    def write(self, x: float, y: float, text: str, *, size: float = BODY, **look: Any) -> None:
+        """Put one line of text with its baseline at `y` points from the top."""
+        if not text:
+            return
+        width, height = self.get_size_inches() * 72
+        self.text(x / width, 1 - y / height, text, fontsize=size, parse_math=False, va="baseline", **look)
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write the figure as `matplotlib.figure.Figure.savefig` does, always in the package's own look."""
+        with style():
+            super().savefig(fname, **options)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        dpi = 192
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        width, height = (round(96 * inches) for inches in self.get_size_inches())
+        look = {"width": width, "height": height, "alt": self.alt_text}
+        return {"image/png": buffer.getvalue(), "text/plain": self.alt_text}, {"image/png": look}

@@ -1,0 +1,81 @@
+"""Text in figures: how wide it is, where it breaks, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.textpath import text_to_path
+
+from evidence.figures.style import BODY
+
+__all__ = ["clean", "number", "p_value", "significant", "text_width", "wrap"]
+
+FONT = "DejaVu Sans"
+
+
+@lru_cache(maxsize=8192)
+def text_width(text: str, size: float = BODY, weight: str = "normal") -> float:
+    """Width of one line of text in points, from the outlines of the font."""
+    font = FontProperties(family=FONT, size=size, weight=weight)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) if text else 0.0
+
+
+def clean(text: object) -> str:
+    """Text on one line in which a letter that the font lacks shows as an empty box."""
+    line = " ".join(str(text).split())
+    known = _letters()
+    return "".join(letter if ord(letter) in known else "\u25a1" for letter in line)
+
+
+@lru_cache(maxsize=1)
+def _letters() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=FONT))).get_charmap())
+
+
+def wrap(text: str, width: float, size: float = BODY, weight: str = "normal") -> list[str]:
+    """Break text into lines of at most `width` points, between words or inside a word that is too long."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size, weight) <= width:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if lines[-1] and text_width(lines[-1] + letter, size, weight) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
+def number(value: float, digits: int) -> str:
+    """Fixed decimals with a true minus sign; never a negative zero; empty when the value is missing."""
+    if math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    written = f"{abs(value):.{digits}f}"
+    return f"−{written}" if value < 0 and float(written) != 0 else written
+
+
+def significant(value: float, figures: int = 3) -> str:
+    """Three significant figures without an exponent, as for tau2; whole numbers keep all their digits."""
+    if value == 0 or not math.isfinite(value):
+        return number(value, 0)
+    return number(value, min(max(figures - 1 - math.floor(math.log10(abs(value))), 0), 12))
+
+
+def p_value(p: float) -> str:
+    """Write a P value as journals do: `P = .03`, `P = .004`, `P < .001`, `P > .99`."""
+    if math.isnan(p):
+        return "P not estimable"
+    if p < 0.001:
+        return "P < .001"
+    if p > 0.99:
+        return "P > .99"
+    # A third digit below .01 and where two would round across .05.
+    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
+    return "P = " + f"{p:.{digits}f}".removeprefix("0")
