@@ -22,7 +22,7 @@ class Columns:
 
     Attributes
     ----------
-    values : dict of str to ndarray, shape (k,)
+    data : dict of str to ndarray, shape (k,)
         The columns by argument name; NaN marks an absent value.
     index : pandas.Index or None
         The index of the Series given, if any.
@@ -30,27 +30,33 @@ class Columns:
         True if every argument was a single number.
     """
 
-    values: dict[str, Array]
+    data: dict[str, Array]
     index: pd.Index | None
     scalar: bool
 
     def __getitem__(self, name: str) -> Array:
-        return self.values[name]
+        return self.data[name]
 
     def __len__(self) -> int:
-        return len(next(iter(self.values.values())))
+        return len(next(iter(self.data.values())))
 
     def row(self, position: int) -> str:
         """Name a row as its reader knows it: by index label, else by position from 0."""
         if self.index is None:
             return f"row {position}"
-        return f"row {self.index[position]!r}"
+        return f"row {self.index[position]}"
+
+    def unwrap(self, values: Array) -> float | Array | pd.Series:
+        """Give a result the form of the arguments: a number, a Series with their index, or an array."""
+        if self.scalar:
+            return float(values[0])
+        return values if self.index is None else pd.Series(values, index=self.index)
 
     def refuse(self, bad: Mask, name: str, rule: str) -> None:
         """Raise DataError for the first row in which `bad` holds, naming row, argument, value and rule."""
         if bad.any():
             position = int(np.argmax(bad))
-            value = self.values[name][position]
+            value = self.data[name][position]
             raise DataError(f"{self.row(position)}: {name} = {value:g}, but {name} must be {rule}.")
 
 
@@ -79,7 +85,7 @@ def columns(**given: ArrayLike | None) -> Columns:
         _common_index(present, k),
         scalar=not lengths,
     )
-    for name, values in table.values.items():
+    for name, values in table.data.items():
         table.refuse(np.isinf(values), name, "finite")
     return table
 

@@ -69,7 +69,7 @@ def risk_difference(a: Array, b: Array, c: Array, d: Array, form: str) -> Effect
 
 
 def arcsine_difference(a: Array, b: Array, c: Array, d: Array) -> Effect:
-    """AS: difference of the arcsines of the square roots of the risks. Ruecker et al. (2009), Stat Med 28(5)."""
+    """AS: difference of the arcsines of the square roots of the risks. Rücker et al. (2009), Stat Med 28."""
     n1, n2 = a + b, c + d
     return np.arcsin(np.sqrt(a / n1)) - np.arcsin(np.sqrt(c / n2)), 1 / (4 * n1) + 1 / (4 * n2)
 

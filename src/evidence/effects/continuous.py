@@ -31,7 +31,7 @@ def gamma_correction(df: Array) -> Array:
 
     J = gamma(df / 2) / (sqrt(df / 2) gamma((df - 1) / 2)), Hedges (1981), J Educ Stat 6(2), 107-128, eq. 6e.
     """
-    # The Pochhammer ratio keeps its digits for large df, where a difference of log gammas does not.
+    # The Pochhammer ratio keeps ten digits at any df; a difference of log gammas loses them as df grows.
     safe = np.where(df > 1, df, np.nan)
     return poch((safe - 1) / 2, 0.5) / np.sqrt(safe / 2)
 
@@ -79,18 +79,20 @@ def standardised_difference(
 
 
 def standardised_difference_unequal(
-    m1: Array, sd1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, correct: bool
+    m1: Array, sd1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, form: str, correct: bool
 ) -> Effect:
     """SMDH: difference over the root of the mean variance, for groups with unequal variances.
 
-    Bonett (2008), Psychol Methods 13(2), 99-109; variance with n - 1 as in Bonett (2009), 14(3), 225-238, eq. 5.
+    Forms: LS with n - 1, after Bonett (2009), Psychol Methods 14(3), 225-238, eq. 5, times the squared
+    correction; LS2 with n, by the delta method.
     """
     j = gamma_correction(n1 + n2 - 2) if correct else np.ones_like(n1)
     both = sd1**2 + sd2**2
     g = j * (m1 - m2) / np.sqrt(both / 2)
-    of_sd = g**2 * (sd1**4 / (n1 - 1) + sd2**4 / (n2 - 1)) / (2 * both**2)
-    of_means = (sd1**2 / (n1 - 1) + sd2**2 / (n2 - 1)) / (both / 2)
-    return g, j**2 * (of_sd + of_means)
+    less, factor = (1, j**2) if form == "LS" else (0, 1)
+    of_sd = g**2 * (sd1**4 / (n1 - less) + sd2**4 / (n2 - less)) / (2 * both**2)
+    of_means = (sd1**2 / (n1 - less) + sd2**2 / (n2 - less)) / (both / 2)
+    return g, factor * (of_sd + of_means)
 
 
 def ratio_of_means(
@@ -100,7 +102,7 @@ def ratio_of_means(
 
     Forms: LS (separate variances), HO (pooled variance), AV and AVHO (average coefficients of variation, per
     group and over both). Hedges, Gurevitch & Curtis (1999), Ecology 80(4), 1150-1156. With `correct` the
-    second-order bias of effect and variance is removed: Lajeunesse (2015), Ecology 96(8), 2056-2063, eqs 8 and 9.
+    second-order bias of effect and variance is removed: Lajeunesse (2015), Ecology 96(8), 2056-2063.
     """
     effect = np.log(m1 / m2)
     cv1, cv2 = sd1 / m1, sd2 / m2
@@ -133,14 +135,17 @@ def mean_change(m1: Array, sd1: Array, m2: Array, sd2: Array, n: Array, r: Array
 def standardised_change(
     m1: Array, sd1: Array, m2: Array, sd2: Array, n: Array, r: Array, form: str, correct: bool
 ) -> Effect:
-    """SMCC: mean change over the standard deviation of the changes. Gibbons et al. (1993), J Educ Stat 18(3)."""
+    """SMCC: mean change over the standard deviation of the changes. Gibbons et al. (1993), J Educ Stat 18."""
     return _change((m1 - m2) / change_sd(sd1, sd2, r), np.ones_like(n), n, form, correct)
 
 
 def standardised_change_raw(
     m1: Array, sd1: Array, m2: Array, n: Array, r: Array, form: str, correct: bool
 ) -> Effect:
-    """SMCR: mean change over the standard deviation of the first measurement. Becker (1988), BJMSP 41(2), 257-278."""
+    """SMCR: mean change over the standard deviation of the first measurement.
+
+    Becker (1988), Br J Math Stat Psychol 41(2), 257-278.
+    """
     return _change((m1 - m2) / sd1, 2 * (1 - r), n, form, correct)
 
 

@@ -45,6 +45,7 @@ MEASURES: dict[str, Measure] = {
         "standardised mean difference, unequal variances",
         _GROUPS,
         continuous.standardised_difference_unequal,
+        ("LS", "LS2"),
         correct=True,
     ),
     "ROM": Measure(
@@ -130,7 +131,7 @@ def effect_size(
     n, r : array-like or float
         Size of a single group; correlation, -1 to 1.
     variance_form : str
-        ``LS`` large sample (all measures), ``LS2`` (SMD, SMCC, SMCR), ``UB`` unbiased (MD, SMD, RD, PR),
+        ``LS`` large sample (all), ``LS2`` (SMD, SMDH, SMCC, SMCR), ``UB`` unbiased (MD, SMD, RD, PR),
         ``AV`` from the average of the studies (SMD, ROM, RD, PR, PLN, PLO, COR), ``HO`` pooled variance
         (MD, ROM), ``AVHO`` (ROM).
     correct : bool, optional
@@ -174,7 +175,7 @@ def effect_size(
     }  # fmt: skip
     table = columns(**_expected(measure, spec, given))
     _check_ranges(table)
-    absent = np.any([np.isnan(values) for values in table.values.values()], axis=0)
+    absent = np.any([np.isnan(values) for values in table.data.values()], axis=0)
     cells = _cells(table)
     options = _options(measure, spec, variance_form, correct, add, to, drop00)
 
@@ -193,7 +194,7 @@ def effect_size(
     bad = ~absent & ~(np.isfinite(effect) & np.isfinite(variance))
     if bad.any():
         position = int(np.argmax(bad))
-        values = ", ".join(f"{name} = {column[position]:g}" for name, column in table.values.items())
+        values = ", ".join(f"{name} = {column[position]:g}" for name, column in table.data.items())
         hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
         raise DataError(
             f"{table.row(position)}: the {spec.title} or its variance is not finite for {values}.{hint}"
@@ -256,21 +257,25 @@ def _options(
 
 def _check_ranges(table: Columns) -> None:
     """Refuse values that no study can have."""
-    for name, values in table.values.items():
+    for name, values in table.data.items():
         if name in ("n1", "n2", "n"):
             table.refuse(values < 1, name, "at least 1")
         elif name in ("sd1", "sd2", *_CELLS, "events1", "events2", "events"):
             table.refuse(values < 0, name, "0 or more")
         elif name == "r":
             table.refuse(np.abs(values) > 1, name, "between -1 and 1")
+    for event, other in (("a", "b"), ("c", "d")):
+        if event in table.data:
+            empty = table[event] + table[other] == 0
+            table.refuse(empty, event, f"positive if {other} = 0: the group is empty")
     for events, size in (("events1", "n1"), ("events2", "n2"), ("events", "n")):
-        if events in table.values:
+        if events in table.data:
             table.refuse(table[events] > table[size], events, f"at most {size}")
 
 
 def _cells(table: Columns) -> dict[str, np.ndarray]:
     """Add the cells that follow from events and sizes to the columns given."""
-    cells = dict(table.values)
+    cells = dict(table.data)
     if "events1" in cells:
         cells["a"], cells["b"] = cells["events1"], cells["n1"] - cells["events1"]
         cells["c"], cells["d"] = cells["events2"], cells["n2"] - cells["events2"]

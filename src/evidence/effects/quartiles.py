@@ -25,7 +25,7 @@ class Quartiles:
     mean, sd : float or ndarray
         Estimates under normality, in the unit of the data.
     mean_method, sd_method : str or tuple of str
-        The estimator and the scenario: S1 (minimum, median, maximum), S2 (quartiles and median), S3 (all five).
+        The estimator and the scenario: S1 (minimum, median, maximum), S2 (quartiles, median), S3 (all five).
     skewness, skewness_critical : float or ndarray
         Statistic of the test of skewness and its critical value at the 5% level.
     skewed : bool or ndarray
@@ -99,16 +99,15 @@ def from_quartiles(
 
     Notes
     -----
-    The estimators assume a normal distribution. The test of skewness [4]_ has size 5% under it; a row it calls
-    skewed is estimated all the same and says so in `note`.
+    The estimators assume a normal distribution. The test of skewness [4]_ has size 5% under it; a row it
+    calls skewed is estimated all the same and says so in `note`.
 
     References
     ----------
     .. [1] Wan, Wang, Liu & Tong (2014), BMC Med Res Methodol 14, 135.
     .. [2] Luo, Wan, Liu & Tong (2018), Stat Methods Med Res 27(6), 1785-1805, eqs 7, 11 and 15.
     .. [3] Shi, Luo, Weng, Zeng, Lin, Chu & Tong (2020), Res Synth Methods 11(5), 641-654, eq. 10.
-    .. [4] Shi, Luo, Wan, Liu & Tong (2023), Detecting the skewness of data from the five-number summary and its
-       application in meta-analysis, Stat Methods Med Res 32(7), 1338-1360.
+    .. [4] Shi, Luo, Wan, Liu & Tong (2023), Stat Methods Med Res 32(7), 1338-1360.
 
     Examples
     --------
@@ -141,15 +140,13 @@ _SCENARIOS = {
 def _sample(table: Columns, i: int, method: str) -> tuple[float, float, str, str, float, float, bool, str]:
     n = float(table["n"][i])
     known = {
-        name: float(table[name][i])
-        for name in _NAMES
-        if name in table.values and not np.isnan(table[name][i])
+        name: float(table[name][i]) for name in _NAMES if name in table.data and not np.isnan(table[name][i])
     }
     scenario = _SCENARIOS.get(tuple(known))
     if scenario is None:
         raise DataError(
-            f"{table.row(i)}: {', '.join(known) or 'nothing'} given, but a mean and SD need the median with minimum "
-            "and maximum, with both quartiles, or with all four."
+            f"{table.row(i)}: {', '.join(known) or 'nothing'} given, but a mean and SD need the "
+            "median with minimum and maximum, with both quartiles, or with all four."
         )
     values = list(known.values())
     if values != sorted(values) or values[0] == values[-1]:
@@ -162,6 +159,8 @@ def _sample(table: Columns, i: int, method: str) -> tuple[float, float, str, str
     mean, mean_method = _mean(known, n, scenario, method)
     sd, sd_method = _sd(known, n, scenario, method)
     statistic, critical = _skewness(known, n, scenario)
+    if not (math.isfinite(mean) and 0 < sd < math.inf and math.isfinite(statistic)):
+        raise DataError(f"{table.row(i)}: no finite mean and SD follow from {known} with n = {n:g}.")
     skewed = statistic >= critical
     verdict = "skewed, so mean and SD are doubtful" if skewed else "no sign of skewness"
     note = f"{verdict} (statistic {statistic:.3f}, critical value {critical:.3f})"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtrit
 
 from evidence.effects.arguments import Array, Columns, columns
+from evidence.effects.standard_error import NEEDED, Reported
 from evidence.errors import DataError
 
 __all__ = ["Recovered", "recover"]
@@ -24,12 +23,13 @@ class Recovered:
     Attributes
     ----------
     estimate : float or ndarray
-        The estimate; the middle of the interval if none was reported; NaN if unknown. Log scale with ``log=True``.
+        The estimate, a log ratio with ``log=True``; the middle of the interval if none was reported; NaN if
+        unknown.
     se : float or ndarray
         Its standard error, on the scale of the estimate.
     sd : float or ndarray
-        Standard deviation of the outcome in one group, from `se` and the group sizes; NaN if these are unknown
-        or the estimate is a log ratio.
+        Standard deviation of the outcome in one group, from `se` and the group sizes if not reported; NaN if
+        these are unknown or the estimate is a log ratio.
     asymmetry : float or ndarray
         Distance of the reported estimate from the middle of the interval, as a share of half its width; 0 if
         rounding of the printed numbers explains it; NaN without an interval and an estimate.
@@ -52,7 +52,7 @@ class Recovered:
     def to_frame(self) -> pd.DataFrame:
         """One row per estimate: estimate, se, sd, asymmetry, method, steps (joined by semicolons)."""
         single = isinstance(self.method, str)
-        steps = [self.steps] if single else self.steps
+        steps = cast(tuple[tuple[str, ...], ...], (self.steps,) if single else self.steps)
         return pd.DataFrame(
             {
                 "estimate": np.atleast_1d(self.estimate),
@@ -109,7 +109,7 @@ def recover(
     ci_low, ci_high : array-like or float, optional
         Limits of the confidence interval, on the scale of the estimate.
     level : float
-        Confidence level of the interval, between 0 and 1.
+        Confidence level of the interval, between 0.01 and 1.
     se : array-like or float, optional
         Standard error; of the log ratio with ``log=True``.
     p_value : array-like or float, optional
@@ -136,33 +136,34 @@ def recover(
     Raises
     ------
     DataError
-        If a row has nothing to recover from, a value is impossible, limits are swapped, or P is 0 or 1 (or the
-        estimate is 0) with nothing else to go by.
+        If a row has nothing to recover from, a value is impossible, the limits are swapped, the estimate lies
+        outside them, or P is 0 or 1 (or the estimate is 0) with nothing else to go by.
 
     References
     ----------
-    .. [1] Higgins, Li & Deeks, Cochrane Handbook for Systematic Reviews of Interventions, sections 6.3 and 6.5.2.
+    .. [1] Higgins, Li & Deeks, Cochrane Handbook for Systematic Reviews of Interventions, chapter 6.
 
     Examples
     --------
     >>> recover(estimate=-2.9, ci_low=-4.0, ci_high=-1.8).steps[0]
     'SE = (-1.8 - (-4)) / (2 × 1.96) = 0.5612'
     """
-    if not 0 < level < 1:
-        raise DataError(f"level must be between 0 and 1, such as 0.95, not {level!r}.")
+    if not 0.01 < level < 1:
+        raise DataError(f"level must be between 0.01 and 1, such as 0.95, not {level!r}.")
     if distribution not in ("auto", "normal", "t"):
         raise DataError(f'distribution must be "auto", "normal" or "t", not {distribution!r}.')
     reported = {
         "estimate": estimate, "ci_low": ci_low, "ci_high": ci_high, "se": se, "p_value": p_value,
-        "statistic": statistic, "f_value": f_value, "df": df, "n1": n1, "n2": n2, "sd": sd, "sd1": sd1, "sd2": sd2,
+        "statistic": statistic, "f_value": f_value, "df": df, "n1": n1, "n2": n2,
+        "sd": sd, "sd1": sd1, "sd2": sd2,
     }  # fmt: skip
     if all(value is None for value in reported.values()):
-        raise DataError(f"Nothing to recover from. {_NEEDED}")
+        raise DataError(f"Nothing to recover from. {NEEDED}")
     table = columns(**reported)
     _check_ranges(table, log)
     rows = [
-        _Row(
-            {name: float(values[i]) for name, values in table.values.items() if not np.isnan(values[i])},
+        Reported(
+            {name: float(values[i]) for name, values in table.data.items() if not np.isnan(values[i])},
             table.row(i),
             level,
             distribution,
@@ -177,14 +178,8 @@ def recover(
     return Recovered(estimates, ses, sds, asymmetries, methods, steps, table.index)
 
 
-_NEEDED = (
-    "A standard error needs one of: se; ci_low and ci_high; sd (or sd1 and sd2) with n1 and n2; "
-    "or estimate with statistic, f_value or p_value."
-)
-
-
 def _check_ranges(table: Columns, log: bool) -> None:
-    for name, values in table.values.items():
+    for name, values in table.data.items():
         if name in ("se", "df", "sd", "sd1", "sd2"):
             table.refuse(values <= 0, name, "positive")
         elif name in ("n1", "n2"):
@@ -197,174 +192,11 @@ def _check_ranges(table: Columns, log: bool) -> None:
             table.refuse(values > 1, name, "at most 1")
         elif log and name in ("estimate", "ci_low", "ci_high"):
             table.refuse(values <= 0, name, "positive, being a ratio (log=True)")
-    if log and any(name in table.values for name in ("sd", "sd1", "sd2")):
+    if log and any(name in table.data for name in ("sd", "sd1", "sd2")):
         raise DataError("Standard deviations do not give the standard error of a log ratio; leave them out.")
-    if "ci_low" in table.values and "ci_high" in table.values:
+    if "ci_low" in table.data and "ci_high" in table.data:
         table.refuse(
             table["ci_low"] >= table["ci_high"],
             "ci_low",
             "below ci_high; the limits are swapped or equal",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """The reported numbers of one estimate and the ways to its standard error."""
-
-    reported: dict[str, float]
-    where: str
-    level: float
-    distribution: str
-    log: bool
-
-    def recover(self) -> tuple[float, float, float, float, str, tuple[str, ...]]:
-        """Estimate, standard error, standard deviation, asymmetry, method and steps."""
-        has = self.reported.keys()
-        steps: list[str] = []
-        if "se" in has:
-            se, method = self.reported["se"], "standard error"
-            steps.append(f"SE = {se:.4g}, as reported")
-        elif {"ci_low", "ci_high"} <= has:
-            se, method = self.from_interval(steps)
-        elif {"n1", "n2"} <= has and ("sd" in has or {"sd1", "sd2"} <= has):
-            se, method = self.from_sds(steps)
-        elif "estimate" in has and has & {"statistic", "f_value", "p_value"}:
-            se, method = self.from_test(steps)
-        else:
-            known = ", ".join(has) or "nothing"
-            raise DataError(f"{self.where}: no standard error can be recovered from {known}. {_NEEDED}")
-        return self.estimate(steps), se, self.sd(se, steps), self.asymmetry(steps), method, tuple(steps)
-
-    def scaled(self, name: str) -> float:
-        """A reported number on the scale of the analysis."""
-        value = self.reported[name]
-        return math.log(value) if self.log else value
-
-    def degrees(self) -> float | None:
-        """Degrees of freedom reported, or those of two groups."""
-        if "df" in self.reported:
-            return self.reported["df"]
-        if {"n1", "n2"} <= self.reported.keys() and self.reported["n1"] + self.reported["n2"] > 2:
-            return self.reported["n1"] + self.reported["n2"] - 2
-        return None
-
-    def quantile(self, tail: float, use_t: bool) -> tuple[float, str]:
-        """Value with probability `tail` above it, and the name of the distribution."""
-        if not use_t:
-            return -float(ndtri(tail)), "normal"
-        df = self.degrees()
-        if df is None:
-            raise DataError(
-                f"{self.where}: the t distribution needs df, or n1 and n2 that sum to more than 2."
-            )
-        return -float(stdtrit(df, tail)), f"t with {df:g} df"
-
-    def from_interval(self, steps: list[str]) -> tuple[float, str]:
-        low, high = self.scaled("ci_low"), self.scaled("ci_high")
-        if self.log:
-            printed = {name: self.reported[f"ci_{name}"] for name in ("low", "high")}
-            steps.append(f"log({printed['low']:.4g}) = {low:.4g}, log({printed['high']:.4g}) = {high:.4g}")
-        use_t = self.distribution == "t" or (self.distribution == "auto" and "df" in self.reported)
-        quantile, name = self.quantile((1 - self.level) / 2, use_t)
-        se = (high - low) / (2 * quantile)
-        minus = f"({low:.4g})" if low < 0 else f"{low:.4g}"
-        steps.append(f"SE = ({high:.4g} - {minus}) / (2 × {quantile:.4g}) = {se:.4g}")
-        return se, f"{100 * self.level:g}% confidence interval, {name}"
-
-    def from_sds(self, steps: list[str]) -> tuple[float, str]:
-        n1, n2 = self.reported["n1"], self.reported["n2"]
-        if {"sd1", "sd2"} <= self.reported.keys():
-            sd1, sd2 = self.reported["sd1"], self.reported["sd2"]
-            se = math.sqrt(sd1**2 / n1 + sd2**2 / n2)
-            steps.append(f"SE = √({sd1:.4g}²/{n1:g} + {sd2:.4g}²/{n2:g}) = {se:.4g}")
-            return se, "standard deviations of the groups"
-        sd = self.reported["sd"]
-        se = sd * math.sqrt(1 / n1 + 1 / n2)
-        steps.append(f"SE = {sd:.4g} × √(1/{n1:g} + 1/{n2:g}) = {se:.4g}")
-        return se, "standard deviation common to the groups"
-
-    def from_test(self, steps: list[str]) -> tuple[float, str]:
-        estimate = self.scaled("estimate")
-        null = "1, that is a log ratio of 0," if self.log else "0"
-        if "statistic" in self.reported:
-            t, method = abs(self.reported["statistic"]), "t statistic"
-        elif "f_value" in self.reported:
-            f = self.reported["f_value"]
-            t, method = math.sqrt(f), "F statistic"
-            steps.append(f"t = √{f:.4g} = {t:.4g}")
-        else:
-            p = self.reported["p_value"]
-            use_t = self.distribution == "t" or (self.distribution == "auto" and self.degrees() is not None)
-            if p == 1:
-                raise DataError(
-                    f"{self.where}: P = 1 belongs to a test statistic of 0, which fits any standard error; "
-                    "look for an interval or standard deviations."
-                )
-            t, name = self.quantile(p / 2, use_t)
-            method = f"exact P value, {name}"
-            steps.append(f"P = {p:.4g} belongs to a statistic of {t:.4g} ({name})")
-        if estimate == 0 or t == 0:
-            raise DataError(
-                f"{self.where}: an estimate of {null} or a test statistic of 0 fits any standard error, since "
-                "SE = estimate / statistic; look for an interval or standard deviations."
-            )
-        se = abs(estimate) / t
-        steps.append(f"SE = |{estimate:.4g}| / {t:.4g} = {se:.4g}")
-        return se, method
-
-    def estimate(self, steps: list[str]) -> float:
-        if "estimate" in self.reported:
-            value = self.scaled("estimate")
-            if self.log:
-                steps.append(f"estimate = log({self.reported['estimate']:.4g}) = {value:.4g}")
-            return value
-        if {"ci_low", "ci_high"} <= self.reported.keys():
-            value = (self.scaled("ci_low") + self.scaled("ci_high")) / 2
-            steps.append(f"estimate = middle of the interval = {value:.4g}")
-            return value
-        return math.nan
-
-    def sd(self, se: float, steps: list[str]) -> float:
-        has = self.reported.keys()
-        if "sd" in has:
-            return self.reported["sd"]
-        if self.log or not {"n1", "n2"} <= has:
-            return math.nan
-        n1, n2 = self.reported["n1"], self.reported["n2"]
-        if {"sd1", "sd2"} <= has and n1 + n2 > 2:
-            sd1, sd2 = self.reported["sd1"], self.reported["sd2"]
-            sd = math.sqrt(((n1 - 1) * sd1**2 + (n2 - 1) * sd2**2) / (n1 + n2 - 2))
-            steps.append(f"pooled SD = {sd:.4g}")
-            return sd
-        sd = se / math.sqrt(1 / n1 + 1 / n2)
-        steps.append(f"SD = {se:.4g} / √(1/{n1:g} + 1/{n2:g}) = {sd:.4g}")
-        return sd
-
-    def asymmetry(self, steps: list[str]) -> float:
-        """Offset of the estimate from the middle of the interval in half widths; 0 if rounding explains it."""
-        names = ("estimate", "ci_low", "ci_high")
-        if not set(names) <= self.reported.keys():
-            return math.nan
-        estimate, low, high = (self.scaled(name) for name in names)
-        # Printed numbers share their decimals, so the most precise of the three tells the rounding of all.
-        unit = 10.0 ** -max(_decimals(self.reported[name]) for name in names)
-        errors = [unit / 2 / (self.reported[name] if self.log else 1) for name in names]
-        if estimate < low - errors[0] - errors[1] or estimate > high + errors[0] + errors[2]:
-            low, high = self.reported["ci_low"], self.reported["ci_high"]
-            raise DataError(
-                f"{self.where}: estimate = {self.reported['estimate']:g} lies outside its interval, "
-                f"{low:g} to {high:g}; check the source."
-            )
-        offset, half = estimate - (low + high) / 2, (high - low) / 2
-        if abs(offset) <= errors[0] + (errors[1] + errors[2]) / 2 + 1e-9 * half:
-            return 0.0
-        steps.append(
-            f"the estimate is {abs(offset) / half:.1%} of half the width off the middle of the interval"
-        )
-        return offset / half
-
-
-def _decimals(value: float) -> int:
-    """Decimals that the shortest exact print of a number shows, without trailing zeros."""
-    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
