@@ -1,0 +1,191 @@
+"""Pool the effects of independent studies: the model most reviews need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import DataError
+from evidence.models.heterogeneity import METHODS, estimate_tau2, heterogeneity_share, q_and_trace
+from evidence.models.intervals import CI, PREDICTION, mean_effect
+from evidence.models.pooled import Pooled
+from evidence.models.studies import Floats, arrange
+
+__all__ = ["EFFECT_LIMIT", "VARIANCE_LIMITS", "check_options", "pool"]
+
+EFFECT_LIMIT = 1e20
+"""Largest absolute effect; beyond it, squares leave the range of floating-point numbers."""
+VARIANCE_LIMITS = (1e-30, 1e30)
+"""Smallest and largest variance."""
+
+
+def pool(
+    effect: Any,
+    variance: Any,
+    *,
+    method: str = "REML",
+    ci: str = "HKSJ",
+    level: float = 0.95,
+    prediction: str = "V",
+    labels: Sequence[str] | None = None,
+    weights: Any = None,
+) -> Pooled:
+    """Pool effects of independent studies under an equal-effects or random-effects model.
+
+    Parameters
+    ----------
+    effect : array-like, shape (k,)
+        Study effects, on an additive scale (log for ratios); absolute values up to 1e20.
+    variance : array-like, shape (k,)
+        Sampling variances, strictly positive, between 1e-30 and 1e30.
+    method : str
+        Estimator of the between-study variance: EE, DL, DL2, HE, HS, SJ, ML, REML, EB, PM, PMM or GENQ (see
+        `evidence.models.heterogeneity.METHODS`). REML and ML give the global maximum.
+    ci : str
+        Confidence interval of the mean: "z", "t", "HKSJ", "HKSJ-adhoc" or, with REML, "KR" (Kenward-Roger). With one
+        study it is the study's own, by the normal distribution.
+    level : float
+        Level of all intervals, between 0 and 1.
+    prediction : str
+        Distribution of the prediction interval: "V" (t, k - 1 df), "HTS" (t, k - 2 df, at least 1) or "z".
+    labels : sequence of str, optional
+        Study labels. By default the index of `effect` if it is a Series with text labels, else "Study 1", ...
+    weights : array-like, shape (k,), optional
+        For GENQ, and required there: positive weights that define both the moment equation for tau2 and the mean.
+
+    Returns
+    -------
+    Pooled
+
+    Raises
+    ------
+    DataError
+        If shapes differ, there is no study, a value is not finite or out of range, a variance is not positive, or an
+        option is unknown; the message names the study.
+
+    References
+    ----------
+    Viechtbauer W (2005). J Educ Behav Stat 30(3), 261-293.
+    """
+    check_options(method, ci, level, prediction)
+    effects, variances, names = _check_studies(effect, variance, labels)
+    studies, order = arrange(effects, variances)
+    given = sorted_weights = None
+    if method == "GENQ":
+        given = _check_weights(weights, names)
+        sorted_weights = given[order]
+    elif weights is not None:
+        raise DataError(
+            f"weights belong to method='GENQ'; method is {method!r}. Leave weights out or change the method."
+        )
+    k = effects.size
+    q, trace = q_and_trace(studies, 0.0)
+    tau2 = estimate_tau2(studies, method, q, trace, sorted_weights)
+    mean = mean_effect(studies, tau2, ci, level, sorted_weights)
+    q, tau2 = float(q), float(tau2)
+    i2, h2 = heterogeneity_share(method, k, q, float(trace), tau2)
+    return Pooled(
+        effects,
+        variances,
+        names,
+        method,
+        ci,
+        level,
+        prediction,
+        k,
+        *map(float, mean),
+        tau2,
+        q,
+        k - 1,
+        i2,
+        h2,
+        given,
+    )
+
+
+def check_options(method: str, ci: str, level: float, prediction: str) -> None:
+    """Raise DataError unless the options of `pool` and `pool_many` are known and go together."""
+    for name, value, known in (
+        ("method", method, METHODS),
+        ("ci", ci, CI),
+        ("prediction", prediction, PREDICTION),
+    ):
+        if value not in known:
+            raise DataError(f"unknown {name} {value!r}; choose one of {', '.join(known)}.")
+    if ci == "KR" and method != "REML":
+        raise DataError(f"ci='KR' (Kenward-Roger) needs method='REML', not {method!r}.")
+    if not 0.0 < level < 1.0:
+        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+
+
+def _check_studies(
+    effect: Any, variance: Any, labels: Sequence[str] | None
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """Return effects, variances and labels, or say which study is wrong and why."""
+    if (
+        labels is None
+        and isinstance(effect, pd.Series)
+        and all(isinstance(name, str) for name in effect.index)
+    ):
+        labels = list(effect.index)
+    effects, variances = _floats(effect, "effect"), _floats(variance, "variance")
+    if effects.size != variances.size:
+        raise DataError(
+            f"effect has {effects.size} values and variance {variances.size}; give one of each a study."
+        )
+    if effects.size == 0:
+        raise DataError("there is no study to pool; give at least one effect and its variance.")
+    names = (
+        tuple(f"Study {i}" for i in range(1, effects.size + 1)) if labels is None else tuple(map(str, labels))
+    )
+    if len(names) != effects.size:
+        raise DataError(f"labels has {len(names)} values for {effects.size} studies; give one label a study.")
+    smallest, largest = VARIANCE_LIMITS
+    good = (abs(effects) <= EFFECT_LIMIT) & (variances >= smallest) & (variances <= largest)
+    if not good.all():
+        i = int(np.argmin(good))
+        raise DataError(f"{names[i]}: {describe_fault(float(effects[i]), float(variances[i]))}")
+    return effects, variances, names
+
+
+def describe_fault(effect: float, variance: float) -> str:
+    """Say what is wrong with a study's effect or variance, and what to do."""
+    if not np.isfinite(effect):
+        return f"the effect is {effect}; leave the study out or give a finite number."
+    if abs(effect) > EFFECT_LIMIT:
+        return f"the effect {effect:g} exceeds {EFFECT_LIMIT:g}; use another unit."
+    if not np.isfinite(variance):
+        return f"the variance is {variance}; leave the study out or give a finite number."
+    if variance <= 0.0:
+        return f"the variance {variance:g} is not positive; check the standard error."
+    return f"the variance {variance:g} lies outside {VARIANCE_LIMITS[0]:g} to {VARIANCE_LIMITS[1]:g}; use another unit."
+
+
+def _floats(values: Any, name: str) -> Floats:
+    """Copy to a one-dimensional float array, so that the result does not change with the caller's data."""
+    try:
+        out = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be numbers, one a study: {error}") from error
+    if out.ndim != 1:
+        raise DataError(f"{name} must have one dimension, one value a study; its shape is {out.shape}.")
+    return out
+
+
+def _check_weights(weights: Any, names: tuple[str, ...]) -> Floats:
+    if weights is None:
+        raise DataError("method='GENQ' needs weights, one positive number a study.")
+    out = _floats(weights, "weights")
+    if out.size != len(names):
+        raise DataError(f"weights has {out.size} values for {len(names)} studies; give one a study.")
+    smallest, largest = VARIANCE_LIMITS
+    good = (out >= smallest) & (out <= largest)
+    if not good.all():
+        i = int(np.argmin(good))
+        raise DataError(
+            f"{names[i]}: the weight {out[i]:g} must be positive and within {smallest:g} to {largest:g}."
+        )
+    return out

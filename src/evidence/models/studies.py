@@ -1,0 +1,147 @@
+"""Studies arranged for computing: sorted by precision, as differences from the most precise one.
+
+Every estimator of the package needs the same few sums over studies: of powers of the weights, alone and with first and
+second powers of the effects. Written with raw effects these sums cancel badly when effects are large or variances span
+many decades. Written with differences from the most precise study they do not: that study has the largest weight for
+any between-study variance, hence a weighted sum of squared differences from it exceeds the sum of squares about the
+mean by a factor of at most 2(1 + k). The sums then lose no more digits than a plain sum of k numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Studies", "Sums", "arrange", "others", "sums", "trace_p", "trace_pp"]
+
+Floats = NDArray[np.float64]
+
+
+class Studies(NamedTuple):
+    """Studies of one fit, or of a batch of fits.
+
+    For one fit the anchor's values are scalars and the rest have one entry for each of the other m = k - 1 studies. For
+    a batch of n fits the anchor's values have shape (n, 1) and the rest (n, m); a study that is absent has an infinite
+    variance, hence no weight.
+    """
+
+    k: Any
+    """Number of studies present: int, or shape (n, 1)."""
+    anchor_effect: Any
+    """Effect of the most precise study."""
+    anchor_variance: Any
+    """Variance of the most precise study."""
+    variance: Floats
+    """Variances of the other studies, ascending; shape (..., m)."""
+    powers: Floats
+    """Powers 0, 1, 2 of the other studies' differences from the anchor; shape (..., 3, m)."""
+
+    @property
+    def difference(self) -> Floats:
+        """Differences of the other studies from the anchor, shape (..., m)."""
+        return self.powers[..., 1, :]
+
+    def take(self, rows: NDArray[np.intp]) -> Studies:
+        """Return the fits of a batch that stand at the given rows."""
+        return Studies(*(part[rows] for part in self))
+
+
+class Sums(NamedTuple):
+    """Sums over all studies but the anchor, of one power of the weights."""
+
+    weight: Any
+    first: Any
+    """Weight times difference from the anchor."""
+    second: Any
+    """Weight times squared difference from the anchor."""
+
+
+def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]]:
+    """Sort studies by variance and take differences from the most precise.
+
+    Parameters
+    ----------
+    effect, variance : ndarray, shape (k,) or (n, k)
+        Checked input. In a batch, NaN in `variance` marks an absent study.
+
+    Returns
+    -------
+    studies : Studies
+    order : ndarray of int
+        Positions of the sorted studies in the input.
+    """
+    order = variance.argsort(axis=-1)
+    if effect.ndim == 1:
+        effect, variance = effect[order], variance[order]
+        anchor, precise, rest = effect[0], variance[0], variance[1:]
+        difference = effect[1:] - anchor
+        k: Any = effect.size
+    else:
+        effect = np.take_along_axis(effect, order, axis=-1)
+        variance = np.take_along_axis(variance, order, axis=-1)
+        anchor, precise = effect[:, :1], variance[:, :1]
+        present = ~np.isnan(variance[:, 1:])
+        difference = np.where(present, effect[:, 1:] - anchor, 0.0)
+        rest = np.where(present, variance[:, 1:], np.inf)
+        k = present.sum(axis=-1, keepdims=True) + ~np.isnan(precise)
+    powers = np.empty((*difference.shape[:-1], 3, difference.shape[-1]))
+    powers[..., 0, :] = 1.0
+    powers[..., 1, :] = difference
+    powers[..., 2, :] = difference * difference
+    return Studies(k, anchor, precise, rest, powers), order
+
+
+def sums(studies: Studies, tau2: Any, order: int) -> tuple[Any, list[Sums]]:
+    """Sum powers of the weights 1 / (variance + tau2), alone and with powers of the differences.
+
+    Parameters
+    ----------
+    studies : Studies
+    tau2 : scalar, shape (g,) or, for a batch of n fits, shape (n, g)
+        Between-study variances at which to evaluate.
+    order : int
+        Highest power of the weights.
+
+    Returns
+    -------
+    weight : scalar or ndarray, shape of `tau2`
+        Weight of the anchor.
+    power : list of Sums
+        Entry p - 1 holds the sums with the p-th power of the weights.
+    """
+    if np.ndim(tau2) == 0:
+        weight = 1.0 / (studies.variance + tau2)
+    else:
+        weight = 1.0 / (studies.variance[..., None] + tau2[..., None, :])
+    power, out = weight, []
+    for p in range(order):
+        if p:
+            power = power * weight
+        total = studies.powers @ power
+        out.append(Sums(*(total if total.ndim == 1 else total.swapaxes(0, -2))))
+    return 1.0 / (studies.anchor_variance + tau2), out
+
+
+def trace_p(w: Any, one: Sums, two: Sums) -> Any:
+    """tr P of the projection P = W - W 1 1' W / (1'W1), from the anchor's weight and the sums over the others.
+
+    This is (sum w)^2 / sum w less sum w^2 / sum w, without the anchor's own square, which may swamp the rest.
+    """
+    return (2.0 * w * one.weight + (one.weight * one.weight - two.weight)) / (w + one.weight)
+
+
+def trace_pp(w: Any, one: Sums, two: Sums, three: Sums) -> Any:
+    """tr PP, as `trace_p`; twice the expected information about tau2 under the restricted likelihood."""
+    r, r2, r3 = one.weight, two.weight, three.weight
+    rest = r2 * (r * r + r2) - 2.0 * r * r3
+    return (w * (w * (r * r + 3.0 * r2) + 2.0 * (r * r2 - r3)) + rest) / np.square(w + r)
+
+
+def others(values: Floats) -> Floats:
+    """Sum, for each entry along the last axis, all other entries; no subtraction, hence no cancellation."""
+    out = np.zeros_like(values)
+    out[..., 1:] = values[..., :-1].cumsum(axis=-1)
+    out[..., :-1] += values[..., :0:-1].cumsum(axis=-1)[..., ::-1]
+    return out
