@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,21 +16,23 @@ from evidence.figures.layout import Block, Row
 from evidence.figures.measure import choose_scale, measure_code, measure_name
 from evidence.figures.rows import draw
 from evidence.figures.sentences import (
-    PooledLike,
     between_groups_line,
-    estimate_text,
     heterogeneity_line,
     interval_name,
     model_line,
+    pooled_text,
 )
 from evidence.figures.studies import Studies, read_studies
 from evidence.figures.text import clean
+
+if TYPE_CHECKING:
+    from evidence.models.pooled import Pooled
 
 __all__ = ["forest"]
 
 
 def forest(
-    fit: PooledLike,
+    fit: Pooled,
     *,
     data: pd.DataFrame | None = None,
     subgroups: Any = None,
@@ -130,7 +132,7 @@ def forest(
     return figure
 
 
-def _members(fit: PooledLike, subgroups: Any, order: Sequence[int]) -> dict[str, list[int]]:
+def _members(fit: Pooled, subgroups: Any, order: Sequence[int]) -> dict[str, list[int]]:
     """Find the studies of every group in the fit, by their effects and variances."""
     left = list(order)
     groups = {}
@@ -154,7 +156,7 @@ def _members(fit: PooledLike, subgroups: Any, order: Sequence[int]) -> dict[str,
 
 def _summary(
     kind: Literal["pooled", "subtotal"],
-    fit: PooledLike,
+    fit: Pooled,
     cells: tuple[str, ...],
     weight: float,
     prediction: bool,
@@ -200,7 +202,7 @@ def _record(
     return {"row": row, "group": group, "label": label, "estimate": estimate, "ci_low": low, "ci_high": high}
 
 
-def _pooled_record(row: str, group: str, fit: PooledLike, weight: float, scale: Scale) -> dict[str, object]:
+def _pooled_record(row: str, group: str, fit: Pooled, weight: float, scale: Scale) -> dict[str, object]:
     record = _record(row, group, "", (fit.estimate, fit.ci_low, fit.ci_high), scale)
     record |= {
         "prediction_low": scale.show(fit.prediction_low),
@@ -214,13 +216,10 @@ def _describe(studies: Studies, subgroups: Any, block: Block) -> str:
     """Say what the plot shows."""
     fit, scale = studies.fit, block.scale
 
-    def pooled(part: PooledLike) -> str:
-        return estimate_text(part.estimate, part.ci_low, part.ci_high, scale, part.level)
-
     count = "1 study" if fit.k == 1 else f"{fit.k} studies"
     effects = [scale.text(value) for value in (np.min(fit.effect), np.max(fit.effect))]
     sentences = [
-        f"Forest plot of {count}. {block.measure}, pooled: {pooled(fit)}.",
+        f"Forest plot of {count}. {block.measure}, pooled: {pooled_text(fit, scale)}.",
         f"Estimates of single studies run from {effects[0]} to {effects[1]}." if fit.k > 1 else "",
     ]
     if block.reference is not None and block.favours is not None:
@@ -230,7 +229,9 @@ def _describe(studies: Studies, subgroups: Any, block: Block) -> str:
         bounds = (scale.text(fit.prediction_low), scale.text(fit.prediction_high))
         sentences.append(f"Prediction interval {bounds[0]} to {bounds[1]}.")
     if subgroups is not None:
-        groups = (f"{name}: {pooled(group)}, k = {group.k}" for name, group in subgroups.groups.items())
+        groups = (
+            f"{name}: {pooled_text(group, scale)}, k = {group.k}" for name, group in subgroups.groups.items()
+        )
         sentences += ["; ".join(groups) + ".", between_groups_line(subgroups) + "."]
     sentences.append(heterogeneity_line(fit) + ".")
     return " ".join(sentence for sentence in sentences if sentence)

@@ -17,7 +17,7 @@ __all__ = ["Block", "Column", "Layout", "Placed", "Row", "indent", "interval_tex
 GAP, INDENT, LINE_HEIGHT = 10.0, 8.0, 10.0
 LABEL_WIDEST, CELL_WIDEST, PANEL_NARROWEST = 170.0, 120.0, 180.0
 
-Kind = Literal["study", "pooled", "subtotal", "prediction", "published", "heading", "note", "gap"]
+Kind = Literal["study", "pooled", "subtotal", "prediction", "own", "published", "heading", "note", "gap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Row:
     Attributes
     ----------
     kind : str
-        How the row is drawn: as a square, a diamond, a prediction bar, a published result, or text.
+        How the row is drawn: as a square, a diamond, a prediction bar, a circle, or text alone.
     label : str
     cells : tuple of str
         Texts of the further columns on the left; may be empty.
@@ -55,7 +55,7 @@ class Row:
     @property
     def bold(self) -> str:
         """Font weight of the row."""
-        return "bold" if self.kind in ("pooled", "subtotal", "heading") else "normal"
+        return "bold" if self.kind in ("pooled", "subtotal", "heading", "own") else "normal"
 
     @property
     def size(self) -> float:
@@ -222,4 +222,4 @@ def notes_width(notes: str) -> float:
 
 def indent(row: Row) -> float:
     """Indent of the label in points."""
-    return INDENT if row.kind in ("study", "published", "prediction", "note") else 0.0
+    return INDENT if row.kind not in ("pooled", "subtotal", "heading") else 0.0

@@ -22,8 +22,8 @@ def save(
 ) -> list[Path]:
     """Save a figure in several formats, and its numbers and description as JSON.
 
-    Every file is first written beside its place and then renamed, so that no reader meets half a file. No date and
-    no version goes into a file; on one version of matplotlib the same figure gives the same bytes.
+    Every file is first written beside its place and then renamed, so that no reader meets half a file. No date
+    and no version goes into a file; on one version of matplotlib the same figure gives the same bytes.
 
     Parameters
     ----------

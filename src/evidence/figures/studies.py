@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,10 @@ from scipy.special import ndtri
 from evidence.errors import DataError
 from evidence.figures.layout import Column, Row
 from evidence.figures.notes import source_notes
-from evidence.figures.sentences import PooledLike
 from evidence.figures.text import clean, number
+
+if TYPE_CHECKING:
+    from evidence.models.pooled import Pooled
 
 __all__ = ["Studies", "read_studies"]
 
@@ -39,7 +41,7 @@ class Studies:
         Every letter with its meaning.
     """
 
-    fit: PooledLike
+    fit: Pooled
     labels: list[str]
     columns: list[Column]
     cells: pd.DataFrame
@@ -98,7 +100,7 @@ class Studies:
 
 
 def read_studies(
-    fit: PooledLike, data: pd.DataFrame | None, columns: Sequence[str] | Mapping[str, str] | None
+    fit: Pooled, data: pd.DataFrame | None, columns: Sequence[str] | Mapping[str, str] | None
 ) -> Studies:
     """Bring together the studies of a fit and the rows they came from.
 
@@ -122,7 +124,7 @@ def read_studies(
     return Studies(fit, _labels(fit, data), shown, cells, letters, legend)
 
 
-def _check_rows(fit: PooledLike, data: pd.DataFrame) -> None:
+def _check_rows(fit: Pooled, data: pd.DataFrame) -> None:
     if len(data) != fit.k:
         raise DataError(
             f"The table has {len(data)} rows, the fit {fit.k} studies: give the rows that went into the fit."
@@ -133,7 +135,7 @@ def _check_rows(fit: PooledLike, data: pd.DataFrame) -> None:
         )
 
 
-def _labels(fit: PooledLike, data: pd.DataFrame | None) -> list[str]:
+def _labels(fit: Pooled, data: pd.DataFrame | None) -> list[str]:
     """Labels in the order of the fit; comparisons of one trial are told apart by their arms."""
     if data is None or "label" not in data:
         return [clean(label) for label in fit.labels]
