@@ -46,8 +46,21 @@ class Columns:
             return f"row {position}"
         return f"row {self.index[position]}"
 
-    def unwrap(self, values: Array) -> float | Array | pd.Series:
-        """Give a result the form of the arguments: a number, a Series with their index, or an array."""
+    def absent(self) -> Mask:
+        """Rows in which a value is absent."""
+        return np.logical_or.reduce([np.isnan(values) for values in self.data.values()])
+
+    def refuse_infinite(self, results: list[Array], what: str, left_out: Mask, hint: str = "") -> None:
+        """Raise DataError for the first row, not left out, with a result that is not finite."""
+        bad = ~left_out & ~np.isfinite(results).all(axis=0)
+        if bad.any():
+            position = int(np.argmax(bad))
+            values = ", ".join(f"{name} = {column[position]:g}" for name, column in self.data.items())
+            raise DataError(f"{self.row(position)}: {what} is not finite for {values}.{hint}")
+
+    def unwrap(self, values: Array, what: str) -> float | Array | pd.Series:
+        """Give a finite result the form of the arguments: a number, a Series with their index, or an array."""
+        self.refuse_infinite([values], what, self.absent())
         if self.scalar:
             return float(values[0])
         return values if self.index is None else pd.Series(values, index=self.index)

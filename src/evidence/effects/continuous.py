@@ -51,10 +51,8 @@ def pooled_sd(sd1: Array, n1: Array, sd2: Array, n2: Array) -> Array:
 def mean_difference(m1: Array, sd1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, form: str) -> Effect:
     """MD: m1 - m2. Forms: LS and UB (separate variances), HO (pooled variance)."""
     if form == "HO":
-        variance = pooled_sd(sd1, n1, sd2, n2) ** 2 * (1 / n1 + 1 / n2)
-    else:
-        variance = sd1**2 / n1 + sd2**2 / n2
-    return m1 - m2, variance
+        return m1 - m2, pooled_sd(sd1, n1, sd2, n2) ** 2 * (1 / n1 + 1 / n2)
+    return m1 - m2, sd1**2 / n1 + sd2**2 / n2
 
 
 def standardised_difference(

@@ -175,7 +175,7 @@ def effect_size(
     }  # fmt: skip
     table = columns(**_expected(measure, spec, given))
     _check_ranges(table)
-    absent = np.any([np.isnan(values) for values in table.data.values()], axis=0)
+    absent = table.absent()
     cells = _cells(table)
     options = _options(measure, spec, variance_form, correct, add, to, drop00)
 
@@ -191,14 +191,8 @@ def effect_size(
         data = {name: np.where(absent, np.nan, cells[name]) for name in spec.needs}
     with np.errstate(all="ignore"):  # what is not finite is reported below
         effect, variance = spec.compute(**data, **options)
-    bad = ~absent & ~(np.isfinite(effect) & np.isfinite(variance))
-    if bad.any():
-        position = int(np.argmax(bad))
-        values = ", ".join(f"{name} = {column[position]:g}" for name, column in table.data.items())
-        hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
-        raise DataError(
-            f"{table.row(position)}: the {spec.title} or its variance is not finite for {values}.{hint}"
-        )
+    hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
+    table.refuse_infinite([effect, variance], f"the {spec.title} or its variance", absent, hint)
     return pd.DataFrame(
         {"effect": np.where(absent, np.nan, effect), "variance": np.where(absent, np.nan, variance)},
         index=table.index,

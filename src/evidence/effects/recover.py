@@ -117,7 +117,7 @@ def recover(
     statistic, f_value : array-like or float, optional
         t (or z) statistic; F statistic of two groups.
     df : array-like or float, optional
-        Degrees of freedom of the t distribution; n1 + n2 - 2 if not given.
+        Degrees of freedom of the t distribution, at least 1; n1 + n2 - 2 if not given.
     n1, n2 : array-like or float, optional
         Group sizes.
     sd, sd1, sd2 : array-like or float, optional
@@ -180,9 +180,9 @@ def recover(
 
 def _check_ranges(table: Columns, log: bool) -> None:
     for name, values in table.data.items():
-        if name in ("se", "df", "sd", "sd1", "sd2"):
+        if name in ("se", "sd", "sd1", "sd2"):
             table.refuse(values <= 0, name, "positive")
-        elif name in ("n1", "n2"):
+        elif name in ("df", "n1", "n2"):
             table.refuse(values < 1, name, "at least 1")
         elif name == "f_value":
             table.refuse(values < 0, name, "0 or more")
