@@ -1,0 +1,1 @@
+"""The tables of a review: read, validated, each row with its source."""

@@ -239,7 +239,9 @@ def read_protocol(path: Path) -> Protocol:
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise DataError([Fault(file, row, "", "", f"is not well-formed YAML: {problem}")]) from None
     if not isinstance(content, dict):
-        raise DataError([Fault(file, None, "", "", "needs keys such as title, components, outcomes, analyses")])
+        raise DataError(
+            [Fault(file, None, "", "", "needs keys such as title, components, outcomes, analyses")]
+        )
     try:
         protocol = Protocol.model_validate(content)
     except ValidationError as error:

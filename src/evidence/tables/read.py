@@ -46,7 +46,9 @@ def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        return pd.DataFrame(), [Fault(file, None, "", "", f"is not well-formed CSV ({error}); check its quotes")]
+        return pd.DataFrame(), [
+            Fault(file, None, "", "", f"is not well-formed CSV ({error}); check its quotes")
+        ]
     return _frame(rows, file)
 
 
@@ -58,9 +60,13 @@ def _decode(raw: bytes, file: str) -> tuple[str, list[Fault]]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         place = f"byte 0x{raw[error.start]:02X} on line {line} is not UTF-8"
-        return "", [Fault(file, None, "", "", f"{place}; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')")]
+        return "", [
+            Fault(file, None, "", "", f"{place}; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')")
+        ]
     if "\x00" in text:
-        return "", [Fault(file, None, "", "", "holds null bytes and is not a text file; save it as CSV UTF-8")]
+        return "", [
+            Fault(file, None, "", "", "holds null bytes and is not a text file; save it as CSV UTF-8")
+        ]
     return text, []
 
 
@@ -73,7 +79,9 @@ def _frame(rows: list[list[str]], file: str) -> tuple[pd.DataFrame, list[Fault]]
                 return pd.DataFrame(), [Fault(file, 1, "", "", expected)]
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        return pd.DataFrame(), [Fault(file, 1, name, "", "the header names this column twice") for name in twice]
+        return pd.DataFrame(), [
+            Fault(file, 1, name, "", "the header names this column twice") for name in twice
+        ]
     faults: list[Fault] = []
     numbers, kept = [], []
     for number, cells in enumerate(rows[1:], start=2):

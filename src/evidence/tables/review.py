@@ -16,13 +16,13 @@ from evidence.tables.read import read_cells
 from evidence.tables.schema import READING_TABLES, TABLES, Column, Table
 from evidence.tables.validate import check_cells, check_references, typed
 
-__all__ = ["CHECK_MARK", "Review", "read_review"]
+__all__ = ["CHECK_MARK", "Review", "read_review", "tables_of"]
 
 CHECK_MARK = "CHECK:"
 """A note that begins so marks a printed value that is implausible or contradicts itself."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Review:
     """The tables and the protocol of one systematic review.
 
@@ -153,14 +153,16 @@ def read_review(path: str | Path = "data") -> Review:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise DataError(f"there is no folder '{folder}'; give the folder that holds review.yaml and the tables")
+        raise DataError(
+            f"there is no folder '{folder}'; give the folder that holds review.yaml and the tables"
+        )
     faults: list[Fault] = []
     protocol = None
     try:
         protocol = read_protocol(folder / "review.yaml")
     except DataError as error:
         faults.extend(error.faults)
-    specs = tuple(_extended(table, protocol) for table in TABLES)
+    specs = tables_of(protocol)
     tables: dict[str, pd.DataFrame] = {}
     for spec in specs:
         tables[spec.name], found = _read_table(folder, spec)
@@ -175,11 +177,22 @@ def read_review(path: str | Path = "data") -> Review:
     return Review(path=folder, protocol=protocol, readings=readings, **tables)
 
 
-def _extended(table: Table, protocol: Protocol | None) -> Table:
-    """Add the columns that the protocol says this review's table has."""
-    extra = protocol.columns.get(table.name, {}) if protocol else {}
-    columns = tuple(Column(name, spec.description, choices=spec.choices) for name, spec in extra.items())
-    return replace(table, columns=table.columns + columns)
+def tables_of(protocol: Protocol | None) -> tuple[Table, ...]:
+    """Give the schemas of a review's tables, with the columns that its protocol adds."""
+    added = protocol.columns if protocol else {}
+    return tuple(
+        replace(
+            table,
+            columns=(
+                *table.columns,
+                *(
+                    Column(name, column.description, choices=column.choices)
+                    for name, column in added.get(table.name, {}).items()
+                ),
+            ),
+        )
+        for table in TABLES
+    )
 
 
 def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFrame, list[Fault]]:
@@ -233,8 +246,12 @@ def _unknown_words(tables: dict[str, pd.DataFrame], protocol: Protocol) -> Itera
             ("result", entry.result, results),
         ):
             if value and value not in words:
-                yield Fault("review.yaml", None, f"set_aside.{number}.{key}", value, f"no table has this {key}")
+                yield Fault(
+                    "review.yaml", None, f"set_aside.{number}.{key}", value, f"no table has this {key}"
+                )
     for number, group in enumerate(protocol.same_patients):
         for trial in group.trials:
             if trial not in trials:
-                yield Fault("review.yaml", None, f"same_patients.{number}", trial, "trials.csv has no such trial")
+                yield Fault(
+                    "review.yaml", None, f"same_patients.{number}", trial, "trials.csv has no such trial"
+                )

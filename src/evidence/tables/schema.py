@@ -69,7 +69,9 @@ class Table:
         return f"{self.name}.csv"
 
 
-def _text(name: str, description: str = "", *, required: bool = False, choices: tuple[str, ...] = ()) -> Column:
+def _text(
+    name: str, description: str = "", *, required: bool = False, choices: tuple[str, ...] = ()
+) -> Column:
     return Column(name, description, required=required, choices=choices)
 
 
@@ -90,7 +92,10 @@ _MEASURED = (
     _number("scale_max", "highest score of the version used"),
     _number("timepoint_weeks", "weeks from randomisation; 0 is baseline", 0),
     _text(
-        "statistic", "post, change from baseline, or count", required=True, choices=("post", "change", "count")
+        "statistic",
+        "post, change from baseline, or count",
+        required=True,
+        choices=("post", "change", "count"),
     ),
 )
 _ADJUSTED = _text("adjusted", "adjusted for baseline or modelled", choices=("yes", "no", "unclear"))

@@ -40,10 +40,12 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     try:
         schema.validate(cells, lazy=True)
     except pa.errors.SchemaErrors as error:
-        for case in error.failure_cases.to_dict("records"):
-            faults.append(
-                Fault(file, int(case["index"]), str(case["column"]), str(case["failure_case"]), str(case["check"]))
+        faults = [
+            Fault(
+                file, int(case["index"]), str(case["column"]), str(case["failure_case"]), str(case["check"])
             )
+            for case in error.failure_cases.to_dict("records")
+        ]
     if table.key:
         faults.extend(_repeated_keys(cells, table, file))
     if not table.as_printed:
@@ -99,11 +101,15 @@ def check_references(tables: dict[str, pd.DataFrame], specs: tuple[Table, ...]) 
         frame = tables[table.name]
         for columns, target in table.references:
             known = set(tables[target][list(keys[target])].itertuples(index=False, name=None))
-            for row, values in zip(frame.index, frame[list(columns)].itertuples(index=False, name=None), strict=True):
+            for row, values in zip(
+                frame.index, frame[list(columns)].itertuples(index=False, name=None), strict=True
+            ):
                 if any(values) and values not in known:
                     close = difflib.get_close_matches(values[-1], {key[-1] for key in known}, n=1)
                     hint = f" (did you mean '{close[0]}'?)" if close and close[0] != values[-1] else ""
-                    expected = f"{'/'.join(values)} is not in {target}.csv{hint}; add it there or correct it here"
+                    expected = (
+                        f"{'/'.join(values)} is not in {target}.csv{hint}; add it there or correct it here"
+                    )
                     faults.append(Fault(table.file, int(row), columns[-1], values[-1], expected))
     return faults
 
@@ -111,7 +117,11 @@ def check_references(tables: dict[str, pd.DataFrame], specs: tuple[Table, ...]) 
 def _missing_column(name: str, cells: pd.DataFrame, table: Table, file: str) -> Fault:
     extra = [str(column) for column in cells.columns if column not in {known.name for known in table.columns}]
     close = difflib.get_close_matches(name, extra, n=1)
-    hint = f"; is it the column headed '{close[0]}'?" if close else "; add it to the header, its cells may be empty"
+    hint = (
+        f"; is it the column headed '{close[0]}'?"
+        if close
+        else "; add it to the header, its cells may be empty"
+    )
     return Fault(file, 1, name, "", f"the column is missing{hint}")
 
 
@@ -124,7 +134,9 @@ def _pandera_column(column: Column) -> pa.Column:
         word = "a whole number" if column.kind == "integer" else "a number with a decimal point"
         checks.append(
             pa.Check(
-                lambda cells, integer=column.kind == "integer": (cells == "") | _is_number(cells, integer=integer),
+                lambda cells, integer=column.kind == "integer": (
+                    (cells == "") | _is_number(cells, integer=integer)
+                ),
                 error=f"expected {word} such as {'2' if column.kind == 'integer' else '2.5'}, or an empty cell",
             )
         )
@@ -170,7 +182,9 @@ def _repeated_keys(cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fau
     first: dict[tuple[str, ...], int] = {}
     for row, key in zip(cells.index, cells[list(table.key)].itertuples(index=False, name=None), strict=True):
         if key in first:
-            expected = f"this key already stands in row {first[key]}; give each row its own {', '.join(table.key)}"
+            expected = (
+                f"this key already stands in row {first[key]}; give each row its own {', '.join(table.key)}"
+            )
             yield Fault(file, int(row), table.key[-1], "/".join(key), expected)
         else:
             first[key] = int(row)
@@ -184,7 +198,9 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterat
     if {"ci_low", "ci_high"} <= columns:
         low, high = numbers["ci_low"], numbers["ci_high"]
         swapped = low > high
-        yield from _flag(swapped, "ci_low", cells, file, "is above ci_high; write the smaller bound in ci_low")
+        yield from _flag(
+            swapped, "ci_low", cells, file, "is above ci_high; write the smaller bound in ci_low"
+        )
         half = low.isna() != high.isna()
         yield from _flag(half, "ci_low", cells, file, "an interval needs both bounds; fill in or empty both")
         for name in ("estimate", "mean"):
@@ -211,7 +227,9 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterat
         yield from _flag(wrong, "estimate", cells, file, "a ratio and its interval must be above 0")
     if "p_value" in columns and "p_operator" in cells:
         wrong = numbers["p_value"].notna() & (cells["p_operator"].loc[numbers.index] == "")
-        yield from _flag(wrong, "p_operator", cells, file, "say whether the P value is exact (=) or a bound (< or >)")
+        yield from _flag(
+            wrong, "p_operator", cells, file, "say whether the P value is exact (=) or a bound (< or >)"
+        )
     if {"arm_id", "comparator_arm_id"} <= set(cells.columns):
         wrong = cells["arm_id"] == cells["comparator_arm_id"]
         yield from _flag(wrong, "comparator_arm_id", cells, file, "an arm cannot be its own comparator")
@@ -219,4 +237,4 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterat
 
 def _flag(wrong: pd.Series, column: str, cells: pd.DataFrame, file: str, expected: str) -> Iterator[Fault]:
     for row in wrong.index[wrong.to_numpy(dtype=bool)]:
-        yield Fault(file, int(row), column, str(cells.at[row, column]), expected)
+        yield Fault(file, int(row), column, str(cells.loc[row, column]), expected)

@@ -1,0 +1,170 @@
+"""One analysis of a protocol from its tables to its pooled result."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from evidence.effects.comparisons import comparisons
+from evidence.models.pool import pool
+from evidence.models.pooled import Pooled
+from evidence.tables.protocol import Analysis
+from evidence.tables.review import Review
+
+__all__ = ["Synthesis", "synthesise"]
+
+_POOL_OPTIONS = ("method", "ci", "level", "prediction")
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """An analysis with everything that bears on it.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        The question.
+    measure : str
+        Measure of the effect.
+    effects : DataFrame
+        The poolable comparisons, as `Review.effects` gives them.
+    not_poolable : DataFrame
+        The other comparisons, each with its reason.
+    fit : Pooled or None
+        The pooled result; None with fewer comparisons than the protocol asks for.
+    note : str
+        A sentence that says what was pooled, or why nothing was.
+    """
+
+    analysis: Analysis
+    measure: str
+    effects: pd.DataFrame
+    not_poolable: pd.DataFrame
+    fit: Pooled | None
+    note: str
+
+    @property
+    def k(self) -> int:
+        """Number of poolable comparisons."""
+        return len(self.effects)
+
+    @property
+    def trials(self) -> int:
+        """Number of trials that they come from."""
+        return int(self.effects["trial_id"].nunique())
+
+    @property
+    def n(self) -> float:
+        """Number of patients in them, where it is known or assumed."""
+        return float(self.effects["n"].sum())
+
+    @property
+    def reported(self) -> pd.DataFrame:
+        """Comparisons that were reported for this outcome and window but cannot be pooled."""
+        absent = self.not_poolable["reason"].str.startswith("no result for ")
+        return self.not_poolable[~absent].reset_index(drop=True)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity."""
+        row: dict[str, Any] = {
+            "analysis": self.analysis.id,
+            "measure": self.measure,
+            "k": self.k,
+            "trials": self.trials,
+            "n": self.n,
+        }
+        if self.fit is not None:
+            fit = self.fit
+            row |= {
+                "model": f"{fit.method}, {fit.ci}",
+                "estimate": fit.estimate,
+                "se": fit.se,
+                "ci_low": fit.ci_low,
+                "ci_high": fit.ci_high,
+                "p_value": fit.p_value,
+                "prediction_low": fit.prediction_low,
+                "prediction_high": fit.prediction_high,
+                "tau2": fit.tau2,
+                "tau2_low": fit.tau2_low,
+                "tau2_high": fit.tau2_high,
+                "i2": fit.i2,
+                "q": fit.q,
+                "q_df": fit.q_df,
+                "q_p": fit.q_p,
+            }
+        row["not_poolable"] = len(self.reported)
+        row["note"] = self.note
+        return pd.DataFrame([row])
+
+    def summary(self) -> str:
+        """The question, the note and, where there is one, the pooled result as text."""
+        lines = [self.analysis.title, self.note]
+        if self.fit is not None:
+            lines.append(self.fit.summary())
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        result = self.fit._repr_html_() if self.fit is not None else ""
+        return f"<p><b>{html.escape(self.analysis.title)}</b><br>{html.escape(self.note)}</p>{result}"
+
+
+def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Synthesis:
+    """Pool the poolable comparisons of an analysis under the protocol's model.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+        The analysis or its id.
+    **overrides
+        Options of `pool` (method, ci, level, prediction), and fields of `evidence.effects.choices.Choices`, that
+        differ from the protocol.
+
+    Returns
+    -------
+    Synthesis
+
+    Raises
+    ------
+    DataError
+        If the analysis or an option is unknown.
+    """
+    question = review.analysis(analysis)
+    model = review.protocol.model
+    options = {
+        "method": model.method,
+        "ci": model.interval,
+        "level": model.level,
+        "prediction": model.prediction,
+    }
+    options |= {name: value for name, value in overrides.items() if name in _POOL_OPTIONS}
+    choices = {name: value for name, value in overrides.items() if name not in _POOL_OPTIONS}
+    frame = comparisons(review, question, **choices)
+    poolable = frame["status"] == "pooled"
+    effects = frame[poolable].drop(columns=["status", "reason"]).reset_index(drop=True)
+    rest = frame[~poolable].reset_index(drop=True)
+    measure = choices.get("measure") or review.protocol.outcomes[question.outcome].measure
+    enough = len(effects) >= model.minimum_studies
+    fit = (
+        pool(effects["effect"], effects["variance"], labels=list(effects["label"]), **options)
+        if enough
+        else None
+    )
+    return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, model.minimum_studies))
+
+
+def _note(effects: pd.DataFrame, rest: pd.DataFrame, minimum: int) -> str:
+    reported = (~rest["reason"].str.startswith("no result for ")).sum()
+    k, trials = len(effects), effects["trial_id"].nunique()
+    found = f"{_count(k, 'poolable comparison')} from {_count(trials, 'trial')}"
+    others = f"{_count(int(reported), 'further comparison')} reported without poolable numbers"
+    if k >= minimum:
+        return f"{found}; {others}."
+    return f"Not pooled: {found}, fewer than the protocol's minimum of {minimum}; {others}."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,105 @@
+"""How far two independent readings of the same publications agree."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pandas as pd
+
+from evidence.tables.review import Review
+
+__all__ = ["agreement", "cohen_kappa"]
+
+_WITH_THIRD = re.compile(r"\bv T\b|\bT only\b")
+_QUALIFIER = re.compile(r"\s*[\[(].*$")
+_ITEM = re.compile(r"\[(.*)\]")
+_CATEGORICAL = frozenset(
+    {"adjusted", "comparator_arm_id", "components", "design", "duration_class", "judgement", "measure"}
+    | {"p_operator", "statistic"}
+)
+
+
+def agreement(review: Review) -> pd.DataFrame:
+    """Compare the two readings field by field.
+
+    Parameters
+    ----------
+    review : Review
+        With its table ``agreement``: one row for each value that both readings could have given.
+
+    Returns
+    -------
+    DataFrame
+        One row for each table and field: table, field, kind ("presence" of a whole row in both readings,
+        "category" or "value"), n (values compared), agreed (number), percent, kappa (Cohen's, for categories with
+        more than one value; else NaN). Comparisons with a third reading are left out.
+    """
+    rows = review.agreement
+    rows = rows[~rows["field"].str.contains(_WITH_THIRD)]
+    field = rows["field"].str.replace(_QUALIFIER, "", regex=True)
+    # The domains of the risk of bias stand as fields, one judgement each.
+    field = field.where((rows["table"] != "risk_of_bias") | (field == "row"), "judgement")
+    item = (
+        rows["trial_id"]
+        + "/"
+        + rows["result_id"]
+        + "/"
+        + rows["field"].str.extract(_ITEM, expand=False).fillna("")
+    )
+    result = []
+    for table, in_table in rows.groupby("table", sort=True):
+        names = field[in_table.index]
+        whole = names == "row"
+        both = item[in_table.index][~whole].nunique()
+        if whole.any():
+            n = both + int(whole.sum())
+            result.append(
+                _line(table, "row", "presence", n, both + int((in_table["agreed"][whole] == "yes").sum()))
+            )
+        for name, group in in_table[~whole].groupby(names[~whole], sort=True):
+            same = group["agreed"] == "yes"
+            kind = "category" if name in _CATEGORICAL else "value"
+            # Values that the reconciliation called equal may be written differently (a+b and b+a).
+            second = group["value_b"].where(~same, group["value_a"])
+            kappa = cohen_kappa(group["value_a"], second) if kind == "category" else math.nan
+            result.append(_line(table, name, kind, len(group), int(same.sum()), kappa))
+    return pd.DataFrame(result)
+
+
+def _line(
+    table: object, field: object, kind: str, n: int, agreed: int, kappa: float = math.nan
+) -> dict[str, object]:
+    percent = 100 * agreed / n
+    return {
+        "table": table,
+        "field": field,
+        "kind": kind,
+        "n": n,
+        "agreed": agreed,
+        "percent": percent,
+        "kappa": kappa,
+    }
+
+
+def cohen_kappa(first: pd.Series, second: pd.Series) -> float:
+    """Cohen's kappa of two columns of categories.
+
+    Parameters
+    ----------
+    first, second : Series of str, shape (n,)
+        What each reader said.
+
+    Returns
+    -------
+    float
+        Between -1 and 1; NaN if both say one and the same thing throughout, for then chance explains all.
+
+    References
+    ----------
+    .. [1] Cohen (1960), Educational and Psychological Measurement 20(1), 37-46.
+    """
+    observed = float((first.to_numpy() == second.to_numpy()).mean())
+    shares = first.value_counts(normalize=True), second.value_counts(normalize=True)
+    chance = float(shares[0].mul(shares[1], fill_value=0).sum())
+    return math.nan if chance == 1 else (observed - chance) / (1 - chance)
