@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from evidence.models.likelihood import maximise
-from evidence.models.studies import Floats, Studies, others, sums, trace_p
+from evidence.models.studies import Floats, Studies, choose, dispersion, others, sums, trace_p
 
 __all__ = [
     "METHODS",
@@ -52,9 +52,8 @@ def q_and_trace(studies: Studies, tau2: Any) -> tuple[Any, Any]:
     studies : Studies
     tau2 : scalar or ndarray, as for `evidence.models.studies.sums`
     """
-    w, (one, two) = sums(studies, tau2, 2)
-    q = one.second - one.first * one.first / (w + one.weight)
-    return np.maximum(q, 0.0), trace_p(w, one, two)
+    w, (r, f, s), (r2, _, _) = sums(studies, tau2, 2)
+    return np.maximum(s - f * f / (w + r), 0.0), trace_p(w, r, r2)
 
 
 def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Floats | None = None) -> Any:
@@ -84,7 +83,7 @@ def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Fl
         return solve_q(studies, _chi2_quantile(df, 0.5))
     if method == "GENQ" and weights is not None:
         return np.maximum(_moments(studies, weights), 0.0)
-    trace = np.where(trace == 0.0, np.inf, trace)  # a single study
+    trace = choose(trace == 0.0, np.inf, trace)  # a single study
     if method == "EE":
         tau2 = 0.0 * q
     elif method == "DL":
@@ -92,14 +91,14 @@ def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Fl
     elif method == "DL2":
         first = np.maximum((q - df) / trace, 0.0)
         q2, trace2 = q_and_trace(studies, first)
-        tau2 = first + (q2 - df) / np.where(trace2 == 0.0, np.inf, trace2)
+        tau2 = first + (q2 - df) / choose(trace2 == 0.0, np.inf, trace2)
     elif method == "HS":
-        w, (one,) = sums(studies, 0.0 * q, 1)
-        tau2 = (q - studies.k) / (w + one.weight)
+        w, (r, _, _) = sums(studies, 0.0 * q, 1)
+        tau2 = (q - studies.k) / (w + r)
     elif method == "HE":
-        tau2 = _dispersion(studies) / np.maximum(df, 1) - _mean_variance(studies)
+        tau2 = dispersion(studies) / np.maximum(df, 1) - _mean_variance(studies)
     else:
-        start = _dispersion(studies) / studies.k
+        start = dispersion(studies) / np.maximum(studies.k, 1)
         tau2 = start * q_and_trace(studies, start)[0] / np.maximum(df, 1)
     return np.maximum(tau2, 0.0)
 
@@ -110,17 +109,16 @@ def solve_q(studies: Studies, target: Any) -> Any:
     The reciprocal of Q is concave and increasing in tau2: Q = sum z^2 / (tau2 + l) for the eigenvalues l of the
     contrasts' sampling covariance. Newton's method on it therefore climbs to the root from below without overshooting.
     """
-    tau2 = np.zeros_like(studies.anchor_variance)
+    tau2 = 0.0 * studies.anchor_variance
     for _ in range(200):
-        w, (one, two) = sums(studies, tau2, 2)
-        total = w + one.weight
-        mean = one.first / total
-        q = one.second - mean * one.first
-        slope = two.second - mean * (2.0 * two.first - mean * (w * w + two.weight))
+        w, (r, f, s), (r2, f2, s2) = sums(studies, tau2, 2)
+        mean = f / (w + r)
+        q = s - mean * f
+        slope = s2 - mean * (2.0 * f2 - mean * (w * w + r2))
         above = q > target
-        step = np.where(above, q * (q - target), 0.0) / np.where(above, target * slope, 1.0)
+        step = choose(above, q * (q - target), 0.0) / np.where(above, target * slope, 1.0)
         tau2 = tau2 + step
-        if not (step > 1e-8 * (tau2 + studies.anchor_variance)).any():
+        if not np.any(step > 1e-8 * (tau2 + studies.anchor_variance)):
             break
     return tau2
 
@@ -139,7 +137,7 @@ def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> t
     """
     df = np.maximum(k - 1, 1)
     if method == "EE":
-        h2 = np.where(np.asarray(k) > 1, q / df, 1.0)
+        h2 = choose(np.asarray(k) > 1, q / df, 1.0)
         return 100.0 * np.maximum(1.0 - 1.0 / np.maximum(h2, 1.0), 0.0), h2
     ratio = tau2 * trace / df
     return 100.0 * ratio / (1.0 + ratio), 1.0 + ratio
@@ -198,15 +196,6 @@ def tau2_standard_error(
     return float(scale * np.sqrt(moments))
 
 
-def _dispersion(studies: Studies) -> Any:
-    """Sum of squared deviations of the effects from their plain mean."""
-    total = studies.powers.sum(axis=-1)
-    first, second = total[..., 1], total[..., 2]
-    if total.ndim == 2:
-        first, second = first[:, None], second[:, None]
-    return np.maximum(second - first * first / np.maximum(studies.k, 1), 0.0)
-
-
 def _mean_variance(studies: Studies) -> Any:
     batch = studies.powers.ndim == 3
     rest = np.sum(studies.variance, axis=-1, keepdims=batch, where=np.isfinite(studies.variance))
@@ -230,16 +219,16 @@ def _first_step(effect: Floats, variance: Floats) -> float:
 
 
 def _trace_p(a: Floats) -> float:
-    """tr P for P = A - a a' / sum a, A the diagonal matrix of weights a."""
+    """Trace of P = A - a a' / sum a, A the diagonal matrix of weights a."""
     return float(a @ others(a) / a.sum())
 
 
 def _trace(a: Floats, d: Floats, e: Floats) -> float:
-    """tr(P D P E) for diagonal matrices D and E."""
+    """Trace of P D P E for diagonal matrices D and E."""
     total = a.sum()
     own = d * e * np.square(a * others(a) / total)
     return float(own.sum() + (d * a * a) @ others(e * a * a) / (total * total))
 
 
 def _chi2_quantile(df: Any, probability: float) -> Any:
-    return np.where(np.asarray(df) > 0, chdtri(np.maximum(df, 1), 1.0 - probability), 0.0)
+    return choose(np.asarray(df) > 0, chdtri(np.maximum(df, 1), 1.0 - probability), 0.0)

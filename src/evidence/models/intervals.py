@@ -22,7 +22,7 @@ from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 from evidence.models.heterogeneity import solve_q
 from evidence.models.likelihood import log_likelihood, maximise
-from evidence.models.studies import Floats, Studies, Sums, sums, trace_pp
+from evidence.models.studies import Floats, Studies, choose, sums, trace_pp
 
 __all__ = [
     "CI",
@@ -80,24 +80,22 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     Mean
         `df` is infinite for the normal distribution.
     """
-    anchor_weight, power = sums(studies, tau2, 3 if ci == "KR" else 1)
-    one = power[0]
-    total = anchor_weight + one.weight
-    centre = one.first / total
+    w, (r, f, s), *higher = sums(studies, tau2, 3 if ci == "KR" else 1)
+    total = w + r
+    centre = f / total
     variance = 1.0 / total
-    df = studies.k - 1
-    df = np.where(df > 0, df, np.inf)
+    df = choose(studies.k > 1, studies.k - 1, np.inf)
     if weights is not None:
         share = weights / weights.sum()
         spread = np.append(studies.anchor_variance, studies.variance) + tau2
         variance = np.square(share) @ spread
     if ci in ("HKSJ", "HKSJ-adhoc"):
-        mean_square = np.maximum(one.second - centre * one.first, 0.0) / np.where(studies.k > 1, df, 1.0)
+        mean_square = np.maximum(s - centre * f, 0.0) / choose(studies.k > 1, df, 1.0)
         if ci == "HKSJ-adhoc":
             mean_square = np.maximum(mean_square, 1.0)
-        variance = np.where(studies.k > 1, mean_square, 1.0) * variance
+        variance = choose(studies.k > 1, mean_square, 1.0) * variance
     elif ci == "KR":
-        variance, df = _kenward_roger(studies, anchor_weight, power)
+        variance, df = _kenward_roger(w, r, higher[0][0], higher[1][0])
     elif ci == "z":
         df = np.inf + 0.0 * variance
     if weights is not None:
@@ -105,7 +103,7 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     estimate = studies.anchor_effect + centre
     se = np.sqrt(variance)
     half = stdtrit(df, 0.5 + 0.5 * level) * se
-    statistic = estimate / np.where(se > 0.0, se, np.nan)
+    statistic = estimate / choose(se > 0.0, se, np.nan)
     return Mean(
         estimate, se, estimate - half, estimate + half, statistic, 2.0 * stdtr(df, -abs(statistic)), df
     )
@@ -133,7 +131,7 @@ def prediction_interval(
         quantile = ndtri(probability)
     else:
         quantile = stdtrit(np.maximum(studies.k - (1 if prediction == "V" else 2), 1), probability)
-    half = np.where(studies.k > 1, quantile, np.nan) * np.sqrt(tau2 + mean.se * mean.se)
+    half = choose(studies.k > 1, quantile, np.nan) * np.sqrt(tau2 + mean.se * mean.se)
     return mean.estimate - half, mean.estimate + half
 
 
@@ -144,7 +142,7 @@ def q_profile_interval(studies: Studies, level: float) -> tuple[Any, Any]:
     """
     df = np.maximum(studies.k - 1, 1)
     tail = 0.5 - 0.5 * level
-    missing = np.where(studies.k > 1, 0.0, np.nan)
+    missing = choose(studies.k > 1, 0.0, np.nan)
     low = solve_q(studies, chdtri(df, tail))
     high = solve_q(studies, chdtri(df, 1.0 - tail))
     return low + missing, high + missing
@@ -185,18 +183,16 @@ def _edge(inside: Callable[[Floats], Any], within: float, beyond: float) -> floa
     return float(within)
 
 
-def _kenward_roger(studies: Studies, w: Any, power: list[Sums]) -> tuple[Any, Any]:
-    """Adjusted variance of the mean and its degrees of freedom.
+def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:
+    """Adjusted variance of the mean and its degrees of freedom, from the anchor's weight and the sums over the others.
 
     For a common mean and one variance component the adjustment (Kenward and Roger 1997, eqs 3 and 7 to 9) comes to
     V + 2 V^2 (sum w^3 - (sum w^2)^2 / sum w) / I with V = 1 / sum w and I = tr(PP) / 2 the expected information about
     tau2, and to I / (V sum w^2)^2 x 2 degrees of freedom with scale 1. At least one degree of freedom is kept.
     """
-    one, two, three = power
-    r, r2, r3 = one.weight, two.weight, three.weight
     total = w + r
-    information = 0.5 * trace_pp(w, one, two, three)
-    information = np.where(information > 0.0, information, np.inf)
+    information = 0.5 * trace_pp(w, r, r2, r3)
+    information = choose(information > 0.0, information, np.inf)
     pairs = w * (w * (w * r - 2.0 * r2) + r3) + (r * r3 - r2 * r2)
     variance = 1.0 / total + 2.0 * np.maximum(pairs, 0.0) / (total * total * total * information)
     df = np.maximum(2.0 * information * np.square(total / (w * w + r2)), 1.0)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.models.studies import Floats, Studies, sums, trace_p, trace_pp
+from evidence.models.studies import Floats, Studies, choose, dispersion, sums, trace_p, trace_pp
 
 __all__ = ["log_likelihood", "maximise", "peaks"]
 
@@ -42,17 +42,14 @@ def log_likelihood(studies: Studies, tau2: Any, *, restricted: bool, centre: Any
     -------
     float or ndarray, shape of `tau2`
     """
-    anchor_weight, (one,) = sums(studies, tau2, 1)
-    total = anchor_weight + one.weight
-    if centre is None:
-        squares = one.second - one.first * one.first / total
-    else:
-        squares = one.second - centre * (2.0 * one.first - centre * total)
+    w, (r, f, s) = sums(studies, tau2, 1)
+    total = w + r
+    squares = s - f * f / total if centre is None else s - centre * (2.0 * f - centre * total)
     spread = (
         studies.variance + tau2 if np.ndim(tau2) == 0 else studies.variance[..., None] + tau2[..., None, :]
     )
     axis = -1 if np.ndim(tau2) == 0 else -2
-    logs = np.log(np.where(np.isinf(spread), 1.0, spread)).sum(axis=axis) - np.log(anchor_weight)
+    logs = np.log(np.where(np.isinf(spread), 1.0, spread)).sum(axis=axis) - np.log(w)
     if restricted:
         return -0.5 * ((studies.k - 1) * log(2 * pi) - np.log(studies.k) + logs + np.log(total) + squares)
     return -0.5 * (studies.k * log(2 * pi) + logs + squares)
@@ -74,16 +71,18 @@ def maximise(studies: Studies, *, restricted: bool) -> Any:
             return tau2
         candidates = np.append(0.0, tau2) if falls_at_zero else np.atleast_1d(tau2)
         return candidates[np.argmax(log_likelihood(studies, candidates, restricted=restricted))]
-    best = np.where(np.isnan(studies.anchor_variance), np.nan, 0.0)
-    if rows.size:
-        height = np.full(best.shape, -np.inf)
-        zero = np.flatnonzero(falls_at_zero)
-        height[zero] = log_likelihood(studies.take(zero), best[zero], restricted=restricted)
-        found = log_likelihood(studies.take(rows), tau2[:, None], restricted=restricted)[:, 0]
-        ascending = np.lexsort((-tau2, found, rows))
-        last = ascending[np.append(np.diff(rows[ascending]) > 0, True)]
-        higher = last[found[last] > height[rows[last], 0]]
-        best[rows[higher], 0] = tau2[higher]
+    best = 0.0 * studies.anchor_variance
+    best[rows, 0] = tau2
+    count = np.bincount(rows, minlength=best.size)
+    contested = count + falls_at_zero > 1
+    if contested.any():
+        zero = np.flatnonzero(contested & falls_at_zero & (count > 0))
+        among = contested[rows]
+        rows, tau2 = np.append(rows[among], zero), np.append(tau2[among], np.zeros(zero.size))
+        height = log_likelihood(studies.take(rows), tau2[:, None], restricted=restricted)[:, 0]
+        ascending = np.lexsort((-tau2, height, rows))
+        highest = ascending[np.append(np.diff(rows[ascending]) > 0, True)]
+        best[rows[highest], 0] = tau2[highest]
     return best
 
 
@@ -102,15 +101,20 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
     grid = _grid(studies)
     fit, penalty = _score(studies, grid, restricted)
     rises = fit > penalty
-    *rows, place = (rises[..., :-1] & ~rises[..., 1:]).nonzero()
+    place = (rises[..., :-1] > rises[..., 1:]).nonzero()
     falls_at_zero = ~rises[..., 0]
-    if not rows:
-        at: Any = place[0] if place.size == 1 else place
-        tau2 = _climb(studies, grid[at], grid[at + 1], restricted) if place.size else grid[:0]
-        return np.zeros_like(place), tau2, falls_at_zero
-    row = rows[0]
-    low, high = grid[row, place, None], grid[row, place + 1, None]
-    return row, _climb(studies.take(row), low, high, restricted)[:, 0], falls_at_zero
+    if studies.powers.ndim == 3:
+        rows, studies = place[0], studies.take(place[0])
+    else:
+        rows = np.zeros_like(place[0])
+        place = (place[0][0],) if rows.size == 1 else place
+    upper = (*place[:-1], place[-1] + 1)
+    low, high = grid[place], grid[upper]
+    below, above = penalty[place] / fit[place] - 1.0, penalty[upper] / fit[upper] - 1.0
+    start = low + (high - low) * (below / (below - above))
+    if studies.powers.ndim == 3:
+        return rows, _climb(studies, low[:, None], high[:, None], start[:, None], restricted)[:, 0], falls_at_zero
+    return rows, _climb(studies, low, high, start, restricted) if rows.size else low, falls_at_zero
 
 
 def _grid(studies: Studies) -> Floats:
@@ -125,14 +129,8 @@ def _grid(studies: Studies) -> Floats:
         largest = np.where(np.isinf(studies.variance), 0.0, studies.variance).max(
             axis=-1, keepdims=True, initial=0.0
         )
-    total = studies.powers.sum(axis=-1)
-    first, second = total[..., 1], total[..., 2]
-    if total.ndim == 2:
-        first, second = first[:, None], second[:, None]
-    dispersion = np.maximum(second - first * first / np.maximum(studies.k, 1), 0.0) / np.maximum(
-        studies.k - 1, 1
-    )
-    upper = 0.5 * (dispersion + np.sqrt(dispersion * (dispersion + 4.0 * largest)))
+    s2 = dispersion(studies) / np.maximum(studies.k - 1, 1)
+    upper = 0.5 * (s2 + np.sqrt(s2 * (s2 + 4.0 * largest)))
     span = np.log1p(1.001 * upper / studies.anchor_variance)
     steps = max(8, int(np.fmax.reduce(span, axis=None) / STEP) + 1)
     return studies.anchor_variance * np.expm1(span * (np.arange(steps + 1) / steps))
@@ -140,40 +138,36 @@ def _grid(studies: Studies) -> Floats:
 
 def _score(studies: Studies, tau2: Any, restricted: bool, slopes: bool = False) -> tuple[Any, ...]:
     """Twice the score is fit - penalty: Y'PPY - tr P (REML) or Y'PPY - sum of weights (ML); with their slopes."""
-    w, (one, two, *three) = sums(studies, tau2, 3 if slopes else 2)
-    total = w + one.weight
-    mean = one.first / total
-    total2 = w * w + two.weight
-    fit = two.second - mean * (2.0 * two.first - mean * total2)
-    penalty = trace_p(w, one, two) if restricted else total
+    w, (r, f, _), (r2, f2, s2), *third = sums(studies, tau2, 3 if slopes else 2)
+    total, total2 = w + r, w * w + r2
+    mean = f / total
+    fit = s2 - mean * (2.0 * f2 - mean * total2)
+    penalty = trace_p(w, r, r2) if restricted else total
     if not slopes:
         return fit, penalty
-    total3 = w * w * w + three[0].weight
-    residual = two.first - mean * total2
-    cubic = three[0].second - mean * (2.0 * three[0].first - mean * total3)
-    fit_slope = -2.0 * (cubic - residual * residual / total)
-    penalty_slope = -trace_pp(w, one, two, three[0]) if restricted else -total2
-    return fit, penalty, fit_slope, penalty_slope
+    r3, f3, s3 = third[0]
+    residual = f2 - mean * total2
+    cubic = s3 - mean * (2.0 * f3 - mean * (w * w * w + r3))
+    penalty_slope = -trace_pp(w, r, r2, r3) if restricted else -total2
+    return fit, penalty, 2.0 * (residual * residual / total - cubic), penalty_slope
 
 
-def _climb(studies: Studies, low: Any, high: Any, restricted: bool) -> Any:
-    """Find the peak between `low`, where the likelihood rises, and `high`, where it falls.
+def _climb(studies: Studies, low: Any, high: Any, tau2: Any, restricted: bool) -> Any:
+    """Find the peak between `low`, where the likelihood rises, and `high`, where it falls, from a start between.
 
-    Newton's method on penalty / fit - 1, which is linear in tau2 when all variances are equal and nearly so in general.
+    Newton's method on penalty / fit - 1, which is linear in tau2 when all variances are equal and nearly so in
+    general; where a step would leave the bracket, bisection.
     """
-    tau2 = 0.5 * (low + high)
-    for _ in range(100):
+    for _ in range(200):
         fit, penalty, fit_slope, penalty_slope = _score(studies, tau2, restricted, slopes=True)
         ratio = penalty / fit
-        slope = (penalty_slope - ratio * fit_slope) / fit
         rising = ratio < 1.0
-        low, high = np.where(rising, tau2, low), np.where(rising, high, tau2)
-        step = (1.0 - ratio) / np.where(slope > 0.0, slope, np.inf)
-        new = tau2 + step
-        inside = (new > low) & (new < high)
-        new = np.where(inside | (ratio == 1.0), new, 0.5 * (low + high))
-        moved = abs(new - tau2)
+        low, high = choose(rising, tau2, low), choose(rising, high, tau2)
+        slope = (penalty_slope - ratio * fit_slope) / fit
+        new = tau2 + (1.0 - ratio) / choose(slope > 0.0, slope, np.inf)
+        new = choose((new >= low) & (new <= high), new, 0.5 * (low + high))
+        moved = abs(new - tau2) > CLOSE * (new + studies.anchor_variance)
         tau2 = new
-        if np.all(moved <= CLOSE * (tau2 + studies.anchor_variance)):
+        if not (moved.any() if isinstance(moved, np.ndarray) else moved):
             break
     return tau2

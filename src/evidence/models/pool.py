@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ def _check_studies(
     if effects.size == 0:
         raise DataError("there is no study to pool; give at least one effect and its variance.")
     names = (
-        tuple(f"Study {i}" for i in range(1, effects.size + 1)) if labels is None else tuple(map(str, labels))
+        _numbered(effects.size) if labels is None else tuple(map(str, labels))
     )
     if len(names) != effects.size:
         raise DataError(f"labels has {len(names)} values for {effects.size} studies; give one label a study.")
@@ -149,6 +150,11 @@ def _check_studies(
         i = int(np.argmin(good))
         raise DataError(f"{names[i]}: {describe_fault(float(effects[i]), float(variances[i]))}")
     return effects, variances, names
+
+
+@lru_cache(maxsize=64)
+def _numbered(k: int) -> tuple[str, ...]:
+    return tuple(f"Study {i}" for i in range(1, k + 1))
 
 
 def describe_fault(effect: float, variance: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Studies", "Sums", "arrange", "others", "sums", "trace_p", "trace_pp"]
+__all__ = ["Studies", "arrange", "choose", "dispersion", "others", "sums", "trace_p", "trace_pp"]
 
 Floats = NDArray[np.float64]
 
@@ -46,16 +46,6 @@ class Studies(NamedTuple):
     def take(self, rows: NDArray[np.intp]) -> Studies:
         """Return the fits of a batch that stand at the given rows."""
         return Studies(*(part[rows] for part in self))
-
-
-class Sums(NamedTuple):
-    """Sums over all studies but the anchor, of one power of the weights."""
-
-    weight: Any
-    first: Any
-    """Weight times difference from the anchor."""
-    second: Any
-    """Weight times squared difference from the anchor."""
 
 
 def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]]:
@@ -93,7 +83,7 @@ def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]
     return Studies(k, anchor, precise, rest, powers), order
 
 
-def sums(studies: Studies, tau2: Any, order: int) -> tuple[Any, list[Sums]]:
+def sums(studies: Studies, tau2: Any, order: int) -> list[Any]:
     """Sum powers of the weights 1 / (variance + tau2), alone and with powers of the differences.
 
     Parameters
@@ -106,35 +96,44 @@ def sums(studies: Studies, tau2: Any, order: int) -> tuple[Any, list[Sums]]:
 
     Returns
     -------
-    weight : scalar or ndarray, shape of `tau2`
-        Weight of the anchor.
-    power : list of Sums
-        Entry p - 1 holds the sums with the p-th power of the weights.
+    list
+        First the weight w of the anchor, then for each power p = 1 ... `order` a triple of sums over the other studies:
+        of w^p, w^p d and w^p d^2, d being the difference from the anchor. Each has the shape of `tau2`.
     """
-    if np.ndim(tau2) == 0:
-        weight = 1.0 / (studies.variance + tau2)
-    else:
-        weight = 1.0 / (studies.variance[..., None] + tau2[..., None, :])
-    power, out = weight, []
+    single = studies.powers.ndim == 2 and not getattr(tau2, "ndim", 0)
+    weight = 1.0 / (studies.variance + tau2 if single else studies.variance[..., None] + tau2[..., None, :])
+    out, power = [1.0 / (studies.anchor_variance + tau2)], weight
     for p in range(order):
         if p:
             power = power * weight
         total = studies.powers @ power
-        out.append(Sums(*(total if total.ndim == 1 else total.swapaxes(0, -2))))
-    return 1.0 / (studies.anchor_variance + tau2), out
+        out.append(total.tolist() if single else total.swapaxes(0, -2))
+    return out
 
 
-def trace_p(w: Any, one: Sums, two: Sums) -> Any:
-    """tr P of the projection P = W - W 1 1' W / (1'W1), from the anchor's weight and the sums over the others.
+def dispersion(studies: Studies) -> Any:
+    """Sum of squared deviations of the effects from their plain mean; scalar, or shape (n, 1) for a batch."""
+    total = studies.powers.sum(axis=-1)
+    _, first, second = total.tolist() if total.ndim == 1 else total.T[..., None]
+    return np.maximum(second - first * first / np.maximum(studies.k, 1), 0.0)
 
-    This is (sum w)^2 / sum w less sum w^2 / sum w, without the anchor's own square, which may swamp the rest.
+
+def choose(condition: Any, yes: Any, no: Any) -> Any:
+    """Choose by a condition: `numpy.where` for arrays, without its cost for scalars."""
+    return np.where(condition, yes, no) if isinstance(condition, np.ndarray) else yes if condition else no
+
+
+def trace_p(w: Any, r: Any, r2: Any) -> Any:
+    """Trace of the projection P = W - W 1 1' W / (1'W1).
+
+    From the anchor's weight w, and the sums r of the others' weights and r2 of their squares: the square of the total
+    less the sum of squares, over the total, but without the anchor's own square, which may swamp the rest.
     """
-    return (2.0 * w * one.weight + (one.weight * one.weight - two.weight)) / (w + one.weight)
+    return (2.0 * w * r + (r * r - r2)) / (w + r)
 
 
-def trace_pp(w: Any, one: Sums, two: Sums, three: Sums) -> Any:
-    """tr PP, as `trace_p`; twice the expected information about tau2 under the restricted likelihood."""
-    r, r2, r3 = one.weight, two.weight, three.weight
+def trace_pp(w: Any, r: Any, r2: Any, r3: Any) -> Any:
+    """Trace of PP, as `trace_p`: twice the expected information about tau2 under the restricted likelihood."""
     rest = r2 * (r * r + r2) - 2.0 * r * r3
     return (w * (w * (r * r + 3.0 * r2) + 2.0 * (r * r2 - r3)) + rest) / np.square(w + r)
 
