@@ -57,6 +57,10 @@ class Axis:
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
 
+    def share(self, value: float) -> float:
+        """Place of a value along the axis, from 0 to 1; a value beyond it counts as its end."""
+        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
+
 
 def range_of(
     estimates: Sequence[float],

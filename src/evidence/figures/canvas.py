@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 from typing import Any
 
@@ -51,10 +53,14 @@ class EvidenceFigure(Figure):
         with style():
             super().savefig(fname, **options)
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        dpi = 192
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-        width, height = (round(96 * inches) for inches in self.get_size_inches())
-        look = {"width": width, "height": height, "alt": self.alt_text}
-        return {"image/png": buffer.getvalue(), "text/plain": self.alt_text}, {"image/png": look}
+        self.savefig(buffer, format="png", dpi=192, metadata={"Software": None})
+        image = base64.b64encode(buffer.getvalue()).decode()
+        width = round(96 * self.get_figwidth())
+        # As HTML, because notebook pages drop the description of a plain image; the image itself is for the rest.
+        page = (
+            f'<img alt="{html.escape(self.alt_text)}" width="{width}" style="max-width: 100%; height: auto" '
+            f'src="data:image/png;base64,{image}">'
+        )
+        return {"text/html": page, "image/png": image, "text/plain": self.alt_text}

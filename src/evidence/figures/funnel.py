@@ -20,6 +20,7 @@ from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.labels import place_labels
 from evidence.figures.measure import choose_scale, measure_code, measure_name
 from evidence.figures.sentences import pooled_text
+from evidence.figures.studies import study_labels
 from evidence.figures.style import (
     BLUE,
     BODY,
@@ -33,7 +34,7 @@ from evidence.figures.style import (
     VERMILLION,
     style,
 )
-from evidence.figures.text import clean, significant, text_width, wrap
+from evidence.figures.text import significant, text_width, wrap
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
@@ -69,7 +70,7 @@ def funnel(
     fit : Pooled
         The pooled result with its studies.
     data : DataFrame, optional
-        The rows that went into the fit; only `measure` is used.
+        The rows that went into the fit, in the same order; `label` and `measure` are used where present.
     contours : bool or sequence of float
         Shade the regions of two-sided P values against the reference; True for .10, .05 and .01 [1]_.
     labels : bool or "outside"
@@ -94,7 +95,7 @@ def funnel(
     """
     code = measure_code(measure_label, data)
     scale = choose_scale(fit.variance, fit.level, code, transform, digits)
-    levels = _levels(contours)
+    levels, names = _levels(contours), study_labels(fit, data)
     error = np.sqrt(np.asarray(fit.variance, dtype=float))
     deepest = float(error.max()) * 1.08
     reach = float(ndtri(0.5 + fit.level / 2)) * deepest
@@ -126,15 +127,14 @@ def funnel(
         axes.plot(*lines, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2)
         _points(axes, fit.effect, error, axis)
         if labels:
-            named = outside if labels == "outside" else np.ones(fit.k, dtype=bool)
-            names = [clean(label) if name else "" for label, name in zip(fit.labels, named, strict=True)]
-            place_labels(axes, fit.effect, error, names)
+            shown = [name if labels is True or out else "" for name, out in zip(names, outside, strict=True)]
+            place_labels(axes, fit.effect, error, shown)
         _directions(figure, axis, reference, favours, measure_name(measure_label, code), top + PLOT_HEIGHT)
         for place, line in enumerate(caption):
             figure.write(MARGIN, top + PLOT_HEIGHT + BELOW + SMALL + 9.6 * place, line, size=SMALL)
     figure.numbers = pd.DataFrame(
         {
-            "label": list(fit.labels),
+            "label": names,
             "estimate": [scale.show(value) for value in fit.effect],
             "se": error,
             "p_value": 2 * ndtr(-np.abs(fit.effect - reference) / error),
@@ -202,7 +202,7 @@ def _directions(
     bottom: float,
 ) -> None:
     inner = WIDTH - LEFT - 2 * MARGIN
-    x = LEFT + (reference - axis.low) / (axis.high - axis.low) * inner
+    x = LEFT + axis.share(reference) * inner
     measure_line = wrap(measure, inner, BODY)[0]
     figure.write(LEFT + inner / 2, bottom + 38, measure_line, ha="center")
     if favours is None:

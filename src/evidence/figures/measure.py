@@ -76,6 +76,7 @@ def choose_scale(
     ratio = transform == "exp" or (transform is None and code in RATIOS)
     if digits is None:
         half = float(ndtri(0.5 + level / 2)) * math.sqrt(float(np.median(np.asarray(list(variance)))))
-        coarse = not ratio and code not in UNITLESS
-        digits = 3 if half < 0.02 else 0 if coarse and half >= 100 else 1 if coarse and half >= 2.5 else 2
+        digits = min(max(2, 1 - math.floor(math.log10(5 * half))), 12)
+        if not ratio and code not in UNITLESS and half >= 2.5:
+            digits = 1 if half < 100 else 0
     return Scale(ratio, digits)

@@ -11,8 +11,22 @@ from evidence.figures.text import clean
 __all__ = ["source_notes"]
 
 ADJUSTED = "Adjusted result."
-# Forms from which an effect and its variance follow without a further step worth a note.
-DIRECT_FORMS = frozenset({"", "means and SDs", "difference with CI", "difference with SE", "counts"})
+# Forms from which an effect and its variance follow directly; all others get a note.
+DIRECT_FORMS = frozenset(
+    {
+        "means and SDs",
+        "means and SEs",
+        "means with CI",
+        "difference with CI",
+        "difference with SE",
+        "counts",
+    }
+)
+DERIVED_FORMS = {
+    "difference with P": "Standard error recovered from the P value of the difference.",
+    "means with P": "Standard error recovered from the P value beside the means.",
+    "medians and quartiles": "Mean and SD derived from median and quartiles.",
+}
 
 
 def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tuple[str, str]]]:
@@ -35,9 +49,9 @@ def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tup
         return [""] * k, []
     reasons: list[list[str]] = [[] for _ in range(k)]
     for column in ("adjusted", "form", "assumptions"):
-        if column in data:
-            for study, value in zip(reasons, data[column], strict=True):
-                study += _reasons(column, "" if pd.isna(value) else clean(value))
+        values = data[column].fillna("") if column in data else [""] * k
+        for study, value in zip(reasons, values, strict=True):
+            study += _reasons(column, clean(value))
     # An adjusted result is `a` in every plot that has one; the others follow in the order of the rows.
     found = dict.fromkeys(reason for study in reasons for reason in study)
     ordered = sorted(found, key=lambda reason: reason != ADJUSTED)
@@ -49,10 +63,12 @@ def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tup
 def _reasons(column: str, value: str) -> list[str]:
     if column == "adjusted":
         return [ADJUSTED] if value.lower() in ("yes", "true") else []
+    parts = [part.strip() for part in value.split(";") if part.strip()]
     if column == "form":
-        return [] if value in DIRECT_FORMS else [f"Effect recovered from {value}."]
-    parts = (part.strip() for part in value.split(";"))
-    return [f"{part[0].upper()}{part[1:].rstrip('.')}." for part in parts if part]
+        return [
+            DERIVED_FORMS.get(part, f"Recovered from {part}.") for part in parts if part not in DIRECT_FORMS
+        ]
+    return [f"{part[0].upper()}{part[1:].rstrip('.')}." for part in parts]
 
 
 def _letter(place: int) -> str:

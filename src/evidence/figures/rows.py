@@ -119,7 +119,7 @@ def _favours(block: Block, axis: Axis, layout: Layout) -> list[Favours]:
     """Break the two direction labels so that they stay on the page on their side of the reference."""
     if block.favours is None or block.reference is None:
         return []
-    share = (block.reference - axis.low) / (axis.high - axis.low)
+    share = axis.share(block.reference)
     x = layout.panel + share * layout.panel_width
     below, above = block.favours
     room_below, room_above = (min(room - 6 - MARGIN, 170.0) for room in (x, layout.width - x))

@@ -19,7 +19,7 @@ from evidence.figures.text import clean, number
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
 
-__all__ = ["Studies", "read_studies"]
+__all__ = ["Studies", "read_studies", "study_labels"]
 
 GROUP_SIZES = {"n_arm": "Intervention\n(n)", "n_comparator": "Comparator\n(n)"}
 
@@ -117,11 +117,10 @@ def read_studies(
     DataError
         If the rows are not those of the fit, or a column is missing.
     """
-    if data is not None:
-        _check_rows(fit, data)
+    labels = study_labels(fit, data)
     shown, cells = _cells(data, columns)
     letters, legend = source_notes(data, fit.k)
-    return Studies(fit, _labels(fit, data), shown, cells, letters, legend)
+    return Studies(fit, labels, shown, cells, letters, legend)
 
 
 def _check_rows(fit: Pooled, data: pd.DataFrame) -> None:
@@ -135,8 +134,16 @@ def _check_rows(fit: Pooled, data: pd.DataFrame) -> None:
         )
 
 
-def _labels(fit: Pooled, data: pd.DataFrame | None) -> list[str]:
-    """Labels in the order of the fit; comparisons of one trial are told apart by their arms."""
+def study_labels(fit: Pooled, data: pd.DataFrame | None) -> list[str]:
+    """Labels in the order of the fit; comparisons of one trial are told apart by their arms.
+
+    Raises
+    ------
+    DataError
+        If the rows of `data` are not those of the fit.
+    """
+    if data is not None:
+        _check_rows(fit, data)
     if data is None or "label" not in data:
         return [clean(label) for label in fit.labels]
     labels = data["label"].astype(str)
