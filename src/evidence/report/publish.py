@@ -1,0 +1,135 @@
+"""What a notebook calls to hand a figure or a table to its reader, and to the report when one is being made."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evidence.errors import DataError, ReportError
+from evidence.report.tables import table_html
+
+if TYPE_CHECKING:
+    from evidence.figures import EvidenceFigure
+
+__all__ = ["FOLDER_VARIABLE", "MIME", "publish_figure", "publish_table"]
+
+MIME = "application/vnd.evidence.item+json"
+FOLDER_VARIABLE = "EVIDENCE_OUTPUT"
+
+
+def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
+    """Show a figure with its caption; under the report also write it as SVG, PNG and the table of its numbers.
+
+    Parameters
+    ----------
+    figure : EvidenceFigure
+        A figure of `evidence.figures`. Its `alt_text` describes it to readers who cannot see it; its `numbers` are
+        written as CSV.
+    name : str
+        File name without ending: small letters, digits and hyphens, used once in a report.
+    caption : str
+        Plain text that says what is shown.
+
+    Raises
+    ------
+    DataError
+        If the name has other characters.
+    ReportError
+        If the name is used for a second figure or table of the same report.
+    """
+    files: dict[str, str] = {}
+    if folder := _claim(name):
+        from evidence.figures import save
+
+        paths = {path.suffix[1:].upper(): path for path in save(figure, folder / "figures" / name)}
+        files = {kind: path.relative_to(folder).as_posix() for kind, path in paths.items()}
+        files["numbers as CSV"] = _write_csv(figure.numbers, folder, name)
+        image = paths["PNG"].read_bytes()
+    else:
+        image = figure._repr_mimebundle_()[0]["image/png"]
+    width = round(96 * figure.get_size_inches()[0])
+    source = f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}"
+    shown = (
+        f'<img alt="{html.escape(figure.alt_text)}" width="{width}" style="max-width:100%" src="{source}">'
+    )
+    shown += f"<figcaption>{html.escape(caption)}</figcaption>"
+    _display("figure", name, caption, files, shown, alt=figure.alt_text)
+
+
+def publish_table(
+    table: pd.DataFrame,
+    name: str,
+    *,
+    caption: str,
+    decimals: int | Mapping[str, int] = 2,
+    index: bool | None = None,
+) -> None:
+    """Show a table with its caption; under the report also write it as CSV with all digits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row for each thing; column names are the headings.
+    name : str
+        File name without ending: small letters, digits and hyphens, used once in a report.
+    caption : str
+        Plain text that says what is shown.
+    decimals : int or mapping from column name to int, default 2
+        Decimal places shown of floating-point numbers; a column that the mapping leaves out has 2.
+    index : bool, optional
+        Whether the index is shown and written; by default unless it only counts rows.
+
+    Raises
+    ------
+    DataError
+        If the name has other characters.
+    ReportError
+        If the name is used for a second figure or table of the same report.
+    """
+    show_index = not isinstance(table.index, pd.RangeIndex) if index is None else index
+    shown = table_html(table.reset_index() if show_index else table, decimals)
+    folder = _claim(name)
+    files = {"CSV": _write_csv(table, folder, name, index=show_index)} if folder else {}
+    _display(
+        "table", name, caption, files, f"<figcaption>{html.escape(caption)}</figcaption>{shown}", html=shown
+    )
+
+
+def _claim(name: str) -> Path | None:
+    """Return the folder of the report being made, if one is, with the name taken in it."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise DataError(
+            f"The name {name!r} cannot be published: use small letters, digits and single hyphens."
+        )
+    if not (setting := os.environ.get(FOLDER_VARIABLE)):
+        return None
+    folder = Path(setting)
+    for part in (".names", "figures", "tables"):
+        (folder / part).mkdir(exist_ok=True)
+    try:
+        (folder / ".names" / name).touch(exist_ok=False)  # notebooks run side by side: one of them is first
+    except FileExistsError:
+        raise ReportError(
+            f"Two figures or tables of the report are named {name!r}; give one another name."
+        ) from None
+    return folder
+
+
+def _write_csv(table: pd.DataFrame, folder: Path, name: str, *, index: bool = False) -> str:
+    table.to_csv(folder / "tables" / f"{name}.csv", index=index, lineterminator="\n")
+    return f"tables/{name}.csv"
+
+
+def _display(kind: str, name: str, caption: str, files: dict[str, str], shown: str, **more: Any) -> None:
+    from IPython.display import display
+
+    record = {"kind": kind, "name": name, "caption": caption, "files": files, **more}
+    bundle = {"text/plain": caption, "text/html": f"<figure>{shown}</figure>"}
+    display({MIME: record, **bundle} if files else bundle, raw=True)

@@ -1,0 +1,63 @@
+"""A data frame as an HTML table: every text escaped, numbers aligned, links that can be followed."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["table_html"]
+
+MINUS = "\u2212"
+
+
+def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> str:
+    """Return a table element.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The rows; the index is not shown.
+    decimals : int or mapping from column name to int, default 2
+        Decimal places of floating-point numbers; a column that the mapping leaves out has 2.
+
+    Returns
+    -------
+    str
+        HTML in which every text from the frame is escaped. Missing values are empty cells.
+    """
+    names = [
+        " ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in table.columns
+    ]
+    numeric = [pd.api.types.is_numeric_dtype(kind) and kind != bool for kind in table.dtypes]
+    places = [decimals if isinstance(decimals, int) else decimals.get(name, 2) for name in names]
+    head = "".join(
+        f"<th{_look(is_number)}>{html.escape(n)}</th>" for n, is_number in zip(names, numeric, strict=True)
+    )
+    columns = list(zip(numeric, places, strict=True))
+    rows = "\n".join(
+        "<tr>" + "".join(_cell(value, *column) for value, column in zip(row, columns, strict=True)) + "</tr>"
+        for row in table.itertuples(index=False, name=None)
+    )
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+
+
+def _cell(value: Any, is_number: bool, places: int) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return f"<td{_look(is_number)}></td>"
+    if isinstance(value, float):
+        shown = f"{value:.{places}f}".replace("-", MINUS)
+        if not shown.strip(f"{MINUS}0."):
+            shown = shown.lstrip(MINUS)
+        return f"<td{_look(is_number)}>{shown}</td>"
+    text = html.escape(str(value))
+    if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
+        text = f'<a href="{text}">{text}</a>'
+    return f"<td{_look(is_number)}>{text}</td>"
+
+
+def _look(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
