@@ -99,7 +99,7 @@ def test_sizes_default_to_equal_groups_and_index_is_kept() -> None:
         ({"from_": "SMD", "to": "COR", "n1": 20, "n2": 0}, "n2 = 0"),
         ({"from_": "SMD", "to": "OR", "variance": -1}, "variance must be 0 or more"),
         ({"from_": "COR", "to": "ZCOR", "effect": 1}, "strictly between -1 and 1"),
-        ({"from_": "SMD", "to": "OR", "effect": 1.7e308}, "not finite"),
+        ({"from_": "SMD", "to": "OR", "effect": 1.7e308}, "cannot be computed"),
     ],
 )
 def test_what_cannot_be_converted_is_refused(given: dict[str, Any], message: str) -> None:

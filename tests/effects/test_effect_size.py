@@ -44,7 +44,7 @@ def test_every_measure_agrees_with_metafor(measure: str) -> None:
         options = {"variance_form": case["variance_form"], **case["options"]}
         finite = np.isfinite(effect) & np.isfinite(variance)
         if not finite.all() and not case["options"].get("drop00", False):
-            with pytest.raises(DataError, match="not finite"):
+            with pytest.raises(DataError, match="cannot be computed"):
                 effect_size(measure, **data, **options)
             continue
         if not finite.all():
@@ -52,7 +52,7 @@ def test_every_measure_agrees_with_metafor(measure: str) -> None:
             a, b, c, d = (np.array(data[name]) for name in "abcd")
             dropped = ((a == 0) & (c == 0)) | ((b == 0) & (d == 0))
             if (~finite & ~dropped).any():
-                with pytest.raises(DataError, match="not finite"):
+                with pytest.raises(DataError, match="cannot be computed"):
                     effect_size(measure, **data, **options)
                 continue
         found = effect_size(measure, **data, **options)
@@ -143,6 +143,30 @@ def test_ratio_of_means_with_bias_correction() -> None:
     )
 
 
+WILD = st.lists(
+    st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.integers(0, 40).map(float), st.floats(0, 5)),
+    min_size=3,
+    max_size=3,
+)
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURES))
+@given(given_=st.data())
+def test_any_numbers_give_a_sound_result_or_a_reason(measure: str, given_: st.DataObject) -> None:
+    spec = MEASURES[measure]
+    needs = spec.needs if spec.needs != ("x", "m") else ("events", "n")
+    data: dict[str, Any] = {name: given_.draw(WILD) for name in needs}
+    form = given_.draw(st.sampled_from(spec.forms))
+    try:
+        found = effect_size(measure, **data, variance_form=form)
+    except DataError:
+        return
+    known = np.isfinite(np.array(list(data.values()))).all(axis=0)
+    assert np.isfinite(found.to_numpy()[known]).all()
+    assert np.isnan(found.to_numpy()[~known]).all()
+    assert (found["variance"].dropna() >= 0).all()
+
+
 def test_events_and_sizes_stand_for_cells() -> None:
     by_cells = effect_size("RR", a=[3, 0], b=[7, 10], c=[5, 4], d=[5, 6])
     by_events = effect_size("RR", events1=[3, 0], n1=10, events2=[5, 4], n2=10)
@@ -176,15 +200,16 @@ TWO_GROUPS: dict[str, Any] = {"m1": 1, "sd1": 1, "n1": 9, "m2": 2, "sd2": 1, "n2
         ("MD", {**TWO_GROUPS, "m1": [[1, 2]]}, "not an array of shape"),
         ("MD", {**TWO_GROUPS, "m1": "three"}, "m1 must hold numbers"),
         ("MD", {**TWO_GROUPS, "m1": np.inf}, "m1 must be finite"),
-        ("SMD", {**TWO_GROUPS, "sd1": 0, "sd2": 0}, "not finite"),
-        ("SMD", {**TWO_GROUPS, "n1": 1, "n2": 2}, "not finite"),
-        ("ROM", {**TWO_GROUPS, "m1": -1}, "log ratio of means or its variance is not finite"),
+        ("SMD", {**TWO_GROUPS, "sd1": 0, "sd2": 0}, "cannot be computed"),
+        ("SMD", {**TWO_GROUPS, "n1": 1, "n2": 2}, "cannot be computed"),
+        ("ROM", {**TWO_GROUPS, "m1": -1}, "log ratio of means or its variance cannot be computed"),
         ("OR", {"a": 0, "b": 0, "c": 3, "d": 4}, "the group is empty"),
         ("OR", {"a": 0, "b": 1, "c": 3, "d": 4, "to": "none"}, "Add a constant"),
         ("OR", {"a": -1, "b": 1, "c": 3, "d": 4}, "a = -1"),
         ("RR", {"events1": 5, "n1": 4, "events2": 1, "n2": 4}, "events1 must be at most n1"),
         ("COR", {"r": 1.2, "n": 20}, "r must be between -1 and 1"),
-        ("ZCOR", {"r": 0.2, "n": 3}, "not finite"),
+        ("ZCOR", {"r": 0.2, "n": 3}, "n must be above 3"),
+        ("RD", {"a": 0.2, "b": 0.1, "c": 1, "d": 3, "variance_form": "UB"}, "cannot be computed"),
         ("MD", {**TWO_GROUPS, "variance_form": "LS2"}, "no variance form 'LS2'"),
         ("OR", {"a": 1, "b": 1, "c": 3, "d": 4, "to": "some"}, "to must be"),
         ("OR", {"a": 1, "b": 1, "c": 3, "d": 4, "add": -1}, "add must be"),

@@ -50,20 +50,38 @@ class Columns:
         """Rows in which a value is absent."""
         return np.logical_or.reduce([np.isnan(values) for values in self.data.values()])
 
-    def refuse_infinite(self, results: list[Array], what: str, left_out: Mask, hint: str = "") -> None:
-        """Raise DataError for the first row, not left out, with a result that is not finite."""
-        bad = ~left_out & ~np.isfinite(results).all(axis=0)
-        if bad.any():
-            position = int(np.argmax(bad))
-            values = ", ".join(f"{name} = {column[position]:g}" for name, column in self.data.items())
-            raise DataError(f"{self.row(position)}: {what} is not finite for {values}.{hint}")
+    def frame(
+        self, effect: Array, variance: Array, what: str, *, left_out: Mask | None = None, hint: str = ""
+    ) -> pd.DataFrame:
+        """Give effects and variances as a table; NaN in rows left out, by default those with an absent value.
+
+        Raises
+        ------
+        DataError
+            If an effect or variance of another row is not finite or a variance is negative.
+        """
+        left_out = self.absent() if left_out is None else left_out
+        sound = np.isfinite(effect) & np.isfinite(variance) & (variance >= 0)
+        self._refuse_failed(sound | left_out, what, hint)
+        return pd.DataFrame(
+            {"effect": np.where(left_out, np.nan, effect), "variance": np.where(left_out, np.nan, variance)},
+            index=self.index,
+        )
 
     def unwrap(self, values: Array, what: str) -> float | Array | pd.Series:
         """Give a finite result the form of the arguments: a number, a Series with their index, or an array."""
-        self.refuse_infinite([values], what, self.absent())
+        absent = self.absent()
+        self._refuse_failed(np.isfinite(values) | absent, what, "")
         if self.scalar:
             return float(values[0])
+        values = np.where(absent, np.nan, values)
         return values if self.index is None else pd.Series(values, index=self.index)
+
+    def _refuse_failed(self, sound: Mask, what: str, hint: str) -> None:
+        if not sound.all():
+            position = int(np.argmin(sound))
+            values = ", ".join(f"{name} = {column[position]:g}" for name, column in self.data.items())
+            raise DataError(f"{self.row(position)}: {what} cannot be computed from {values}.{hint}")
 
     def refuse(self, bad: Mask, name: str, rule: str) -> None:
         """Raise DataError for the first row in which `bad` holds, naming row, argument, value and rule."""

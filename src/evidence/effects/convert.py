@@ -218,6 +218,4 @@ def _imbalance(table: Columns) -> Array:
 
 def _result(table: Columns, effect: Array, slope: Array | float) -> pd.DataFrame:
     """Effect with its variance by the delta method."""
-    variance = table["variance"] * slope**2
-    table.refuse_infinite([effect, variance], "the converted effect or its variance", table.absent())
-    return pd.DataFrame({"effect": effect, "variance": variance}, index=table.index)
+    return table.frame(effect, table["variance"] * slope**2, "the converted effect or its variance")

@@ -139,7 +139,7 @@ def combine_arms(m: ArrayLike, sd: ArrayLike, n: ArrayLike) -> CombinedArms:
     Examples
     --------
     >>> combine_arms(m=[3.0, 4.0], sd=[1.0, 2.0], n=[20, 30]).summary()
-    'mean 3.6, SD 1.738, n 50'
+    'mean 3.6, SD 1.732, n 50'
     """
     table = columns(m=m, sd=sd, n=n)
     for name, values in table.data.items():
@@ -157,6 +157,7 @@ def combine_arms(m: ArrayLike, sd: ArrayLike, n: ArrayLike) -> CombinedArms:
     return combined
 
 
+@np.errstate(all="ignore")  # what is not finite is reported
 def combine_events(events: ArrayLike, n: ArrayLike) -> tuple[float, float]:
     """Merge arms of a trial with a binary outcome: the sums of the events and of the sizes."""
     table = columns(events=events, n=n)
@@ -164,7 +165,10 @@ def combine_events(events: ArrayLike, n: ArrayLike) -> tuple[float, float]:
         table.refuse(np.isnan(values), name, "known for every arm")
     table.refuse(table["events"] < 0, "events", "0 or more")
     table.refuse(table["events"] > table["n"], "events", "at most n")
-    return float(table["events"].sum()), float(table["n"].sum())
+    total = float(table["events"].sum()), float(table["n"].sum())
+    if not np.isfinite(total).all():
+        raise DataError("The combined numbers are not finite; the values are too large.")
+    return total
 
 
 @np.errstate(all="ignore")  # what is not finite is reported
@@ -337,5 +341,4 @@ def crossover_smd(
         first, second = table["sd1"] / sd, table["sd2"] / sd
         of_sd = effect**2 * (first**4 + second**4 + 2 * (table["r"] * first * second) ** 2) / 8
         variance = (change_sd(first, second, table["r"]) ** 2 + of_sd) / table["n"]
-    table.refuse_infinite([effect, variance], "the effect or its variance", table.absent())
-    return pd.DataFrame({"effect": effect, "variance": variance}, index=table.index)
+    return table.frame(effect, variance, "the standardised mean difference or its variance")

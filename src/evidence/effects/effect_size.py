@@ -81,6 +81,7 @@ MEASURES: dict[str, Measure] = {
 }
 
 
+@np.errstate(all="ignore")  # what is not finite is reported
 def effect_size(
     measure: str,
     *,
@@ -152,8 +153,8 @@ def effect_size(
     Raises
     ------
     DataError
-        If the measure is unknown, an argument is missing, superfluous or out of range, or an effect is not
-        finite; the message names the row and the value.
+        If the measure is unknown, an argument is missing, superfluous or out of range, or an effect or variance
+        cannot be computed; the message names the row and the value.
 
     References
     ----------
@@ -173,30 +174,20 @@ def effect_size(
         "m1": m1, "sd1": sd1, "n1": n1, "m2": m2, "sd2": sd2, "n2": n2, "a": a, "b": b, "c": c, "d": d,
         "events1": events1, "events2": events2, "events": events, "n": n, "r": r,
     }  # fmt: skip
+    options = _options(measure, spec, variance_form, correct, add, to, drop00)
     table = columns(**_expected(measure, spec, given))
     _check_ranges(table)
-    absent = table.absent()
-    cells = _cells(table)
-    options = _options(measure, spec, variance_form, correct, add, to, drop00)
 
+    cells, left_out = _cells(table), table.absent()
+    if drop00:
+        left_out |= (cells["a"] == 0) & (cells["c"] == 0) | (cells["b"] == 0) & (cells["d"] == 0)
+    data = {name: np.where(left_out, np.nan, cells[name]) for name in spec.needs}
     if spec.add is not None:
-        counts = [np.where(absent, np.nan, cells[name]) for name in spec.needs]
-        if drop00:
-            a_, b_, c_, d_ = counts
-            absent |= ((a_ == 0) & (c_ == 0)) | ((b_ == 0) & (d_ == 0))
-            counts = [np.where(absent, np.nan, count) for count in counts]
-        counts = binary.add_to_cells(counts, spec.add if add is None else add, to)
-        data = dict(zip(spec.needs, counts, strict=True))
-    else:
-        data = {name: np.where(absent, np.nan, cells[name]) for name in spec.needs}
-    with np.errstate(all="ignore"):  # what is not finite is reported below
-        effect, variance = spec.compute(**data, **options)
+        counts = binary.add_to_cells(list(data.values()), spec.add if add is None else add, to)
+        data = dict(zip(data, counts, strict=True))
+    effect, variance = spec.compute(**data, **options)
     hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
-    table.refuse_infinite([effect, variance], f"the {spec.title} or its variance", absent, hint)
-    return pd.DataFrame(
-        {"effect": np.where(absent, np.nan, effect), "variance": np.where(absent, np.nan, variance)},
-        index=table.index,
-    )
+    return table.frame(effect, variance, f"the {spec.title} or its variance", left_out=left_out, hint=hint)
 
 
 def _expected(measure: str, spec: Measure, given: dict[str, ArrayLike | None]) -> dict[str, ArrayLike]:
@@ -258,9 +249,11 @@ def _check_ranges(table: Columns) -> None:
             table.refuse(values < 0, name, "0 or more")
         elif name == "r":
             table.refuse(np.abs(values) > 1, name, "between -1 and 1")
+    if "r" in table.data and len(table.data) == 2:
+        table.refuse(table["n"] <= 3, "n", "above 3 for the variance of a correlation")
     for event, other in (("a", "b"), ("c", "d")):
         if event in table.data:
-            empty = table[event] + table[other] == 0
+            empty = (table[event] == 0) & (table[other] == 0)
             table.refuse(empty, event, f"positive if {other} = 0: the group is empty")
     for events, size in (("events1", "n1"), ("events2", "n2"), ("events", "n")):
         if events in table.data:

@@ -113,7 +113,7 @@ def from_quartiles(
     --------
     >>> found = from_quartiles(q1=3.0, median=5.0, q3=6.0, n=40)
     >>> round(found.mean, 3), round(found.sd, 3)
-    (4.645, 2.296)
+    (4.645, 2.307)
     """
     if method not in ("Luo/Wan", "Wan2014", "Shi2020"):
         raise DataError(f'method must be "Luo/Wan", "Wan2014" or "Shi2020", not {method!r}.')
@@ -216,7 +216,7 @@ def _skewness(x: dict[str, float], n: float, scenario: str) -> tuple[float, floa
         critical = 1 / math.log(n + 9) + 2.5 / (n + 1)
     if scenario != "S1":
         statistic.append(abs(x["q1"] + x["q3"] - 2 * x["median"]) / (x["q3"] - x["q1"]))
-        critical = 2.65 / math.sqrt(n) - 6 / n**2
+        critical = 2.65 / math.sqrt(n) - 6 / n / n
     if scenario == "S3":
-        critical = 3 / math.sqrt(n) - 40 / n**3
+        critical = 3 / math.sqrt(n) - 40 / n / n / n
     return max(statistic), critical
