@@ -14,14 +14,13 @@ Hardy RJ, Thompson SG (1996). Stat Med 15(6), 619-629.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 from evidence.models.heterogeneity import solve_q
-from evidence.models.likelihood import log_likelihood, maximise
+from evidence.models.likelihood import log_likelihood, maximise, narrow
 from evidence.models.studies import Floats, Studies, choose, sums, trace_pp
 
 __all__ = [
@@ -170,17 +169,8 @@ def profile_interval(studies: Studies, level: float, *, restricted: bool) -> tup
     grid = np.unique(np.append(smallest * np.expm1(np.linspace(0.0, np.log1p(top / smallest), steps)), best))
     within = np.flatnonzero(inside(grid))
     first, last = int(within[0]), int(within[-1])
-    low = _edge(inside, grid[first], grid[first - 1]) if first else 0.0
-    return low, _edge(inside, grid[last], grid[last + 1])
-
-
-def _edge(inside: Callable[[Floats], Any], within: float, beyond: float) -> float:
-    """Narrow down where `inside` ends between a value within and one beyond."""
-    for _ in range(12):
-        grid = np.linspace(within, beyond, 33)
-        last = int(np.flatnonzero(inside(grid[:-1]))[-1])
-        within, beyond = grid[last], grid[last + 1]
-    return float(within)
+    low = narrow(inside, grid[first], grid[first - 1]) if first else 0.0
+    return low, narrow(inside, grid[last], grid[last + 1])
 
 
 def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ which Newton's method, kept inside the bracket, then finds to rounding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log, pi
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from evidence.models.studies import Floats, Studies, choose, dispersion, sums, trace_p, trace_pp
 
-__all__ = ["log_likelihood", "maximise", "peaks"]
+__all__ = ["log_likelihood", "maximise", "narrow", "peaks", "score", "tau2_grid"]
 
 STEP = 0.35
 """Spacing of the grid in log(tau2 + smallest variance)."""
@@ -98,8 +99,14 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
     falls_at_zero : bool, or ndarray of bool, shape (n,)
         Whether the likelihood falls from tau2 = 0, so that zero is a local maximum too.
     """
-    grid = _grid(studies)
-    fit, penalty = _score(studies, grid, restricted)
+    if studies.powers.ndim == 2:
+        largest = studies.variance[-1] if studies.k > 1 else studies.anchor_variance
+    else:
+        largest = np.where(np.isinf(studies.variance), 0.0, studies.variance).max(
+            axis=-1, keepdims=True, initial=0.0
+        )
+    grid = tau2_grid(studies.anchor_variance, largest, dispersion(studies) / np.maximum(studies.k - 1, 1))
+    fit, penalty = score(studies, grid, restricted)
     rises = fit > penalty
     place = (rises[..., :-1] > rises[..., 1:]).nonzero()
     falls_at_zero = ~rises[..., 0]
@@ -113,30 +120,35 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
     below, above = penalty[place] / fit[place] - 1.0, penalty[upper] / fit[upper] - 1.0
     start = low + (high - low) * (below / (below - above))
     if studies.powers.ndim == 3:
-        return rows, _climb(studies, low[:, None], high[:, None], start[:, None], restricted)[:, 0], falls_at_zero
+        return (
+            rows,
+            _climb(studies, low[:, None], high[:, None], start[:, None], restricted)[:, 0],
+            falls_at_zero,
+        )
     return rows, _climb(studies, low, high, start, restricted) if rows.size else low, falls_at_zero
 
 
-def _grid(studies: Studies) -> Floats:
+def tau2_grid(smallest: Any, largest: Any, s2: Any) -> Floats:
     """Values of tau2 from zero to above every stationary point, equidistant in log(tau2 + smallest variance).
 
-    With s2 the sample variance of the effects and v the largest variance, the score is negative wherever
-    tau2^2 > s2 (tau2 + v), since Y'PPY <= (k - 1) s2 / (tau2 + min v)^2 and tr P >= (k - 1) / (tau2 + max v).
+    The score is negative wherever tau2^2 > s2 (tau2 + v), v being the largest variance and s2 the sample variance of the
+    effects, since Y'PPY <= (k - 1) s2 / (tau2 + min v)^2 and tr P >= (k - 1) / (tau2 + max v).
+
+    Parameters
+    ----------
+    smallest, largest, s2 : scalar, or shape (n, 1) for a batch
+
+    Returns
+    -------
+    ndarray, shape (g,) or (n, g)
     """
-    if studies.powers.ndim == 2:
-        largest = studies.variance[-1] if studies.variance.size else studies.anchor_variance
-    else:
-        largest = np.where(np.isinf(studies.variance), 0.0, studies.variance).max(
-            axis=-1, keepdims=True, initial=0.0
-        )
-    s2 = dispersion(studies) / np.maximum(studies.k - 1, 1)
     upper = 0.5 * (s2 + np.sqrt(s2 * (s2 + 4.0 * largest)))
-    span = np.log1p(1.001 * upper / studies.anchor_variance)
+    span = np.log1p(1.001 * upper / smallest)
     steps = max(8, int(np.fmax.reduce(span, axis=None) / STEP) + 1)
-    return studies.anchor_variance * np.expm1(span * (np.arange(steps + 1) / steps))
+    return smallest * np.expm1(span * (np.arange(steps + 1) / steps))
 
 
-def _score(studies: Studies, tau2: Any, restricted: bool, slopes: bool = False) -> tuple[Any, ...]:
+def score(studies: Studies, tau2: Any, restricted: bool, slopes: bool = False) -> tuple[Any, ...]:
     """Twice the score is fit - penalty: Y'PPY - tr P (REML) or Y'PPY - sum of weights (ML); with their slopes."""
     w, (r, f, _), (r2, f2, s2), *third = sums(studies, tau2, 3 if slopes else 2)
     total, total2 = w + r, w * w + r2
@@ -159,7 +171,7 @@ def _climb(studies: Studies, low: Any, high: Any, tau2: Any, restricted: bool) -
     general; where a step would leave the bracket, bisection.
     """
     for _ in range(200):
-        fit, penalty, fit_slope, penalty_slope = _score(studies, tau2, restricted, slopes=True)
+        fit, penalty, fit_slope, penalty_slope = score(studies, tau2, restricted, slopes=True)
         ratio = penalty / fit
         rising = ratio < 1.0
         low, high = choose(rising, tau2, low), choose(rising, high, tau2)
@@ -171,3 +183,12 @@ def _climb(studies: Studies, low: Any, high: Any, tau2: Any, restricted: bool) -
         if not (moved.any() if isinstance(moved, np.ndarray) else moved):
             break
     return tau2
+
+
+def narrow(holds: Callable[[Floats], Any], inside: float, outside: float) -> float:
+    """Find where a condition on tau2 ends between a value at which it holds and one at which it does not."""
+    for _ in range(12):
+        grid = np.linspace(inside, outside, 33)
+        last = int(np.flatnonzero(holds(grid[:-1]))[-1])
+        inside, outside = grid[last], grid[last + 1]
+    return float(inside)

@@ -33,6 +33,7 @@ def pool(
     prediction: str = "V",
     labels: Sequence[str] | None = None,
     weights: Any = None,
+    tau2: float | None = None,
 ) -> Pooled:
     """Pool effects of independent studies under an equal-effects or random-effects model.
 
@@ -56,6 +57,9 @@ def pool(
         Study labels. By default the index of `effect` if it is a Series with text labels, else "Study 1", ...
     weights : array-like, shape (k,), optional
         For GENQ, and required there: positive weights that define both the moment equation for tau2 and the mean.
+
+    tau2 : float, optional
+        A between-study variance to use as given instead of estimating it, at least 0.
 
     Returns
     -------
@@ -84,26 +88,39 @@ def pool(
         )
     k = effects.size
     q, trace = q_and_trace(studies, 0.0)
-    tau2 = estimate_tau2(studies, method, q, trace, sorted_weights)
-    mean = mean_effect(studies, tau2, ci, level, sorted_weights)
-    q, tau2 = float(q), float(tau2)
-    i2, h2 = heterogeneity_share(method, k, q, float(trace), tau2)
+    if tau2 is None:
+        between = float(estimate_tau2(studies, method, q, trace, sorted_weights))
+    elif method == "EE" or not 0.0 <= tau2 <= VARIANCE_LIMITS[1]:
+        raise DataError(
+            f"tau2 as given must lie between 0 and {VARIANCE_LIMITS[1]:g} and suits no method 'EE'; got {tau2!r}."
+        )
+    else:
+        between = float(tau2)
+    mean = mean_effect(studies, between, ci, level, sorted_weights)
+    i2, h2 = heterogeneity_share(method, k, q, trace, between)
     return Pooled(
-        effects,
-        variances,
-        names,
-        method,
-        ci,
-        level,
-        prediction,
-        k,
-        *map(float, mean),
-        tau2,
-        q,
-        k - 1,
-        i2,
-        h2,
-        given,
+        effect=effects,
+        variance=variances,
+        labels=names,
+        method=method,
+        ci=ci,
+        level=level,
+        prediction=prediction,
+        k=k,
+        estimate=float(mean.estimate),
+        se=float(mean.se),
+        ci_low=float(mean.low),
+        ci_high=float(mean.high),
+        statistic=float(mean.statistic),
+        p_value=float(mean.p_value),
+        df=float(mean.df),
+        tau2=between,
+        q=float(q),
+        q_df=k - 1,
+        i2=float(i2),
+        h2=float(h2),
+        given_weights=given,
+        tau2_given=tau2 is not None,
     )
 
 
@@ -139,9 +156,7 @@ def _check_studies(
         )
     if effects.size == 0:
         raise DataError("there is no study to pool; give at least one effect and its variance.")
-    names = (
-        _numbered(effects.size) if labels is None else tuple(map(str, labels))
-    )
+    names = _numbered(effects.size) if labels is None else tuple(map(str, labels))
     if len(names) != effects.size:
         raise DataError(f"labels has {len(names)} values for {effects.size} studies; give one label a study.")
     smallest, largest = VARIANCE_LIMITS

@@ -55,6 +55,8 @@ class Pooled:
     h2: float
     given_weights: Floats | None = None
     """Weights given for GENQ, shape (k,)."""
+    tau2_given: bool = False
+    """Whether tau2 was given instead of estimated; it then has no standard error and no interval."""
 
     @cached_property
     def q_p(self) -> float:
@@ -75,7 +77,7 @@ class Pooled:
     @cached_property
     def tau2_se(self) -> float:
         """Standard error of tau2; NaN for equal effects or one study."""
-        if self.k < 2:
+        if self.k < 2 or not self._estimated:
             return nan
         return tau2_standard_error(self.method, self.effect, self.variance, self.tau2, self.given_weights)
 
@@ -221,7 +223,7 @@ class Pooled:
 
     @cached_property
     def _tau2_interval(self) -> tuple[float, float]:
-        return (nan, nan) if self.method == "EE" else tau2_interval(self)
+        return tau2_interval(self) if self._estimated else (nan, nan)
 
     @cached_property
     def _prediction(self) -> tuple[float, float]:
@@ -233,7 +235,11 @@ class Pooled:
 
     @property
     def _parameters(self) -> int:
-        return 1 if self.method == "EE" else 2
+        return 2 if self._estimated else 1
+
+    @property
+    def _estimated(self) -> bool:
+        return self.method != "EE" and not self.tau2_given
 
     def _i2(self, tau2: float) -> float:
         return 100.0 * tau2 / (self._typical_variance + tau2)
