@@ -224,7 +224,7 @@ def _describe(studies: Studies, subgroups: Any, block: Block) -> str:
     ]
     if block.reference is not None and block.favours is not None:
         below, above = block.favours
-        sentences.append(f"Values below {scale.text(block.reference)}: {below}; above: {above}.")
+        sentences.append(f"Values below {scale.show(block.reference):g}: {below}; above: {above}.")
     if math.isfinite(fit.prediction_low):
         bounds = (scale.text(fit.prediction_low), scale.text(fit.prediction_high))
         sentences.append(f"Prediction interval {bounds[0]} to {bounds[1]}.")

@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 from evidence.errors import DataError
 from evidence.figures.axis import Axis, Scale, make_axis, range_of
 from evidence.figures.canvas import EvidenceFigure
+from evidence.figures.directions import directions_height, place_directions, write_directions
 from evidence.figures.labels import place_labels
 from evidence.figures.measure import choose_scale, measure_code, measure_name
 from evidence.figures.sentences import pooled_text
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["funnel"]
 
-WIDTH, PLOT_HEIGHT, LEFT, BELOW = 400.0, 270.0, 50.0, 48.0  # points
+WIDTH, PLOT_HEIGHT, LEFT = 400.0, 270.0, 50.0  # points
 # Where P is large the plot stays white; beyond the last level it has the palest shade, between levels darker ones.
 SHADES = ("#969DA6", "#B4BAC1", "#CFD4D8", "#E4E7EA")
 
@@ -102,18 +103,22 @@ def funnel(
     outside = np.abs(fit.effect - fit.estimate) > reach / deepest * error
     region = [fit.estimate - reach, fit.estimate + reach]
     limits = range_of(list(fit.effect), region, (), reference) if xlim is None else scale.limits(xlim)
-    axis = make_axis(limits, WIDTH - LEFT - 2 * MARGIN, ratio=scale.ratio)
+    plot_width = WIDTH - LEFT - 2 * MARGIN
+    axis = make_axis(limits, plot_width, ratio=scale.ratio)
+    directions = place_directions(favours, LEFT + axis.share(reference) * plot_width, WIDTH)
+    measure = wrap(measure_name(measure_label, code), plot_width, BODY)[0]
+    below = 42 + directions_height(directions)
 
     title_lines = wrap(title, WIDTH - 2 * MARGIN, TITLE, "bold") if title else []
     caption = wrap(_caption(fit, scale), WIDTH - 2 * MARGIN, SMALL)
     top = MARGIN + 14 * len(title_lines) + (18 if levels else 4)
-    height = top + PLOT_HEIGHT + BELOW + 9.6 * len(caption) + MARGIN
+    height = top + PLOT_HEIGHT + below + 9.6 * len(caption) + MARGIN
     with style():
         figure = EvidenceFigure(WIDTH, height)
         for place, line in enumerate(title_lines):
             figure.write(MARGIN, MARGIN + TITLE + 14 * place, line, size=TITLE, weight="bold")
         corner = (LEFT / WIDTH, 1 - (top + PLOT_HEIGHT) / height)
-        axes = figure.add_axes((*corner, 1 - (LEFT + 2 * MARGIN) / WIDTH, PLOT_HEIGHT / height))
+        axes = figure.add_axes((*corner, plot_width / WIDTH, PLOT_HEIGHT / height))
         axes.set(xlim=(axis.low, axis.high), ylim=(deepest, 0), ylabel="Standard error")
         axes.set_xticks(axis.ticks, axis.labels)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
@@ -129,9 +134,10 @@ def funnel(
         if labels:
             shown = [name if labels is True or out else "" for name, out in zip(names, outside, strict=True)]
             place_labels(axes, fit.effect, error, shown)
-        _directions(figure, axis, reference, favours, measure_name(measure_label, code), top + PLOT_HEIGHT)
+        write_directions(figure, top + PLOT_HEIGHT + 25, directions)
+        figure.write(LEFT + plot_width / 2, top + PLOT_HEIGHT + below - 12, measure, ha="center")
         for place, line in enumerate(caption):
-            figure.write(MARGIN, top + PLOT_HEIGHT + BELOW + SMALL + 9.6 * place, line, size=SMALL)
+            figure.write(MARGIN, top + PLOT_HEIGHT + below + SMALL + 9.6 * place, line, size=SMALL)
     figure.numbers = pd.DataFrame(
         {
             "label": names,
@@ -191,26 +197,6 @@ def _points(axes: Axes, effect: NDArray[np.float64], error: NDArray[np.float64],
     below, above = effect < axis.low, effect > axis.high
     for chosen, marker in ((below, "<"), (above, ">"), (~below & ~above, "o")):
         axes.plot(np.clip(effect[chosen], axis.low, axis.high), error[chosen], marker=marker, **look)
-
-
-def _directions(
-    figure: EvidenceFigure,
-    axis: Axis,
-    reference: float,
-    favours: tuple[str, str] | None,
-    measure: str,
-    bottom: float,
-) -> None:
-    inner = WIDTH - LEFT - 2 * MARGIN
-    x = LEFT + axis.share(reference) * inner
-    measure_line = wrap(measure, inner, BODY)[0]
-    figure.write(LEFT + inner / 2, bottom + 38, measure_line, ha="center")
-    if favours is None:
-        return
-    below, above = (f"← {favours[0]}" if favours[0] else "", f"{favours[1]} →" if favours[1] else "")
-    # Each label keeps to its side of the reference unless the page ends before the label does.
-    figure.write(max(x - 6, MARGIN + text_width(below, SMALL)), bottom + 25, below, size=SMALL, ha="right")
-    figure.write(min(x + 6, WIDTH - MARGIN - text_width(above, SMALL)), bottom + 25, above, size=SMALL)
 
 
 def _caption(fit: Pooled, scale: Scale) -> str:

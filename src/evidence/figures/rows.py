@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from evidence.figures.axis import Axis, make_axis
 from evidence.figures.canvas import EvidenceFigure
+from evidence.figures.directions import Direction, directions_height, place_directions, write_directions
 from evidence.figures.layout import Block, Column, Layout, Placed, indent, interval_texts, lay_out
 from evidence.figures.marks import draw_panel
 from evidence.figures.style import BODY, GREY, INK, LINE, MARGIN, SMALL, SUPERSCRIPT, TITLE, style
@@ -17,17 +18,8 @@ from evidence.figures.text import number, text_width, wrap
 
 __all__ = ["draw"]
 
-TITLE_LINE, HEADER_LINE, FAVOURS_LINE, FOOTER_LINE = 14.0, 10.0, 9.0, 9.6
+TITLE_LINE, HEADER_LINE, FOOTER_LINE = 14.0, 10.0, 9.6
 BLOCK_HEADING, BELOW_HEADER, TICKS, BETWEEN_BLOCKS = 16.0, 6.0, 19.0, 11.0
-
-
-@dataclass(frozen=True, slots=True)
-class Favours:
-    """A direction label under the axis, starting or ending at `x`."""
-
-    x: float
-    align: str
-    lines: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +30,7 @@ class Part:
     rows: tuple[Placed, ...]
     axis: Axis
     measure: list[str]
-    favours: list[Favours]
+    directions: list[Direction]
     header: float
 
     @property
@@ -49,8 +41,7 @@ class Part:
     @property
     def height(self) -> float:
         """Height of the block with its header and axis."""
-        directions = max((len(label.lines) for label in self.favours), default=0)
-        return self.header + self.body + TICKS + FAVOURS_LINE * directions
+        return self.header + self.body + TICKS + directions_height(self.directions)
 
 
 def draw(
@@ -112,21 +103,11 @@ def _part(block: Block, rows: tuple[Placed, ...], columns: Sequence[Column], lay
     measure = wrap(block.measure, layout.panel_width, BODY, "bold")
     lines = max([len(measure), *(column.heading.count("\n") + 1 for column in columns)])
     header = (BLOCK_HEADING if block.heading else 0) + HEADER_LINE * lines + BELOW_HEADER
-    return Part(block, rows, axis, measure, _favours(block, axis, layout), header)
-
-
-def _favours(block: Block, axis: Axis, layout: Layout) -> list[Favours]:
-    """Break the two direction labels so that they stay on the page on their side of the reference."""
-    if block.favours is None or block.reference is None:
-        return []
-    share = axis.share(block.reference)
-    x = layout.panel + share * layout.panel_width
-    below, above = block.favours
-    room_below, room_above = (min(room - 6 - MARGIN, 170.0) for room in (x, layout.width - x))
-    return [
-        Favours(x - 6, "right", wrap(f"← {below}" if below else "", room_below, SMALL)),
-        Favours(x + 6, "left", wrap(f"{above} →" if above else "", room_above, SMALL)),
-    ]
+    directions = []
+    if block.reference is not None:
+        x = layout.panel + axis.share(block.reference) * layout.panel_width
+        directions = place_directions(block.favours, x, layout.width)
+    return Part(block, rows, axis, measure, directions, header)
 
 
 def _draw_part(
@@ -161,9 +142,7 @@ def _draw_part(
     for placed in part.rows:
         _write_row(figure, y + placed.height / 2, placed, block, columns, layout)
         y += placed.height
-    for label in part.favours:
-        for down, line in enumerate(label.lines):
-            figure.write(label.x, y + TICKS + 5 + FAVOURS_LINE * down, line, size=SMALL, ha=label.align)
+    write_directions(figure, y + TICKS + 5, part.directions)
 
 
 def _write_row(

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from evidence.figures import EvidenceFigure
+from evidence.figures.style import style
+from evidence.models.pool import pool
+
+
+@pytest.fixture
+def trials():
+    """Make a table of trials as it goes into a fit."""
+
+    def make(k, measure="SMD", centre=-0.4, spread=0.2, seed=7):
+        random = np.random.default_rng(seed)
+        se = random.uniform(0.1, 0.5, k)
+        return pd.DataFrame(
+            {
+                "label": [f"Author {place} {2000 + place}" for place in range(k)],
+                "effect": centre + spread * random.standard_normal(k) + se * random.standard_normal(k),
+                "variance": se**2,
+                "n_arm": random.integers(10, 300, k),
+                "n_comparator": random.integers(10, 300, k),
+                "measure": measure,
+                "adjusted": ["yes" if place % 3 == 0 else "no" for place in range(k)],
+                "form": ["difference with P" if place % 4 == 1 else "means and SDs" for place in range(k)],
+                "assumptions": [
+                    "95% assumed; n of randomisation" if place % 5 == 2 else "" for place in range(k)
+                ],
+                "group": [
+                    ("with exercise", "without exercise", "not stated")[place % 3] for place in range(k)
+                ],
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def fit():
+    """Pool a table of trials."""
+    return lambda table, **options: pool(table.effect, table.variance, labels=list(table.label), **options)
+
+
+@pytest.fixture
+def split():
+    """Pool a table of trials by its column `group`."""
+
+    def make(table, **options):
+        groups = {
+            name: pool(part.effect, part.variance, labels=list(part.label), **options)
+            for name, part in table.groupby("group", sort=False)
+        }
+        return SimpleNamespace(groups=groups, q_between=2.5, df=len(groups) - 1, p_value=0.28)
+
+    return make
+
+
+@pytest.fixture
+def faults():
+    """List texts that cover each other or leave the canvas."""
+
+    def find(figure: EvidenceFigure) -> list[str]:
+        with style():
+            figure.canvas.draw()
+            renderer = figure.canvas.get_renderer()
+            boxes = [
+                (text.get_text(), text.get_window_extent(renderer))
+                for text in figure.findobj(Text)
+                if text.get_visible() and text.get_text()
+            ]
+        width, height = figure.canvas.get_width_height()
+        outside = [
+            f"'{text}' leaves the canvas"
+            for text, box in boxes
+            if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height
+        ]
+        # A pixel of grace, because boxes are rounded up to whole pixels.
+        covered = [
+            f"'{one}' covers '{other}'"
+            for (one, a), (other, b) in combinations(boxes, 2)
+            if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
+        ]
+        return outside + covered
+
+    return find
+
+
+@pytest.fixture
+def texts():
+    """All texts of a figure."""
+    return lambda figure: [text.get_text() for text in figure.findobj(Text) if text.get_text()]

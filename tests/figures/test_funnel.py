@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from evidence.errors import DataError
+from evidence.figures import funnel
+
+
+def test_carries_the_numbers_of_the_fit(trials, fit):
+    table = trials(15)
+    result = fit(table)
+    numbers = funnel(result, data=table).numbers
+    np.testing.assert_allclose(numbers.estimate, result.effect)
+    np.testing.assert_allclose(numbers.se, np.sqrt(result.variance))
+    np.testing.assert_allclose(numbers.p_value, 2 * norm.sf(abs(result.effect) / numbers.se))
+    z = abs(result.effect - result.estimate) / numbers.se
+    assert list(numbers.outside) == list(z > norm.ppf(0.975))
+
+
+def test_says_what_it_shows(trials, fit, texts):
+    result = fit(trials(15))
+    figure = funnel(result, title="Small studies", contours=True)
+    estimate = f"{result.estimate:.2f}".replace("-", "−")
+    assert f"Pooled estimate {estimate} (95% CI" in figure.alt_text
+    assert "15 studies" in figure.alt_text
+    assert {"P > .10", ".05 < P ≤ .10", ".01 < P ≤ .05", "P ≤ .01", "Small studies"} <= set(texts(figure))
+
+
+@pytest.mark.parametrize("k", [1, 3, 40])
+@pytest.mark.parametrize("measure", ["SMD", "RR"])
+def test_nothing_covers_or_leaves(trials, fit, faults, k, measure):
+    table = trials(k, measure=measure)
+    assert faults(funnel(fit(table), data=table, labels=True, contours=(0.05, 0.01), title="Funnel")) == []
+
+
+def test_nothing_leaves_when_the_reference_is_off_the_axis(trials, fit, faults):
+    result = fit(trials(5))
+    assert faults(funnel(result, xlim=(0.2, 2.0))) == []
+    assert faults(funnel(result, xlim=(-3.0, -0.2))) == []
+
+
+def test_region_is_a_triangle_around_the_estimate(trials, fit):
+    result = fit(trials(8))
+    axes = funnel(result).axes[0]
+    (region,) = [line for line in axes.lines if len(line.get_xdata()) == 3]
+    x, y = region.get_xdata(), region.get_ydata()
+    np.testing.assert_allclose((x[2] - x[0]) / (2 * y[0]), norm.ppf(0.975))
+    assert x[1] == result.estimate
+
+
+def test_names_only_studies_outside(trials, fit, texts):
+    table = trials(10)
+    table.loc[4, ["effect", "variance"]] = [2.0, 0.01]
+    result = fit(table)
+    figure = funnel(result, labels="outside")
+    named = {label for label in table.label if label in texts(figure)}
+    assert named == set(figure.numbers.label[figure.numbers.outside])
+    assert "Author 4 2004" in named
+
+
+def test_studies_beyond_the_axis_are_arrows_at_its_edge(trials, fit):
+    table = trials(6)
+    table.loc[0, "effect"] = 5.0
+    axes = funnel(fit(table), xlim=(-1.5, 1.0)).axes[0]
+    (right,) = [line for line in axes.lines if line.get_marker() == ">"]
+    assert list(right.get_xdata()) == [1.0]
+
+
+def test_refuses_contours_that_are_no_p_values(trials, fit):
+    with pytest.raises(DataError, match="between 0 and 1"):
+        funnel(fit(trials(3)), contours=(5,))
