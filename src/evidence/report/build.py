@@ -94,5 +94,6 @@ def refuse_foreign(output: Path) -> None:
     """Raise a DataError if a folder holds anything but a report made before."""
     if output.exists() and not (output.is_dir() and (is_ours(output) or not any(output.iterdir()))):
         raise DataError(
-            f"{output} is not a report made before and not empty, so it is not replaced; name another folder with --output."
+            f"{output} is not empty and not a report made before, so it is not replaced; "
+            "name another folder with --output."
         )

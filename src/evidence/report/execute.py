@@ -120,20 +120,20 @@ def execute_all(
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(jobs))
-    running: dict[Connection, tuple[Job, BaseProcess]] = {}
+    running: dict[Any, tuple[Job, BaseProcess]] = {}
     done: dict[str, Executed] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 job = waiting.pop()
                 receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(sender, job, folder), daemon=True)
+                process: BaseProcess = context.Process(target=_work, args=(sender, job, folder), daemon=True)
                 running[receiver] = job, process
                 process.start()
                 sender.close()
                 on_start(job)
-            for ready in wait(list(running)):
-                assert isinstance(ready, Connection)
+            connections: list[Any] = wait(list(running))
+            for ready in connections:
                 job, process = running[ready]
                 try:
                     answer = ready.recv()
@@ -160,9 +160,7 @@ def _surroundings(folder: Path) -> Iterator[Path]:
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update({FOLDER_VARIABLE: str(folder.resolve()), **ONE_THREAD})
-        os.environ.update(
-            {name: scratch for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")}
-        )
+        os.environ.update(dict.fromkeys(("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"), scratch))
         try:
             yield Path(scratch)
         finally:
@@ -171,7 +169,7 @@ def _surroundings(folder: Path) -> Iterator[Path]:
 
 
 def _connection(scratch: Path) -> dict[str, str]:
-    """Sockets in a folder of one's own where there are any: kernels that start at once then cannot pick the same port."""
+    """Take sockets in the file system where there are any: two kernels that start at once cannot share one."""
     return {} if sys.platform == "win32" else {"transport": "ipc", "ip": str(scratch / "kernel")}
 
 

@@ -95,7 +95,7 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     parameters : mapping
         Further parameters; each goes to the notebooks that declare it.
     only : sequence of str
-        Names of the notebooks to take, in full or the beginning up to a hyphen (``03`` for ``03-pooled``); all if empty.
+        Names of the notebooks to take, in full or up to a hyphen (``03`` for ``03-pooled``); all if empty.
 
     Returns
     -------

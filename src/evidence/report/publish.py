@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 import re
@@ -48,17 +47,10 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
     if folder := _claim(name):
         from evidence.figures import save
 
-        paths = {path.suffix[1:].upper(): path for path in save(figure, folder / "figures" / name)}
-        files = {kind: path.relative_to(folder).as_posix() for kind, path in paths.items()}
+        for path in save(figure, folder / "figures" / name):
+            files[path.suffix[1:].upper()] = path.relative_to(folder).as_posix()
         files["numbers as CSV"] = _write_csv(figure.numbers, folder, name)
-        image = paths["PNG"].read_bytes()
-    else:
-        image = figure._repr_mimebundle_()[0]["image/png"]
-    width = round(96 * figure.get_size_inches()[0])
-    source = f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}"
-    shown = (
-        f'<img alt="{html.escape(figure.alt_text)}" width="{width}" style="max-width:100%" src="{source}">'
-    )
+    shown = figure._repr_mimebundle_()["text/html"]
     shown += f"<figcaption>{html.escape(caption)}</figcaption>"
     _display("figure", name, caption, files, shown, alt=figure.alt_text)
 

@@ -29,17 +29,18 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
     str
         HTML in which every text from the frame is escaped. Missing values are empty cells.
     """
-    names = [
-        " ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in table.columns
+    columns: list[Any] = list(table.columns)
+    names = [" ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in columns]
+    numeric = [
+        pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes
     ]
-    numeric = [pd.api.types.is_numeric_dtype(kind) and kind != bool for kind in table.dtypes]
     places = [decimals if isinstance(decimals, int) else decimals.get(name, 2) for name in names]
     head = "".join(
         f"<th{_look(is_number)}>{html.escape(n)}</th>" for n, is_number in zip(names, numeric, strict=True)
     )
-    columns = list(zip(numeric, places, strict=True))
+    looks = list(zip(numeric, places, strict=True))
     rows = "\n".join(
-        "<tr>" + "".join(_cell(value, *column) for value, column in zip(row, columns, strict=True)) + "</tr>"
+        "<tr>" + "".join(_cell(value, *column) for value, column in zip(row, looks, strict=True)) + "</tr>"
         for row in table.itertuples(index=False, name=None)
     )
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
@@ -54,6 +55,8 @@ def _cell(value: Any, is_number: bool, places: int) -> str:
             shown = shown.lstrip(MINUS)
         return f"<td{_look(is_number)}>{shown}</td>"
     text = html.escape(str(value))
+    if is_number:
+        text = text.replace("-", MINUS)
     if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
         text = f'<a href="{text}">{text}</a>'
     return f"<td{_look(is_number)}>{text}</td>"

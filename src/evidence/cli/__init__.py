@@ -1,0 +1,35 @@
+"""The command ``evidence``: a thin layer of words over the library."""
+
+from __future__ import annotations
+
+import sys
+
+from evidence.cli.commands import app
+from evidence.errors import DataError, EvidenceError
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command; every error ends in one message on standard error and the exit code 1 or 2.
+
+    The exit code is 0 when all is well, 1 for findings and for failed notebooks or models, 2 for wrong usage and
+    unreadable input.
+    """
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        app(arguments, prog_name="evidence")
+    except EvidenceError as error:
+        if debug:
+            raise
+        print(f"evidence: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, DataError) else 1)
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"evidence: an unexpected {type(error).__name__}: {error}. Add --debug to see where it comes from.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
