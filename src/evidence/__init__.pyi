@@ -1,4 +1,5 @@
 from . import figures as figures
+from .credibility.claims import claim_results as claim_results
 from .credibility.findings import check as check
 from .effects.effect_size import effect_size as effect_size
 from .effects.inventory import inventory as inventory
@@ -11,8 +12,13 @@ from .errors import ModelError as ModelError
 from .errors import ReportError as ReportError
 from .models.pool import pool as pool
 from .models.pooled import Pooled as Pooled
+from .models.pool_many import pool_many as pool_many
+from .models.published import beside_published as beside_published
+from .models.subgroups import subgroups as subgroups
 from .models.synthesis import Synthesis as Synthesis
 from .models.synthesis import synthesise as synthesise
+from .report.publish import publish_figure as publish_figure
+from .report.publish import publish_table as publish_table
 from .tables.agreement import agreement as agreement
 from .tables.datapackage import datapackage as datapackage
 from .tables.review import Review as Review

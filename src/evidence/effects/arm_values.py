@@ -125,7 +125,7 @@ def arm_values(row: Any, sizes: ArmSizes) -> ArmValues:
             f"{row.arm_id}: mean {mean:g} (95% CI {row.ci_low:g} to {row.ci_high:g}), "
             f"SE = ({row.ci_high:g} - {row.ci_low:g}) / (2 × {quantile:.4g}) = {se:.4g} ({source})"
         )
-    elif row.q3 > row.q1 and n >= 1:
+    elif row.q3 > row.q1 and n >= 5:
         form = "medians and quartiles"
         quartiles = from_quartiles(q1=row.q1, median=row.median, q3=row.q3, n=n)
         if quartiles.skewed:

@@ -5,10 +5,11 @@ The functions share their names with their modules, so they are imported here an
 
 from __future__ import annotations
 
+from evidence.figures.bars import bars
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.comparison import comparison
 from evidence.figures.forest import forest
 from evidence.figures.funnel import funnel
 from evidence.figures.save import save
 
-__all__ = ["EvidenceFigure", "comparison", "forest", "funnel", "save"]
+__all__ = ["EvidenceFigure", "bars", "comparison", "forest", "funnel", "save"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
+from evidence.wording import counted, interval, number
 
 __all__ = ["Synthesis", "synthesise"]
 
@@ -99,6 +101,36 @@ class Synthesis:
         row["note"] = self.note
         return pd.DataFrame([row])
 
+    def sentence(self) -> str:
+        """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""
+        ratio = self.measure in ("RR", "OR")
+        name = {"MD": "mean difference", "SMD": "standardised mean difference", "RD": "risk difference"}
+        digits = 1 if self.measure == "MD" else 2
+        words = name.get(
+            self.measure, {"RR": "risk ratio", "OR": "odds ratio"}.get(self.measure, self.measure)
+        )
+        shown = math.exp if ratio else float
+        people = counted(round(self.n), "patient")
+        if self.fit is None:
+            single = [
+                f"{row['label']}: {words} "
+                + interval(shown(row["effect"]), shown(row["ci_low"]), shown(row["ci_high"]), digits=digits)
+                for row in self.effects.to_dict("records")
+            ]
+            return " ".join([self.note, *(f"{text}." for text in single)])
+        fit = self.fit
+        pooled = interval(
+            *(shown(value) for value in (fit.estimate, fit.ci_low, fit.ci_high)),
+            digits=digits,
+            level=fit.level,
+        )
+        low, high = (number(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
+        return (
+            f"{words.capitalize()} {pooled}; {counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, "
+            f"{people}; {fit.method} with {fit.ci} interval; {100 * fit.level:.12g}% prediction interval "
+            f"{low} to {high}; I² {number(fit.i2, 0)}%."
+        )
+
     def summary(self) -> str:
         """The question, the note and, where there is one, the pooled result as text."""
         lines = [self.analysis.title, self.note]
@@ -134,7 +166,7 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     """
     question = review.analysis(analysis)
     model = review.protocol.model
-    options = {
+    options: dict[str, Any] = {
         "method": model.method,
         "ci": model.interval,
         "level": model.level,
@@ -159,12 +191,8 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
 def _note(effects: pd.DataFrame, rest: pd.DataFrame, minimum: int) -> str:
     reported = (~rest["reason"].str.startswith("no result for ")).sum()
     k, trials = len(effects), effects["trial_id"].nunique()
-    found = f"{_count(k, 'poolable comparison')} from {_count(trials, 'trial')}"
-    others = f"{_count(int(reported), 'further comparison')} reported without poolable numbers"
+    found = f"{counted(k, 'poolable comparison')} from {counted(trials, 'trial')}"
+    others = f"{counted(int(reported), 'further comparison')} reported without poolable numbers"
     if k >= minimum:
         return f"{found}; {others}."
     return f"Not pooled: {found}, fewer than the protocol's minimum of {minimum}; {others}."
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"

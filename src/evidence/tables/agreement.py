@@ -64,22 +64,15 @@ def agreement(review: Review) -> pd.DataFrame:
             second = group["value_b"].where(~same, group["value_a"])
             kappa = cohen_kappa(group["value_a"], second) if kind == "category" else math.nan
             result.append(_line(table, name, kind, len(group), int(same.sum()), kappa))
-    return pd.DataFrame(result)
+    columns = ["table", "field", "kind", "n", "agreed", "percent", "kappa"]
+    return pd.DataFrame(result, columns=columns)
 
 
 def _line(
     table: object, field: object, kind: str, n: int, agreed: int, kappa: float = math.nan
 ) -> dict[str, object]:
     percent = 100 * agreed / n
-    return {
-        "table": table,
-        "field": field,
-        "kind": kind,
-        "n": n,
-        "agreed": agreed,
-        "percent": percent,
-        "kappa": kappa,
-    }
+    return dict(table=table, field=field, kind=kind, n=n, agreed=agreed, percent=percent, kappa=kappa)
 
 
 def cohen_kappa(first: pd.Series, second: pd.Series) -> float:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from evidence.errors import DataError, Fault
 
-__all__ = ["Analysis", "AnalysisSpec", "Outcome", "Protocol", "Window", "read_protocol"]
+__all__ = ["Analysis", "AnalysisSpec", "Outcome", "Protocol", "Published", "Window", "read_protocol"]
 
 
 def _as_list(value: Any) -> Any:
@@ -156,6 +156,22 @@ class ExtraColumn(_Model):
     choices: tuple[str, ...] = ()
 
 
+class PublishedMatch(_Model):
+    """Rows of ``reviews.csv`` that stand beside an analysis: those whose columns have these values."""
+
+    where: dict[str, str]
+    turn: bool = False  # the review counts benefit as positive, or compares the other way round
+
+
+class Published(_Model):
+    """Pooled results of this review and of published ones that answer about the same question."""
+
+    group: str
+    analyses: tuple[str, ...]
+    measure: Literal["MD", "SMD", "RR", "OR", "RD"] | None = None
+    reviews: tuple[PublishedMatch, ...] = ()
+
+
 class Protocol(_Model):
     """The protocol of a review, as read from ``review.yaml``."""
 
@@ -173,6 +189,7 @@ class Protocol(_Model):
     same_patients: tuple[SamePatients, ...] = ()
     analyses: tuple[AnalysisSpec, ...]
     subgroups: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -282,6 +299,10 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
         if analysis.id in seen:
             yield Fault(file, None, "analyses", analysis.id, "two analyses have this id; give each its own")
         seen.add(analysis.id)
+    for group in protocol.published:
+        for name in group.analyses:
+            if name not in seen:
+                yield Fault(file, None, "published", name, "the protocol has no such analysis")
 
 
 def _listed(names: set[str]) -> str:

@@ -72,6 +72,8 @@ def _decode(raw: bytes, file: str) -> tuple[str, list[Fault]]:
 
 def _frame(rows: list[list[str]], file: str) -> tuple[pd.DataFrame, list[Fault]]:
     header = [name.strip() for name in rows[0]]
+    if not any(header):
+        return pd.DataFrame(), [Fault(file, 1, "", "", "the first row is empty; it must name the columns")]
     if len(header) == 1:
         for delimiter, name in _DELIMITERS.items():
             if delimiter in header[0]:

@@ -165,12 +165,14 @@ def read_review(path: str | Path = "data") -> Review:
     specs = tables_of(protocol)
     tables: dict[str, pd.DataFrame] = {}
     for spec in specs:
-        tables[spec.name], found = _read_table(folder, spec)
+        table, found = _read_table(folder, spec)
         faults.extend(found)
+        if table is not None:
+            tables[spec.name] = table
     readings, found = _read_readings(folder)
     faults.extend(found)
-    if not faults and protocol is not None:
-        faults.extend(check_references(tables, specs))
+    faults.extend(check_references(tables, specs))
+    if protocol is not None:
         faults.extend(_unknown_words(tables, protocol))
     if faults or protocol is None:
         raise DataError(faults)
@@ -195,18 +197,26 @@ def tables_of(protocol: Protocol | None) -> tuple[Table, ...]:
     )
 
 
-def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFrame, list[Fault]]:
+def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFrame | None, list[Fault]]:
+    """Read a table: typed if it has no faults, as text if its cells have some, None if it could not be read."""
     path, file = folder / table.file, prefix + table.file
     if not path.exists():
-        empty = typed(pd.DataFrame({column.name: pd.Series(dtype="str") for column in table.columns}), table)
-        return empty, [Fault(file, None, "", "", "the file is missing")] if table.needed else []
-    cells, faults = read_cells(path, file)
-    if not faults and table.needed and cells.empty:
-        faults = [Fault(file, None, "", "", "the table has a header but no rows")]
-    if faults:
-        return pd.DataFrame(), faults
+        if table.needed:
+            return None, [Fault(file, None, "", "", "the file is missing")]
+        return typed(_without_rows(table), table), []
+    cells, broken = read_cells(path, file)
+    if broken and cells.empty:
+        return None, broken
+    if table.needed and cells.empty:
+        return None, [Fault(file, None, "", "", "the table has a header but no rows")]
     faults = check_cells(cells, table, file)
-    return (pd.DataFrame(), faults) if faults else (typed(cells, table), [])
+    if broken:
+        return None, broken + faults
+    return cells if faults else typed(cells, table), faults
+
+
+def _without_rows(table: Table) -> pd.DataFrame:
+    return pd.DataFrame({column.name: pd.Series(dtype="str") for column in table.columns})
 
 
 def _read_readings(folder: Path) -> tuple[dict[str, dict[str, pd.DataFrame]], list[Fault]]:
@@ -217,41 +227,49 @@ def _read_readings(folder: Path) -> tuple[dict[str, dict[str, pd.DataFrame]], li
         readings[reader.name] = {}
         for table in READING_TABLES:
             frame, found = _read_table(reader, table, prefix=f"readings/{reader.name}/")
-            readings[reader.name][table.name] = frame
-            faults.extend(fault for fault in found if (reader / table.file).exists())
+            readings[reader.name][table.name] = _without_rows(table) if frame is None else frame
+            faults.extend(found)
     return readings, faults
 
 
 def _unknown_words(tables: dict[str, pd.DataFrame], protocol: Protocol) -> Iterator[Fault]:
     """Find components, outcomes and protocol entries that the other tables do not know."""
     known = set(protocol.components.all)
-    for row, components in tables["arms"]["components"].items():
+    for row, components in _column(tables, "arms", "components").items():
         for component in components.split("+"):
-            if component not in known:
+            if components and component not in known:
                 expected = f"use components of review.yaml: {', '.join(sorted(known))}"
                 yield Fault("arms.csv", int(str(row)), "components", component, expected)
-    outcomes = set(protocol.outcomes) | set(tables["instruments"]["construct"])
-    for table in ("arm_results", "contrast_results"):
-        for row, outcome in tables[table]["outcome"].items():
-            if outcome not in outcomes:
+    constructs = set(_column(tables, "instruments", "construct"))
+    outcomes = set(protocol.outcomes) | constructs
+    for table in ("arm_results", "contrast_results") if constructs else ():
+        for row, outcome in _column(tables, table, "outcome").items():
+            if outcome and outcome not in outcomes:
                 expected = f"use an outcome of review.yaml or instruments.csv: {', '.join(sorted(outcomes))}"
                 yield Fault(f"{table}.csv", int(str(row)), "outcome", outcome, expected)
-    trials = set(tables["trials"]["trial_id"])
-    results = set(tables["arm_results"]["result_id"]) | set(tables["contrast_results"]["result_id"])
-    instruments = set(tables["instruments"]["instrument"])
+    trials = set(_column(tables, "trials", "trial_id"))
+    instruments = set(_column(tables, "instruments", "instrument"))
+    results = {
+        name for table in ("arm_results", "contrast_results") for name in _column(tables, table, "result_id")
+    }
     for number, entry in enumerate(protocol.set_aside):
         for key, value, words in (
             ("trial", entry.trial, trials),
             ("instrument", entry.instrument, instruments),
             ("result", entry.result, results),
         ):
-            if value and value not in words:
+            if value and words and value not in words:
                 yield Fault(
                     "review.yaml", None, f"set_aside.{number}.{key}", value, f"no table has this {key}"
                 )
     for number, group in enumerate(protocol.same_patients):
         for trial in group.trials:
-            if trial not in trials:
+            if trials and trial not in trials:
                 yield Fault(
                     "review.yaml", None, f"same_patients.{number}", trial, "trials.csv has no such trial"
                 )
+
+
+def _column(tables: dict[str, pd.DataFrame], table: str, name: str) -> pd.Series:
+    """Give a column of a table, or an empty one if the table could not be read or lacks it."""
+    return tables.get(table, pd.DataFrame()).get(name, pd.Series(dtype="str"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -32,26 +32,25 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     list of Fault
         Every fault, in order of row.
     """
-    missing = [column.name for column in table.columns if column.name not in cells]
-    if missing:
-        return [_missing_column(name, cells, table, file) for name in missing]
-    schema = pa.DataFrameSchema({column.name: _pandera_column(column) for column in table.columns})
-    faults: list[Fault] = []
+    present = [column for column in table.columns if column.name in cells]
+    faults = [
+        _missing_column(column.name, cells, table, file) for column in table.columns if column not in present
+    ]
+    schema = pa.DataFrameSchema({column.name: _pandera_column(column) for column in present})
     try:
         schema.validate(cells, lazy=True)
     except pa.errors.SchemaErrors as error:
-        faults = [
+        faults += [
             Fault(
                 file, int(case["index"]), str(case["column"]), str(case["failure_case"]), str(case["check"])
             )
             for case in error.failure_cases.to_dict("records")
         ]
-    if table.key:
+    if table.key and set(table.key) <= set(cells):
         faults.extend(_repeated_keys(cells, table, file))
-    if not table.as_printed:
-        known = {(fault.row, fault.column) for fault in faults}
-        together = _row_faults(_numbers(cells, table), cells, file)
-        faults.extend(fault for fault in together if (fault.row, fault.column) not in known)
+    known = {(fault.row, fault.column) for fault in faults}
+    together = _row_faults(_numbers(cells, present), cells, file, as_printed=table.as_printed)
+    faults.extend(fault for fault in together if (fault.row, fault.column) not in known)
     return sorted(faults, key=lambda fault: (fault.row or 0, fault.column))
 
 
@@ -72,7 +71,7 @@ def typed(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
         A confidence level given as a fraction becomes a percentage.
     """
     frame = cells.copy()
-    numbers = _numbers(cells, table)
+    numbers = _numbers(cells, table.columns)
     for name in numbers:
         frame[name] = numbers[name].astype("Int64") if name == "year" else numbers[name]
     if "ci_level" in frame:
@@ -86,7 +85,8 @@ def check_references(tables: dict[str, pd.DataFrame], specs: tuple[Table, ...]) 
     Parameters
     ----------
     tables : dict of str to DataFrame
-        Typed or text tables by name.
+        Typed or text tables by name. A table that could not be read is left out, and so is every check that
+        needs it or a column that it lacks.
     specs : tuple of Table
         Their descriptions.
 
@@ -98,20 +98,30 @@ def check_references(tables: dict[str, pd.DataFrame], specs: tuple[Table, ...]) 
     keys = {table.name: table.key for table in specs}
     faults = []
     for table in specs:
-        frame = tables[table.name]
         for columns, target in table.references:
-            known = set(tables[target][list(keys[target])].itertuples(index=False, name=None))
-            for row, values in zip(
-                frame.index, frame[list(columns)].itertuples(index=False, name=None), strict=True
-            ):
-                if any(values) and values not in known:
-                    close = difflib.get_close_matches(values[-1], {key[-1] for key in known}, n=1)
-                    hint = f" (did you mean '{close[0]}'?)" if close and close[0] != values[-1] else ""
-                    expected = (
-                        f"{'/'.join(values)} is not in {target}.csv{hint}; add it there or correct it here"
-                    )
-                    faults.append(Fault(table.file, int(row), columns[-1], values[-1], expected))
+            frame, other = tables.get(table.name), tables.get(target)
+            if frame is None or other is None:
+                continue
+            if set(columns) <= set(frame) and set(keys[target]) <= set(other):
+                known = set(other[list(keys[target])].itertuples(index=False, name=None))
+                faults.extend(_dangling(frame, table.file, columns, target, known))
     return faults
+
+
+def _dangling(
+    frame: pd.DataFrame, file: str, columns: tuple[str, ...], target: str, known: set[tuple[str, ...]]
+) -> Iterator[Fault]:
+    """Find the keys that are not in another table; of two columns the one is blamed that no key fits."""
+    firsts = {key[0] for key in known}
+    for row, values in zip(frame.index, frame[list(columns)].itertuples(index=False, name=None), strict=True):
+        if not any(values) or values in known:
+            continue
+        place = 0 if values[0] not in firsts else len(columns) - 1
+        candidates = firsts if place == 0 else {key[-1] for key in known if key[0] == values[0]}
+        close = difflib.get_close_matches(values[place], candidates, n=1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        expected = f"{'/'.join(values)} is not in {target}.csv{hint}; add it there or correct it here"
+        yield Fault(file, int(row), columns[place], values[place], expected)
 
 
 def _missing_column(name: str, cells: pd.DataFrame, table: Table, file: str) -> Fault:
@@ -173,8 +183,8 @@ def _is_number(cells: pd.Series, *, integer: bool) -> pd.Series:
     return numbers.notna() & whole
 
 
-def _numbers(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
-    names = [column.name for column in table.columns if column.kind != "text"]
+def _numbers(cells: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    names = [column.name for column in columns if column.kind != "text"]
     return pd.DataFrame({name: _parse(cells[name]) for name in names}, index=cells.index)
 
 
@@ -190,11 +200,20 @@ def _repeated_keys(cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fau
             first[key] = int(row)
 
 
-def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterator[Fault]:
-    """Find numbers of one row that cannot stand together; rows marked ``CHECK:`` are kept as printed."""
-    if "note" in cells:
-        numbers = numbers[~cells["note"].str.startswith("CHECK:")]
+def _row_faults(
+    numbers: pd.DataFrame, cells: pd.DataFrame, file: str, *, as_printed: bool
+) -> Iterator[Fault]:
+    """Find numbers of one row that cannot stand together.
+
+    Printed values that contradict each other may stand in a table kept as printed and in rows marked ``CHECK:``;
+    bounds, quartiles and counts that are in the wrong order are mistakes of entry everywhere.
+    """
     columns = set(numbers.columns)
+    held = pd.Series(True, index=numbers.index)
+    if "note" in cells:
+        held = ~cells["note"].str.startswith("CHECK:")
+    if as_printed:
+        held[:] = False
     if {"ci_low", "ci_high"} <= columns:
         low, high = numbers["ci_low"], numbers["ci_high"]
         swapped = low > high
@@ -205,7 +224,7 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterat
         yield from _flag(half, "ci_low", cells, file, "an interval needs both bounds; fill in or empty both")
         for name in ("estimate", "mean"):
             if name in columns:
-                outside = ~swapped & ((numbers[name] < low) | (numbers[name] > high))
+                outside = held & ~swapped & ((numbers[name] < low) | (numbers[name] > high))
                 expected = (
                     "lies outside its confidence interval; correct it, or, if it is printed so, "
                     "begin the note of the row with CHECK:"
@@ -222,16 +241,16 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, file: str) -> Iterat
         wrong = numbers["scale_min"] >= numbers["scale_max"]
         yield from _flag(wrong, "scale_min", cells, file, "must be below scale_max")
     if "measure" in cells and "estimate" in columns:
-        ratio = cells["measure"].loc[numbers.index].isin(["RR", "OR", "HR"])
+        ratio = cells["measure"].isin(["RR", "OR", "HR"])
         wrong = ratio & (numbers[["estimate", "ci_low"]].min(axis=1) <= 0)
         yield from _flag(wrong, "estimate", cells, file, "a ratio and its interval must be above 0")
     if "p_value" in columns and "p_operator" in cells:
-        wrong = numbers["p_value"].notna() & (cells["p_operator"].loc[numbers.index] == "")
+        wrong = numbers["p_value"].notna() & (cells["p_operator"] == "")
         yield from _flag(
             wrong, "p_operator", cells, file, "say whether the P value is exact (=) or a bound (< or >)"
         )
     if {"arm_id", "comparator_arm_id"} <= set(cells.columns):
-        wrong = cells["arm_id"] == cells["comparator_arm_id"]
+        wrong = (cells["arm_id"] == cells["comparator_arm_id"]) & (cells["arm_id"] != "")
         yield from _flag(wrong, "comparator_arm_id", cells, file, "an arm cannot be its own comparator")
 
 

@@ -1,0 +1,113 @@
+"""Pooled results of a review beside those that other reviews published."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from evidence.errors import DataError, Fault
+from evidence.models.synthesis import synthesise
+from evidence.tables.protocol import Published
+from evidence.tables.review import Review
+
+__all__ = ["beside_published"]
+
+_COLUMNS = [
+    *(
+        "group",
+        "kind",
+        "label",
+        "measure",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "prediction_low",
+        "prediction_high",
+    ),
+    *("k", "n", "certainty", "comparison", "timeframe", "source_url", "note"),
+]
+
+
+def beside_published(review: Review) -> pd.DataFrame:
+    """Set the pooled results of this review beside published ones.
+
+    Parameters
+    ----------
+    review : Review
+        Its protocol says under ``published`` which belong together.
+
+    Returns
+    -------
+    DataFrame
+        One row per pooled result: group, kind ("this review" or "published"), label, measure, estimate, ci_low,
+        ci_high, prediction_low, prediction_high, k, n, certainty, comparison, timeframe, source_url, note. An
+        estimate is NaN where this review could not pool; the note then says why.
+
+    Raises
+    ------
+    DataError
+        If an entry of the protocol matches no row of ``reviews.csv``.
+    """
+    rows: list[dict[str, Any]] = []
+    for group in review.protocol.published:
+        rows.extend(_own(review, group, name) for name in group.analyses)
+        rows.extend(_theirs(review, group))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _own(review: Review, group: Published, name: str) -> dict[str, Any]:
+    result = synthesise(review, name, **({"measure": group.measure} if group.measure else {}))
+    window = review.protocol.windows[result.analysis.window]
+    fit = result.fit
+    numbers = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
+    return {
+        "group": group.group,
+        "kind": "this review",
+        "label": f"This review, {result.analysis.window.replace('_', ' ')} term",
+        "measure": result.measure,
+        **{key: getattr(fit, key) if fit else math.nan for key in numbers},
+        "k": result.k,
+        "n": result.n,
+        "comparison": result.analysis.title,
+        "timeframe": f"{window.start:g} to {window.end:g} weeks",
+        "note": result.note,
+    }
+
+
+def _theirs(review: Review, group: Published) -> list[dict[str, Any]]:
+    found = []
+    for match in group.reviews:
+        rows = review.reviews
+        for column, value in match.where.items():
+            if column not in rows:
+                raise DataError(
+                    [Fault("review.yaml", None, "published", column, "reviews.csv has no such column")]
+                )
+            rows = rows[rows[column] == value]
+        if rows.empty:
+            words = ", ".join(f"{column} = {value}" for column, value in match.where.items())
+            raise DataError([Fault("review.yaml", None, "published", words, "no row of reviews.csv fits")])
+        sign = -1 if match.turn else 1
+        for row in rows.to_dict("records"):
+            low, high = sign * row["ci_low"], sign * row["ci_high"]
+            found.append(
+                {
+                    "group": group.group,
+                    "kind": "published",
+                    "label": f"{row['label']}, {row['timeframe'] or 'time not stated'}",
+                    "measure": row["measure"],
+                    "estimate": sign * row["estimate"],
+                    "ci_low": min(low, high),
+                    "ci_high": max(low, high),
+                    "k": row["k"],
+                    "n": row["n"],
+                    "certainty": row["certainty"],
+                    "comparison": row["comparison"],
+                    "timeframe": row["timeframe"],
+                    "source_url": row["source_url"],
+                    "note": "sign turned: the source counts benefit as positive" if match.turn else "",
+                }
+            )
+    return found

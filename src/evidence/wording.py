@@ -1,0 +1,46 @@
+"""Numbers as they stand in a sentence: fixed decimals, a true minus sign, P values as journals print them."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["counted", "interval", "number", "p_value"]
+
+_MINUS = "\u2212"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with fixed decimals and a true minus sign, never a negative zero; empty if it is missing."""
+    if math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{_MINUS}∞"
+    written = f"{abs(value):.{digits}f}"
+    return f"{_MINUS}{written}" if value < 0 and float(written) else written
+
+
+def interval(estimate: float, low: float, high: float, *, digits: int = 2, level: float = 0.95) -> str:
+    """Write an estimate with its confidence interval: ``−2.90 (95% CI −4.00 to −1.80)``."""
+    if math.isnan(low):
+        return f"{number(estimate, digits)} (interval not estimable)"
+    return (
+        f"{number(estimate, digits)} ({100 * level:.12g}% CI {number(low, digits)} to {number(high, digits)})"
+    )
+
+
+def p_value(p: float) -> str:
+    """Write a P value: ``P = .03``, ``P = .004``, ``P < .001``, ``P > .99``."""
+    if math.isnan(p):
+        return "P not estimable"
+    if p < 0.001:
+        return "P < .001"
+    if p > 0.99:
+        return "P > .99"
+    # A third digit below .01 and where two would round across .05.
+    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
+    return "P = " + f"{p:.{digits}f}".removeprefix("0")
+
+
+def counted(count: int, word: str, plural: str | None = None) -> str:
+    """Write a count with its noun: ``no trials``, ``1 trial``, ``12 trials``."""
+    return f"{count or 'no'} {word if count == 1 else plural or word + 's'}"
