@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from itertools import combinations
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from evidence.figures import EvidenceFigure
 from evidence.figures.style import style
 from evidence.models.pool import pool
+from evidence.models.subgroups import subgroups
 
 
 @pytest.fixture
@@ -51,15 +53,7 @@ def fit():
 @pytest.fixture
 def split():
     """Pool a table of trials by its column `group`."""
-
-    def make(table, **options):
-        groups = {
-            name: pool(part.effect, part.variance, labels=list(part.label), **options)
-            for name, part in table.groupby("group", sort=False)
-        }
-        return SimpleNamespace(groups=groups, q_between=2.5, df=len(groups) - 1, p_value=0.28)
-
-    return make
+    return lambda table: subgroups(table, by="group")
 
 
 @pytest.fixture
@@ -68,14 +62,15 @@ def faults():
 
     def find(figure: EvidenceFigure) -> list[str]:
         with style():
-            figure.canvas.draw()
-            renderer = figure.canvas.get_renderer()
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            renderer = canvas.get_renderer()
             boxes = [
                 (text.get_text(), text.get_window_extent(renderer))
                 for text in figure.findobj(Text)
                 if text.get_visible() and text.get_text()
             ]
-        width, height = figure.canvas.get_width_height()
+        width, height = canvas.get_width_height()
         outside = [
             f"'{text}' leaves the canvas"
             for text, box in boxes
@@ -88,6 +83,20 @@ def faults():
             if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
         ]
         return outside + covered
+
+    return find
+
+
+@pytest.fixture
+def lines():
+    """All lines and marks of a panel: marker, x and y."""
+
+    def find(panel: Axes) -> list[tuple[str, list[float], list[float]]]:
+        drawn = panel.lines
+        return [
+            (str(line.get_marker()), *(np.asarray(data, dtype=float).tolist() for data in line.get_data()))
+            for line in drawn
+        ]
 
     return find
 

@@ -71,6 +71,14 @@ def test_shows_estimates_without_any_interval(frame, faults):
     assert "−0.30" in figure.alt_text
 
 
+def test_says_what_was_not_pooled(frame, texts):
+    frame.loc[0, ["estimate", "ci_low", "ci_high", "prediction_low", "prediction_high"]] = nan
+    figure = comparison(frame.head(3))
+    assert "This review (not pooled)" in texts(figure)
+    assert "This review not pooled" in figure.alt_text
+    assert "This review (not pooled)" in texts(comparison(frame.head(1)))
+
+
 def test_refuses_unusable_tables(frame):
     with pytest.raises(DataError, match="empty"):
         comparison(frame.head(0))
@@ -78,7 +86,7 @@ def test_refuses_unusable_tables(frame):
         comparison(frame.drop(columns="kind"))
     with pytest.raises(DataError, match="'This review' is of kind 'ours'"):
         comparison(frame.replace("this review", "ours"))
-    with pytest.raises(DataError, match="has the estimate nan"):
-        comparison(frame.assign(estimate=nan))
+    with pytest.raises(DataError, match="cannot show MD, SMD"):
+        comparison(frame)
     with pytest.raises(DataError, match="no column 'scale'"):
         comparison(frame, panel="scale")

@@ -41,11 +41,10 @@ def test_nothing_leaves_when_the_reference_is_off_the_axis(trials, fit, faults):
     assert faults(funnel(result, xlim=(-3.0, -0.2))) == []
 
 
-def test_region_is_a_triangle_around_the_estimate(trials, fit):
+def test_region_is_a_triangle_around_the_estimate(trials, fit, lines):
     result = fit(trials(8))
     axes = funnel(result).axes[0]
-    (region,) = [line for line in axes.lines if len(line.get_xdata()) == 3]
-    x, y = region.get_xdata(), region.get_ydata()
+    ((_, x, y),) = (line for line in lines(axes) if len(line[1]) == 3)
     np.testing.assert_allclose((x[2] - x[0]) / (2 * y[0]), norm.ppf(0.975))
     assert x[1] == result.estimate
 
@@ -60,12 +59,11 @@ def test_names_only_studies_outside(trials, fit, texts):
     assert "Author 4 2004" in named
 
 
-def test_studies_beyond_the_axis_are_arrows_at_its_edge(trials, fit):
+def test_studies_beyond_the_axis_are_arrows_at_its_edge(trials, fit, lines):
     table = trials(6)
     table.loc[0, "effect"] = 5.0
     axes = funnel(fit(table), xlim=(-1.5, 1.0)).axes[0]
-    (right,) = [line for line in axes.lines if line.get_marker() == ">"]
-    assert list(right.get_xdata()) == [1.0]
+    assert [x for marker, x, _ in lines(axes) if marker == ">"] == [[1.0]]
 
 
 def test_refuses_contours_that_are_no_p_values(trials, fit):

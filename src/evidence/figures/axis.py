@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from evidence.errors import DataError
 from evidence.figures.style import SMALL
-from evidence.figures.text import number, text_width
+from evidence.figures.text import text_width
+from evidence.wording import number
 
 __all__ = ["Axis", "Scale", "make_axis", "range_of"]
 

@@ -53,14 +53,14 @@ class EvidenceFigure(Figure):
         with style():
             super().savefig(fname, **options)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=192, metadata={"Software": None})
-        image = base64.b64encode(buffer.getvalue()).decode()
+        image = buffer.getvalue()
         width = round(96 * self.get_figwidth())
         # As HTML, because notebook pages drop the description of a plain image; the image itself is for the rest.
         page = (
             f'<img alt="{html.escape(self.alt_text)}" width="{width}" style="max-width: 100%; height: auto" '
-            f'src="data:image/png;base64,{image}">'
+            f'src="data:image/png;base64,{base64.b64encode(image).decode()}">'
         )
-        return {"text/html": page, "image/png": image, "text/plain": self.alt_text}
+        return {"text/html": page, "image/png": image, "text/plain": self.alt_text}, {}

@@ -16,7 +16,8 @@ from evidence.figures.layout import Block, Column, Row
 from evidence.figures.measure import choose_scale, measure_code, measure_name
 from evidence.figures.rows import draw
 from evidence.figures.sentences import estimate_text, interval_name
-from evidence.figures.text import clean, number
+from evidence.figures.text import clean
+from evidence.wording import number
 
 __all__ = ["comparison"]
 
@@ -45,8 +46,9 @@ def comparison(
     ----------
     frame : DataFrame
         One row an estimate, in the order of the plot: `group`, `label`, `estimate`, `ci_low`, `ci_high` (on
-        the analysis scale; bounds may be missing) and `kind` (`this review` or `published`); optional are
-        `k`, `n`, `prediction_low`, `prediction_high` (a pale bar) and `measure`.
+        the analysis scale; bounds may be missing, and the estimate too where nothing could be pooled) and
+        `kind` (`this review` or `published`); optional are `k`, `n`, `prediction_low`, `prediction_high`
+        (a pale bar) and `measure`.
     panel : str, optional
         Column by which the plot is cut into panels with axes of their own, such as the outcome's scale.
     measure_label, favours, transform, reference, title, digits, notes
@@ -64,18 +66,18 @@ def comparison(
     Raises
     ------
     DataError
-        If the table is empty, lacks a column, or has an unknown kind or an estimate that is not finite.
+        If the table is empty, lacks a column, has an unknown kind, or a panel would mix measures.
     """
     _check(frame, panel)
-    parts = (
-        {"": frame} if panel is None else {str(name): part for name, part in frame.groupby(panel, sort=False)}
-    )
+    parts = {"": frame} if panel is None else {str(name): p for name, p in frame.groupby(panel, sort=False)}
     blocks, shown = [], []
     for heading, part in parts.items():
+        measures = sorted(set(part["measure"].dropna())) if "measure" in part else []
+        if len(measures) > 1:
+            raise DataError(f"One axis cannot show {', '.join(measures)}: give panel='measure'.")
         code = measure_code(measure_label, part)
-        width = (part["ci_high"] - part["ci_low"]).dropna()
-        typical = ((width / 3.92) ** 2).to_list() or [1.0]
-        scale = choose_scale(typical, 0.95, code, transform, digits)
+        half = float((part["ci_high"] - part["ci_low"]).median() / 2)
+        scale = choose_scale(half, code, transform, digits)
         blocks.append(
             Block(
                 rows=tuple(_rows(part)),
@@ -106,11 +108,9 @@ def _check(frame: pd.DataFrame, panel: str | None) -> None:
     for column in (*REQUIRED, *([panel] if panel else [])):
         if column not in frame:
             raise DataError(f"The table to compare has no column '{column}'.")
-    for label, kind, estimate in zip(frame["label"], frame["kind"], frame["estimate"], strict=True):
+    for label, kind in zip(frame["label"], frame["kind"], strict=True):
         if kind not in KINDS:
             raise DataError(f"Row '{label}' is of kind '{kind}': use {' or '.join(KINDS)}.")
-        if not math.isfinite(estimate):
-            raise DataError(f"Row '{label}' has the estimate {estimate}: leave it out or give its value.")
 
 
 def _rows(part: pd.DataFrame) -> list[Row]:
@@ -120,17 +120,16 @@ def _rows(part: pd.DataFrame) -> list[Row]:
             rows.append(Row("gap"))
         rows.append(Row("heading", clean(group)))
         for record in members.to_dict("records"):
-            bounds = [float(record.get(name, math.nan)) for name in ("prediction_low", "prediction_high")]
-            rows.append(
-                Row(
-                    KINDS[record["kind"]],
-                    clean(record["label"]),
-                    cells=tuple(_count(record[name]) for name in COUNTS if name in part),
-                    interval=(float(record["estimate"]), float(record["ci_low"]), float(record["ci_high"])),
-                    prediction=(bounds[0], bounds[1]),
-                    area=0.6,
-                )
+            missing = math.isnan(record["estimate"])
+            row = Row(
+                KINDS[record["kind"]],
+                clean(record["label"]) + (" (not pooled)" if missing else ""),
+                cells=tuple(_count(record[name]) for name in COUNTS if name in part),
+                interval=None if missing else (record["estimate"], record["ci_low"], record["ci_high"]),
+                prediction=(record.get("prediction_low", math.nan), record.get("prediction_high", math.nan)),
+                area=0.6,
             )
+            rows.append(row)
     return rows
 
 
@@ -139,12 +138,10 @@ def _count(value: Any) -> str:
 
 
 def _limits(part: pd.DataFrame, reference: float | None) -> tuple[float, float]:
-    bounds = [*part["ci_low"], *part["ci_high"]]
-    further = [
-        value for name in ("prediction_low", "prediction_high") if name in part for value in part[name]
-    ]
-    estimates = list(part["estimate"])
-    return range_of(estimates, bounds if np.isfinite(bounds).any() else estimates, further, reference)
+    estimates, bounds = list(part["estimate"]), [*part["ci_low"], *part["ci_high"]]
+    names = [name for name in ("prediction_low", "prediction_high") if name in part]
+    predictions = [value for name in names for value in part[name]]
+    return range_of(estimates, bounds if np.isfinite(bounds).any() else estimates, predictions, reference)
 
 
 def _shown(part: pd.DataFrame, scale: Scale) -> pd.DataFrame:
@@ -157,11 +154,7 @@ def _describe(parts: dict[str, pd.DataFrame], scales: Sequence[Scale], level: fl
     sentences = [f"Comparison of {count} pooled estimates."]
     for (heading, part), scale in zip(parts.items(), scales, strict=True):
         for group, members in part.groupby("group", sort=False):
-            texts = (
-                f"{label} {estimate_text(estimate, low, high, scale, level)}"
-                for label, estimate, low, high in members[
-                    ["label", "estimate", "ci_low", "ci_high"]
-                ].itertuples(index=False)
-            )
+            rows = members[["label", "estimate", "ci_low", "ci_high"]].itertuples(index=False, name=None)
+            texts = (f"{row[0]} {estimate_text(row[1], row[2], row[3], scale, level)}" for row in rows)
             sentences.append(f"{f'{heading}, ' if heading else ''}{group}: {'; '.join(texts)}.")
     return " ".join(sentences)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from evidence.figures.text import clean
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
+    from evidence.models.subgroups import Subgroups
 
 __all__ = ["forest"]
 
@@ -35,7 +36,7 @@ def forest(
     fit: Pooled,
     *,
     data: pd.DataFrame | None = None,
-    subgroups: Any = None,
+    subgroups: Subgroups | None = None,
     measure_label: str | None = None,
     favours: tuple[str, str] | None = ("favours intervention", "favours comparator"),
     transform: Literal["exp", "identity"] | None = None,
@@ -97,16 +98,17 @@ def forest(
     """
     studies = read_studies(fit, data, columns)
     code = measure_code(measure_label, data)
-    scale = choose_scale(fit.variance, fit.level, code, transform, digits)
+    scale = choose_scale(studies.typical_half_width, code, transform, digits)
     order = studies.order(sort, data)
-    groups = {} if subgroups is None else _members(fit, subgroups, order)
+    groups = {} if subgroups is None else subgroups.groups
+    members = _members(fit, groups, order)
 
     rows: list[Row] = []
-    for name, members in groups.items():
-        group = subgroups.groups[name]
-        weight = float(np.sum(fit.weights[members]))
-        rows += [Row("heading", clean(name)), *(studies.row(i) for i in members)]
-        rows += _summary("subtotal", group, studies.totals(members), weight, show_prediction)
+    for name, group in groups.items():
+        heading, inside = clean(name), members[name]
+        weight = float(np.sum(fit.weights[inside]))
+        rows += [Row("heading", heading[:1].upper() + heading[1:]), *(studies.row(i) for i in inside)]
+        rows += _summary("subtotal", group, studies.totals(inside), weight, show_prediction)
         rows += [Row("note", heterogeneity_line(group)), Row("gap")]
     if not groups:
         rows += [*(studies.row(i) for i in order), Row("gap")]
@@ -123,20 +125,20 @@ def forest(
         centre=fit.estimate,
     )
     lines = [model_line(fit), heterogeneity_line(fit)]
-    if groups:
+    if subgroups is not None:
         lines.append(between_groups_line(subgroups))
     footer = [*(("", line) for line in lines), *studies.legend, *(("", clean(note)) for note in notes)]
     figure = draw([block], studies.columns, title=title, footer=footer)
-    figure.numbers = _numbers(studies, groups or {"": order}, subgroups, scale)
+    figure.numbers = _numbers(studies, members or {"": order}, groups, scale)
     figure.alt_text = _describe(studies, subgroups, block)
     return figure
 
 
-def _members(fit: Pooled, subgroups: Any, order: Sequence[int]) -> dict[str, list[int]]:
+def _members(fit: Pooled, groups: Mapping[str, Pooled], order: Sequence[int]) -> dict[str, list[int]]:
     """Find the studies of every group in the fit, by their effects and variances."""
     left = list(order)
-    groups = {}
-    for name, group in subgroups.groups.items():
+    found = {}
+    for name, group in groups.items():
         wanted = list(zip(group.effect, group.variance, strict=True))
         members = []
         for i in list(left):
@@ -148,10 +150,10 @@ def _members(fit: Pooled, subgroups: Any, order: Sequence[int]) -> dict[str, lis
             raise DataError(
                 f"Group '{name}' has a study with effect {wanted[0][0]:g} that the fit does not have."
             )
-        groups[name] = members
-    if left:
+        found[name] = members
+    if groups and left:
         raise DataError(f"Study '{fit.labels[left[0]]}' is in the fit but in no group.")
-    return groups
+    return found
 
 
 def _summary(
@@ -179,18 +181,20 @@ def _limits(rows: Sequence[Row], reference: float | None) -> tuple[float, float]
     )
 
 
-def _numbers(studies: Studies, groups: dict[str, list[int]], subgroups: Any, scale: Scale) -> pd.DataFrame:
+def _numbers(
+    studies: Studies, members: Mapping[str, Sequence[int]], groups: Mapping[str, Pooled], scale: Scale
+) -> pd.DataFrame:
     """One row for each study and pooled result, in the order of the plot."""
     fit = studies.fit
     records: list[dict[str, object]] = []
-    for name, members in groups.items():
-        for i in members:
+    for name, inside in members.items():
+        for i in inside:
             record = _record("study", name, studies.labels[i], studies.interval(i), scale)
             record |= {"weight": float(fit.weights[i]), "effect": fit.effect[i], "variance": fit.variance[i]}
-            records.append(record | ({str(name): studies.cells[name].iloc[i] for name in studies.cells}))
-        if subgroups is not None:
-            weight = float(np.sum(fit.weights[members]))
-            records.append(_pooled_record("subtotal", name, subgroups.groups[name], weight, scale))
+            records.append(record | {str(column): studies.cells[column].iloc[i] for column in studies.cells})
+        if name in groups:
+            weight = float(np.sum(fit.weights[list(inside)]))
+            records.append(_pooled_record("subtotal", name, groups[name], weight, scale))
     records.append(_pooled_record("overall", "", fit, 100.0, scale))
     return pd.DataFrame.from_records(records)
 
@@ -212,7 +216,7 @@ def _pooled_record(row: str, group: str, fit: Pooled, weight: float, scale: Scal
     return record | {"weight": weight}
 
 
-def _describe(studies: Studies, subgroups: Any, block: Block) -> str:
+def _describe(studies: Studies, subgroups: Subgroups | None, block: Block) -> str:
     """Say what the plot shows."""
     fit, scale = studies.fit, block.scale
 

@@ -94,13 +94,14 @@ def funnel(
     ----------
     .. [1] Peters et al. (2008), J Clin Epidemiol 61(10), 991-996.
     """
-    code = measure_code(measure_label, data)
-    scale = choose_scale(fit.variance, fit.level, code, transform, digits)
     levels, names = _levels(contours), study_labels(fit, data)
-    error = np.sqrt(np.asarray(fit.variance, dtype=float))
+    code = measure_code(measure_label, data)
+    error = np.sqrt(fit.variance)
+    z = float(ndtri(0.5 + fit.level / 2))
+    scale = choose_scale(z * float(np.median(error)), code, transform, digits)
     deepest = float(error.max()) * 1.08
-    reach = float(ndtri(0.5 + fit.level / 2)) * deepest
-    outside = np.abs(fit.effect - fit.estimate) > reach / deepest * error
+    reach = z * deepest
+    outside = np.abs(fit.effect - fit.estimate) > z * error
     region = [fit.estimate - reach, fit.estimate + reach]
     limits = range_of(list(fit.effect), region, (), reference) if xlim is None else scale.limits(xlim)
     plot_width = WIDTH - LEFT - 2 * MARGIN
@@ -121,7 +122,8 @@ def funnel(
         axes = figure.add_axes((*corner, plot_width / WIDTH, PLOT_HEIGHT / height))
         axes.set(xlim=(axis.low, axis.high), ylim=(deepest, 0), ylabel="Standard error")
         axes.set_xticks(axis.ticks, axis.labels)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+        depths = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(0, deepest)
+        axes.set_yticks([depth for depth in depths if 0 <= depth <= deepest])
         axes.spines[["right", "top"]].set_visible(False)
         if levels:
             _shade(axes, levels, reference, deepest)

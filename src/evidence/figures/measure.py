@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from evidence.errors import DataError
 from evidence.figures.axis import Scale
@@ -50,17 +47,13 @@ def measure_name(label: str | None, code: str) -> str:
     return MEASURES.get(code, code or "Effect") if label is None or label in MEASURES else label
 
 
-def choose_scale(
-    variance: Iterable[float], level: float, code: str, transform: str | None, digits: int | None
-) -> Scale:
+def choose_scale(half: float, code: str, transform: str | None, digits: int | None) -> Scale:
     """Choose between the analysis scale and its exponential, and how many decimals are printed.
 
     Parameters
     ----------
-    variance : iterable of float
-        Sampling variances; the typical interval's width decides the decimals of measures in units.
-    level : float
-        Confidence level.
+    half : float
+        Half the width of a typical interval, which decides the decimals; NaN when there is none.
     code : str
     transform : {"exp", "identity"} or None
         None leaves it to the measure.
@@ -75,8 +68,7 @@ def choose_scale(
         raise DataError(f"transform='{transform}' is not known: use 'exp', 'identity' or None.")
     ratio = transform == "exp" or (transform is None and code in RATIOS)
     if digits is None:
-        half = float(ndtri(0.5 + level / 2)) * math.sqrt(float(np.median(np.asarray(list(variance)))))
-        digits = min(max(2, 1 - math.floor(math.log10(5 * half))), 12)
+        digits = 2 if math.isnan(half) or half == 0 else min(max(2, 1 - math.floor(math.log10(5 * half))), 12)
         if not ratio and code not in UNITLESS and half >= 2.5:
             digits = 1 if half < 100 else 0
     return Scale(ratio, digits)

@@ -14,7 +14,8 @@ from evidence.figures.directions import Direction, directions_height, place_dire
 from evidence.figures.layout import Block, Column, Layout, Placed, indent, interval_texts, lay_out
 from evidence.figures.marks import draw_panel
 from evidence.figures.style import BODY, GREY, INK, LINE, MARGIN, SMALL, SUPERSCRIPT, TITLE, style
-from evidence.figures.text import number, text_width, wrap
+from evidence.figures.text import text_width, wrap
+from evidence.wording import number
 
 __all__ = ["draw"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evidence.figures.axis import Scale
-from evidence.figures.text import number, p_value, significant
+from evidence.figures.text import clean, significant
+from evidence.wording import number, p_value
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
+    from evidence.models.subgroups import Subgroups
 
 __all__ = [
     "between_groups_line",
@@ -40,7 +42,9 @@ def pooled_text(fit: Pooled, scale: Scale) -> str:
 
 
 def estimate_text(estimate: float, low: float, high: float, scale: Scale, level: float) -> str:
-    """Any estimate with its interval, as in a sentence."""
+    """Any estimate with its interval, as in a sentence; a missing one was not pooled."""
+    if math.isnan(estimate):
+        return "not pooled"
     if math.isnan(low):
         return f"{scale.text(estimate)} (interval not estimable)"
     return f"{scale.text(estimate)} ({interval_name(level)} {scale.text(low)} to {scale.text(high)})"
@@ -69,11 +73,9 @@ def model_line(fit: Pooled) -> str:
     return f"{model}; {interval}; test of no difference: {test}"
 
 
-def between_groups_line(subgroups: Any) -> str:
+def between_groups_line(subgroups: Subgroups) -> str:
     """Test whether the groups differ."""
+    line = f"Difference between groups by {clean(subgroups.by).replace('_', ' ')}: "
     if math.isnan(subgroups.p_value):
-        return "Difference between groups: not estimable"
-    return (
-        f"Difference between groups: Q = {number(subgroups.q_between, 2)} on {subgroups.df:.3g} df, "
-        f"{p_value(subgroups.p_value)}"
-    )
+        return line + "not estimable"
+    return line + f"Q = {number(subgroups.q_between, 2)} on {subgroups.df} df, {p_value(subgroups.p_value)}"

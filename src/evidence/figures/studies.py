@@ -14,7 +14,8 @@ from scipy.special import ndtri
 from evidence.errors import DataError
 from evidence.figures.layout import Column, Row
 from evidence.figures.notes import source_notes
-from evidence.figures.text import clean, number
+from evidence.figures.text import clean
+from evidence.wording import number
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
@@ -53,6 +54,11 @@ class Studies:
         half = float(ndtri(0.5 + self.fit.level / 2)) * math.sqrt(self.fit.variance[i])
         effect = float(self.fit.effect[i])
         return effect, effect - half, effect + half
+
+    @property
+    def typical_half_width(self) -> float:
+        """Half the width of the median study's interval."""
+        return float(ndtri(0.5 + self.fit.level / 2) * np.sqrt(np.median(self.fit.variance)))
 
     def row(self, i: int) -> Row:
         """Row of study `i`, its mark as large as its weight."""
@@ -181,7 +187,7 @@ def _texts(values: Iterable[object]) -> tuple[str, ...]:
     texts = []
     for value in values:
         if isinstance(value, int | float | np.number):
-            texts.append(number(float(value), 0 if float(value).is_integer() else 1))
+            texts.append(number(float(value), 0 if round(float(value), 1).is_integer() else 1))
         else:
             texts.append("" if value is None or value is pd.NA else clean(value))
     return tuple(texts)

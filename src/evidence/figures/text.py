@@ -1,4 +1,4 @@
-"""Text in figures: how wide it is, where it breaks, and how numbers are written."""
+"""Text in figures: how wide it is, where it breaks, which letters the font has."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 from evidence.figures.style import BODY
+from evidence.wording import number
 
-__all__ = ["clean", "number", "p_value", "significant", "text_width", "wrap"]
+__all__ = ["clean", "significant", "text_width", "wrap"]
 
 FONT = "DejaVu Sans"
 
@@ -51,31 +52,8 @@ def wrap(text: str, width: float, size: float = BODY, weight: str = "normal") ->
     return lines
 
 
-def number(value: float, digits: int) -> str:
-    """Fixed decimals with a true minus sign; never a negative zero; empty when the value is missing."""
-    if math.isnan(value):
-        return ""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    written = f"{abs(value):.{digits}f}"
-    return f"−{written}" if value < 0 and float(written) != 0 else written
-
-
 def significant(value: float, figures: int = 3) -> str:
     """Three significant figures without an exponent, as for tau2; whole numbers keep all their digits."""
     if value == 0 or not math.isfinite(value):
         return number(value, 0)
     return number(value, min(max(figures - 1 - math.floor(math.log10(abs(value))), 0), 12))
-
-
-def p_value(p: float) -> str:
-    """Write a P value as journals do: `P = .03`, `P = .004`, `P < .001`, `P > .99`."""
-    if math.isnan(p):
-        return "P not estimable"
-    if p < 0.001:
-        return "P < .001"
-    if p > 0.99:
-        return "P > .99"
-    # A third digit below .01 and where two would round across .05.
-    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
-    return "P = " + f"{p:.{digits}f}".removeprefix("0")
