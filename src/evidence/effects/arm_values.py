@@ -11,10 +11,21 @@ from scipy.special import stdtrit
 
 from evidence.effects.quartiles import from_quartiles
 
-__all__ = ["EQUAL_ALLOCATION", "RANDOMISED_AS_ANALYSED", "SMALL_ARM", "ArmSizes", "ArmValues", "arm_values"]
+__all__ = [
+    "EQUAL_ALLOCATION",
+    "RANDOMISED_AS_ANALYSED",
+    "SD_FROM_ADJUSTED_MEAN",
+    "SMALL_ARM",
+    "ArmSizes",
+    "ArmValues",
+    "arm_values",
+    "score_sd",
+    "signed",
+]
 
 RANDOMISED_AS_ANALYSED = "n randomised taken as n analysed"
 EQUAL_ALLOCATION = "equal allocation of the trial's total"
+SD_FROM_ADJUSTED_MEAN = "SD derived from the SE of an adjusted mean"
 SMALL_ARM = 60
 """Arms smaller than this get the t distribution behind their intervals (Cochrane Handbook 6.5.2.2)."""
 
@@ -67,6 +78,8 @@ class ArmValues:
         Patients, reported or assumed.
     assumption : str
         What was assumed about n.
+    sd_assumptions : tuple of str
+        What the SD rests on beside the reported numbers.
     form : str
         What the standard deviation or error came from.
     steps : tuple of str
@@ -82,10 +95,16 @@ class ArmValues:
     sd: float
     n: float
     assumption: str
+    sd_assumptions: tuple[str, ...]
     form: str
     steps: tuple[str, ...]
     reason: str
     row: Any
+
+
+def signed(value: float) -> str:
+    """Write a number for a subtraction: a negative one stands in parentheses."""
+    return f"({value:.4g})" if value < 0 else f"{value:.4g}"
 
 
 def arm_values(row: Any, sizes: ArmSizes) -> ArmValues:
@@ -123,7 +142,7 @@ def arm_values(row: Any, sizes: ArmSizes) -> ArmValues:
         source = f"t with {n - 1:g} df" if small else "normal"
         steps.append(
             f"{row.arm_id}: mean {mean:g} (95% CI {row.ci_low:g} to {row.ci_high:g}), "
-            f"SE = ({row.ci_high:g} - {row.ci_low:g}) / (2 × {quantile:.4g}) = {se:.4g} ({source})"
+            f"SE = ({row.ci_high:g} - {signed(row.ci_low)}) / (2 × {quantile:.4g}) = {se:.4g} ({source})"
         )
     elif row.q3 > row.q1 and n >= 5:
         form = "medians and quartiles"
@@ -137,4 +156,42 @@ def arm_values(row: Any, sizes: ArmSizes) -> ArmValues:
                 f"{row.arm_id}: median {row.median:g} (quartiles {row.q1:g} to {row.q3:g}), n {n:g}, "
                 f"so mean {mean:.4g} (Luo 2018) and SD {sd:.4g} (Wan 2014)"
             )
-    return ArmValues(mean, se, sd, n, assumption, form, tuple(steps), reason, row)
+    derived = () if row.sd > 0 else tuple(word for word in (assumption,) if word)
+    if row.adjusted == "yes" and form in ("means and SEs", "means with CI"):
+        derived += (SD_FROM_ADJUSTED_MEAN,)
+    return ArmValues(mean, se, sd, n, assumption, derived, form, tuple(steps), reason, row)
+
+
+def score_sd(pair: list[ArmValues]) -> tuple[float, str, tuple[str, ...]]:
+    """Give the standard deviation of scores from the arms that report one, pooled over both where possible.
+
+    Parameters
+    ----------
+    pair : list of ArmValues
+        At most two arms at one measurement.
+
+    Returns
+    -------
+    sd : float
+        NaN if neither arm gives one.
+    steps : str
+        Where it comes from.
+    assumptions : tuple of str
+        What it rests on beside the reported numbers.
+    """
+    spread = [values for values in pair if values.sd > 0]
+    if not spread:
+        return math.nan, "", ()
+    assumptions = tuple(dict.fromkeys(word for values in spread for word in values.sd_assumptions))
+    first, second = spread[0], spread[-1]
+    if len(spread) == 1:
+        return first.sd, f"SD of the arm {first.row.arm_id} = {first.sd:.4g}", assumptions
+    # Arms of unknown size count alike.
+    known = first.n > 1 and second.n > 1
+    w1, w2 = (first.n - 1, second.n - 1) if known else (1.0, 1.0)
+    pooled = math.sqrt((w1 * first.sd**2 + w2 * second.sd**2) / (w1 + w2))
+    return (
+        pooled,
+        f"SD pooled over the arms ({first.sd:.4g} and {second.sd:.4g}) = {pooled:.4g}",
+        assumptions,
+    )

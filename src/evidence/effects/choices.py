@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 from evidence.errors import DataError
@@ -44,8 +45,20 @@ class Choices:
     set_aside: bool = True
 
     @classmethod
-    def of(cls, review: Review, options: dict[str, Any]) -> Choices:
+    def of(cls, review: Review, options: dict[str, Any], *, beside: tuple[str, ...] = ()) -> Choices:
         """Take the protocol's choices and replace those that are given.
+
+        Parameters
+        ----------
+        review : Review
+        options : dict
+            Fields that differ from the protocol.
+        beside : tuple of str
+            Names of the caller's own options, for the message about an unknown one.
+
+        Returns
+        -------
+        Choices
 
         Raises
         ------
@@ -57,8 +70,19 @@ class Choices:
         known = [item.name for item in fields(cls)]
         for name in options:
             if name not in known:
-                raise DataError(f"unknown option '{name}'; use {', '.join(known)}")
-        choices = replace(defaults, **options)
+                close = get_close_matches(name, [*known, *beside], n=1)
+                hint = f" did you mean '{close[0]}'?" if close else ""
+                raise DataError(f"unknown option '{name}';{hint} use one of {', '.join([*known, *beside])}")
+        # One word may be given for a list of words.
+        listed = {
+            name: (value,) if isinstance(value, str) else tuple(value)
+            for name, value in options.items()
+            if name in ("statistic", "refuse")
+        }
+        choices = replace(defaults, **{**options, **listed})
+        for word in choices.statistic:
+            if word not in ("post", "change"):
+                raise DataError(f"statistic holds '{word}'; use post, change or both in order of preference")
         for name, allowed in {
             "measure": (None, "MD", "SMD", "RR", "OR", "RD"),
             "multi_arm": ("split_comparator", "average", "correlated"),

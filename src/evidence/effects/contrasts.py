@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from evidence.effects.arm_values import SMALL_ARM, ArmSizes, ArmValues, arm_values
+from evidence.effects.arm_values import SMALL_ARM, ArmSizes, ArmValues, arm_values, score_sd, signed
 from evidence.effects.effect_size import effect_size
 from evidence.effects.recover import recover
 from evidence.errors import DataError
@@ -52,6 +52,8 @@ class Contrast:
         Standard deviation of the scores in an arm; NaN where the trial does not give it.
     sd_steps : str
         Where `sd` comes from.
+    sd_assumptions : tuple of str
+        What `sd` rests on beside the reported numbers.
     from_arms : bool
         Whether the estimate is the difference of two reported arms.
     events : tuple of float or None
@@ -91,6 +93,7 @@ class Contrast:
     size_assumptions: tuple[str, ...] = ()
     sd: float = _NAN
     sd_steps: str = ""
+    sd_assumptions: tuple[str, ...] = ()
     from_arms: bool = False
     events: tuple[float, float, float, float] | None = None
     form: str = ""
@@ -115,7 +118,7 @@ class Contrast:
             n_arm=self.n_comparator,
             n_comparator=self.n_arm,
             events=self.events and (*self.events[2:], *self.events[:2]),
-            steps=(*self.steps, "Arms exchanged, so the sign is turned"),
+            steps=(*self.steps, "Arms exchanged, so the sign is turned") if self.steps else (),
         )
 
 
@@ -187,7 +190,7 @@ def _from_contrast_row(row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], s
     )
     same = {values.row.arm_id: values for values in arms.get(_measurement(row), ())}
     pair = [same[arm] for arm in (row.arm_id, row.comparator_arm_id) if arm in same]
-    sd, sd_steps = _score_sd(pair)
+    sd, sd_steps, sd_assumptions = score_sd(pair)
     contrast = Contrast(
         **_described(row, row.measure or ("RR" if row.statistic == "count" else "MD")),
         arm_id=row.arm_id,
@@ -198,6 +201,7 @@ def _from_contrast_row(row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], s
         arm_share=n_comparator / (n_arm + n_comparator) if n_arm + n_comparator > 0 else 0.5,
         sd=sd,
         sd_steps=sd_steps,
+        sd_assumptions=sd_assumptions,
         doubt=_doubt(row),
         result_ids=(row.result_id,),
         as_reported=row.as_reported,
@@ -205,7 +209,7 @@ def _from_contrast_row(row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], s
     estimate, opening = row.estimate, ""
     if math.isnan(estimate) and len(pair) == 2 and not math.isnan(pair[0].mean + pair[1].mean):
         estimate = pair[0].mean - pair[1].mean
-        opening = f"MD = {pair[0].mean:g} - {pair[1].mean:g} = {estimate:.4g}"
+        opening = f"MD = {pair[0].mean:.4g} - {signed(pair[1].mean)} = {estimate:.4g}"
         rows = [values.row for values in pair]
         contrast = replace(
             contrast,
@@ -231,6 +235,8 @@ def _why_not(row: Any, estimate: float) -> str:
         return ""
     if exact:
         return "the difference is 0, so its P value says nothing about its standard error"
+    if row.p_operator == "=" and row.p_value >= 0:
+        return f"a P value printed as {row.p_value:g} says nothing about the standard error"
     if row.p_value >= 0:
         return f"the P value is only a bound (P {row.p_operator} {row.p_value:g}) and there is no interval"
     return "neither interval, standard error nor P value"
@@ -240,7 +246,7 @@ def _recovered(contrast: Contrast, row: Any, estimate: float, opening: str) -> C
     """Get the standard error from what stands beside the estimate: SE, interval or exact P value."""
     ratio = contrast.measure in _RATIOS
     df = contrast.n_arm + contrast.n_comparator - 2
-    small = min(contrast.n_arm, contrast.n_comparator) < SMALL_ARM and not ratio
+    small = contrast.measure == "MD" and df > 0 and min(contrast.n_arm, contrast.n_comparator) < SMALL_ARM
     assumptions: tuple[str, ...] = ()
     given: dict[str, Any]
     if row.se > 0:
@@ -256,7 +262,7 @@ def _recovered(contrast: Contrast, row: Any, estimate: float, opening: str) -> C
     else:
         form = "means with P" if opening else "difference with P"
         given = {"p_value": row.p_value}
-        uses_sizes = df > 0 and not ratio
+        uses_sizes = df > 0 and contrast.measure in ("MD", "SMD")
     if uses_sizes:
         given["df"] = df
         assumptions += contrast.size_assumptions
@@ -284,20 +290,6 @@ def _printed(measure: str, row: Any, estimate: float) -> str:
     if row.se > 0:
         return f"{text} (SE {row.se:g})"
     return f"{text}, P = {row.p_value:g}"
-
-
-def _score_sd(pair: list[ArmValues]) -> tuple[float, str]:
-    """Standard deviation of the scores from the arms that report one, pooled over both where possible."""
-    spread = [values for values in pair if values.sd > 0]
-    if len(spread) == 2 and all(values.n > 1 for values in spread):
-        first, second = spread
-        pooled = math.sqrt(
-            ((first.n - 1) * first.sd**2 + (second.n - 1) * second.sd**2) / (first.n + second.n - 2)
-        )
-        return pooled, f"SD pooled over the arms ({first.sd:.4g} and {second.sd:.4g}) = {pooled:.4g}"
-    if spread:
-        return spread[0].sd, f"SD of the arm {spread[0].row.arm_id} = {spread[0].sd:.4g}"
-    return _NAN, ""
 
 
 def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
@@ -328,7 +320,7 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         why = "the number of patients is not stated" if needs_n else f"{why} in {' and '.join(missing)}"
         return replace(contrast, estimate=first.mean - second.mean, reason=why)
     estimate, se = first.mean - second.mean, math.hypot(first.se, second.se)
-    sd, sd_steps = _score_sd([first, second])
+    sd, sd_steps, sd_assumptions = score_sd([first, second])
     form = first.form if first.form == second.form else f"{first.form}; {second.form}"
     uses_sizes = {values.form for values in (first, second)} != {"means and SEs"}
     return replace(
@@ -338,12 +330,13 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         arm_share=first.se**2 / se**2,
         sd=sd,
         sd_steps=sd_steps,
+        sd_assumptions=sd_assumptions,
         form=form,
         assumptions=contrast.size_assumptions if uses_sizes else (),
         steps=(
             *first.steps,
             *second.steps,
-            f"MD = {first.mean:.4g} - {second.mean:.4g} = {estimate:.4g}",
+            f"MD = {first.mean:.4g} - {signed(second.mean)} = {estimate:.4g}",
             f"SE = √({first.se:.4g}² + {second.se:.4g}²) = {se:.4g}",
         ),
     )

@@ -53,17 +53,25 @@ _HELD = {
 def overall_risk_of_bias(judgements: pd.DataFrame) -> dict[str, str]:
     """Give each assessed trial its worst judgement over the domains: high, then some concerns or unclear, then low.
 
+    A trial of which fewer than half of the domains were judged, all of them low, is not called low: what was not
+    judged may be worse.
+
     Parameters
     ----------
     judgements : DataFrame
-        Columns trial_id and judgement.
+        Columns trial_id, domain and judgement.
 
     Returns
     -------
     dict of str to str
-        "high", "some concerns" or "low" by trial.
+        "high", "some concerns" or "low" by trial; trials that cannot be called any of these are absent.
     """
     order = {"low": 0, "some": 1, "unclear": 1, "high": 2}
-    worst = judgements["judgement"].map(order).groupby(judgements["trial_id"]).max()
     names = {0: "low", 1: "some concerns", 2: "high"}
-    return {str(trial): names[int(level)] for trial, level in worst.items()}
+    domains = judgements["domain"].nunique()
+    overall = {}
+    for trial, levels in judgements["judgement"].map(order).groupby(judgements["trial_id"]):
+        worst = int(levels.max())
+        if worst > 0 or len(levels) >= domains / 2:
+            overall[str(trial)] = names[worst]
+    return overall

@@ -80,11 +80,12 @@ def compare_arms(
 def pairs(review: Review, analysis: Analysis) -> list[Pair]:
     """List the pairs of arms that answer an analysis.
 
-    A pair answers it if the intervention arm has a component of the analysis's intervention that the comparator
-    arm lacks; nothing else sets the arms apart but components on which the analysis has a condition, usual care
-    or an inactive treatment; the conditions hold; and the comparator is one of the analysis's comparators. Where
-    the intervention is added to a shared *active* treatment, the comparison answers neither "against that
-    treatment" nor "against nothing" and is left out, unless the analysis names the treatment in a condition.
+    A pair answers it if the intervention arm has a component of the analysis's intervention that the
+    comparator arm lacks; both are margins of a factorial trial or neither is; nothing else sets the arms
+    apart but components on which the analysis has a condition, usual care or an inactive treatment; the
+    conditions hold; and the comparator is one of the analysis's comparators. Where the intervention is added
+    to a shared *active* treatment, the comparison answers neither "against that treatment" nor "against
+    nothing" and is left out, unless the analysis names the treatment in a condition.
 
     Parameters
     ----------
@@ -103,8 +104,10 @@ def pairs(review: Review, analysis: Analysis) -> list[Pair]:
             arm: frozenset(text.split("+"))
             for arm, text in zip(arms["arm_id"], arms["components"], strict=True)
         }
+        margins = set(arms["arm_id"][arms["kind"] == "margin"])
         for arm, comparator in permutations(parts, 2):
-            if parts[arm] == parts[comparator]:
+            # A margin of a factorial trial holds the patients of its cells, so the two are never compared.
+            if parts[arm] == parts[comparator] or (arm in margins) != (comparator in margins):
                 continue
             pair = Pair(str(trial), arm, comparator, *compare_arms(parts[arm], parts[comparator], components))
             if _answers(pair, parts[comparator], analysis, review.protocol):

@@ -120,13 +120,13 @@ def _standardised(contrast: Contrast) -> Scaled:
     n1, n2, sd = contrast.n_arm, contrast.n_comparator, contrast.sd
     known = n1 + n2 > 2
     steps: list[str] = []
-    assumptions: tuple[str, ...] = ()
+    assumptions = contrast.size_assumptions if known else ()
     if sd > 0:
         steps.append(contrast.sd_steps)
+        assumptions += contrast.sd_assumptions
     elif known:
         sd = contrast.se / math.sqrt(1 / n1 + 1 / n2)
         steps.append(f"SD = {contrast.se:.4g} / √(1/{n1:g} + 1/{n2:g}) = {sd:.4g}")
-        assumptions = contrast.size_assumptions
         if contrast.adjusted == "yes":
             assumptions += (SD_FROM_ADJUSTED,)
     else:
@@ -134,7 +134,6 @@ def _standardised(contrast: Contrast) -> Scaled:
     if contrast.from_arms and known:
         found = effect_size("SMD", m1=contrast.estimate, sd1=sd, n1=n1, m2=0.0, sd2=sd, n2=n2).iloc[0]
         effect, variance = float(found["effect"]), float(found["variance"])
-        assumptions += contrast.size_assumptions
         formula = f"1/{n1:g} + 1/{n2:g} + g²/(2 × {n1 + n2:g})"
     else:
         correction = float(gamma_correction(np.array(n1 + n2 - 2))) if known else 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evidence.effects.choices import Choices
@@ -91,13 +90,16 @@ def _choose(
             else:
                 found.append(Candidate(pair, contrast, scaled, rank))
         if found:
-            poolable[pair] = sorted(found, key=lambda candidate: candidate.rank)
+            # The last two keys only make the choice independent of the order of the rows.
+            poolable[pair] = sorted(
+                found, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
+            )
         elif refused:
             distinct = dict.fromkeys(reason for _, reason in sorted(refused))
             reasons[pair] = "; or: ".join(distinct)
         else:
             reasons[pair] = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
-    return list(_one_statistic(poolable, measure, choices)), reasons
+    return _one_statistic(poolable, reasons, measure, choices), reasons
 
 
 def _rank(
@@ -105,7 +107,8 @@ def _rank(
 ) -> tuple[float, ...]:
     """Order of preference: instrument, nearness to the target time, adjustment, statistic, fewest assumptions."""
     family = instrument.family if instrument else ""
-    preference = outcome.prefer.index(family) if family in outcome.prefer else len(outcome.prefer)
+    named = [name for name in (contrast.instrument, family) if name in outcome.prefer]
+    preference = outcome.prefer.index(named[0]) if named else len(outcome.prefer)
     variant = float(contrast.instrument != family)
     distance = math.inf if math.isnan(contrast.weeks) else abs(contrast.weeks - window.target)
     adjusted = {"prefer": contrast.adjusted != "yes", "avoid": contrast.adjusted == "yes", "ignore": False}
@@ -151,27 +154,35 @@ def _refused(contrast: Contrast, scaled: Scaled, choices: Choices) -> str:
 
 
 def _one_statistic(
-    poolable: dict[Pair, list[Candidate]], measure: str, choices: Choices
-) -> Iterator[Candidate]:
-    """Take the preferred candidate of each pair; for an SMD all of a trial's are final scores or all are changes."""
+    poolable: dict[Pair, list[Candidate]], reasons: dict[Pair, str], measure: str, choices: Choices
+) -> list[Candidate]:
+    """Take the preferred candidate of each pair; for an SMD all of a trial's are final scores or all are changes.
+
+    A pair that has only the other of the two is added to the reasons.
+    """
     trials: dict[str, dict[Pair, list[Candidate]]] = {}
     for pair, candidates in poolable.items():
         trials.setdefault(pair.trial_id, {})[pair] = candidates
+    chosen: list[Candidate] = []
     for found in trials.values():
-        firsts = [candidates[0] for candidates in found.values()]
-        statistics = {candidate.contrast.statistic for candidate in firsts}
-        if measure != "SMD" or len(statistics) == 1:
-            yield from firsts
-            continue
-        options = {
-            statistic: [
-                next((one for one in candidates if one.contrast.statistic == statistic), None)
-                for candidates in found.values()
+        firsts = {pair: candidates[0] for pair, candidates in found.items()}
+        if measure == "SMD" and len({one.contrast.statistic for one in firsts.values()}) > 1:
+            of_one_kind = [
+                {
+                    pair: next(one for one in candidates if one.contrast.statistic == statistic)
+                    for pair, candidates in found.items()
+                    if any(one.contrast.statistic == statistic for one in candidates)
+                }
+                for statistic in choices.statistic
             ]
-            for statistic in choices.statistic
-        }
-        best = max(options.values(), key=lambda chosen: sum(one is not None for one in chosen))
-        yield from (one for one in best if one is not None)
+            firsts = max(of_one_kind, key=len)
+            for pair in found.keys() - firsts.keys():
+                reasons[pair] = (
+                    "final scores and changes are not standardised together; "
+                    "the trial's other comparison has only the other kind"
+                )
+        chosen.extend(firsts.values())
+    return chosen
 
 
 def _without_overlap(

@@ -35,12 +35,13 @@ def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
             continue
         share = contrast.arm_share
         growth = share * times[0] + (1 - share) * times[1]
-        shared = pair.arm_id if times[0] > 1 else pair.comparator_arm_id
         variance = scaled.variance * growth
-        step = (
-            f"{shared} takes part in {max(times)} comparisons, so its patients are divided by {max(times)}: "
-            f"variance {scaled.variance:.4g} × {growth:.4g} = {variance:.4g}"
+        shared = " and ".join(
+            f"{arm} takes part in {uses} comparisons, so its patients are divided by {uses}"
+            for arm, uses in zip((pair.arm_id, pair.comparator_arm_id), times, strict=True)
+            if uses > 1
         )
+        step = f"{shared}: variance {scaled.variance:.4g} × {growth:.4g} = {variance:.4g}"
         weights = share * times[0] / growth
         split.append(
             replace(
@@ -69,17 +70,16 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             continue
         variance = float(shared_covariance(group).sum()) / len(group) ** 2
         effect, half = float(group["effect"].mean()), float(ndtri(0.975)) * math.sqrt(variance)
-        joined = {
-            name: "; ".join(dict.fromkeys(group[name]))
-            for name in (
-                "arm",
-                "comparator",
-                "arm_id",
-                "comparator_arm_id",
-                "form",
-                "assumptions",
-                "result_ids",
-            )
+        # Words in which the comparisons differ stand side by side; a number in which they differ has no one value.
+        words = {
+            str(name): "; ".join(dict.fromkeys(value for value in group[name] if value))
+            for name in group
+            if all(isinstance(value, str) for value in group[name])
+        }
+        numbers = {
+            name: math.nan
+            for name in ("timepoint_weeks", "reported_effect", "reported_se", "arm_share")
+            if len(set(group[name])) > 1
         }
         arms = pd.concat(
             [
@@ -91,7 +91,8 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         sizes = {"n_arm": arms["n"][intervention].sum(), "n_comparator": arms["n"][~intervention].sum()}
         yield {
             **first,
-            **joined,
+            **words,
+            **numbers,
             **sizes,
             "n": arms["n"].sum(),
             "effect": effect,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.effects.choices import Choices
 from evidence.effects.comparisons import comparisons
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -36,7 +37,8 @@ class Synthesis:
     not_poolable : DataFrame
         The other comparisons, each with its reason.
     fit : Pooled or None
-        The pooled result; None with fewer comparisons than the protocol asks for.
+        The pooled result; None with fewer comparisons than the protocol asks for, or with several of one trial
+        that were kept correlated (pool those with `shared_covariance` and a model that takes it).
     note : str
         A sentence that says what was pooled, or why nothing was.
     """
@@ -174,25 +176,30 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     }
     options |= {name: value for name, value in overrides.items() if name in _POOL_OPTIONS}
     choices = {name: value for name, value in overrides.items() if name not in _POOL_OPTIONS}
+    correlated = Choices.of(review, choices, beside=_POOL_OPTIONS).multi_arm == "correlated"
     frame = comparisons(review, question, **choices)
     poolable = frame["status"] == "pooled"
     effects = frame[poolable].drop(columns=["status", "reason"]).reset_index(drop=True)
     rest = frame[~poolable].reset_index(drop=True)
     measure = choices.get("measure") or review.protocol.outcomes[question.outcome].measure
-    enough = len(effects) >= model.minimum_studies
-    fit = (
-        pool(effects["effect"], effects["variance"], labels=list(effects["label"]), **options)
-        if enough
-        else None
-    )
-    return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, model.minimum_studies))
+    hindrance = ""
+    if len(effects) < model.minimum_studies:
+        hindrance = f"fewer than the protocol's minimum of {model.minimum_studies}"
+    elif correlated and effects["trial_id"].duplicated().any():
+        hindrance = (
+            "some from one trial and kept correlated, which a model of independent effects cannot take"
+        )
+    fit = None
+    if not hindrance:
+        fit = pool(effects["effect"], effects["variance"], labels=list(effects["label"]), **options)
+    return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, hindrance))
 
 
-def _note(effects: pd.DataFrame, rest: pd.DataFrame, minimum: int) -> str:
+def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
     reported = (~rest["reason"].str.startswith("no result for ")).sum()
-    k, trials = len(effects), effects["trial_id"].nunique()
-    found = f"{counted(k, 'poolable comparison')} from {counted(trials, 'trial')}"
-    others = f"{counted(int(reported), 'further comparison')} reported without poolable numbers"
-    if k >= minimum:
-        return f"{found}; {others}."
-    return f"Not pooled: {found}, fewer than the protocol's minimum of {minimum}; {others}."
+    trials = effects["trial_id"].nunique()
+    found = f"{counted(len(effects), 'poolable comparison')} from {counted(trials, 'trial')}"
+    others = f"{counted(int(reported), 'further comparison')} reported but not poolable"
+    if hindrance:
+        return f"Not pooled: {found}, {hindrance}; {others}."
+    return f"{found}; {others}."

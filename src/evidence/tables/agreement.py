@@ -72,7 +72,15 @@ def _line(
     table: object, field: object, kind: str, n: int, agreed: int, kappa: float = math.nan
 ) -> dict[str, object]:
     percent = 100 * agreed / n
-    return dict(table=table, field=field, kind=kind, n=n, agreed=agreed, percent=percent, kappa=kappa)
+    return {
+        "table": table,
+        "field": field,
+        "kind": kind,
+        "n": n,
+        "agreed": agreed,
+        "percent": percent,
+        "kappa": kappa,
+    }
 
 
 def cohen_kappa(first: pd.Series, second: pd.Series) -> float:

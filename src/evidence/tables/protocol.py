@@ -299,8 +299,8 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
         if analysis.id in seen:
             yield Fault(file, None, "analyses", analysis.id, "two analyses have this id; give each its own")
         seen.add(analysis.id)
-    for group in protocol.published:
-        for name in group.analyses:
+    for published in protocol.published:
+        for name in published.analyses:
             if name not in seen:
                 yield Fault(file, None, "published", name, "the protocol has no such analysis")
 

@@ -96,7 +96,7 @@ def check_references(tables: dict[str, pd.DataFrame], specs: tuple[Table, ...]) 
         One for each cell that points nowhere.
     """
     keys = {table.name: table.key for table in specs}
-    faults = []
+    faults: list[Fault] = []
     for table in specs:
         for columns, target in table.references:
             frame, other = tables.get(table.name), tables.get(target)
