@@ -142,7 +142,7 @@ def test_notes_explain_every_letter(trials, fit, texts):
     written = texts(figure)
     assert "Adjusted result." in written
     assert "Standard error recovered from the P value of the difference." in written
-    assert {"95% assumed.", "N of randomisation."} <= set(written)
+    assert {"95% assumed.", "n of randomisation."} <= set(written)
     assert {"a", "b", "c", "d", "a,b"} <= set(written)
 
 
@@ -183,8 +183,13 @@ def test_sort(trials, fit, sort):
     assert column.is_monotonic_decreasing if sort == "weight" else column.is_monotonic_increasing
 
 
-def test_columns_of_the_readers_choice(trials, fit, texts):
+def test_columns_of_the_readers_choice(trials, fit, texts, faults):
     table = trials(3)
+    table["label"] = "Cherkin 2011"
+    table["arm"] = ["relaxation", "structural massage " * 5, "m"]
+    figure = forest(fit(table), data=table, columns={"arm": "Massage", "n_arm": "n"})
+    assert faults(figure) == []
+    assert texts(figure).count("Cherkin 2011") == 3
     written = texts(forest(fit(table), data=table, columns={"group": "Exercise"}))
     assert {"Exercise", "with exercise"} <= set(written)
     assert "Intervention" not in written

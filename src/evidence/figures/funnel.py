@@ -111,7 +111,7 @@ def funnel(
     below = 42 + directions_height(directions)
 
     title_lines = wrap(title, WIDTH - 2 * MARGIN, TITLE, "bold") if title else []
-    caption = wrap(_caption(fit, scale), WIDTH - 2 * MARGIN, SMALL)
+    caption = wrap(_caption(fit, scale, reference), WIDTH - 2 * MARGIN, SMALL)
     top = MARGIN + 14 * len(title_lines) + (18 if levels else 4)
     height = top + PLOT_HEIGHT + below + 9.6 * len(caption) + MARGIN
     with style():
@@ -201,10 +201,11 @@ def _points(axes: Axes, effect: NDArray[np.float64], error: NDArray[np.float64],
         axes.plot(np.clip(effect[chosen], axis.low, axis.high), error[chosen], marker=marker, **look)
 
 
-def _caption(fit: Pooled, scale: Scale) -> str:
+def _caption(fit: Pooled, scale: Scale, reference: float) -> str:
+    grey = scale.text(reference) if reference else "no difference"
     return (
         f"{_count(fit)}. Coloured line: pooled estimate {pooled_text(fit, scale)}, {fit.method}. Dashed lines: "
-        f"pseudo {100 * fit.level:.12g}% confidence region around it. Grey line: no difference."
+        f"pseudo {100 * fit.level:.12g}% confidence region around it. Grey line: {grey}."
     )
 
 

@@ -15,7 +15,7 @@ from evidence.figures.text import text_width, wrap
 __all__ = ["Block", "Column", "Layout", "Placed", "Row", "indent", "interval_texts", "lay_out"]
 
 GAP, INDENT, LINE_HEIGHT = 10.0, 8.0, 10.0
-LABEL_WIDEST, CELL_WIDEST, PANEL_NARROWEST = 170.0, 120.0, 180.0
+LABEL_WIDEST, CELL_WIDEST, PANEL_NARROWEST = 170.0, 110.0, 180.0
 
 Kind = Literal["study", "pooled", "subtotal", "prediction", "own", "published", "heading", "note", "gap"]
 
@@ -113,20 +113,21 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A row with its label broken into lines; `height` in points."""
+    """A row with its label and its cells broken into lines."""
 
     row: Row
-    lines: tuple[str, ...]
+    label: list[str]
+    cells: list[list[str]]
 
     @property
     def step(self) -> float:
-        """Distance between two lines of the label."""
+        """Distance between two lines of text in points."""
         return 8.6 if self.row.kind == "note" else LINE_HEIGHT
 
     @property
     def height(self) -> float:
-        """Height of the row."""
-        return 5.0 if self.row.kind == "gap" else self.step * len(self.lines) + 3
+        """Height of the row in points."""
+        return 5.0 if self.row.kind == "gap" else self.step * max(map(len, (self.label, *self.cells))) + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +177,12 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[Column], label_heading: s
         [min(max(labels, default=0.0), LABEL_WIDEST), text_width(label_heading, BODY, "bold"), 60.0]
     )
     x = MARGIN + label_width
-    cells = []
+    cells, widths = [], []
     for number, column in enumerate(columns):
         texts = [text_width(row.cells[number], row.size, row.bold) for row in rows if row.cells]
         heading = [text_width(line, BODY, "bold") for line in column.heading.split("\n")]
         wide = max(*heading, min(max(texts, default=0.0), CELL_WIDEST))
+        widths.append(wide)
         cells.append(x + GAP + (wide if column.align == "right" else 0.0))
         x += GAP + wide
     left = x + GAP
@@ -199,7 +201,8 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[Column], label_heading: s
 
     def place(row: Row) -> Placed:
         room = (left - GAP - MARGIN if row.spans else label_width) - indent(row) - notes_width(row.notes)
-        return Placed(row, tuple(wrap(row.label, room, row.size, row.bold)))
+        cells = [wrap(cell, wide, row.size, row.bold) for cell, wide in zip(row.cells, widths, strict=False)]
+        return Placed(row, wrap(row.label, room, row.size, row.bold), cells)
 
     return Layout(
         width=high + weight_width + MARGIN,

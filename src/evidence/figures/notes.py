@@ -68,7 +68,13 @@ def _reasons(column: str, value: str) -> list[str]:
         return [
             DERIVED_FORMS.get(part, f"Recovered from {part}.") for part in parts if part not in DIRECT_FORMS
         ]
-    return [f"{part[0].upper()}{part[1:].rstrip('.')}." for part in parts]
+    return [_sentence(part) for part in parts]
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital, unless the first word is a symbol such as n, and end with a full stop."""
+    first = text.split()[0]
+    return (text if len(first) == 1 else text[0].upper() + text[1:]).rstrip(".") + "."
 
 
 def _letter(place: int) -> str:

@@ -154,23 +154,27 @@ def _write_row(
     columns: Sequence[Column],
     layout: Layout,
 ) -> None:
-    row, lines = placed.row, placed.lines
+    row = placed.row
     base = middle + 0.36 * row.size
-    x, last = MARGIN + indent(row), base + placed.step * (len(lines) - 1) / 2
-    for up, line in enumerate(reversed(lines)):
-        colour = GREY if row.kind == "note" else INK
-        figure.write(x, last - placed.step * up, line, size=row.size, weight=row.bold, color=colour)
-    figure.write(x + text_width(lines[-1], row.size, row.bold) + 1.5, last - 2.6, row.notes, size=SUPERSCRIPT)
+    colour = GREY if row.kind == "note" else INK
+    x = MARGIN + indent(row)
+    texts = [
+        (x, "left", placed.label),
+        *zip(layout.cells, (c.align for c in columns), placed.cells, strict=False),
+    ]
+    for place, align, lines in texts:
+        first = base - placed.step * (len(lines) - 1) / 2
+        for down, line in enumerate(lines):
+            y = first + placed.step * down
+            figure.write(place, y, line, size=row.size, weight=row.bold, color=colour, ha=align)
+    end = x + text_width(placed.label[-1], row.size, row.bold) + 1.5
+    last = base + placed.step * (len(placed.label) - 1) / 2
+    figure.write(end, last - 2.6, row.notes, size=SUPERSCRIPT)
 
     estimate, low, high = interval_texts(row, block.scale)
+    figure.write(layout.estimate, base, estimate, weight=row.bold, ha="right")
+    figure.write(layout.low, base, low, weight=row.bold, ha="right")
+    figure.write(layout.to, base, "to" if low else "", weight=row.bold, ha="center")
+    figure.write(layout.high, base, high, weight=row.bold, ha="right")
     weight = "" if math.isnan(row.weight) else f"{number(row.weight, 1)}%"
-    texts = [
-        *zip(layout.cells, row.cells, (column.align for column in columns), strict=False),
-        (layout.estimate, estimate, "right"),
-        (layout.low, low, "right"),
-        (layout.to, "to" if low else "", "center"),
-        (layout.high, high, "right"),
-        (layout.weight, weight, "right"),
-    ]
-    for place, text, align in texts:
-        figure.write(place, base, text, weight=row.bold, ha=align)
+    figure.write(layout.weight, base, weight, weight=row.bold, ha="right")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evidence.figures.axis import Scale
 from evidence.figures.text import clean, significant
-from evidence.wording import number, p_value
+from evidence.wording import interval, number, p_value
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
@@ -45,9 +45,7 @@ def estimate_text(estimate: float, low: float, high: float, scale: Scale, level:
     """Any estimate with its interval, as in a sentence; a missing one was not pooled."""
     if math.isnan(estimate):
         return "not pooled"
-    if math.isnan(low):
-        return f"{scale.text(estimate)} (interval not estimable)"
-    return f"{scale.text(estimate)} ({interval_name(level)} {scale.text(low)} to {scale.text(high)})"
+    return interval(*map(scale.show, (estimate, low, high)), digits=scale.digits, level=level)
 
 
 def heterogeneity_line(fit: Pooled) -> str:
@@ -69,8 +67,9 @@ def model_line(fit: Pooled) -> str:
     if fit.k < 2:
         return f"One study with its own {interval_name(fit.level)} (normal); test of no difference: {test}"
     model = "Equal-effects model" if fit.method == "EE" else f"Random-effects model ({fit.method})"
-    interval = f"{interval_name(fit.level)}: {INTERVALS.get(fit.ci, fit.ci)}"
-    return f"{model}; {interval}; test of no difference: {test}"
+    return (
+        f"{model}; {interval_name(fit.level)}: {INTERVALS.get(fit.ci, fit.ci)}; test of no difference: {test}"
+    )
 
 
 def between_groups_line(subgroups: Subgroups) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +123,7 @@ def read_studies(
     DataError
         If the rows are not those of the fit, or a column is missing.
     """
-    labels = study_labels(fit, data)
+    labels = study_labels(fit, data, beside=columns or ())
     shown, cells = _cells(data, columns)
     letters, legend = source_notes(data, fit.k)
     return Studies(fit, labels, shown, cells, letters, legend)
@@ -140,8 +140,16 @@ def _check_rows(fit: Pooled, data: pd.DataFrame) -> None:
         )
 
 
-def study_labels(fit: Pooled, data: pd.DataFrame | None) -> list[str]:
+def study_labels(fit: Pooled, data: pd.DataFrame | None, beside: Collection[str] = ()) -> list[str]:
     """Labels in the order of the fit; comparisons of one trial are told apart by their arms.
+
+    Parameters
+    ----------
+    fit : Pooled
+    data : DataFrame or None
+        The rows that went into the fit, in the same order.
+    beside : collection of str
+        Columns that stand beside the labels and need not be repeated in them.
 
     Raises
     ------
@@ -155,7 +163,7 @@ def study_labels(fit: Pooled, data: pd.DataFrame | None) -> list[str]:
     labels = data["label"].astype(str)
     told = labels
     for column, link in (("arm", ": "), ("comparator", " v ")):
-        if column in data:
+        if column in data and column not in beside:
             differ = data[column].groupby(labels).transform("nunique") > 1
             told = told.where(~differ, told + link + data[column].astype(str))
     return [clean(label) for label in told]
