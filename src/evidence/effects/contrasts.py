@@ -315,9 +315,9 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
     if math.isnan(first.mean + second.mean):
         return replace(contrast, reason="no mean in one of the arms")
     if missing:
-        why = "no SD, SE, interval or quartiles" if first.form == second.form else "no SD"
-        needs_n = any(values.sd > 0 and math.isnan(values.n) for values in (first, second))
-        why = "the number of patients is not stated" if needs_n else f"{why} in {' and '.join(missing)}"
+        why = f"no SD, SE, interval or quartiles in {' and '.join(missing)}"
+        if any(values.sd > 0 and math.isnan(values.n) for values in (first, second)):
+            why = "the number of patients is not stated"
         return replace(contrast, estimate=first.mean - second.mean, reason=why)
     estimate, se = first.mean - second.mean, math.hypot(first.se, second.se)
     sd, sd_steps, sd_assumptions = score_sd([first, second])

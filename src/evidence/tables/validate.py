@@ -36,6 +36,8 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     faults = [
         _missing_column(column.name, cells, table, file) for column in table.columns if column not in present
     ]
+    if cells.empty:
+        return faults
     schema = pa.DataFrameSchema({column.name: _pandera_column(column) for column in present})
     try:
         schema.validate(cells, lazy=True)
