@@ -1,7 +1,7 @@
-"""Estimators of the between-study variance, their standard errors, and the measures of heterogeneity derived from it.
+"""Estimators of the between-study variance, their standard errors, and the measures of heterogeneity.
 
 All estimators are written for a common mean. Definitions follow Viechtbauer (2005), Veroniki et al. (2016) and the
-papers named beside each; truncation at zero applies to all.
+papers named beside each; all are truncated at zero.
 
 References
 ----------
@@ -98,16 +98,17 @@ def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Fl
     elif method == "HE":
         tau2 = dispersion(studies) / np.maximum(df, 1) - _mean_variance(studies)
     else:
-        start = dispersion(studies) / np.maximum(studies.k, 1)
+        start = dispersion(studies) / studies.k
         tau2 = start * q_and_trace(studies, start)[0] / np.maximum(df, 1)
     return np.maximum(tau2, 0.0)
 
 
 def solve_q(studies: Studies, target: Any) -> Any:
-    """Find tau2 >= 0 at which the generalised Q statistic equals `target`; zero if it is smaller already at tau2 = 0.
+    """Find tau2 >= 0 at which the generalised Q statistic equals `target`; zero if Q is smaller already at tau2 = 0.
 
-    The reciprocal of Q is concave and increasing in tau2: Q = sum z^2 / (tau2 + l) for the eigenvalues l of the
-    contrasts' sampling covariance. Newton's method on it therefore climbs to the root from below without overshooting.
+    The reciprocal of Q is concave and increasing in tau2, as Q = sum z^2 / (tau2 + l) for the eigenvalues l of the
+    sampling covariance of the contrasts. Newton's method on it therefore climbs to the root from below without
+    overshooting.
     """
     tau2 = 0.0 * studies.anchor_variance
     for _ in range(200):
@@ -126,8 +127,8 @@ def solve_q(studies: Studies, target: Any) -> Any:
 def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> tuple[Any, Any]:
     """I2 in percent and H2 (Higgins and Thompson 2002).
 
-    From tau2 and the typical sampling variance (k - 1) / tr P; in an equal-effects model from Q, as I2 = (Q - df) / Q,
-    not below zero, and H2 = Q / df. With one study 0 and 1.
+    From tau2 and the typical sampling variance (k - 1) / tr P; in an equal-effects model from Q, as
+    I2 = (Q - df) / Q, not below zero, and H2 = Q / df. With one study 0 and 1.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def tau2_standard_error(
 def _mean_variance(studies: Studies) -> Any:
     batch = studies.powers.ndim == 3
     rest = np.sum(studies.variance, axis=-1, keepdims=batch, where=np.isfinite(studies.variance))
-    return (studies.anchor_variance + rest) / np.maximum(studies.k, 1)
+    return (studies.anchor_variance + rest) / studies.k
 
 
 def _moments(studies: Studies, weights: Floats) -> Any:

@@ -6,6 +6,7 @@ References
 ----------
 Hartung J, Knapp G (2001). Stat Med 20(24), 3875-3889; Sidik K, Jonkman JN (2002). Stat Med 21(21), 3153-3159.
 Kenward MG, Roger JH (1997). Biometrics 53(3), 983-997.
+Partlett C, Riley RD (2017). Stat Med 36(2), 301-317.
 Higgins JPT, Thompson SG, Spiegelhalter DJ (2009). J R Stat Soc A 172(1), 137-159.
 Veroniki AA, Jackson D, Bender R, et al. (2019). Res Synth Methods 10(1), 23-43.
 Viechtbauer W (2007). Stat Med 26(1), 37-52.
@@ -68,7 +69,8 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     tau2 : scalar, or shape (n, 1)
     ci : str
         A key of `CI`. With one study all are "z". HKSJ scales the variance by the weighted mean square about the
-        inverse-variance weighted mean; with zero scatter the standard error is zero and the test is not defined (NaN).
+        inverse-variance weighted mean; with zero scatter the standard error is zero and the test is not defined
+        (NaN). KR is cautious with few studies or little heterogeneity (Partlett and Riley 2017).
     level : float
         Confidence level, between 0 and 1.
     weights : ndarray, shape (k,), optional
@@ -113,8 +115,8 @@ def prediction_interval(
 ) -> tuple[Any, Any]:
     """Interval for the true effect of a new study: estimate -/+ quantile x sqrt(tau2 + se^2).
 
-    The standard error is that of the confidence interval in use, hence with HKSJ the scaled one. With two studies "HTS"
-    keeps one degree of freedom, as metafor does. NaN with one study.
+    The standard error is that of the confidence interval in use, hence with HKSJ the scaled one. With two studies
+    "HTS" keeps one degree of freedom, as metafor does. NaN with one study.
 
     Parameters
     ----------
@@ -150,8 +152,8 @@ def q_profile_interval(studies: Studies, level: float) -> tuple[Any, Any]:
 def profile_interval(studies: Studies, level: float, *, restricted: bool) -> tuple[float, float]:
     """Interval for tau2 of one fit from the profile of its (restricted) likelihood (Hardy and Thompson 1996).
 
-    The smallest and the largest tau2 whose log-likelihood is within half a chi-squared quantile (1 df) of the maximum;
-    with two peaks the interval spans what lies between. NaN with one study.
+    The smallest and the largest tau2 whose log-likelihood is within half a chi-squared quantile (1 df) of the
+    maximum; with two peaks the interval spans what lies between. NaN with one study.
     """
     if studies.k < 2:
         return float("nan"), float("nan")
@@ -174,11 +176,11 @@ def profile_interval(studies: Studies, level: float, *, restricted: bool) -> tup
 
 
 def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:
-    """Adjusted variance of the mean and its degrees of freedom, from the anchor's weight and the sums over the others.
+    """Adjusted variance of the mean and its degrees of freedom, from the anchor's weight and the sums over the rest.
 
     For a common mean and one variance component the adjustment (Kenward and Roger 1997, eqs 3 and 7 to 9) comes to
-    V + 2 V^2 (sum w^3 - (sum w^2)^2 / sum w) / I with V = 1 / sum w and I = tr(PP) / 2 the expected information about
-    tau2, and to I / (V sum w^2)^2 x 2 degrees of freedom with scale 1. At least one degree of freedom is kept.
+    V + 2 V^2 (sum w^3 - (sum w^2)^2 / sum w) / I with V = 1 / sum w and I = tr(PP) / 2, the expected information
+    about tau2, and to 2 I / (V sum w^2)^2 degrees of freedom with scale 1. At least one is kept.
     """
     total = w + r
     information = 0.5 * trace_pp(w, r, r2, r3)

@@ -1,10 +1,10 @@
 """The likelihood of the between-study variance, and its global maximum.
 
-The profile of the (restricted) log-likelihood over tau2 may have several peaks, and iterations that climb one hill can
-end on the wrong one. Here every peak is bracketed first. The score is a rational function of tau2 whose poles lie at
-minus the variances; in u = log(tau2 + smallest variance) its nearest singularity is a distance pi off the real axis, so
-a grid in u with a step well below pi sees every feature of it. Each change of sign from up to down brackets a peak,
-which Newton's method, kept inside the bracket, then finds to rounding.
+The profile of the (restricted) log-likelihood over tau2 may have several peaks, and iterations that climb one hill
+can end on the wrong one. Here every peak is bracketed first. The score is a rational function of tau2 whose poles lie
+between minus the largest variance and minus the smallest; in u = log(tau2 + smallest variance) they are a distance of
+pi off the real axis, so that a grid in u with a step well below pi sees every feature of the score. Each change of its
+sign from plus to minus brackets a peak, which Newton's method, kept inside the bracket, then finds to rounding.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def log_likelihood(studies: Studies, tau2: Any, *, restricted: bool, centre: Any
     studies : Studies
     tau2 : scalar, shape (g,) or, for a batch of n fits, shape (n, g)
     restricted : bool
-        Restricted (REML) instead of full likelihood. The restricted one includes the term log(k) / 2, which makes it the
-        likelihood of k - 1 orthonormal contrasts.
+        Restricted (REML) instead of full likelihood. The restricted one includes the term log(k) / 2, which makes it
+        the likelihood of k - 1 orthonormal contrasts.
     centre : optional
         Mean, relative to the anchor, to use in place of the inverse-variance weighted one.
 
@@ -66,24 +66,23 @@ def maximise(studies: Studies, *, restricted: bool) -> Any:
     """
     rows, tau2, falls_at_zero = peaks(studies, restricted=restricted)
     if studies.powers.ndim == 2:
-        if np.size(tau2) == 0:
+        if rows.size == 0:
             return 0.0
-        if np.ndim(tau2) == 0 and not falls_at_zero:
+        if rows.size == 1 and not falls_at_zero:
             return tau2
-        candidates = np.append(0.0, tau2) if falls_at_zero else np.atleast_1d(tau2)
+        candidates = np.append(0.0, tau2) if falls_at_zero else tau2
         return candidates[np.argmax(log_likelihood(studies, candidates, restricted=restricted))]
-    best = 0.0 * studies.anchor_variance
-    best[rows, 0] = tau2
+    best = np.zeros_like(studies.anchor_variance)
+    best[rows] = tau2
     count = np.bincount(rows, minlength=best.size)
-    contested = count + falls_at_zero > 1
+    contested = (count > 0) & (count + falls_at_zero > 1)
     if contested.any():
-        zero = np.flatnonzero(contested & falls_at_zero & (count > 0))
-        among = contested[rows]
-        rows, tau2 = np.append(rows[among], zero), np.append(tau2[among], np.zeros(zero.size))
-        height = log_likelihood(studies.take(rows), tau2[:, None], restricted=restricted)[:, 0]
-        ascending = np.lexsort((-tau2, height, rows))
+        zero, among = np.flatnonzero(contested & falls_at_zero), contested[rows]
+        rows, tau2 = np.append(rows[among], zero), np.append(tau2[among], np.zeros((zero.size, 1)), axis=0)
+        height = log_likelihood(studies.take(rows), tau2, restricted=restricted)
+        ascending = np.lexsort((-tau2[:, 0], height[:, 0], rows))
         highest = ascending[np.append(np.diff(rows[ascending]) > 0, True)]
-        best[rows[highest], 0] = tau2[highest]
+        best[rows[highest]] = tau2[highest]
     return best
 
 
@@ -94,45 +93,35 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
     -------
     rows : ndarray of int
         Fit to which each peak belongs.
-    tau2 : ndarray, one entry a peak; a scalar if a single fit has a single peak
+    tau2 : ndarray, shape (p,) or, for a batch, (p, 1); a scalar if a single fit has a single peak
         Where the peaks are, ascending within a fit.
     falls_at_zero : bool, or ndarray of bool, shape (n,)
         Whether the likelihood falls from tau2 = 0, so that zero is a local maximum too.
     """
-    if studies.powers.ndim == 2:
-        largest = studies.variance[-1] if studies.k > 1 else studies.anchor_variance
-    else:
-        largest = np.where(np.isinf(studies.variance), 0.0, studies.variance).max(
-            axis=-1, keepdims=True, initial=0.0
-        )
-    grid = tau2_grid(studies.anchor_variance, largest, dispersion(studies) / np.maximum(studies.k - 1, 1))
+    s2 = dispersion(studies) / choose(studies.k > 1, studies.k - 1, 1)
+    grid = tau2_grid(studies.anchor_variance, studies.largest_variance, s2)
     fit, penalty = score(studies, grid, restricted)
     rises = fit > penalty
-    place = (rises[..., :-1] > rises[..., 1:]).nonzero()
     falls_at_zero = ~rises[..., 0]
-    if studies.powers.ndim == 3:
-        rows, studies = place[0], studies.take(place[0])
+    *rows, place = (rises[..., :-1] > rises[..., 1:]).nonzero()
+    if rows:
+        studies = studies.take(rows[0])
+        before, after = (rows[0], place, None), (rows[0], place + 1, None)
     else:
-        rows = np.zeros_like(place[0])
-        place = (place[0][0],) if rows.size == 1 else place
-    upper = (*place[:-1], place[-1] + 1)
-    low, high = grid[place], grid[upper]
-    below, above = penalty[place] / fit[place] - 1.0, penalty[upper] / fit[upper] - 1.0
+        before = place[0] if place.size == 1 else place
+        after = before + 1
+    low, high = grid[before], grid[after]
+    below, above = penalty[before] / fit[before] - 1.0, penalty[after] / fit[after] - 1.0
     start = low + (high - low) * (below / (below - above))
-    if studies.powers.ndim == 3:
-        return (
-            rows,
-            _climb(studies, low[:, None], high[:, None], start[:, None], restricted)[:, 0],
-            falls_at_zero,
-        )
-    return rows, _climb(studies, low, high, start, restricted) if rows.size else low, falls_at_zero
+    tau2 = _climb(studies, low, high, start, restricted) if place.size else low
+    return rows[0] if rows else np.zeros_like(place), tau2, falls_at_zero
 
 
 def tau2_grid(smallest: Any, largest: Any, s2: Any) -> Floats:
     """Values of tau2 from zero to above every stationary point, equidistant in log(tau2 + smallest variance).
 
-    The score is negative wherever tau2^2 > s2 (tau2 + v), v being the largest variance and s2 the sample variance of the
-    effects, since Y'PPY <= (k - 1) s2 / (tau2 + min v)^2 and tr P >= (k - 1) / (tau2 + max v).
+    The score is negative wherever tau2^2 > s2 (tau2 + v), v being the largest variance and s2 the sample variance of
+    the effects, since Y'PPY <= (k - 1) s2 / (tau2 + min v)^2 and tr P >= (k - 1) / (tau2 + max v).
 
     Parameters
     ----------
@@ -144,7 +133,7 @@ def tau2_grid(smallest: Any, largest: Any, s2: Any) -> Floats:
     """
     upper = 0.5 * (s2 + np.sqrt(s2 * (s2 + 4.0 * largest)))
     span = np.log1p(1.001 * upper / smallest)
-    steps = max(8, int(np.fmax.reduce(span, axis=None) / STEP) + 1)
+    steps = max(8, int(span.max() / STEP) + 1)
     return smallest * np.expm1(span * (np.arange(steps + 1) / steps))
 
 
@@ -189,6 +178,6 @@ def narrow(holds: Callable[[Floats], Any], inside: float, outside: float) -> flo
     """Find where a condition on tau2 ends between a value at which it holds and one at which it does not."""
     for _ in range(12):
         grid = np.linspace(inside, outside, 33)
-        last = int(np.flatnonzero(holds(grid[:-1]))[-1])
+        last = int(np.flatnonzero(np.append(True, holds(grid[1:-1])))[-1])
         inside, outside = grid[last], grid[last + 1]
     return float(inside)

@@ -135,7 +135,7 @@ def check_options(method: str, ci: str, level: float, prediction: str) -> None:
             raise DataError(f"unknown {name} {value!r}; choose one of {', '.join(known)}.")
     if ci == "KR" and method != "REML":
         raise DataError(f"ci='KR' (Kenward-Roger) needs method='REML', not {method!r}.")
-    if not 0.0 < level < 1.0:
+    if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
 
 
@@ -182,7 +182,8 @@ def describe_fault(effect: float, variance: float) -> str:
         return f"the variance is {variance}; leave the study out or give a finite number."
     if variance <= 0.0:
         return f"the variance {variance:g} is not positive; check the standard error."
-    return f"the variance {variance:g} lies outside {VARIANCE_LIMITS[0]:g} to {VARIANCE_LIMITS[1]:g}; use another unit."
+    smallest, largest = VARIANCE_LIMITS
+    return f"the variance {variance:g} lies outside {smallest:g} to {largest:g}; use another unit."
 
 
 def _floats(values: Any, name: str) -> Floats:

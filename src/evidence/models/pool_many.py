@@ -23,7 +23,7 @@ CHUNK = 2**15
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PooledMany:
-    """Result of `pool_many`: arrays of shape (n,), one entry a fit; names as in `Pooled`. NaN where no study is present."""
+    """Result of `pool_many`: arrays of shape (n,), one entry a fit, named as in `Pooled`; NaN without a study."""
 
     k: Floats
     estimate: Floats
@@ -104,14 +104,13 @@ def pool_many(
     n, k = effects.shape
     names = [field.name for field in fields(PooledMany)][:16]
     out = {name: np.full(n, np.nan) for name in names}
-    rows = max(1, CHUNK // max(k, 1))
-    for start in range(0, n if k else 0, rows):
-        here = slice(start, start + rows)
+    out["k"] = np.isfinite(variances).sum(axis=1).astype(np.float64)
+    rows = np.flatnonzero(out["k"])
+    step = max(1, CHUNK // max(k, 1))
+    for start in range(0, rows.size, step):
+        here = rows[start : start + step]
         for name, values in _fit(effects[here], variances[here], method, ci, level, prediction).items():
             out[name][here] = values[:, 0]
-    out["k"] = np.nan_to_num(out["k"])
-    for name in names[1:]:
-        out[name][out["k"] == 0] = np.nan
     return PooledMany(**out, method=method, ci=ci, level=level, prediction=prediction)
 
 
@@ -128,7 +127,6 @@ def _fit(
     if method == "EE":
         low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
     return {
-        "k": studies.k,
         "estimate": mean.estimate,
         "se": mean.se,
         "ci_low": mean.low,

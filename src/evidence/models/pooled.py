@@ -24,7 +24,7 @@ __all__ = ["Pooled", "tau2_interval"]
 class Pooled:
     """Result of `pool`.
 
-    What a plain fit does not need (the interval for tau2, likelihoods, weights, ...) is computed when first asked for.
+    What a plain fit does not need (the interval for tau2, likelihoods, weights) is computed when first asked for.
     """
 
     effect: Floats
@@ -156,14 +156,14 @@ class Pooled:
             notes.append(
                 "All effects are equal, so the HKSJ interval has no width and no test; prefer HKSJ-adhoc."
             )
-        if self.method != "EE" and self.tau2 == 0.0:
+        if self._estimated and self.tau2 == 0.0:
             notes.append("The estimate of tau2 is on its boundary, zero.")
-        if self.method != "EE" and self.tau2_high == 0.0:
+        if self.tau2_high == 0.0:
             notes.append(
-                "The effects scatter less than sampling error alone explains: the interval for tau2 is empty."
+                "The effects scatter less than sampling error explains: the interval for tau2 is empty."
             )
-        if self.method in ("REML", "ML"):
-            notes.extend(self._likelihood_notes())
+        if self._estimated and self.method in ("REML", "ML"):
+            notes += self._likelihood_notes()
         return " ".join(notes)
 
     def to_frame(self) -> pd.DataFrame:
@@ -184,27 +184,38 @@ class Pooled:
 
     def summary(self) -> str:
         """Describe the fit as a compact text table."""
-        percent = f"{100 * self.level:g}%"
-        model = (
-            "Equal-effects model" if self.method == "EE" else f"Random-effects model, tau2 by {self.method}"
+        common = self.method == "EE"
+        source = "given" if self.tau2_given else f"by {self.method}"
+        title = "Equal-effects model" if common else f"Random-effects model, tau2 {source}"
+        test = (
+            f"z = {self.statistic:.3f}" if np.isinf(self.df) else f"t({self.df:.4g}) = {self.statistic:.3f}"
         )
-        df = "" if np.isinf(self.df) else f", df = {self.df:.4g}"
-        lines = [
-            f"{model} (k = {self.k})",
-            "",
-            f"  Estimate      {self.estimate:10.4f}   {percent} CI {_span(self.ci_low, self.ci_high)}   ({self.ci}{df})",
-            f"  SE            {self.se:10.4f}   statistic {self.statistic:.4f}, P {_p(self.p_value)}",
+        interval = "normal" if self.k == 1 else self.ci
+        rows = [
+            ("", "estimate", f"{100 * self.level:g}% interval", ""),
+            (
+                "Effect",
+                _number(self.estimate),
+                _span(self.ci_low, self.ci_high),
+                f"{interval}, SE {_number(self.se)}, {test}, P {_p(self.p_value)}",
+            ),
         ]
-        if self.method != "EE":
-            lines += [
-                f"  Prediction                {percent} PI {_span(self.prediction_low, self.prediction_high)}"
-                f"   ({self.prediction})",
-                f"  tau2          {self.tau2:10.4f}   {percent} CI {_span(self.tau2_low, self.tau2_high)}"
-                f"   SE {self.tau2_se:.4f}",
-                f"  I2 (%)        {self.i2:10.1f}   {percent} CI {_span(self.i2_low, self.i2_high, 1)}",
+        if self.k > 1 and not common:
+            rows += [
+                ("New study", "", _span(*self._prediction), f"prediction interval ({self.prediction})"),
+                ("tau2", _number(self.tau2), _span(*self._tau2_interval), f"SE {_number(self.tau2_se)}"),
+                (
+                    "I2",
+                    f"{self.i2:.1f}%",
+                    f"{self.i2_low:.1f} to {self.i2_high:.1f}%",
+                    f"H2 {_number(self.h2)}",
+                ),
             ]
-        lines.append(f"  Q             {self.q:10.4f}   df = {self.q_df}, P {_p(self.q_p)}")
-        return "\n".join([*lines, "", self.note] if self.note else lines)
+        rows.append(("Q", _number(self.q), "", f"df = {self.q_df}, P {_p(self.q_p)}"))
+        table = [
+            f"  {name:<10}{value:>10}   {span:<22}{remark}".rstrip() for name, value, span, remark in rows
+        ]
+        return "\n".join([f"{title} (k = {self.k})", "", *table, *(["", self.note] if self.note else [])])
 
     def __repr__(self) -> str:
         return self.summary()
@@ -255,13 +266,13 @@ class Pooled:
             drop = self.log_likelihood - log_likelihood(self._studies, rivals, restricted=restricted)
             other, least = float(rivals[np.argmin(drop)]), float(drop.min())
             notes.append(
-                f"The likelihood has another peak at tau2 = {other:.4g}, where the log-likelihood is {least:.3g} lower."
+                f"The likelihood has another peak at tau2 = {other:.4g}; its logarithm is {least:.3g} lower there."
             )
         if self.tau2 > 0.0:
             gain = self.log_likelihood - float(log_likelihood(self._studies, 0.0, restricted=restricted))
             if gain < 0.01:
                 notes.append(
-                    f"The likelihood is flat down to tau2 = 0: the log-likelihood falls by {gain:.1g} only."
+                    f"The likelihood is flat down to tau2 = 0: its logarithm falls by {gain:.1g} only."
                 )
         return notes
 
@@ -273,8 +284,8 @@ def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
     ----------
     fit : Pooled
     method : str
-        "QP": Q-profile (Viechtbauer 2007), for any estimator; "PL": profile likelihood (Hardy and Thompson 1996), for ML
-        and REML.
+        "QP": Q-profile (Viechtbauer 2007), for any estimator; "PL": profile likelihood (Hardy and Thompson 1996),
+        for ML and REML.
 
     Returns
     -------
@@ -286,9 +297,9 @@ def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
     DataError
         If the method is unknown or does not apply to the fit.
     """
-    if fit.method == "EE":
+    if not fit._estimated:
         raise DataError(
-            "tau2 is fixed at zero in an equal-effects model (method 'EE'); pool by another method."
+            "tau2 is given, or zero by the equal-effects model; what is not estimated has no interval."
         )
     if method == "QP":
         low, high = q_profile_interval(fit._studies, fit.level)
@@ -300,8 +311,14 @@ def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
     return profile_interval(fit._studies, fit.level, restricted=fit.method == "REML")
 
 
-def _span(low: float, high: float, digits: int = 4) -> str:
-    return f"{low:.{digits}f} to {high:.{digits}f}"
+def _number(value: float) -> str:
+    """Four decimals, or three significant digits where these would hide the value."""
+    plain = value == 0.0 or not np.isfinite(value) or 1e-3 <= abs(value) < 1e6
+    return f"{value:.4f}" if plain else f"{value:.3g}"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}"
 
 
 def _p(p_value: float) -> str:

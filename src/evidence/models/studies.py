@@ -1,10 +1,10 @@
 """Studies arranged for computing: sorted by precision, as differences from the most precise one.
 
-Every estimator of the package needs the same few sums over studies: of powers of the weights, alone and with first and
-second powers of the effects. Written with raw effects these sums cancel badly when effects are large or variances span
-many decades. Written with differences from the most precise study they do not: that study has the largest weight for
-any between-study variance, hence a weighted sum of squared differences from it exceeds the sum of squares about the
-mean by a factor of at most 2(1 + k). The sums then lose no more digits than a plain sum of k numbers.
+Every estimator of the package needs the same few sums over studies: of powers of the weights, alone and with first
+and second powers of the effects. Written with raw effects these sums cancel badly when effects are large or variances
+span many decades. Written with differences from the most precise study they do not: that study has the largest weight
+for any between-study variance, hence a weighted sum of squared differences from it exceeds the sum of squares about
+the mean by a factor of at most 2(1 + k). The sums then lose no more digits than a plain sum of k numbers.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ Floats = NDArray[np.float64]
 class Studies(NamedTuple):
     """Studies of one fit, or of a batch of fits.
 
-    For one fit the anchor's values are scalars and the rest have one entry for each of the other m = k - 1 studies. For
-    a batch of n fits the anchor's values have shape (n, 1) and the rest (n, m); a study that is absent has an infinite
-    variance, hence no weight.
+    The most precise study is the anchor. For one fit its values are scalars, and the arrays have one entry for each
+    of the other m = k - 1 studies. For a batch of n fits its values have shape (n, 1) and the arrays (n, m); a study
+    that is absent has an infinite variance, hence no weight.
     """
 
     k: Any
     """Number of studies present: int, or shape (n, 1)."""
     anchor_effect: Any
-    """Effect of the most precise study."""
     anchor_variance: Any
-    """Variance of the most precise study."""
+    largest_variance: Any
     variance: Floats
     """Variances of the other studies, ascending; shape (..., m)."""
     powers: Floats
@@ -54,7 +53,7 @@ def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]
     Parameters
     ----------
     effect, variance : ndarray, shape (k,) or (n, k)
-        Checked input. In a batch, NaN in `variance` marks an absent study.
+        Checked input. In a batch NaN marks an absent study; at least one study of each fit is present.
 
     Returns
     -------
@@ -65,22 +64,25 @@ def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]
     order = variance.argsort(axis=-1)
     if effect.ndim == 1:
         effect, variance = effect[order], variance[order]
-        anchor, precise, rest = effect[0], variance[0], variance[1:]
-        difference = effect[1:] - anchor
         k: Any = effect.size
+        anchor_effect: Any = float(effect[0])
+        anchor_variance: Any = float(variance[0])
+        largest: Any = float(variance[-1])
+        rest, difference = variance[1:], effect[1:] - anchor_effect
     else:
         effect = np.take_along_axis(effect, order, axis=-1)
         variance = np.take_along_axis(variance, order, axis=-1)
-        anchor, precise = effect[:, :1], variance[:, :1]
-        present = ~np.isnan(variance[:, 1:])
-        difference = np.where(present, effect[:, 1:] - anchor, 0.0)
-        rest = np.where(present, variance[:, 1:], np.inf)
-        k = present.sum(axis=-1, keepdims=True) + ~np.isnan(precise)
+        present = ~np.isnan(variance)
+        k = present.sum(axis=-1, keepdims=True)
+        anchor_effect, anchor_variance = effect[:, :1], variance[:, :1]
+        largest = np.take_along_axis(variance, k - 1, axis=-1)
+        rest = np.where(present, variance, np.inf)[:, 1:]
+        difference = np.where(present, effect - anchor_effect, 0.0)[:, 1:]
     powers = np.empty((*difference.shape[:-1], 3, difference.shape[-1]))
     powers[..., 0, :] = 1.0
     powers[..., 1, :] = difference
     powers[..., 2, :] = difference * difference
-    return Studies(k, anchor, precise, rest, powers), order
+    return Studies(k, anchor_effect, anchor_variance, largest, rest, powers), order
 
 
 def sums(studies: Studies, tau2: Any, order: int) -> list[Any]:
@@ -97,8 +99,8 @@ def sums(studies: Studies, tau2: Any, order: int) -> list[Any]:
     Returns
     -------
     list
-        First the weight w of the anchor, then for each power p = 1 ... `order` a triple of sums over the other studies:
-        of w^p, w^p d and w^p d^2, d being the difference from the anchor. Each has the shape of `tau2`.
+        First the weight of the anchor, then for each power p = 1 ... `order` a triple of sums over the other studies:
+        of w^p, w^p d and w^p d^2, d being a study's difference from the anchor. Each has the shape of `tau2`.
     """
     single = studies.powers.ndim == 2 and not getattr(tau2, "ndim", 0)
     weight = 1.0 / (studies.variance + tau2 if single else studies.variance[..., None] + tau2[..., None, :])
@@ -115,7 +117,7 @@ def dispersion(studies: Studies) -> Any:
     """Sum of squared deviations of the effects from their plain mean; scalar, or shape (n, 1) for a batch."""
     total = studies.powers.sum(axis=-1)
     _, first, second = total.tolist() if total.ndim == 1 else total.T[..., None]
-    return np.maximum(second - first * first / np.maximum(studies.k, 1), 0.0)
+    return np.maximum(second - first * first / studies.k, 0.0)
 
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:

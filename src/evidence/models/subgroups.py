@@ -1,4 +1,4 @@
-"""Pool within subgroups, with a separate or a common between-study variance, and test whether the subgroups differ."""
+"""Pool within subgroups, with separate or common between-study variance, and test whether the subgroups differ."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def subgroups(
     Returns
     -------
     Subgroups
-        The test compares the subgroups' estimates by Cochran's Q with their model-based variances, 1 / sum of weights;
-        with a common tau2 it equals the omnibus test of the mixed model. The HKSJ option changes the subgroups' own
-        intervals, not this test.
+        The test compares the subgroups' estimates by Cochran's Q with their model-based variances, 1 / sum of
+        weights; with a common tau2 it equals the omnibus test of the mixed model. The option `ci` changes the
+        subgroups' own intervals, not this test.
 
     Raises
     ------
     DataError
-        If a column is missing, a study has no subgroup, or a study is rejected by `pool` (the message names the subgroup).
+        If a column is missing, a study has no subgroup, or `pool` rejects a study (the message names the subgroup).
     ModelError
         If a common tau2 is asked for and no subgroup has two studies.
 
@@ -144,7 +144,7 @@ def _pool_group(
 def _common_tau2(fits: list[Pooled], method: str) -> float:
     """Residual between-study variance of the model with a mean for each subgroup.
 
-    The projection P of that model is block diagonal, hence Q, tr P, the score and the likelihood are sums over subgroups.
+    The projection P of that model is block diagonal: Q, tr P, the score and the likelihood are sums over subgroups.
     """
     k = np.array([[fit.k] for fit in fits])
     df = int(k.sum()) - len(fits)
