@@ -54,7 +54,7 @@ def test_kenward_roger_does_not_break_when_one_study_outweighs_all() -> None:
 def test_prediction_interval(prediction: str, df: float) -> None:
     studies, _ = arrange(EFFECT, VARIANCE)
     mean = mean_effect(studies, 0.4, "HKSJ", 0.95)
-    low, high = prediction_interval(studies, mean, 0.4, prediction, 0.95)
+    low, high = prediction_interval(6, mean.estimate, mean.se, 0.4, prediction, 0.95)
     half = stdtrit(df, 0.975) * np.sqrt(0.4 + mean.se**2)
     assert (low, high) == (pytest.approx(mean.estimate - half), pytest.approx(mean.estimate + half))
 
@@ -91,4 +91,4 @@ def test_one_study_keeps_its_own_interval() -> None:
         assert mean.low == pytest.approx(0.4 - 0.5 * 1.959963984540054)
     assert np.isnan(q_profile_interval(studies, 0.95)).all()
     assert np.isnan(profile_interval(studies, 0.95, restricted=True)).all()
-    assert np.isnan(prediction_interval(studies, mean, 0.0, "V", 0.95)).all()
+    assert np.isnan(prediction_interval(1, mean.estimate, mean.se, 0.0, "V", 0.95)).all()

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from evidence.models.likelihood import maximise
-from evidence.models.studies import Floats, Studies, choose, dispersion, others, sums, trace_p
+from evidence.models.studies import Floats, Studies, choose, dispersion, others, positive, sums, trace_p
 
 __all__ = [
     "METHODS",
@@ -53,7 +53,7 @@ def q_and_trace(studies: Studies, tau2: Any) -> tuple[Any, Any]:
     tau2 : scalar or ndarray, as for `evidence.models.studies.sums`
     """
     w, (r, f, s), (r2, _, _) = sums(studies, tau2, 2)
-    return np.maximum(s - f * f / (w + r), 0.0), trace_p(w, r, r2)
+    return positive(s - f * f / (w + r)), trace_p(w, r, r2)
 
 
 def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Floats | None = None) -> Any:
@@ -136,9 +136,9 @@ def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> t
     k, q, trace, tau2 : scalar or ndarray
         Number of studies, `q_and_trace` at tau2 = 0 and the estimate of tau2.
     """
-    df = np.maximum(k - 1, 1)
+    df = choose(k > 1, k - 1, 1)
     if method == "EE":
-        h2 = choose(np.asarray(k) > 1, q / df, 1.0)
+        h2 = choose(k > 1, q / df, 1.0)
         return 100.0 * np.maximum(1.0 - 1.0 / np.maximum(h2, 1.0), 0.0), h2
     ratio = tau2 * trace / df
     return 100.0 * ratio / (1.0 + ratio), 1.0 + ratio
@@ -232,4 +232,4 @@ def _trace(a: Floats, d: Floats, e: Floats) -> float:
 
 
 def _chi2_quantile(df: Any, probability: float) -> Any:
-    return choose(np.asarray(df) > 0, chdtri(np.maximum(df, 1), 1.0 - probability), 0.0)
+    return choose(df > 0, chdtri(choose(df > 0, df, 1), 1.0 - probability), 0.0)

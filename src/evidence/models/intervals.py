@@ -22,7 +22,7 @@ from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 from evidence.models.heterogeneity import solve_q
 from evidence.models.likelihood import log_likelihood, maximise, narrow
-from evidence.models.studies import Floats, Studies, choose, sums, trace_pp
+from evidence.models.studies import Floats, Studies, choose, positive, sums, trace_pp
 
 __all__ = [
     "CI",
@@ -91,7 +91,7 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
         spread = np.append(studies.anchor_variance, studies.variance) + tau2
         variance = np.square(share) @ spread
     if ci in ("HKSJ", "HKSJ-adhoc"):
-        mean_square = np.maximum(s - centre * f, 0.0) / choose(studies.k > 1, df, 1.0)
+        mean_square = positive(s - centre * f) / choose(studies.k > 1, df, 1.0)
         if ci == "HKSJ-adhoc":
             mean_square = np.maximum(mean_square, 1.0)
         variance = choose(studies.k > 1, mean_square, 1.0) * variance
@@ -111,18 +111,16 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
 
 
 def prediction_interval(
-    studies: Studies, mean: Mean, tau2: Any, prediction: str, level: float
+    k: Any, estimate: Any, se: Any, tau2: Any, prediction: str, level: float
 ) -> tuple[Any, Any]:
     """Interval for the true effect of a new study: estimate -/+ quantile x sqrt(tau2 + se^2).
 
-    The standard error is that of the confidence interval in use, hence with HKSJ the scaled one. With two studies
-    "HTS" keeps one degree of freedom, as metafor does. NaN with one study.
+    With two studies "HTS" keeps one degree of freedom, as metafor does. NaN with one study.
 
     Parameters
     ----------
-    studies : Studies
-    mean : Mean
-    tau2 : scalar, or shape (n, 1)
+    k, estimate, se, tau2 : scalar, or shape (n, 1)
+        The standard error is that of the confidence interval in use, hence with HKSJ the scaled one.
     prediction : str
         A key of `PREDICTION`.
     level : float
@@ -131,9 +129,9 @@ def prediction_interval(
     if prediction == "z":
         quantile = ndtri(probability)
     else:
-        quantile = stdtrit(np.maximum(studies.k - (1 if prediction == "V" else 2), 1), probability)
-    half = choose(studies.k > 1, quantile, np.nan) * np.sqrt(tau2 + mean.se * mean.se)
-    return mean.estimate - half, mean.estimate + half
+        quantile = stdtrit(np.maximum(k - (1 if prediction == "V" else 2), 1), probability)
+    half = choose(k > 1, quantile, np.nan) * np.sqrt(tau2 + se * se)
+    return estimate - half, estimate + half
 
 
 def q_profile_interval(studies: Studies, level: float) -> tuple[Any, Any]:

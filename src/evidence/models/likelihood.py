@@ -1,10 +1,11 @@
 """The likelihood of the between-study variance, and its global maximum.
 
 The profile of the (restricted) log-likelihood over tau2 may have several peaks, and iterations that climb one hill
-can end on the wrong one. Here every peak is bracketed first. The score is a rational function of tau2 whose poles lie
-between minus the largest variance and minus the smallest; in u = log(tau2 + smallest variance) they are a distance of
-pi off the real axis, so that a grid in u with a step well below pi sees every feature of the score. Each change of its
-sign from plus to minus brackets a peak, which Newton's method, kept inside the bracket, then finds to rounding.
+can end on the wrong one. Here every peak is bracketed first. The score is a rational function of tau2 whose poles
+lie between minus the largest and minus the smallest variance; in u = log(tau2 + smallest variance) they are a
+distance of pi off the real axis, so that a grid in u with a step well below pi sees every feature of the score.
+Each change of its sign from plus to minus brackets a peak, which Newton's method, kept inside the bracket, then
+finds to rounding.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def tau2_grid(smallest: Any, largest: Any, s2: Any) -> Floats:
     upper = 0.5 * (s2 + np.sqrt(s2 * (s2 + 4.0 * largest)))
     span = np.log1p(1.001 * upper / smallest)
     steps = max(8, int(span.max() / STEP) + 1)
-    return smallest * np.expm1(span * (np.arange(steps + 1) / steps))
+    return smallest * np.expm1(span / steps * np.arange(steps + 1))
 
 
 def score(studies: Studies, tau2: Any, restricted: bool, slopes: bool = False) -> tuple[Any, ...]:

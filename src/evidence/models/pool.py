@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evidence.errors import DataError
 from evidence.models.heterogeneity import METHODS, estimate_tau2, heterogeneity_share, q_and_trace
@@ -15,7 +16,7 @@ from evidence.models.intervals import CI, PREDICTION, mean_effect
 from evidence.models.pooled import Pooled
 from evidence.models.studies import Floats, arrange
 
-__all__ = ["EFFECT_LIMIT", "VARIANCE_LIMITS", "check_options", "pool"]
+__all__ = ["EFFECT_LIMIT", "VARIANCE_LIMITS", "check_options", "describe_fault", "pool", "within_limits"]
 
 EFFECT_LIMIT = 1e20
 """Largest absolute effect; beyond it, squares leave the range of floating-point numbers."""
@@ -160,9 +161,12 @@ def _check_studies(
     if len(names) != effects.size:
         raise DataError(f"labels has {len(names)} values for {effects.size} studies; give one label a study.")
     smallest, largest = VARIANCE_LIMITS
-    good = (abs(effects) <= EFFECT_LIMIT) & (variances >= smallest) & (variances <= largest)
-    if not good.all():
-        i = int(np.argmin(good))
+    if not (
+        np.maximum.reduce(abs(effects)) <= EFFECT_LIMIT
+        and np.minimum.reduce(variances) >= smallest
+        and np.maximum.reduce(variances) <= largest
+    ):
+        i = int(np.argmin(within_limits(effects, variances)))
         raise DataError(f"{names[i]}: {describe_fault(float(effects[i]), float(variances[i]))}")
     return effects, variances, names
 
@@ -170,6 +174,12 @@ def _check_studies(
 @lru_cache(maxsize=64)
 def _numbered(k: int) -> tuple[str, ...]:
     return tuple(f"Study {i}" for i in range(1, k + 1))
+
+
+def within_limits(effect: Floats, variance: Floats) -> NDArray[np.bool_]:
+    """Whether each study can be computed with; not so if a value is not finite."""
+    smallest, largest = VARIANCE_LIMITS
+    return (abs(effect) <= EFFECT_LIMIT) & (variance >= smallest) & (variance <= largest)
 
 
 def describe_fault(effect: float, variance: float) -> str:

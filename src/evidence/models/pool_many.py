@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 from evidence.errors import DataError
 from evidence.models.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
 from evidence.models.intervals import mean_effect, prediction_interval
-from evidence.models.pool import EFFECT_LIMIT, VARIANCE_LIMITS, check_options, describe_fault
+from evidence.models.pool import check_options, describe_fault, within_limits
 from evidence.models.studies import Floats, arrange
 
 __all__ = ["PooledMany", "pool_many"]
@@ -123,7 +123,7 @@ def _fit(
     mean = mean_effect(studies, tau2, ci, level)
     i2, h2 = heterogeneity_share(method, studies.k, q, trace, tau2)
     q_df = studies.k - 1
-    low, high = prediction_interval(studies, mean, tau2, prediction, level)
+    low, high = prediction_interval(studies.k, mean.estimate, mean.se, tau2, prediction, level)
     if method == "EE":
         low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
     return {
@@ -155,9 +155,7 @@ def _check_table(effect: Any, variance: Any) -> tuple[Floats, Floats]:
         raise DataError(
             f"effect and variance must have the same shape (n, k); theirs are {effects.shape} and {variances.shape}."
         )
-    smallest, largest = VARIANCE_LIMITS
-    good = (abs(effects) <= EFFECT_LIMIT) & (variances >= smallest) & (variances <= largest)
-    good |= np.isnan(effects) & np.isnan(variances)
+    good = within_limits(effects, variances) | (np.isnan(effects) & np.isnan(variances))
     if not good.all():
         row, column = np.argwhere(~good)[0]
         fault = describe_fault(float(effects[row, column]), float(variances[row, column]))

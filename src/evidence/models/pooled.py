@@ -13,9 +13,10 @@ from scipy.special import chdtrc, ndtri
 
 from evidence.errors import DataError
 from evidence.models.heterogeneity import q_and_trace, tau2_standard_error
-from evidence.models.intervals import Mean, prediction_interval, profile_interval, q_profile_interval
+from evidence.models.intervals import prediction_interval, profile_interval, q_profile_interval
 from evidence.models.likelihood import log_likelihood, peaks
 from evidence.models.studies import Floats, Studies, arrange
+from evidence.models.text import number, p_text, span
 
 __all__ = ["Pooled", "tau2_interval"]
 
@@ -190,30 +191,31 @@ class Pooled:
         test = (
             f"z = {self.statistic:.3f}" if np.isinf(self.df) else f"t({self.df:.4g}) = {self.statistic:.3f}"
         )
-        interval = "normal" if self.k == 1 else self.ci
+        basis = "normal" if self.k == 1 else self.ci
         rows = [
             ("", "estimate", f"{100 * self.level:g}% interval", ""),
             (
                 "Effect",
-                _number(self.estimate),
-                _span(self.ci_low, self.ci_high),
-                f"{interval}, SE {_number(self.se)}, {test}, P {_p(self.p_value)}",
+                number(self.estimate),
+                span(self.ci_low, self.ci_high),
+                f"{basis}, SE {number(self.se)}, {test}, P {p_text(self.p_value)}",
             ),
         ]
         if self.k > 1 and not common:
             rows += [
-                ("New study", "", _span(*self._prediction), f"prediction interval ({self.prediction})"),
-                ("tau2", _number(self.tau2), _span(*self._tau2_interval), f"SE {_number(self.tau2_se)}"),
+                ("New study", "", span(*self._prediction), f"prediction interval ({self.prediction})"),
+                ("tau2", number(self.tau2), span(*self._tau2_interval), f"SE {number(self.tau2_se)}"),
                 (
                     "I2",
                     f"{self.i2:.1f}%",
                     f"{self.i2_low:.1f} to {self.i2_high:.1f}%",
-                    f"H2 {_number(self.h2)}",
+                    f"H2 {number(self.h2)}",
                 ),
             ]
-        rows.append(("Q", _number(self.q), "", f"df = {self.q_df}, P {_p(self.q_p)}"))
+        rows.append(("Q", number(self.q), "", f"df = {self.q_df}, P {p_text(self.q_p)}"))
         table = [
-            f"  {name:<10}{value:>10}   {span:<22}{remark}".rstrip() for name, value, span, remark in rows
+            f"  {name:<10}{value:>10}   {interval:<22}{remark}".rstrip()
+            for name, value, interval, remark in rows
         ]
         return "\n".join([f"{title} (k = {self.k})", "", *table, *(["", self.note] if self.note else [])])
 
@@ -240,8 +242,9 @@ class Pooled:
     def _prediction(self) -> tuple[float, float]:
         if self.method == "EE":
             return nan, nan
-        mean = Mean(self.estimate, self.se, self.ci_low, self.ci_high, self.statistic, self.p_value, self.df)
-        low, high = prediction_interval(self._studies, mean, self.tau2, self.prediction, self.level)
+        low, high = prediction_interval(
+            self.k, self.estimate, self.se, self.tau2, self.prediction, self.level
+        )
         return float(low), float(high)
 
     @property
@@ -309,17 +312,3 @@ def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
     if fit.method not in ("ML", "REML"):
         raise DataError(f"a profile-likelihood interval needs method 'ML' or 'REML', not {fit.method!r}.")
     return profile_interval(fit._studies, fit.level, restricted=fit.method == "REML")
-
-
-def _number(value: float) -> str:
-    """Four decimals, or three significant digits where these would hide the value."""
-    plain = value == 0.0 or not np.isfinite(value) or 1e-3 <= abs(value) < 1e6
-    return f"{value:.4f}" if plain else f"{value:.3g}"
-
-
-def _span(low: float, high: float) -> str:
-    return f"{_number(low)} to {_number(high)}"
-
-
-def _p(p_value: float) -> str:
-    return "< 0.0001" if p_value < 0.0001 else f"= {p_value:.4f}"

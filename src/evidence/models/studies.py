@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Studies", "arrange", "choose", "dispersion", "others", "sums", "trace_p", "trace_pp"]
+__all__ = ["Studies", "arrange", "choose", "dispersion", "others", "positive", "sums", "trace_p", "trace_pp"]
 
 Floats = NDArray[np.float64]
 
@@ -102,27 +102,37 @@ def sums(studies: Studies, tau2: Any, order: int) -> list[Any]:
         First the weight of the anchor, then for each power p = 1 ... `order` a triple of sums over the other studies:
         of w^p, w^p d and w^p d^2, d being a study's difference from the anchor. Each has the shape of `tau2`.
     """
-    single = studies.powers.ndim == 2 and not getattr(tau2, "ndim", 0)
-    weight = 1.0 / (studies.variance + tau2 if single else studies.variance[..., None] + tau2[..., None, :])
+    batch = studies.powers.ndim == 3
+    scalar = not batch and not getattr(tau2, "ndim", 0)
+    weight = np.reciprocal(
+        studies.variance + tau2 if scalar else studies.variance[..., None] + tau2[..., None, :]
+    )
     out, power = [1.0 / (studies.anchor_variance + tau2)], weight
     for p in range(order):
         if p:
             power = power * weight
-        total = studies.powers @ power
-        out.append(total.tolist() if single else total.swapaxes(0, -2))
+        total = (
+            studies.powers @ power if batch else studies.powers.dot(power)
+        )  # dot is the faster for one fit
+        out.append(total.tolist() if scalar else total.swapaxes(0, 1) if batch else total)
     return out
 
 
 def dispersion(studies: Studies) -> Any:
     """Sum of squared deviations of the effects from their plain mean; scalar, or shape (n, 1) for a batch."""
-    total = studies.powers.sum(axis=-1)
+    total = np.add.reduce(studies.powers, axis=-1)
     _, first, second = total.tolist() if total.ndim == 1 else total.T[..., None]
-    return np.maximum(second - first * first / studies.k, 0.0)
+    return positive(second - first * first / studies.k)
 
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:
     """Choose by a condition: `numpy.where` for arrays, without its cost for scalars."""
     return np.where(condition, yes, no) if isinstance(condition, np.ndarray) else yes if condition else no
+
+
+def positive(value: Any) -> Any:
+    """Return the value, or zero where it is negative."""
+    return choose(value > 0.0, value, 0.0)
 
 
 def trace_p(w: Any, r: Any, r2: Any) -> Any:

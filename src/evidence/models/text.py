@@ -1,0 +1,23 @@
+"""Numbers as text, in the tables that results print."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["number", "p_text", "span"]
+
+
+def number(value: float) -> str:
+    """Four decimals, or three significant digits where these would hide the value."""
+    plain = value == 0.0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e6
+    return f"{value:.4f}" if plain else f"{value:.3g}"
+
+
+def span(low: float, high: float) -> str:
+    """Write an interval as "low to high"."""
+    return f"{number(low)} to {number(high)}"
+
+
+def p_text(p_value: float) -> str:
+    """Write a P value with its relation sign, as in "P = 0.0312" or "P < 0.0001"."""
+    return "< 0.0001" if p_value < 0.0001 else f"= {p_value:.4f}"
