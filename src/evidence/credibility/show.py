@@ -1,0 +1,56 @@
+"""How the results of this floor show themselves: as text in a terminal, and as the same text in a notebook."""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+
+import pandas as pd
+
+__all__ = ["FEW_STUDIES", "Shown", "few_studies", "p_text", "sentences", "table_text"]
+
+FEW_STUDIES = 10
+"""Below this many studies tests for asymmetry hardly tell chance from bias (Sterne et al. 2011, BMJ 343, d4002)."""
+
+
+class Shown(ABC):
+    """A result that has a frame and prints as its summary."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def to_frame(self) -> pd.DataFrame:
+        """Return the result as a table."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """Return the result as text."""
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+
+def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> str:
+    """Set a heading, a table and, if there is one, a note under each other."""
+    table = frame.to_string(index=False, float_format="{:.4f}".format, na_rep="-")
+    return "\n".join([heading, "", table, *(["", note] if note else [])])
+
+
+def p_text(p_value: float) -> str:
+    """P value for reading: four decimals, or "< 0.0001"."""
+    return "P < 0.0001" if p_value < 0.0001 else f"P = {p_value:.4f}"
+
+
+def sentences(*parts: str) -> str:
+    """Join the notes that are not empty."""
+    return " ".join(part for part in parts if part)
+
+
+def few_studies(k: int) -> str:
+    """Say so if there are too few studies to judge a funnel's asymmetry; else an empty string."""
+    if k >= FEW_STUDIES:
+        return ""
+    return f"With {k} studies (fewer than {FEW_STUDIES}) this can hardly tell chance from bias; do not rely on it."
