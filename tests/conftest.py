@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from evidence.tables.review import Review, read_review, tables_of
 from evidence.tables.schema import TABLES
+
+# A slow machine is no reason to fail.
+settings.register_profile("evidence", deadline=None)
+settings.load_profile("evidence")
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import permutations
 
 from evidence.tables.protocol import Analysis, Components, Protocol
@@ -97,22 +98,29 @@ def pairs(review: Review, analysis: Analysis) -> list[Pair]:
     list of Pair
         In the order of the table of arms.
     """
-    components = review.protocol.components
+    return [
+        pair
+        for pair, comparator_parts in _pairs_of_arms(review)
+        if _answers(pair, comparator_parts, analysis, review.protocol)
+    ]
+
+
+@lru_cache(maxsize=8)
+def _pairs_of_arms(review: Review) -> tuple[tuple[Pair, frozenset[str]], ...]:
+    """List every ordered pair of arms that can be compared, with the components of the comparator."""
+    trials: dict[str, dict[str, tuple[frozenset[str], bool]]] = {}
+    for row in review.arms.itertuples():
+        arms = trials.setdefault(str(row.trial_id), {})
+        arms[str(row.arm_id)] = frozenset(str(row.components).split("+")), str(row.kind) == "margin"
     found = []
-    for trial, arms in review.arms.groupby("trial_id", sort=False):
-        parts = {
-            arm: frozenset(text.split("+"))
-            for arm, text in zip(arms["arm_id"], arms["components"], strict=True)
-        }
-        margins = set(arms["arm_id"][arms["kind"] == "margin"])
-        for arm, comparator in permutations(parts, 2):
+    for trial, arms in trials.items():
+        for arm, comparator in permutations(arms, 2):
+            (parts, margin), (other_parts, other_margin) = arms[arm], arms[comparator]
             # A margin of a factorial trial holds the patients of its cells, so the two are never compared.
-            if parts[arm] == parts[comparator] or (arm in margins) != (comparator in margins):
-                continue
-            pair = Pair(str(trial), arm, comparator, *compare_arms(parts[arm], parts[comparator], components))
-            if _answers(pair, parts[comparator], analysis, review.protocol):
-                found.append(pair)
-    return found
+            if parts != other_parts and margin == other_margin:
+                described = compare_arms(parts, other_parts, review.protocol.components)
+                found.append((Pair(trial, arm, comparator, *described), other_parts))
+    return tuple(found)
 
 
 def _answers(pair: Pair, comparator_parts: frozenset[str], analysis: Analysis, protocol: Protocol) -> bool:

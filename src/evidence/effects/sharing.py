@@ -72,7 +72,9 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         effect, half = float(group["effect"].mean()), float(ndtri(0.975)) * math.sqrt(variance)
         # Words in which the comparisons differ stand side by side; a number in which they differ has no one value.
         words = {
-            str(name): "; ".join(dict.fromkeys(value for value in group[name] if value))
+            str(name): "; ".join(
+                dict.fromkeys(part for value in group[name] for part in value.split("; ") if part)
+            )
             for name in group
             if all(isinstance(value, str) for value in group[name])
         }

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import evidence as ev
+
+
+@pytest.fixture(scope="session")
+def held(review: Any) -> pd.DataFrame:
+    """Tell what the evidence base of the repository holds."""
+    return ev.inventory(review)
+
+
+def test_every_trial_stands_once_in_the_order_of_its_table(review: Any, held: pd.DataFrame) -> None:
+    assert held["trial_id"].tolist() == review.trials["trial_id"].tolist()
+
+
+def test_at_least_fifty_trials_are_poolable_and_each_other_has_a_reason(held: pd.DataFrame) -> None:
+    poolable = held["status"] == "poolable"
+    assert poolable.sum() >= 50
+    assert (held["reason"][~poolable] != "").all()
+    unused = poolable & (held["analyses"] == 0)
+    assert (held["reason"][unused] != "").all()
+    assert (held["reason"][poolable & ~unused] == "").all()
+
+
+def test_poolable_trials_are_those_with_recovered_contrasts(review: Any, held: pd.DataFrame) -> None:
+    assert (held["recovered"] > 0).equals(held["status"] == "poolable")
+    assert (held["recovered"] <= held["contrasts"]).all()
+    assert held["rows"].sum() == len(review.arm_results) + len(review.contrast_results)
+    used = {trial for name in review.analyses for trial in review.effects(name)["trial_id"]}
+    assert used == set(held["trial_id"][held["analyses"] > 0])
+
+
+def test_each_kind_of_loss_is_named(small: Any) -> None:
+    for trial in (
+        "used",
+        "doubted",
+        "onlyp",
+        "bound",
+        "bare",
+        "baseline",
+        "silent",
+        "late",
+        "aside",
+        "other",
+    ):
+        small.trial(trial, song="singing, 40", quiet="silence, 50" if trial != "other" else "singing, 50")
+    small.contrast("used", "song", "quiet", estimate=-1, se=1)
+    small.contrast("doubted", "song", "quiet", estimate=-1, se=1, note="CHECK: odd")
+    small.contrast("onlyp", "song", "quiet", p_value=0.03, p_operator="=")
+    small.contrast("bound", "song", "quiet", estimate=-1, p_value=0.05, p_operator="<")
+    small.contrast("bare", "song", "quiet", estimate=-1)
+    small.arm("baseline", "song", mean=5, sd=2, timepoint_weeks=0)
+    small.contrast("late", "song", "quiet", estimate=-1, se=1, timepoint_weeks=100)
+    small.contrast("aside", "song", "quiet", estimate=-1, se=1)
+    small.contrast("other", "song", "quiet", estimate=-1, se=1)
+    small.protocol["set_aside"] = [{"trial": "aside", "reason": "copied"}]
+    found = ev.inventory(small.read()).set_index("trial_id")
+    assert found["status"].to_dict() == {
+        "used": "poolable", "doubted": "reported, not poolable", "onlyp": "reported, not poolable",
+        "bound": "reported, not poolable", "bare": "reported, not poolable",
+        "baseline": "reported, not poolable", "silent": "no numbers", "late": "poolable", "aside": "poolable",
+        "other": "poolable",
+    }  # fmt: skip
+    assert found["reason"].to_dict() == {
+        "used": "",
+        "doubted": "doubtful as printed (1)",
+        "onlyp": "only a P value (1)",
+        "bound": "P value only a bound, no interval (1)",
+        "bare": "no standard deviation, interval or P value (1)",
+        "baseline": "only baseline values or a single arm",
+        "silent": "no outcome numbers in the text that was seen",
+        "late": "its poolable results are of other outcomes or times than the analyses ask for",
+        "aside": "set aside by the protocol: copied",
+        "other": "no analysis asks for its comparison",
+    }
+    assert found.loc["used", ["rows", "contrasts", "recovered", "forms", "analyses"]].tolist() == [
+        1, 1, 1, "difference with SE", 1,
+    ]  # fmt: skip
+
+
+def test_a_review_without_results_has_an_inventory(small: Any) -> None:
+    small.trial("ava", song="singing", quiet="silence")
+    assert ev.inventory(small.read())["status"].tolist() == ["no numbers"]

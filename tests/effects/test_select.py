@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from evidence.errors import DataError
+
+CRYING = "singing-crying-short"
+SLEEP = "singing-sleep-short"
+
+
+@pytest.fixture
+def song(small: Any) -> Any:
+    """Give a review with one trial of 40 v 50 and no results yet."""
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    return small
+
+
+def taken(small: Any, analysis: str = CRYING, **options: Any) -> dict[str, Any]:
+    """Read the one comparison that is pooled."""
+    frame = small.read().effects(analysis, **options)
+    assert len(frame) == 1
+    row: dict[str, Any] = frame.iloc[0].to_dict()
+    return row
+
+
+def refused(small: Any, analysis: str = CRYING, **options: Any) -> str:
+    """Read why the one comparison is not pooled."""
+    frame = small.read().comparisons(analysis, **options)
+    assert frame["status"].tolist() == ["not poolable"]
+    return str(frame["reason"].iloc[0])
+
+
+def test_order_of_instruments(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", "FUSS", estimate=-1, se=1, scale_min=0, scale_max=10)
+    song.contrast("ava", "song", "quiet", "CRY now", estimate=-2, se=1)
+    song.contrast("ava", "song", "quiet", "CRY", estimate=-3, se=1, timepoint_weeks=2)
+    assert taken(song)["reported_effect"] == -3
+
+
+def test_variant_of_a_preferred_instrument_goes_before_the_next_one(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", "FUSS", estimate=-1, se=1, scale_min=0, scale_max=10)
+    song.contrast("ava", "song", "quiet", "CRY now", estimate=-2, se=1)
+    assert taken(song)["instrument"] == "CRY now"
+
+
+def test_the_protocol_may_prefer_an_instrument_within_a_family(song: Any) -> None:
+    for instrument, ratio in (("settled", 1.2), ("settled at once", 1.5)):
+        song.contrast("ava", "song", "quiet", instrument, measure="RR", estimate=ratio, se=0.2)
+    assert taken(song, "singing-settled-short")["instrument"] == "settled at once"
+
+
+@pytest.mark.parametrize(
+    ("weeks", "expected"), [((2, 8), 8), ((9, 13), 9), ((9, 10, 11), 10), ((9, 11), 9), ((11, 9), 9)]
+)
+def test_time_nearest_to_the_target(song: Any, weeks: tuple[float, ...], expected: float) -> None:
+    for week in weeks:
+        song.contrast("ava", "song", "quiet", estimate=-week, se=1, timepoint_weeks=week)
+    assert taken(song)["timepoint_weeks"] == expected
+
+
+@pytest.mark.parametrize(
+    ("week", "short", "long"), [(1, 1, 0), (13, 1, 0), (13.5, 0, 1), (0.5, 0, 0), (79, 0, 0)]
+)
+def test_edges_of_the_windows(song: Any, week: float, short: int, long: int) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, se=1, timepoint_weeks=week)
+    review = song.read()
+    assert len(review.effects(CRYING)) == short
+    assert len(review.effects("singing-crying-long")) == long
+
+
+@pytest.mark.parametrize(("adjusted", "expected"), [("prefer", -2), ("avoid", -1), ("ignore", -1)])
+def test_adjusted_results(song: Any, adjusted: str, expected: float) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, se=1, adjusted="no")
+    song.contrast("ava", "song", "quiet", estimate=-2, se=1, adjusted="yes")
+    assert taken(song, adjusted=adjusted)["reported_effect"] == expected
+
+
+@pytest.mark.parametrize(("statistic", "expected"), [(("post", "change"), -1), (("change", "post"), -2)])
+def test_order_of_statistics(song: Any, statistic: tuple[str, ...], expected: float) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, se=1, statistic="post")
+    song.contrast("ava", "song", "quiet", estimate=-2, se=1, statistic="change")
+    assert taken(song, statistic=statistic)["reported_effect"] == expected
+
+
+def test_interval_goes_before_p_value_and_reported_difference_before_arms(song: Any) -> None:
+    song.arm("ava", "song", mean=2, sd=2, n=40)
+    song.arm("ava", "quiet", mean=5, sd=2, n=50)
+    song.contrast("ava", "song", "quiet", estimate=-1, p_value=0.1, p_operator="=", n_arm=40, n_comparator=50)
+    song.contrast("ava", "song", "quiet", estimate=-2, se=1)
+    assert taken(song)["reported_effect"] == -2
+    song.rows["contrast_results"].pop()
+    assert taken(song)["form"] == "means and SDs"
+
+
+def test_preferred_result_that_cannot_be_pooled_gives_way(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", "CRY", estimate=-1)
+    song.contrast("ava", "song", "quiet", "CRY now", estimate=-2, se=1)
+    assert taken(song)["reported_effect"] == -2
+
+
+def test_reasons_of_all_results_are_joined_in_order_of_preference(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", "FUSS", estimate=-1, se=1)
+    song.contrast("ava", "song", "quiet", "CRY", p_value=0.05, p_operator="<")
+    preferred = "only a P value (P < 0.05), no difference and no pair of means"
+    assert refused(song) == f"{preferred}; or: the range of the scale is not stated"
+
+
+def test_nothing_reported(song: Any) -> None:
+    assert refused(song) == "no result for crying in this window was seen"
+
+
+def test_unstated_time_and_unnamed_instrument(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, se=1, timepoint_weeks="")
+    assert refused(song) == "the time of measurement is not stated"
+    song.rows["contrast_results"][0].update(timepoint_weeks=10, instrument="")
+    assert refused(song) == "the instrument is not named"
+
+
+def test_doubtful_results_wait_for_permission(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, se=1, note="CHECK: printed twice")
+    assert refused(song) == "doubtful as printed: printed twice"
+    assert taken(song, doubtful=True)["reported_effect"] == -1
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"instrument": "CRY"},
+        {"trial": "ava"},
+        {"result": "contrast_results-1"},
+        {"trial": "ava", "instrument": "CRY"},
+    ],
+)
+def test_results_set_aside(song: Any, entry: dict[str, str]) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, se=1)
+    song.protocol["set_aside"] = [{**entry, "reason": "too loud"}]
+    assert refused(song) == "set aside by the protocol: too loud"
+    assert taken(song, set_aside=False)["reported_effect"] == -1
+
+
+def test_refused_assumption(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-1, ci_low=-2, ci_high=0)
+    assert taken(song)["assumptions"].startswith("95% assumed")
+    for entry in ("randomised", ("other", "95% assumed")):
+        assert refused(song, refuse=entry).startswith("needs an assumption that is refused")
+    assert taken(song, refuse=("equal allocation",))["reported_effect"] == -1
+
+
+def test_smd_does_not_mix_final_scores_and_changes_within_a_trial(small: Any) -> None:
+    small.trial("ava", song="singing, 40", both="singing+rocking, 40", quiet="silence, 50")
+    small.contrast("ava", "song", "quiet", "SLEEP", estimate=1, se=1, statistic="post")
+    small.contrast("ava", "both", "quiet", "SLEEP", estimate=2, se=1, statistic="change")
+    frame = small.read().comparisons(SLEEP)
+    assert frame["status"].tolist() == ["pooled", "not poolable"]
+    assert frame["statistic"].iloc[0] == "post"
+    assert "not standardised together" in frame["reason"].iloc[1]
+    # With changes for both comparisons, both can be had.
+    small.contrast("ava", "song", "quiet", "SLEEP", estimate=3, se=1, statistic="change")
+    frame = small.read().effects(SLEEP)
+    assert frame["statistic"].tolist() == ["change", "change"]
+    assert sorted(frame["reported_effect"]) == [2, 3]
+
+
+def test_difference_on_one_scale_may_mix_them(small: Any) -> None:
+    small.trial("ava", song="singing, 40", both="singing+rocking, 40", quiet="silence, 50")
+    small.contrast("ava", "song", "quiet", estimate=-1, se=1, statistic="post")
+    small.contrast("ava", "both", "quiet", estimate=-2, se=1, statistic="change")
+    assert len(small.read().effects(CRYING)) == 2
+
+
+def test_margins_stand_for_their_cells(small: Any) -> None:
+    small.trial(
+        "ava",
+        sung="singing+routine, 40, margin", unsung="routine, 40, margin",
+        both="singing+rocking+routine, 20, cell", neither="routine, 20, cell",
+    )  # fmt: skip
+    small.contrast("ava", "both", "neither", estimate=-2, se=1)
+    assert taken(small)["arm_id"] == "both"
+    small.contrast("ava", "sung", "unsung", estimate=-1, se=1)
+    frame = small.read().comparisons(CRYING)
+    assert frame["arm_id"].tolist() == ["sung", "both"]
+    assert frame["reason"].iloc[1] == "the same patients stand in the margins of the factorial trial"
+
+
+def test_same_patients_count_once(filled: Any) -> None:
+    filled.protocol["same_patients"] = [{"trials": ["ben", "ava"], "reason": "one ward"}]
+    frame = filled.read().comparisons(CRYING)
+    assert frame["trial_id"].tolist() == ["ben", "ava"]
+    assert frame["reason"].tolist() == ["", "may hold the same patients as ben: one ward"]
+    filled.rows["arm_results"] = filled.rows["arm_results"][:2]
+    assert taken(filled)["trial_id"] == "ava"  # the other has no result
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"multiarm": "average"}, "did you mean 'multi_arm'"),
+        ({"multi_arm": "half"}, "multi_arm is 'half'; use one of split_comparator, average, correlated"),
+        ({"measure": "WMD"}, "measure is 'WMD'"),
+        ({"adjusted": "yes"}, "adjusted is 'yes'; use one of prefer, avoid, ignore"),
+        ({"statistic": "final"}, "statistic holds 'final'"),
+    ],
+)
+def test_unknown_options(filled: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        filled.read().effects(CRYING, **options)
+
+
+def test_order_of_rows_changes_nothing(review: Any, small: Any) -> None:
+    """Shuffle every table of a review with many choices and compare."""
+    small.trial(
+        "ava", song="singing, 40", both="singing+rocking, 40", quiet="silence, 50", habit="routine, 30"
+    )
+    for number, arm in enumerate(("song", "both", "quiet", "habit")):
+        small.arm("ava", arm, mean=number, sd=2)
+        small.arm("ava", arm, mean=number, sd=2, timepoint_weeks=9)
+        small.arm("ava", arm, mean=number + 1, sd=2, timepoint_weeks=11)
+    small.contrast("ava", "song", "quiet", estimate=-1, se=1)
+    small.contrast("ava", "quiet", "song", estimate=1.5, se=1)
+    keys = ["trial_id", "arm_id", "comparator_arm_id"]
+    before = small.read().effects(CRYING).sort_values(keys, ignore_index=True)
+    for rows in small.rows.values():
+        rows.reverse()
+    after = small.read().effects(CRYING).sort_values(keys, ignore_index=True)
+    words = ["derivation", "result_ids"]
+    pd.testing.assert_frame_equal(before.drop(columns=words), after.drop(columns=words))

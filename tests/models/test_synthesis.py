@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import evidence as ev
+
+CRYING = "singing-crying-short"
+
+
+def test_synthesis_pools_the_effects_of_the_analysis(review: Any) -> None:
+    for name in review.analyses:
+        found = ev.synthesise(review, name)
+        effects = review.effects(name)
+        pd.testing.assert_frame_equal(found.effects, effects)
+        if len(effects) < 2:
+            assert found.fit is None
+            assert found.note.startswith("Not pooled: ")
+            assert "fewer than the protocol's minimum of 2" in found.note
+            assert found.note in found.summary()
+            continue
+        assert found.fit is not None
+        fit = ev.pool(effects["effect"], effects["variance"], method="REML", ci="HKSJ", prediction="V")
+        assert (found.fit.estimate, found.fit.ci_low, found.fit.tau2) == (fit.estimate, fit.ci_low, fit.tau2)
+        assert found.fit.labels == tuple(effects["label"])
+        row = found.to_frame().iloc[0]
+        assert (row["k"], row["trials"], row["n"]) == (
+            len(effects),
+            effects["trial_id"].nunique(),
+            effects["n"].sum(),
+        )
+        assert (row["estimate"], row["prediction_low"]) == (fit.estimate, fit.prediction_low)
+        assert row["model"] == "REML, HKSJ"
+
+
+def test_overrides_reach_both_the_choice_of_results_and_the_model(review: Any) -> None:
+    name = "massage-inactive-pain-short"
+    found = ev.synthesise(review, name, method="DL", ci="z", level=0.9, measure="SMD", multi_arm="average")
+    effects = review.effects(name, measure="SMD", multi_arm="average")
+    fit = ev.pool(effects["effect"], effects["variance"], method="DL", ci="z", level=0.9)
+    assert found.measure == "SMD"
+    assert found.fit is not None
+    assert (found.fit.estimate, found.fit.ci_high) == (fit.estimate, fit.ci_high)
+
+
+def test_not_poolable_comparisons_are_kept_with_their_reasons(filled: Any) -> None:
+    filled.trial("cas", song="singing, 40", quiet="silence, 50")
+    filled.trial("dee", song="singing, 40", quiet="silence, 50")
+    filled.contrast("cas", "song", "quiet", p_value=0.05, p_operator="<")
+    found = ev.synthesise(filled.read(), CRYING)
+    assert (found.k, found.trials, found.n) == (2, 2, 180)
+    assert found.not_poolable["trial_id"].tolist() == ["cas", "dee"]
+    assert found.reported["trial_id"].tolist() == ["cas"]
+    assert (
+        found.note == "2 poolable comparisons from 2 trials; 1 further comparison reported but not poolable."
+    )
+    assert found.to_frame()["not_poolable"].item() == 1
+
+
+def test_minimum_of_the_protocol_holds(filled: Any) -> None:
+    filled.protocol["model"] = {"minimum_studies": 3, "method": "DL", "interval": "z"}
+    found = ev.synthesise(filled.read(), CRYING)
+    assert found.fit is None
+    assert "minimum of 3" in found.note
+    assert "estimate" not in found.to_frame()
+
+
+def test_correlated_comparisons_are_not_pooled_as_if_they_were_independent(small: Any) -> None:
+    small.trial("ava", song="singing, 36", both="singing+rocking, 64", quiet="silence, 100")
+    for arm in ("song", "both", "quiet"):
+        small.arm("ava", arm, mean=3.0, sd=3.0)
+    review = small.read()
+    assert ev.synthesise(review, CRYING).fit is not None
+    found = ev.synthesise(review, CRYING, multi_arm="correlated")
+    assert found.fit is None
+    assert "kept correlated" in found.note
+
+
+def test_html_escapes_text_of_the_data(filled: Any) -> None:
+    filled.protocol["analyses"][0]["note"] = "x"
+    filled.rows["trials"][0]["label"] = "<b>Ava</b>"
+    page = ev.synthesise(filled.read(), CRYING)._repr_html_()
+    assert "<b>Ava</b>" not in page
+    assert "Singing v inactive or usual: crying, short term" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("singing-crying", {}, "did you mean singing-crying-"),
+        (CRYING, {"methd": "DL"}, "unknown option 'methd'; did you mean 'method'"),
+        (CRYING, {"method": "D-L"}, "method"),
+    ],
+)
+def test_unknown_names(filled: Any, name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ev.DataError, match=message):
+        ev.synthesise(filled.read(), name, **options)
