@@ -9,47 +9,40 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Polygon, Rectangle
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
+from matplotlib.patches import Polygon
 from scipy.special import ndtr, ndtri
 
 from evidence.errors import DataError
-from evidence.figures.axis import Axis, Scale, make_axis, range_of
+from evidence.figures.axis import Scale, make_axis, range_of
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.directions import directions_height, place_directions, write_directions
 from evidence.figures.labels import place_labels
 from evidence.figures.measure import choose_scale, measure_code, measure_name
+from evidence.figures.plot import BELOW, KEY_LINE, WIDTH, add_plot, dots, page, write_keys
 from evidence.figures.sentences import pooled_text
 from evidence.figures.studies import study_labels
-from evidence.figures.style import (
-    BLUE,
-    BODY,
-    GREY,
-    HAIRLINE,
-    INK,
-    LINE,
-    MARGIN,
-    SMALL,
-    TITLE,
-    VERMILLION,
-    style,
-)
-from evidence.figures.text import significant, text_width, wrap
+from evidence.figures.style import BLUE, BODY, GREY, HAIRLINE, INK, LINE, MARGIN, VERMILLION, style
+from evidence.figures.text import clean, significant, wrap
+from evidence.models.studies import Floats
+from evidence.wording import counted
 
 if TYPE_CHECKING:
+    from evidence.credibility.trim_and_fill import TrimAndFill
     from evidence.models.pooled import Pooled
 
 __all__ = ["funnel"]
 
-WIDTH, PLOT_HEIGHT, LEFT = 400.0, 270.0, 50.0  # points
+PLOT_HEIGHT, LEFT = 270.0, 50.0  # points
 # Where P is large the plot stays white; beyond the last level it has the palest shade, between levels darker ones.
 SHADES = ("#969DA6", "#B4BAC1", "#CFD4D8", "#E4E7EA")
+DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.5))
+OPEN: dict[str, Any] = {"color": "white", "markeredgecolor": BLUE, "markeredgewidth": 1.0}
 
 
 def funnel(
     fit: Pooled,
     *,
+    filled: TrimAndFill | None = None,
     data: pd.DataFrame | None = None,
     contours: bool | Sequence[float] = False,
     labels: bool | Literal["outside"] = False,
@@ -70,6 +63,9 @@ def funnel(
     ----------
     fit : Pooled
         The pooled result with its studies.
+    filled : TrimAndFill, optional
+        Trim and fill of this fit: its filled studies are drawn as open circles, the estimate with them as a
+        dotted line.
     data : DataFrame, optional
         The rows that went into the fit, in the same order; `label` and `measure` are used where present.
     contours : bool or sequence of float
@@ -83,12 +79,14 @@ def funnel(
     -------
     EvidenceFigure
         `numbers` has one row a study: label, effect on the shown scale, standard error on the analysis scale,
-        two-sided normal P value against the reference, and whether it lies outside the region.
+        two-sided normal P value against the reference, and whether it lies outside the region. With `filled`,
+        its studies follow, and the column `filled` tells them.
 
     Raises
     ------
     DataError
-        If a contour is not between 0 and 1, or the range of the axis is not usable.
+        If a contour is not between 0 and 1, the range of the axis is not usable, or the studies were filled
+        for another fit.
 
     References
     ----------
@@ -96,61 +94,75 @@ def funnel(
     """
     levels, names = _levels(contours), study_labels(fit, data)
     code = measure_code(measure_label, data)
-    error = np.sqrt(fit.variance)
+    effect, error = fit.effect, np.sqrt(fit.variance)
+    if filled is not None:
+        _check(fit, filled)
+        effect, error = filled.filled.effect, np.sqrt(filled.filled.variance)
+        names = [*names, *map(clean, filled.filled.labels[fit.k :])]
     z = float(ndtri(0.5 + fit.level / 2))
-    scale = choose_scale(z * float(np.median(error)), code, transform, digits)
+    scale = choose_scale(z * float(np.median(np.sqrt(fit.variance))), code, transform, digits)
     deepest = float(error.max()) * 1.08
     reach = z * deepest
-    outside = np.abs(fit.effect - fit.estimate) > z * error
+    outside = np.abs(effect - fit.estimate) > z * error
     region = [fit.estimate - reach, fit.estimate + reach]
-    limits = range_of(list(fit.effect), region, (), reference) if xlim is None else scale.limits(xlim)
+    limits = range_of(list(effect), region, (), reference) if xlim is None else scale.limits(xlim)
     plot_width = WIDTH - LEFT - 2 * MARGIN
     axis = make_axis(limits, plot_width, ratio=scale.ratio)
+    depth = make_axis((0.0, deepest), PLOT_HEIGHT, ratio=False)
     directions = place_directions(favours, LEFT + axis.share(reference) * plot_width, WIDTH)
-    measure = wrap(measure_name(measure_label, code), plot_width, BODY)[0]
-    below = 42 + directions_height(directions)
+    measure = measure_name(measure_label, code)
+    apart = directions_height(directions)
+    keys = [*_shade_keys(levels), *_filled_keys(filled)]
 
-    title_lines = wrap(title, WIDTH - 2 * MARGIN, TITLE, "bold") if title else []
-    caption = wrap(_caption(fit, scale, reference), WIDTH - 2 * MARGIN, SMALL)
-    top = MARGIN + 14 * len(title_lines) + (18 if levels else 4)
-    height = top + PLOT_HEIGHT + below + 9.6 * len(caption) + MARGIN
+    caption = _caption(fit, filled, scale, reference)
+    key_room = KEY_LINE if keys else 0.0
+    below = BELOW + apart + 10 * (len(wrap(measure, plot_width, BODY)) - 1)
     with style():
-        figure = EvidenceFigure(WIDTH, height)
-        for place, line in enumerate(title_lines):
-            figure.write(MARGIN, MARGIN + TITLE + 14 * place, line, size=TITLE, weight="bold")
-        corner = (LEFT / WIDTH, 1 - (top + PLOT_HEIGHT) / height)
-        axes = figure.add_axes((*corner, plot_width / WIDTH, PLOT_HEIGHT / height))
-        axes.set(xlim=(axis.low, axis.high), ylim=(deepest, 0), ylabel="Standard error")
-        axes.set_xticks(axis.ticks, axis.labels)
-        depths = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(0, deepest)
-        axes.set_yticks([depth for depth in depths if 0 <= depth <= deepest])
-        axes.spines[["right", "top"]].set_visible(False)
+        figure, top = page(key_room + PLOT_HEIGHT + below, title=title, caption=caption)
+        write_keys(figure, LEFT, top + 8, keys)
+        top += key_room
+        axes = add_plot(figure, (LEFT, top, plot_width, PLOT_HEIGHT), axis, depth, "", "Standard error")
+        axes.invert_yaxis()
         if levels:
             _shade(axes, levels, reference, deepest)
-            _legend(figure, levels, top - 8)
         axes.axvline(reference, color=GREY, linewidth=HAIRLINE, zorder=2)
         axes.axvline(fit.estimate, color=VERMILLION, linewidth=LINE, zorder=2)
         lines = ([region[0], fit.estimate, region[1]], [deepest, 0, deepest])
-        axes.plot(*lines, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2)
-        _points(axes, fit.effect, error, axis)
+        axes.plot(*lines, color=INK, linewidth=0.8, linestyle=DASHED, zorder=2)
+        if filled is not None and filled.missing:
+            look: dict[str, Any] = {"color": VERMILLION, "linewidth": 1.4, "linestyle": DOTTED, "zorder": 2}
+            axes.axvline(filled.filled.estimate, **look)
+            _points(axes, effect[fit.k :], error[fit.k :], (axis.low, axis.high), **OPEN)
+        _points(axes, fit.effect, error[: fit.k], (axis.low, axis.high))
         if labels:
             shown = [name if labels is True or out else "" for name, out in zip(names, outside, strict=True)]
-            place_labels(axes, fit.effect, error, shown)
+            place_labels(axes, effect, error, shown)
         write_directions(figure, top + PLOT_HEIGHT + 25, directions)
-        figure.write(LEFT + plot_width / 2, top + PLOT_HEIGHT + below - 12, measure, ha="center")
-        for place, line in enumerate(caption):
-            figure.write(MARGIN, top + PLOT_HEIGHT + below + SMALL + 9.6 * place, line, size=SMALL)
+        for place, line in enumerate(wrap(measure, plot_width, BODY)):
+            baseline = top + PLOT_HEIGHT + 28 + apart + 10 * place
+            figure.write(LEFT + plot_width / 2, baseline, line, ha="center")
     figure.numbers = pd.DataFrame(
         {
             "label": names,
-            "estimate": [scale.show(value) for value in fit.effect],
+            "estimate": [scale.show(value) for value in effect],
             "se": error,
-            "p_value": 2 * ndtr(-np.abs(fit.effect - reference) / error),
+            "p_value": 2 * ndtr(-np.abs(effect - reference) / error),
             "outside": outside,
         }
     )
-    figure.alt_text = _describe(fit, scale, int(outside.sum()), error)
+    if filled is not None:
+        figure.numbers["filled"] = filled.is_filled
+    figure.alt_text = _describe(fit, filled, scale, int(outside[: fit.k].sum()))
     return figure
+
+
+def _check(fit: Pooled, filled: TrimAndFill) -> None:
+    if not (
+        np.array_equal(filled.fit.effect, fit.effect) and np.array_equal(filled.fit.variance, fit.variance)
+    ):
+        raise DataError(
+            "The studies were filled for another fit: give trim and fill of the fit that is drawn."
+        )
 
 
 def _levels(contours: bool | Sequence[float]) -> list[float]:
@@ -171,53 +183,59 @@ def _shade(axes: Axes, levels: Sequence[float], reference: float, deepest: float
         axes.add_patch(Polygon(corners, facecolor=colour, edgecolor="none", zorder=1))
 
 
-def _legend(figure: EvidenceFigure, levels: Sequence[float], y: float) -> None:
-    """Name the shades in one line above the plot."""
+def _shade_keys(levels: Sequence[float]) -> list[tuple[str, dict[str, Any]]]:
+    """Names of the shades."""
+    if not levels:
+        return []
     written = [f"{level:.{2 if level == round(level, 2) else 3}f}".removeprefix("0") for level in levels]
     between = [f"{low} < P ≤ {high}" for high, low in pairwise(written)]
     texts = [f"P > {written[0]}", *between, f"P ≤ {written[-1]}"]
-    width, height = figure.get_size_inches() * 72
-    x = LEFT
-    for text, colour in zip(texts, ("white", *SHADES[-len(levels) :]), strict=True):
-        box = Rectangle((x / width, 1 - y / height), 10 / width, 7 / height, transform=figure.transFigure)
-        box.set(facecolor=colour, edgecolor=GREY, linewidth=HAIRLINE)
-        figure.add_artist(box)
-        figure.write(x + 13, y - 0.5, text, size=SMALL)
-        x += 13 + text_width(text, SMALL) + 12
+    look = {"marker": "s", "markersize": 7.0, "markeredgecolor": GREY, "markeredgewidth": HAIRLINE}
+    shades = ("white", *SHADES[-len(levels) :])
+    return [(text, look | {"color": shade}) for text, shade in zip(texts, shades, strict=True)]
 
 
-def _points(axes: Axes, effect: NDArray[np.float64], error: NDArray[np.float64], axis: Axis) -> None:
-    """Draw the studies; one beyond the axis is an arrow at its edge."""
-    look: dict[str, Any] = {
-        "linestyle": "none",
-        "color": BLUE,
-        "markersize": 5.0,
-        "clip_on": False,
-        "zorder": 4,
-    }
-    look |= {"markeredgecolor": "white", "markeredgewidth": 0.5}
-    below, above = effect < axis.low, effect > axis.high
+def _filled_keys(filled: TrimAndFill | None) -> list[tuple[str, dict[str, Any]]]:
+    return [] if filled is None or not filled.missing else [("filled study", {"marker": "o", "markersize": 5.0} | OPEN)]
+
+
+def _points(axes: Axes, effect: Floats, error: Floats, ends: tuple[float, float], **look: Any) -> None:
+    """Draw studies; one beyond the axis is an arrow at its edge."""
+    below, above = effect < ends[0], effect > ends[1]
     for chosen, marker in ((below, "<"), (above, ">"), (~below & ~above, "o")):
-        axes.plot(np.clip(effect[chosen], axis.low, axis.high), error[chosen], marker=marker, **look)
+        dots(axes, np.clip(effect[chosen], *ends), error[chosen], **({"marker": marker} | look))
 
 
-def _caption(fit: Pooled, scale: Scale, reference: float) -> str:
+def _caption(fit: Pooled, filled: TrimAndFill | None, scale: Scale, reference: float) -> str:
     grey = scale.text(reference) if reference else "no difference"
-    return (
+    lines = (
         f"{_count(fit)}. Coloured line: pooled estimate {pooled_text(fit, scale)}, {fit.method}. Dashed lines: "
         f"pseudo {100 * fit.level:.12g}% confidence region around it. Grey line: {grey}."
     )
+    return lines if filled is None else f"{lines} {_filling(filled, scale, 'Dotted line: ')}"
 
 
-def _describe(fit: Pooled, scale: Scale, outside: int, error: NDArray[np.float64]) -> str:
-    above = int(np.sum(fit.effect > fit.estimate))
+def _filling(filled: TrimAndFill, scale: Scale, line: str = "") -> str:
+    """What trim and fill made of the fit."""
+    by = f"(trim and fill, {filled.estimator})"
+    if not filled.missing:
+        return f"No study needs filling {by}."
+    return (
+        f"{counted(filled.missing, 'study', 'studies')} filled on the {filled.side} {by}. "
+        f"{line}{'estimate' if line else 'Estimate'} with them {pooled_text(filled.filled, scale)}."
+    )
+
+
+def _describe(fit: Pooled, filled: TrimAndFill | None, scale: Scale, outside: int) -> str:
+    above, error = int(np.sum(fit.effect > fit.estimate)), np.sqrt(fit.variance)
     return (
         f"Funnel plot of {_count(fit)}. Pooled estimate {pooled_text(fit, scale)}. "
         f"Standard errors run from {significant(error.min())} to {significant(error.max())}. "
         f"Studies outside the pseudo {100 * fit.level:.12g}% confidence region: {outside}. "
         f"Estimates above the pooled one: {above}; at or below it: {fit.k - above}."
+        + ("" if filled is None else f" {_filling(filled, scale)}")
     )
 
 
 def _count(fit: Pooled) -> str:
-    return f"{fit.k} {'study' if fit.k == 1 else 'studies'}"
+    return counted(fit.k, "study", "studies")
