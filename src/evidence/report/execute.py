@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import re
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from traitlets.config import Config
 
 from evidence.errors import ReportError
@@ -42,7 +44,7 @@ class Executed:
     seconds: float
 
 
-def execute(job: Job, folder: Path) -> Executed:
+def execute(job: Job, folder: Path, scratch: Path) -> Executed:
     """Run one notebook in the folder it lies in.
 
     Parameters
@@ -51,6 +53,8 @@ def execute(job: Job, folder: Path) -> Executed:
         The notebook and its parameters.
     folder : Path
         The report being made: figures and tables that the notebook publishes are written there.
+    scratch : Path
+        An empty folder for the kernel's own files, with a short path.
 
     Returns
     -------
@@ -62,8 +66,11 @@ def execute(job: Job, folder: Path) -> Executed:
     ReportError
         If a cell fails; the message names the notebook, the cell, the line and the error.
     """
+    logging.getLogger("papermill").setLevel(
+        logging.CRITICAL
+    )  # what goes wrong is said in the message of the error
     started, clock = datetime.now(UTC), time.perf_counter()
-    with warnings.catch_warnings(), _surroundings(folder) as scratch:
+    with warnings.catch_warnings(), _surroundings(folder, scratch):
         warnings.simplefilter(
             "ignore"
         )  # of papermill and its parts; what a kernel warns of stands in the notebook
@@ -122,50 +129,61 @@ def execute_all(
     waiting = list(reversed(jobs))
     running: dict[Any, tuple[Job, BaseProcess]] = {}
     done: dict[str, Executed] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                job = waiting.pop()
-                receiver, sender = context.Pipe(duplex=False)
-                process: BaseProcess = context.Process(target=_work, args=(sender, job, folder), daemon=True)
-                running[receiver] = job, process
-                process.start()
-                sender.close()
-                on_start(job)
-            connections: list[Any] = wait(list(running))
-            for ready in connections:
-                job, process = running[ready]
-                try:
-                    answer = ready.recv()
-                except EOFError:
-                    process.join()
-                    raise ReportError(
-                        f"{job.path.name} was not finished: its process ended with code {process.exitcode} "
-                        "(a negative code is the number of a signal; -9 often means that memory ran out)."
-                    ) from None
-                if isinstance(answer, ReportError):
-                    raise answer
-                process.join()
-                del running[ready]
-                done[job.name] = answer
-                on_end(answer)
-    finally:
-        _stop([process for _, process in running.values()])
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    job = waiting.pop()
+                    place = Path(scratch, str(len(waiting)))
+                    place.mkdir()
+                    receiver, sender = context.Pipe(duplex=False)
+                    process: BaseProcess = context.Process(target=_work, args=(sender, job, folder, place))
+                    running[receiver] = job, process
+                    with _interrupts_ignored():
+                        process.start()
+                    sender.close()
+                    on_start(job)
+                connections: list[Any] = wait(list(running))
+                for ready in connections:
+                    job, process = running[ready]
+                    answer = _answer(ready, job, process)
+                    del running[ready]
+                    done[job.name] = answer
+                    on_end(answer)
+        finally:
+            for _, process in running.values():
+                _end(process)
     return [done[job.name] for job in jobs]
 
 
+def _answer(receiver: Connection, job: Job, process: BaseProcess) -> Executed:
+    try:
+        answer: Executed | ReportError = receiver.recv()
+    except EOFError:
+        process.join()
+        raise ReportError(
+            f"{job.path.name} was not finished: its process ended with code {process.exitcode} "
+            "(a negative code is the number of a signal; -9 often means that memory ran out)."
+        ) from None
+    if isinstance(answer, ReportError):
+        raise answer
+    process.join()
+    return answer
+
+
 @contextlib.contextmanager
-def _surroundings(folder: Path) -> Iterator[Path]:
+def _surroundings(folder: Path, scratch: Path) -> Iterator[None]:
     """Let kernels started inside know the report and nothing of the user's own settings of Jupyter."""
     before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ.update({FOLDER_VARIABLE: str(folder.resolve()), **ONE_THREAD})
-        os.environ.update(dict.fromkeys(("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"), scratch))
-        try:
-            yield Path(scratch)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    os.environ.update({FOLDER_VARIABLE: str(folder.resolve()), **ONE_THREAD})
+    os.environ.update(
+        dict.fromkeys(("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"), str(scratch))
+    )
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _connection(scratch: Path) -> dict[str, str]:
@@ -173,29 +191,36 @@ def _connection(scratch: Path) -> dict[str, str]:
     return {} if sys.platform == "win32" else {"transport": "ipc", "ip": str(scratch / "kernel")}
 
 
-def _work(sender: Connection, job: Job, folder: Path) -> None:
-    # An interrupt from the keyboard reaches all processes; the one that started this one ends it in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes begun inside ignore the keyboard's interrupt; it reaches them all, but their parent ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _work(sender: Connection, job: Job, folder: Path, scratch: Path) -> None:
     answer: Executed | ReportError
     try:
-        answer = execute(job, folder)
+        answer = execute(job, folder, scratch)
     except ReportError as error:
         answer = error
-    with contextlib.suppress(BrokenPipeError):
-        sender.send(answer)
+    sender.send(answer)
 
 
-def _stop(processes: Sequence[BaseProcess]) -> None:
-    """End processes; on the first, polite signal a process shuts its kernel down."""
-    for process in processes:
-        if process.pid is not None:
-            process.terminate()
-    for process in processes:
-        if process.pid is not None:
-            process.join(10)
-            if process.is_alive():
-                process.kill()
-                process.join()
+def _end(process: BaseProcess) -> None:
+    """End a process and the kernel it started."""
+    if process.pid is None:  # interrupted before it began
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker = psutil.Process(process.pid)
+        worker.suspend()  # so that it starts nothing more
+        for member in [worker, *worker.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+    process.join()
 
 
 def _steady(notebook: Any) -> Any:

@@ -50,7 +50,7 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
         for path in save(figure, folder / "figures" / name):
             files[path.suffix[1:].upper()] = path.relative_to(folder).as_posix()
         files["numbers as CSV"] = _write_csv(figure.numbers, folder, name)
-    shown = figure._repr_mimebundle_()["text/html"]
+    shown = figure._repr_mimebundle_()[0]["text/html"]
     shown += f"<figcaption>{html.escape(caption)}</figcaption>"
     _display("figure", name, caption, files, shown, alt=figure.alt_text)
 
