@@ -39,7 +39,9 @@ def test_agrees_with_metafor(case: dict[str, Any]) -> None:
     for name, expected in case["values"].items():
         if expected is None:
             continue
-        np.testing.assert_allclose(value(case, name), expected, rtol=1e-8, atol=1e-13, err_msg=name)
+        # where the maximum is at zero, metafor's steps are halved towards it and end a little above
+        atol = 1e-10 if name in ("tau2", "i2") else 1e-13
+        np.testing.assert_allclose(value(case, name), expected, rtol=1e-8, atol=atol, err_msg=name)
 
 
 @pytest.mark.parametrize("method", ["ML", "REML"])
@@ -49,3 +51,14 @@ def test_likelihood_at_least_as_high_as_metafor(method: str) -> None:
     for case in cases:
         ours = fit_case(case["data"], method, "z").log_likelihood
         assert ours >= case["values"]["log_likelihood"] - 1e-10
+
+
+@pytest.mark.parametrize("method", ["ML", "REML"])
+def test_hard_cases_are_solved_where_metafor_stops_or_stays_lower(method: str) -> None:
+    gain = []
+    for case in REFERENCE["hard"]:
+        fit = pool(case["yi"], case["vi"], method=method)
+        assert np.isfinite([fit.estimate, fit.se, fit.tau2]).all()
+        gain.append(fit.log_likelihood - case[method] if case.get(method) is not None else np.inf)
+    assert min(gain) > -1e-8
+    assert sum(np.array(gain) > 1e-3) > 0

@@ -117,7 +117,7 @@ def solve_q(studies: Studies, target: Any) -> Any:
         q = s - mean * f
         slope = s2 - mean * (2.0 * f2 - mean * (w * w + r2))
         above = q > target
-        step = choose(above, q * (q - target), 0.0) / np.where(above, target * slope, 1.0)
+        step = choose(above, q * (q - target), 0.0) / choose(above, target * slope, 1.0)
         tau2 = tau2 + step
         if not np.any(step > 1e-8 * (tau2 + studies.anchor_variance)):
             break

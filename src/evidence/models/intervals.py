@@ -83,15 +83,15 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     """
     w, (r, f, s), *higher = sums(studies, tau2, 3 if ci == "KR" else 1)
     total = w + r
-    centre = f / total
-    variance = 1.0 / total
     df = choose(studies.k > 1, studies.k - 1, np.inf)
-    if weights is not None:
+    if weights is None:
+        centre, variance = f / total, 1.0 / total
+    else:
         share = weights / weights.sum()
-        spread = np.append(studies.anchor_variance, studies.variance) + tau2
-        variance = np.square(share) @ spread
+        centre = share[1:] @ studies.difference
+        variance = np.square(share) @ (np.append(studies.anchor_variance, studies.variance) + tau2)
     if ci in ("HKSJ", "HKSJ-adhoc"):
-        mean_square = positive(s - centre * f) / choose(studies.k > 1, df, 1.0)
+        mean_square = positive(s - f * f / total) / choose(studies.k > 1, df, 1.0)
         if ci == "HKSJ-adhoc":
             mean_square = np.maximum(mean_square, 1.0)
         variance = choose(studies.k > 1, mean_square, 1.0) * variance
@@ -99,8 +99,6 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
         variance, df = _kenward_roger(w, r, higher[0][0], higher[1][0])
     elif ci == "z":
         df = np.inf + 0.0 * variance
-    if weights is not None:
-        centre = share[1:] @ studies.difference
     estimate = studies.anchor_effect + centre
     se = np.sqrt(variance)
     half = stdtrit(df, 0.5 + 0.5 * level) * se
@@ -178,12 +176,13 @@ def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:
 
     For a common mean and one variance component the adjustment (Kenward and Roger 1997, eqs 3 and 7 to 9) comes to
     V + 2 V^2 (sum w^3 - (sum w^2)^2 / sum w) / I with V = 1 / sum w and I = tr(PP) / 2, the expected information
-    about tau2, and to 2 I / (V sum w^2)^2 degrees of freedom with scale 1. At least one is kept.
+    about tau2, and to 2 I / (V sum w^2)^2 degrees of freedom with scale 1. At least 0.1 is kept, for a
+    finite interval.
     """
     total = w + r
     information = 0.5 * trace_pp(w, r, r2, r3)
     information = choose(information > 0.0, information, np.inf)
     pairs = w * (w * (w * r - 2.0 * r2) + r3) + (r * r3 - r2 * r2)
     variance = 1.0 / total + 2.0 * np.maximum(pairs, 0.0) / (total * total * total * information)
-    df = np.maximum(2.0 * information * np.square(total / (w * w + r2)), 1.0)
+    df = np.maximum(2.0 * information * np.square(total / (w * w + r2)), 0.1)
     return variance, df
