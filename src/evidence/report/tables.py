@@ -12,6 +12,8 @@ import pandas as pd
 __all__ = ["table_html"]
 
 MINUS = "\u2212"
+LONG = 60
+"""Letters above which a text gets a wide column."""
 
 
 def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> str:
@@ -56,10 +58,10 @@ def _cell(value: Any, is_number: bool, places: int) -> str:
         return f"<td{_look(is_number)}>{shown}</td>"
     text = html.escape(str(value))
     if is_number:
-        text = text.replace("-", MINUS)
+        return f'<td class="number">{text.replace("-", MINUS)}</td>'
     if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
         text = f'<a href="{text}">{text}</a>'
-    return f"<td{_look(is_number)}>{text}</td>"
+    return f'<td class="long">{text}</td>' if len(str(value)) > LONG else f"<td>{text}</td>"
 
 
 def _look(is_number: bool) -> str:
