@@ -108,7 +108,7 @@ class SmallReview:
                 scale_max=high,
             )
 
-    def add(self, table: str, **cells: Any) -> dict[str, Any]:
+    def add(self, table: str, /, **cells: Any) -> dict[str, Any]:
         """Add one row to a table."""
         self.rows[table].append(cells)
         return cells

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,14 @@ def _as_list(value: Any) -> Any:
 def _yes_no(value: Any) -> Any:
     """Undo YAML's reading of an unquoted yes or no as a truth value."""
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _with_conditions(entry: Any, studied: Collection[Any]) -> Any:
+    """Gather the keys of an analysis that name studied components under ``conditions``."""
+    if not isinstance(entry, dict) or "conditions" in entry:
+        return entry
+    rest = {key: value for key, value in entry.items() if key not in studied}
+    return {**rest, "conditions": {key: entry[key] for key in entry if key in studied}}
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
@@ -154,6 +162,7 @@ class ExtraColumn(_Model):
 
     description: str = ""
     choices: tuple[str, ...] = ()
+    in_readings: bool = False  # whether the independent readings of the table have it too
 
 
 class PublishedMatch(_Model):
@@ -197,15 +206,12 @@ class Protocol(_Model):
         """Gather the keys of an analysis that name studied components into ``conditions``."""
         if not isinstance(data, dict):
             return data
-        studied = set((data.get("components") or {}).get("studied") or ())
-        analyses = []
-        for entry in data.get("analyses") or ():
-            if isinstance(entry, dict):
-                conditions = {key: entry[key] for key in entry if key in studied}
-                rest = {key: value for key, value in entry.items() if key not in studied}
-                entry = {**rest, "conditions": {**conditions, **entry.get("conditions", {})}}
-            analyses.append(entry)
-        return {**data, "analyses": analyses}
+        # What is not of the expected shape is left as it is, for the model to complain about.
+        components, entries = data.get("components"), data.get("analyses")
+        studied = components.get("studied") if isinstance(components, dict) else None
+        if not isinstance(studied, list | tuple) or not isinstance(entries, list | tuple):
+            return data
+        return {**data, "analyses": [_with_conditions(entry, studied) for entry in entries]}
 
     @property
     def co_components(self) -> tuple[str, ...]:
@@ -255,6 +261,8 @@ def read_protocol(path: Path) -> Protocol:
         row = mark.line + 1 if mark else None
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise DataError([Fault(file, row, "", "", f"is not well-formed YAML: {problem}")]) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError([Fault(file, None, "", "", f"holds a value that cannot be read: {error}")]) from None
     if not isinstance(content, dict):
         raise DataError(
             [Fault(file, None, "", "", "needs keys such as title, components, outcomes, analyses")]

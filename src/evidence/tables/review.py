@@ -169,7 +169,7 @@ def read_review(path: str | Path = "data") -> Review:
         faults.extend(found)
         if table is not None:
             tables[spec.name] = table
-    readings, found = _read_readings(folder)
+    readings, found = _read_readings(folder, tables_of(protocol, readings=True))
     faults.extend(found)
     faults.extend(check_references(tables, specs))
     if protocol is not None:
@@ -179,9 +179,9 @@ def read_review(path: str | Path = "data") -> Review:
     return Review(path=folder, protocol=protocol, readings=readings, **tables)
 
 
-def tables_of(protocol: Protocol | None) -> tuple[Table, ...]:
-    """Give the schemas of a review's tables, with the columns that its protocol adds."""
-    added = protocol.columns if protocol else {}
+def tables_of(protocol: Protocol | None, *, readings: bool = False) -> tuple[Table, ...]:
+    """Give the schemas of a review's tables, or of its readings, with the columns that its protocol adds."""
+    columns = protocol.columns if protocol else {}
     return tuple(
         replace(
             table,
@@ -189,11 +189,12 @@ def tables_of(protocol: Protocol | None) -> tuple[Table, ...]:
                 *table.columns,
                 *(
                     Column(name, column.description, choices=column.choices)
-                    for name, column in added.get(table.name, {}).items()
+                    for name, column in columns.get(table.name, {}).items()
+                    if column.in_readings or not readings
                 ),
             ),
         )
-        for table in TABLES
+        for table in (READING_TABLES if readings else TABLES)
     )
 
 
@@ -219,13 +220,15 @@ def _without_rows(table: Table) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series(dtype="str") for column in table.columns})
 
 
-def _read_readings(folder: Path) -> tuple[dict[str, dict[str, pd.DataFrame]], list[Fault]]:
+def _read_readings(
+    folder: Path, specs: tuple[Table, ...]
+) -> tuple[dict[str, dict[str, pd.DataFrame]], list[Fault]]:
     """Read every folder under ``readings/``: what one reader extracted, before reconciliation."""
     readings: dict[str, dict[str, pd.DataFrame]] = {}
     faults: list[Fault] = []
     for reader in sorted(entry for entry in folder.glob("readings/*") if entry.is_dir()):
         readings[reader.name] = {}
-        for table in READING_TABLES:
+        for table in specs:
             frame, found = _read_table(reader, table, prefix=f"readings/{reader.name}/")
             readings[reader.name][table.name] = _without_rows(table) if frame is None else frame
             faults.extend(found)

@@ -51,7 +51,7 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     if table.key and set(table.key) <= set(cells):
         faults.extend(_repeated_keys(cells, table, file))
     known = {(fault.row, fault.column) for fault in faults}
-    together = _row_faults(_numbers(cells, present), cells, file, as_printed=table.as_printed)
+    together = _row_faults(_numbers(cells, present), cells, table, file)
     faults.extend(fault for fault in together if (fault.row, fault.column) not in known)
     return sorted(faults, key=lambda fault: (fault.row or 0, fault.column))
 
@@ -202,20 +202,17 @@ def _repeated_keys(cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fau
             first[key] = int(row)
 
 
-def _row_faults(
-    numbers: pd.DataFrame, cells: pd.DataFrame, file: str, *, as_printed: bool
-) -> Iterator[Fault]:
+def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fault]:
     """Find numbers of one row that cannot stand together.
 
     Printed values that contradict each other may stand in a table kept as printed and in rows marked ``CHECK:``;
     bounds, quartiles and counts that are in the wrong order are mistakes of entry everywhere.
     """
     columns = set(numbers.columns)
-    held = pd.Series(True, index=numbers.index)
-    if "note" in cells:
-        held = ~cells["note"].str.startswith("CHECK:")
-    if as_printed:
-        held[:] = False
+    marked = pd.Series(table.as_printed, index=cells.index)
+    if any(column.name == "note" for column in table.columns):
+        # Without its notes a table may hold any contradiction.
+        marked |= cells["note"].str.startswith("CHECK:") if "note" in cells else True
     if {"ci_low", "ci_high"} <= columns:
         low, high = numbers["ci_low"], numbers["ci_high"]
         swapped = low > high
@@ -226,7 +223,7 @@ def _row_faults(
         yield from _flag(half, "ci_low", cells, file, "an interval needs both bounds; fill in or empty both")
         for name in ("estimate", "mean"):
             if name in columns:
-                outside = held & ~swapped & ((numbers[name] < low) | (numbers[name] > high))
+                outside = ~marked & ~swapped & ((numbers[name] < low) | (numbers[name] > high))
                 expected = (
                     "lies outside its confidence interval; correct it, or, if it is printed so, "
                     "begin the note of the row with CHECK:"
@@ -242,7 +239,7 @@ def _row_faults(
     if {"scale_min", "scale_max"} <= columns:
         wrong = numbers["scale_min"] >= numbers["scale_max"]
         yield from _flag(wrong, "scale_min", cells, file, "must be below scale_max")
-    if "measure" in cells and "estimate" in columns:
+    if "measure" in cells and {"estimate", "ci_low"} <= columns:
         ratio = cells["measure"].isin(["RR", "OR", "HR"])
         wrong = ratio & (numbers[["estimate", "ci_low"]].min(axis=1) <= 0)
         yield from _flag(wrong, "estimate", cells, file, "a ratio and its interval must be above 0")
