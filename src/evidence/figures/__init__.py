@@ -6,10 +6,37 @@ The functions share their names with their modules, so they are imported here an
 from __future__ import annotations
 
 from evidence.figures.bars import bars
+from evidence.figures.baujat import baujat
+from evidence.figures.bubble import bubble
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.comparison import comparison
+from evidence.figures.cumulative import cumulative
+from evidence.figures.doi import doi
+from evidence.figures.drapery import drapery
 from evidence.figures.forest import forest
 from evidence.figures.funnel import funnel
+from evidence.figures.gosh import gosh
+from evidence.figures.influence import influence
+from evidence.figures.leave_one_out import leave_one_out
+from evidence.figures.profile import profile
+from evidence.figures.radial import radial
 from evidence.figures.save import save
 
-__all__ = ["EvidenceFigure", "bars", "comparison", "forest", "funnel", "save"]
+__all__ = [
+    "EvidenceFigure",
+    "bars",
+    "baujat",
+    "bubble",
+    "comparison",
+    "cumulative",
+    "doi",
+    "drapery",
+    "forest",
+    "funnel",
+    "gosh",
+    "influence",
+    "leave_one_out",
+    "profile",
+    "radial",
+    "save",
+]

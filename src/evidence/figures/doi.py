@@ -83,7 +83,9 @@ def doi(
     )
     with style():
         figure, top = page(HEIGHT + BELOW, title=title, caption=caption)
-        axes = add_plot(figure, (left, top, width, HEIGHT), x, y, measure, "Absolute normal quantile of the rank")
+        axes = add_plot(
+            figure, (left, top, width, HEIGHT), x, y, measure, "Absolute normal quantile of the rank"
+        )
         axes.invert_yaxis()
         axes.axvline(fit.estimate, color=VERMILLION, linewidth=1.0, zorder=1)
         axes.axvline(tip, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)

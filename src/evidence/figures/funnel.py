@@ -196,7 +196,9 @@ def _shade_keys(levels: Sequence[float]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _filled_keys(filled: TrimAndFill | None) -> list[tuple[str, dict[str, Any]]]:
-    return [] if filled is None or not filled.missing else [("filled study", {"marker": "o", "markersize": 5.0} | OPEN)]
+    if filled is None or not filled.missing:
+        return []
+    return [("filled study", {"marker": "o", "markersize": 5.0} | OPEN)]
 
 
 def _points(axes: Axes, effect: Floats, error: Floats, ends: tuple[float, float], **look: Any) -> None:

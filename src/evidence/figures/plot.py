@@ -147,9 +147,11 @@ def write_keys(
     width, height = figure.get_size_inches() * 72
     level = 1 - (y - 2.6) / height
     for text, look in keys:
-        alone = {"linestyle": "none"} if "marker" in look else {}
+        alone: dict[str, Any] = {"linestyle": "none"} if "marker" in look else {}
         ends = [x + SWATCH / 2] if alone else [x, x + SWATCH]
-        line = Line2D([end / width for end in ends], [level] * len(ends), **(alone | look))
+        line = Line2D(
+            [end / width for end in ends], [level] * len(ends), solid_capstyle="butt", **(alone | look)
+        )
         figure.add_artist(line)
         figure.write(x + SWATCH + 3, y, text, size=SMALL)
         x += SWATCH + 3 + text_width(text, SMALL) + KEY_GAP

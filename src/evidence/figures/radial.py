@@ -103,9 +103,10 @@ def radial(
 
     measure = measure_name(measure_label, code)
     note = counted(int(outside.sum()), "study", "studies") + " outside the band"
+    shown_as = measure.lower() if code else measure
     caption = (
-        f"{counted(fit.k, 'study', 'studies')}, {note}. The arc shows effects ({measure.lower() if code else measure}): "
-        f"a line from the origin through a study leads to its own. Coloured line: pooled estimate "
+        f"{counted(fit.k, 'study', 'studies')}, {note}. The arc shows effects ({shown_as}): a line from the "
+        f"origin through a study leads to its own. Coloured line: pooled estimate "
         f"{pooled_text(fit, scale)}, {fit.method}, its interval thick on the arc; the band around it holds "
         f"{100 * fit.level:.12g}% of studies of one effect. Grey line: no difference."
     )
@@ -123,13 +124,17 @@ def radial(
         axes = add_plot(figure, box, x, y, "", name)
         axes.set_xticks(inner.ticks, inner.labels)
         axes.spines["bottom"].set_bounds(0, far)
-        figure.write(left + far * fan.across / 2, top + HEIGHT + 28, "Precision, 1 / standard error", ha="center")
+        figure.write(
+            left + far * fan.across / 2, top + HEIGHT + 28, "Precision, 1 / standard error", ha="center"
+        )
         _lines(axes, fan, far, fit, points.critical)
         _arc(axes, fan, limits, fit, scale)
         for chosen, look in ((~outside, {}), (outside, {"color": ORANGE, "marker": "D", "markersize": 4.5})):
             dots(axes, points.x[chosen], points.z[chosen], **look)
         if labels:
-            shown = [n if labels is True or out else "" for n, out in zip(studies.labels, outside, strict=True)]
+            shown = [
+                n if labels is True or out else "" for n, out in zip(studies.labels, outside, strict=True)
+            ]
             place_labels(axes, points.x, points.z, shown)
     figure.numbers = pd.DataFrame(
         {

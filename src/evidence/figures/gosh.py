@@ -1,0 +1,191 @@
+"""GOSH plots: where the pooled estimates of all subsets of the studies lie, and how heterogeneous they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from numpy.typing import NDArray
+
+from evidence.errors import DataError
+from evidence.figures.axis import Axis, Scale, make_axis
+from evidence.figures.canvas import EvidenceFigure
+from evidence.figures.measure import choose_scale, measure_code, measure_name
+from evidence.figures.plot import BELOW, KEY_LINE, WIDTH, add_plot, dots, left_margin, page, span, write_keys
+from evidence.figures.style import BLUE, MARGIN, ORANGE, VERMILLION, style
+from evidence.figures.text import clean, significant
+from evidence.models.studies import Floats
+from evidence.wording import number
+
+if TYPE_CHECKING:
+    from evidence.credibility.gosh import Gosh
+
+__all__ = ["gosh"]
+
+HEIGHT, MARGINAL, APART = 220.0, 46.0, 5.0
+CELLS = (96, 72)
+FEW = 1000  # up to this many subsets every one is a point
+NAMES = {"i2": "I² (%)", "tau2": "Between-study variance τ²"}
+
+
+def gosh(
+    result: Gosh,
+    *,
+    quantity: Literal["i2", "tau2"] = "i2",
+    study: str | None = None,
+    measure_label: str | None = None,
+    transform: Literal["exp", "identity"] | None = None,
+    title: str | None = None,
+    xlim: tuple[float, float] | None = None,
+    digits: int | None = None,
+) -> EvidenceFigure:
+    """Draw the density of the results of subsets, with the distributions of both quantities at the sides.
+
+    Parameters
+    ----------
+    result : Gosh
+        As from `evidence.credibility.gosh`.
+    quantity : {"i2", "tau2"}
+        The measure of heterogeneity on the vertical axis.
+    study : str, optional
+        Label of a study: subsets with it are orange, those without it blue, mixed where both lie.
+    measure_label, transform, title, xlim, digits
+        As for `forest`.
+
+    Returns
+    -------
+    EvidenceFigure
+        `numbers` has one row for each cell of the density that is not empty, or for each subset if they are
+        few: the estimate and the quantity at its centre, the number of subsets, and with `study` how many of
+        them have it.
+
+    Raises
+    ------
+    DataError
+        If the quantity or the study is not known.
+
+    References
+    ----------
+    Olkin I, Dahabreh IJ, Trikalinos TA (2012). Res Synth Methods 3(3), 214-223.
+    """
+    if quantity not in NAMES:
+        raise DataError(f"quantity='{quantity}' is not known: use {' or '.join(NAMES)}.")
+    estimate, height = result.estimate, getattr(result, quantity)
+    chosen = None if study is None else result.includes(study)
+    code = measure_code(measure_label, None)
+    low, middle, high = (float(value) for value in np.quantile(estimate, (0.025, 0.5, 0.975)))
+    scale = choose_scale((high - low) / 2, code, transform, digits)
+    limits = span(np.quantile(estimate, (0.0005, 0.9995))) if xlim is None else scale.limits(xlim)
+    top_height = 100.0 if quantity == "i2" else max(1.05 * float(np.quantile(height, 0.9995)), 1e-12)
+    y = make_axis((0.0, top_height), HEIGHT, ratio=False)
+    left = left_margin(y)
+    width = WIDTH - MARGIN - left - MARGINAL - APART
+    x = make_axis(limits, width, ratio=scale.ratio)
+
+    measure, name = measure_name(measure_label, code), "" if study is None else clean(study)
+    whole = np.flatnonzero(result.k == len(result.labels))
+    full = None if not whole.size else (float(estimate[whole[0]]), float(height[whole[0]]))
+    text = _sentences(result, scale, (low, middle, high), full, name, chosen)
+    keys: list[tuple[str, dict[str, Any]]] = []
+    if chosen is not None:
+        box = {"marker": "s", "markersize": 7.0}
+        keys = [(f"with {name}", box | {"color": ORANGE}), ("without it", box | {"color": BLUE})]
+    key_room = KEY_LINE if keys else 0.0
+    density = "" if len(result) <= FEW else " The darker, the more subsets."
+    caption = f"{text}{density}{' Cross: all studies.' if full else ''} {result.method}."
+    parts = [(BLUE, np.ones(len(result), dtype=bool))]
+    if chosen is not None:
+        parts = [(BLUE, ~chosen), (ORANGE, chosen)]
+    with style():
+        figure, top = page(key_room + MARGINAL + APART + HEIGHT + BELOW, title=title, caption=caption)
+        write_keys(figure, left, top + 8, keys)
+        top += key_room
+        centre = (left, top + MARGINAL + APART, width, HEIGHT)
+        axes = add_plot(figure, centre, x, y, measure, NAMES[quantity])
+        above = add_plot(figure, (left, top, width, MARGINAL), None, None)
+        beside = add_plot(figure, (left + width + APART, centre[1], MARGINAL, HEIGHT), None, None)
+        for colour, part in parts:
+            look: dict[str, Any] = {"color": colour, "alpha": 0.55, "linewidth": 0}
+            above.hist(estimate[part], bins=CELLS[0], range=(x.low, x.high), histtype="stepfilled", **look)
+            beside.hist(
+                height[part],
+                bins=CELLS[1],
+                range=(y.low, y.high),
+                histtype="stepfilled",
+                orientation="horizontal",
+                **look,
+            )
+        above.set_xlim(x.low, x.high)
+        beside.set_ylim(y.low, y.high)
+        if len(result) <= FEW:
+            for colour, part in parts:
+                dots(
+                    axes, estimate[part], height[part], color=colour, markersize=3.5, alpha=0.8, clip_on=True
+                )
+            numbers = pd.DataFrame({"estimate": estimate, quantity: height, "subsets": 1})
+            if chosen is not None:
+                numbers["with_study"] = chosen.astype(int)
+        else:
+            numbers = _density(axes, estimate, height, chosen, (x, y)).rename(columns={"height": quantity})
+        if full is not None:
+            axes.plot(*full, marker="x", color=VERMILLION, markersize=8, markeredgewidth=1.8, zorder=5)
+    numbers["estimate"] = [scale.show(value) for value in numbers["estimate"]]
+    figure.numbers = numbers
+    heights = np.quantile(height, (0.025, 0.5, 0.975))
+    unit = [f"{number(v, 0)}%" if quantity == "i2" else significant(float(v)) for v in heights]
+    figure.alt_text = (
+        f"GOSH plot of {measure} in {text[0].lower()}{text[1:]} "
+        f"Median {'I²' if quantity == 'i2' else 'τ²'} {unit[1]}, 95% of the subsets {unit[0]} to {unit[2]}."
+    )
+    return figure
+
+
+def _density(
+    axes: Axes, estimate: Floats, height: Floats, chosen: NDArray[np.bool_] | None, ranges: tuple[Axis, Axis]
+) -> pd.DataFrame:
+    """Draw cells, the darker the more subsets lie in them, and list those that are not empty."""
+    ends = [(axis.low, axis.high) for axis in ranges]
+    counts, *edges = np.histogram2d(estimate, height, bins=CELLS, range=ends)
+    share = np.zeros_like(counts)
+    frame = {}
+    if chosen is not None:
+        inside = np.histogram2d(estimate[chosen], height[chosen], bins=CELLS, range=ends)[0]
+        share = inside / np.maximum(counts, 1)
+        frame["with_study"] = inside
+    colour = share[..., None] * to_rgb(ORANGE) + (1 - share[..., None]) * to_rgb(BLUE)
+    # The root lets single subsets be seen beside cells that hold thousands.
+    strength = np.where(counts > 0, 0.12 + 0.88 * np.sqrt(counts / counts.max()), 0.0)
+    image = np.concatenate([colour, strength[..., None]], axis=-1).transpose(1, 0, 2)
+    axes.imshow(
+        image, origin="lower", extent=(*ends[0], *ends[1]), aspect="auto", interpolation="nearest", zorder=1
+    )
+    across, up = np.nonzero(counts)
+    centres = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
+    cells = {"estimate": centres[0][across], "height": centres[1][up], "subsets": counts[across, up]}
+    return pd.DataFrame(cells | {name: values[across, up] for name, values in frame.items()})
+
+
+def _sentences(
+    result: Gosh,
+    scale: Scale,
+    middle: tuple[float, float, float],
+    full: tuple[float, float] | None,
+    name: str,
+    chosen: NDArray[np.bool_] | None,
+) -> str:
+    """What the estimates of the subsets are."""
+    low, median, high = map(scale.text, middle)
+    many = "All" if result.every else "A random sample of"
+    lines = [
+        f"{many} {len(result):,} subsets of {len(result.labels)} studies: median estimate {median}, "
+        f"95% of the subsets {low} to {high}."
+    ]
+    if full is not None:
+        lines.append(f"All studies: {scale.text(full[0])}.")
+    if chosen is not None and chosen.any() and not chosen.all():
+        with_it, without = (scale.text(float(np.median(result.estimate[part]))) for part in (chosen, ~chosen))
+        lines.append(f"Median with {name} {with_it}, without it {without}.")
+    return " ".join(lines)
