@@ -76,7 +76,7 @@ def egger(fit: Pooled, predictor: str = "sei", model: str = "rma", *, n: Any = N
     if model == "rma":
         if fit.given_weights is not None:
             raise ModelError("Egger's test has no method='GENQ'; use model='lm' or pool by another method.")
-        tau2 = line_tau2(x, fit.effect, fit.variance, fit.method, f"the predictor {predictor}")
+        tau2 = line_tau2(x, fit.effect, fit.variance, fit.method, what=f"the predictor {predictor}")
         if fit.ci == "KR":
             note = "The test uses t with k - 2 degrees of freedom in place of Kenward-Roger."
     return regression_test(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from evidence.credibility.line import weighted_line
+from evidence.credibility.line import fit_line
 from evidence.credibility.show import Shown, few_studies, p_text, sentences
 from evidence.errors import ModelError
 from evidence.models.studies import Floats
@@ -108,9 +108,9 @@ def regression_test(
     k = y.size
     if k < 3:
         raise ModelError(f"{test} needs at least 3 studies; there are {k}.")
-    line = weighted_line(x, y, 1.0 / (variance + tau2), f"the predictor {predictor}")
+    line = fit_line(x, y, variance, tau2, what=f"the predictor {predictor}")
     df = np.inf if ci == "z" and model == "rma" else float(k - 2)
-    scale = 1.0 if model == "rma" and ci in ("z", "t") else float(line.squares) / (k - 2)
+    scale = 1.0 if model == "rma" and ci in ("z", "t") else line.squares / (k - 2)
     if ci == "HKSJ-adhoc" and model == "rma":
         scale = max(1.0, scale)
     if scale == 0.0:
@@ -118,15 +118,15 @@ def regression_test(
             f"{test}: the effects lie exactly on a line, so that there is no error to test against."
         )
     slope_se = float(np.sqrt(scale * line.slope_variance))
-    statistic = float(line.slope) / slope_se
+    statistic = line.slope / slope_se
     half = float(stdtrit(df, 0.5 + 0.5 * level) * np.sqrt(scale * line.intercept_variance))
-    limit = float(line.intercept) if has_limit else np.nan
+    limit = line.intercept if has_limit else np.nan
     return FunnelTest(
         test,
         predictor,
         model,
         k,
-        float(line.slope),
+        line.slope,
         slope_se,
         statistic,
         df,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from evidence.credibility.line import weighted_line
+from evidence.credibility.line import fit_line
 from evidence.credibility.show import Shown, few_studies, p_text, sentences
 from evidence.credibility.subsets import need
 from evidence.errors import DataError
@@ -116,19 +116,19 @@ def limit_meta(fit: Pooled, *, adjustment: str = "beta0") -> LimitMeta:
     weight = 1.0 / fit.variance
     # The radial plot regresses y / s on 1 / s: the same line as y on s with weights 1 / s^2, slope and
     # intercept swapped.
-    trend = weighted_line(total, fit.effect, 1.0 / np.square(total), "the standard error")
-    alpha, beta = float(trend.slope), float(trend.intercept)
+    trend = fit_line(total, fit.effect, fit.variance, fit.tau2, what="the standard error")
+    alpha, beta = trend.slope, trend.intercept
     limit_effect = beta + (fit.tau / total) * (fit.effect - beta)
-    line = weighted_line(se, limit_effect, weight, "the standard error")
+    line = fit_line(se, limit_effect, fit.variance, what="the standard error")
     error = float(np.sqrt(line.intercept_variance))
     if adjustment == "beta0":
         estimate = beta + fit.tau * alpha
     elif adjustment == "betalim":
-        estimate = float(line.intercept)
+        estimate = line.intercept
     else:
         estimate = float(weight @ (limit_effect - beta) / weight.sum()) + beta
         error = float(np.sqrt(1.0 / weight.sum()))
-    q_residual = float(weighted_line(se, fit.effect, weight).squares)
+    q_residual = fit_line(se, fit.effect, fit.variance, what="the standard error").squares
     q_small = max(0.0, fit.q - q_residual)
     scatter = float(np.square((z := limit_effect / se) - z.mean()).sum())
     half = float(ndtri(0.5 + 0.5 * fit.level)) * error
@@ -151,6 +151,6 @@ def limit_meta(fit: Pooled, *, adjustment: str = "beta0") -> LimitMeta:
         float(chdtrc(1.0, q_small)),
         q_residual,
         float(chdtrc(fit.k - 2.0, q_residual)),
-        min(100.0, 100.0 * float(line.squares) / scatter) if scatter > 0.0 else 0.0,
+        min(100.0, 100.0 * line.squares / scatter) if scatter > 0.0 else 0.0,
         sentences(few_studies(fit.k)),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from evidence.credibility.line import weighted_line
+from evidence.credibility.line import fit_line
 from evidence.credibility.show import Shown, few_studies, sentences, table_text
 from evidence.credibility.subsets import need
 from evidence.errors import DataError, ModelError
@@ -135,13 +135,13 @@ def pet_peese(fit: Pooled, *, form: str = "WLS", alpha: float = 0.1) -> PetPeese
 
 
 def _regression(fit: Pooled, x: Floats, form: str) -> Regression:
-    line = weighted_line(x, fit.effect, 1.0 / fit.variance, "the standard error")
-    scale = float(line.squares) / (fit.k - 2) if form == "WLS" else 1.0
+    line = fit_line(x, fit.effect, fit.variance, what="the standard error")
+    scale = line.squares / (fit.k - 2) if form == "WLS" else 1.0
     if scale == 0.0:
         raise ModelError("the effects lie exactly on a line, so that WLS has no error; use form='FE'.")
     df = float(fit.k - 2) if form == "WLS" else np.inf
     se, slope_se = (float(np.sqrt(scale * v)) for v in (line.intercept_variance, line.slope_variance))
-    estimate, slope = float(line.intercept), float(line.slope)
+    estimate, slope = line.intercept, line.slope
     half = float(stdtrit(df, 0.5 + 0.5 * fit.level)) * se
     p_value, slope_p = (float(2.0 * stdtr(df, -abs(t))) for t in (estimate / se, slope / slope_se))
     return Regression(estimate, se, estimate - half, estimate + half, p_value, slope, slope_se, slope_p)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evidence.credibility.line import line_tau2, weighted_line
+from evidence.credibility.line import fit_line, line_tau2
 from evidence.credibility.show import Shown, few_studies, sentences
 from evidence.credibility.subsets import need
 from evidence.errors import DataError, ModelError
@@ -143,14 +143,13 @@ def trim_and_fill(fit: Pooled, side: str | None = None, estimator: str = "L0") -
 def _side(fit: Pooled) -> str:
     """Side on which small studies are missing: where the effects do not go as standard errors grow."""
     need(fit, 3, "finding the side of missing studies")
-    x = np.sqrt(fit.variance)
+    x, what = np.sqrt(fit.variance), "the standard error"
     if fit.given_weights is None:
-        weight = 1.0 / (
-            fit.variance + line_tau2(x, fit.effect, fit.variance, fit.method, "the standard error")
-        )
+        tau2 = line_tau2(x, fit.effect, fit.variance, fit.method, what=what)
+        line = fit_line(x, fit.effect, fit.variance, tau2, what=what)
     else:
-        weight = fit.given_weights
-    return "right" if weighted_line(x, fit.effect, weight, "the standard error").slope < 0.0 else "left"
+        line = fit_line(x, fit.effect, 1.0 / fit.given_weights, what=what)
+    return "right" if line.slope < 0.0 else "left"
 
 
 def _pool(fit: Pooled, effect: Floats, variance: Floats, order: NDArray[np.intp], count: int) -> Pooled:
