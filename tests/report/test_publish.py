@@ -8,7 +8,8 @@ import pytest
 
 from evidence.errors import DataError, ReportError
 from evidence.figures import EvidenceFigure
-from evidence.report.publish import FOLDER_VARIABLE, MIME, publish_figure, publish_table
+from evidence.report import FOLDER_VARIABLE
+from evidence.report.publish import MIME, publish_figure, publish_table
 
 
 @pytest.fixture

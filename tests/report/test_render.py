@@ -105,20 +105,20 @@ def test_tracebacks_and_warnings_are_plain_text() -> None:
 
 
 def test_published_items_have_caption_description_and_downloads() -> None:
-    figure = {
+    figure: dict[str, Any] = {
         "kind": "figure",
         "name": "forest",
         "caption": "Pain <short>",
         "alt": 'A "plot"',
         "files": {"SVG": "figures/forest.svg", "PNG": "figures/forest.png"},
     }
-    table = {
+    table: dict[str, Any] = {
         "kind": "table",
         "name": "effects",
         "caption": "All",
         "html": f"<table><td>{ATTACK}</td></table>",
+        "files": {"CSV": "tables/effects.csv"},
     }
-    table["files"] = {"CSV": "tables/effects.csv"}
     outputs = [
         nb.new_output("display_data", data={MIME: item, "text/html": "unused"}) for item in (figure, table)
     ]

@@ -25,8 +25,8 @@ import psutil
 from traitlets.config import Config
 
 from evidence.errors import ReportError
+from evidence.report import FOLDER_VARIABLE
 from evidence.report.plan import Job
-from evidence.report.publish import FOLDER_VARIABLE
 
 __all__ = ["Executed", "execute", "execute_all"]
 

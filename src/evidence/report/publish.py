@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evidence.errors import DataError, ReportError
+from evidence.report import FOLDER_VARIABLE
 from evidence.report.tables import table_html
 
 if TYPE_CHECKING:
     from evidence.figures import EvidenceFigure
 
-__all__ = ["FOLDER_VARIABLE", "MIME", "publish_figure", "publish_table"]
+__all__ = ["MIME", "publish_figure", "publish_table"]
 
 MIME = "application/vnd.evidence.item+json"
-FOLDER_VARIABLE = "EVIDENCE_OUTPUT"
 
 
 def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
