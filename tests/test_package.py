@@ -71,7 +71,7 @@ def test_every_public_name_is_there() -> None:
         for alias in node.names
     ]
     assert sorted(names) == sorted(set(names))
-    assert set(names) == set(ev.__all__)
+    assert set(names) == set(vars(ev)["__all__"])
     for name in names:
         assert getattr(ev, name) is not None
         assert name in dir(ev)

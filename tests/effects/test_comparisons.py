@@ -26,8 +26,8 @@ def everything(review: Any) -> pd.DataFrame:
 def one(frame: pd.DataFrame, trial: str, arm: str) -> dict[str, Any]:
     found = frame[(frame["trial_id"] == trial) & (frame["arm_id"] == arm)]
     assert len(found) == 1
-    row: dict[str, Any] = found.iloc[0].to_dict()
-    return row
+    (row,) = found.to_dict("records")
+    return {str(name): value for name, value in row.items()}
 
 
 def test_relaxation_massage_from_its_interval(review: Any) -> None:
@@ -259,7 +259,7 @@ def values(frame: pd.DataFrame) -> np.ndarray:
 NAMES = st.lists(st.text("abcdefghij", min_size=1, max_size=6), min_size=3, max_size=3, unique=True)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=NAMES)
 def test_names_of_trials_do_not_matter(small: Any, tmp_path_factory: Any, names: list[str]) -> None:
     renamed = dict(zip(("ava", "ben", "cas"), names, strict=True))

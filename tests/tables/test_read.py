@@ -85,5 +85,5 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
 def test_any_bytes_give_cells_or_faults(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     cells, found = read_cells(tmp_path / "t.csv", "t.csv")
-    assert found or list(cells.columns)
+    assert found or len(cells.columns) > 0
     assert all(isinstance(cell, str) for column in cells for cell in cells[column])
