@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -86,3 +87,28 @@ def test_readme_and_checks_name_the_same_commands() -> None:
     checks = re.findall(r"^make \w+", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
     assert "make test" in checks
     assert all(command in readme for command in [*checks, "make report"])
+
+
+def test_the_library_example_of_the_readme_runs(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    code = code.replace('"data"', repr(str(ROOT / "data")))
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert {"massage.svg", "massage.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_readme_shows_commands_that_exist() -> None:
+    from typer.main import get_command
+
+    from evidence.cli import app
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    shown = re.findall(r"^evidence (\w+)([^#\n]*)", readme, re.MULTILINE)
+    assert {name for name, _ in shown} == set(commands)
+    for name, rest in shown:
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--\w+", rest)) <= options
