@@ -97,3 +97,29 @@ def test_html_escapes_text_of_the_data(filled: Any) -> None:
 def test_unknown_names(filled: Any, name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ev.DataError, match=message):
         ev.synthesise(filled.read(), name, **options)
+
+
+def test_sentence_of_a_pooled_result(filled: Any) -> None:
+    found = ev.synthesise(filled.read(), CRYING)
+    assert found.fit is not None
+    text = found.sentence()
+    assert text.startswith(f"Mean difference −{abs(found.fit.estimate):.1f} (95% CI −")
+    assert (
+        "2 comparisons from 2 trials, 180 patients; REML with HKSJ interval; 95% prediction interval" in text
+    )
+    assert text.endswith(f"I² {found.fit.i2:.0f}%.")
+
+
+def test_sentence_of_a_single_ratio_is_on_the_ratio_scale(small: Any) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    small.contrast(
+        "ava", "song", "quiet", "settled", measure="RR", estimate=1.5, ci_low=1, ci_high=2.25, ci_level=95
+    )
+    text = ev.synthesise(small.read(), "singing-settled-short").sentence()
+    assert text.endswith("Ava: risk ratio 1.50 (95% CI 1.00 to 2.25).")
+
+
+def test_patients_that_are_not_stated_are_not_passed_over(filled: Any) -> None:
+    filled.trial("cas", song="singing", quiet="silence")
+    filled.contrast("cas", "song", "quiet", estimate=-1, se=1)
+    assert "at least 180 patients" in ev.synthesise(filled.read(), CRYING).sentence()

@@ -113,6 +113,8 @@ class Synthesis:
         )
         shown = math.exp if ratio else float
         people = counted(round(self.n), "patient")
+        if self.effects["n"].isna().any():
+            people = f"at least {people} (not every trial states its size)"
         if self.fit is None:
             single = [
                 f"{row['label']}: {words} "
