@@ -79,7 +79,7 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
         "other": "no analysis asks for its comparison",
     }
     used = ["rows", "contrasts", "recovered", "forms", "analyses"]
-    assert [found.at["used", name] for name in used] == [1, 1, 1, "difference with SE", 1]
+    assert [found.loc["used", name] for name in used] == [1, 1, 1, "difference with SE", 1]
 
 
 def test_a_review_without_results_has_an_inventory(small: Any) -> None:
