@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from evidence.credibility.trim_and_fill import trim_and_fill
 from evidence.errors import DataError
 from evidence.figures import funnel
 
@@ -69,3 +70,45 @@ def test_studies_beyond_the_axis_are_arrows_at_its_edge(trials, fit, lines):
 def test_refuses_contours_that_are_no_p_values(trials, fit):
     with pytest.raises(DataError, match="between 0 and 1"):
         funnel(fit(trials(3)), contours=(5,))
+
+
+def lopsided(trials):
+    """Trials of which the small ones with small effects are absent."""
+    table = trials(30, centre=-0.2)
+    return table[(table.effect < -0.2) | (table.variance < 0.05)].reset_index(drop=True)
+
+
+def test_filled_studies_are_open_circles_and_move_the_estimate(trials, fit, lines, texts):
+    result = fit(lopsided(trials))
+    filled = trim_and_fill(result, side="right")
+    assert filled.missing > 0
+    figure = funnel(result, filled=filled)
+    numbers = figure.numbers
+    np.testing.assert_allclose(numbers.estimate, filled.filled.effect)
+    assert list(numbers.filled) == list(filled.is_filled)
+    adjusted = filled.filled.estimate
+    assert [adjusted, adjusted] in [x for _, x, _ in lines(figure.axes[0])]
+    white = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert sum(len(np.atleast_1d(line.get_xdata())) for line in white) == filled.missing
+    assert f"Estimate with them {adjusted:.2f}".replace("-", "−") in figure.alt_text
+    assert "filled study" in texts(figure)
+
+
+def test_nothing_covers_with_filled_studies(trials, fit, faults):
+    result = fit(lopsided(trials))
+    figure = funnel(result, filled=trim_and_fill(result, side="right"), contours=(0.1, 0.05, 0.01, 0.001))
+    assert faults(figure) == []
+
+
+def test_says_when_no_study_is_filled(trials, fit, texts):
+    result = fit(trials(8))
+    filled = trim_and_fill(result, side="right" if trim_and_fill(result, side="left").missing else "left")
+    assert filled.missing == 0
+    figure = funnel(result, filled=filled)
+    assert "No study needs filling" in figure.alt_text
+    assert "filled study" not in texts(figure)
+
+
+def test_refuses_studies_filled_for_another_fit(trials, fit):
+    with pytest.raises(DataError, match="another fit"):
+        funnel(fit(trials(6)), filled=trim_and_fill(fit(trials(7))))

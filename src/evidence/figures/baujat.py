@@ -74,8 +74,8 @@ def baujat(
     across, up = points.heterogeneity, points.influence
     named = _furthest(across, up, names)
     # Room at the right for names, and at the top for points on the edge.
-    x = make_axis((0.0, 1.1 * max(float(across.max()), 1e-12)), WIDTH, ratio=False)
-    y = make_axis((0.0, 1.08 * max(float(np.nanmax(up, initial=0.0)), 1e-12)), HEIGHT, ratio=False)
+    x = make_axis((0.0, 1.1 * _end(across)), WIDTH, ratio=False)
+    y = make_axis((0.0, 1.08 * _end(up)), HEIGHT, ratio=False)
     variance = "variance + τ²" if fit.tau2 else "variance"
     x_name = f"Contribution to heterogeneity: squared residual / ({variance})"
     y_name = "Influence on the pooled estimate: squared change / variance"
@@ -105,10 +105,15 @@ def baujat(
     return figure
 
 
+def _end(values: Floats) -> float:
+    """Largest value; 1 if none differs from zero by more than rounding."""
+    largest = float(np.nanmax(values, initial=0.0))
+    return largest if largest > 1e-12 else 1.0
+
+
 def _distance(across: Floats, up: Floats) -> Floats:
     """Distance from the origin, both axes from 0 to 1; zero for a study that has no point."""
-    ends = [max(float(np.nanmax(values, initial=0.0)), 1e-300) for values in (across, up)]
-    return np.nan_to_num(np.hypot(across / ends[0], up / ends[1]))
+    return np.nan_to_num(np.hypot(across / _end(across), up / _end(up)))
 
 
 def _furthest(across: Floats, up: Floats, names: int) -> NDArray[np.bool_]:

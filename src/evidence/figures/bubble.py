@@ -13,7 +13,17 @@ from evidence.figures.axis import Axis, Scale, make_axis, range_of
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.labels import place_labels
 from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, KEY_LINE, WIDTH, add_plot, left_margin, page, span, write_keys
+from evidence.figures.plot import (
+    BELOW,
+    WIDTH,
+    Key,
+    add_plot,
+    keys_height,
+    left_margin,
+    page,
+    span,
+    write_keys,
+)
 from evidence.figures.sentences import estimate_text, interval_name
 from evidence.figures.style import BLUE, GREY, HAIRLINE, MARGIN, SMALL, VERMILLION, style
 from evidence.figures.text import clean, significant, wrap
@@ -122,16 +132,18 @@ def bubble(
     held = (
         f" Held at mean or reference level: {clean(', '.join(others)).replace('_', ' ')}." if others else ""
     )
-    keys = [
+    keys: list[Key] = [
         ("predicted mean", {"color": VERMILLION, "linewidth": 1.6}),
         (interval_name(regression.level), {"marker": "s", "color": BAND, "markersize": 7.0}),
-        ("prediction interval", {"marker": "s", "color": WIDE, "markersize": 7.0}),
     ]
+    if lines[0]["prediction_low"].notna().all():
+        keys.append(("prediction interval", {"marker": "s", "color": WIDE, "markersize": 7.0}))
     with style():
-        body = KEY_LINE + HEIGHT + BELOW + below
+        key_room = keys_height(keys, left)
+        body = key_room + HEIGHT + BELOW + below
         figure, top = page(body, title=title, caption=f"{text} Area of a bubble: weight.{held}")
-        write_keys(figure, left, top + 8, keys if lines[0].prediction_low.notna().all() else keys[:2])
-        top += KEY_LINE
+        write_keys(figure, left, top, keys)
+        top += key_room
         axes = add_plot(figure, (left, top, width, HEIGHT), x, y, "", measure)
         figure.write(left + width / 2, top + HEIGHT + below + 28, heading, ha="center")
         for line in lines:

@@ -12,7 +12,7 @@ from scipy.special import stdtr
 from evidence.figures.axis import Axis, make_axis, range_of
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, KEY_LINE, WIDTH, add_plot, page, write_keys
+from evidence.figures.plot import BELOW, WIDTH, Key, add_plot, keys_height, page, write_keys
 from evidence.figures.sentences import pooled_text
 from evidence.figures.studies import Studies, read_studies
 from evidence.figures.style import GREY, HAIRLINE, INK, SKY, VERMILLION, style
@@ -82,7 +82,7 @@ def drapery(
     y = Axis(0.0, 1.0, LEVELS, tuple(f"{level:g}" for level in LEVELS))
     measure = measure_name(measure_label, code)
     grid = np.linspace(x.low, x.high, POINTS)
-    keys = [
+    keys: list[Key] = [
         ("study", {"color": GREY, "linewidth": HAIRLINE}),
         ("pooled", {"color": VERMILLION, "linewidth": 2.0}),
     ]
@@ -90,15 +90,16 @@ def drapery(
         keys.append(
             ("new study (prediction)", {"marker": "s", "color": SKY, "alpha": 0.45, "markersize": 7.0})
         )
+    key_room = keys_height(keys, LEFT)
     caption = (
         f"{counted(fit.k, 'study', 'studies')}; pooled estimate {pooled_text(fit, scale)}, {fit.method}. "
         f"{_prediction_text(fit, scale) if predicted else ''}Dashed line: P = {1 - fit.level:.4g}, where a curve "
         "is as wide as the interval."
     )
     with style():
-        figure, top = page(KEY_LINE + HEIGHT + BELOW, title=title, caption=caption)
-        write_keys(figure, LEFT, top + 8, keys)
-        top += KEY_LINE
+        figure, top = page(key_room + HEIGHT + BELOW, title=title, caption=caption)
+        write_keys(figure, LEFT, top, keys)
+        top += key_room
         axes = add_plot(figure, (LEFT, top, width, HEIGHT), x, y, measure, "P value")
         levels = axes.secondary_yaxis("right")
         levels.set_yticks(LEVELS, [f"{100 * (1 - level):g}%" for level in LEVELS])

@@ -18,7 +18,7 @@ from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.directions import directions_height, place_directions, write_directions
 from evidence.figures.labels import place_labels
 from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, KEY_LINE, WIDTH, add_plot, dots, page, write_keys
+from evidence.figures.plot import BELOW, WIDTH, Key, add_plot, dots, keys_height, page, write_keys
 from evidence.figures.sentences import pooled_text
 from evidence.figures.studies import study_labels
 from evidence.figures.style import BLUE, BODY, GREY, HAIRLINE, INK, LINE, MARGIN, VERMILLION, style
@@ -115,11 +115,11 @@ def funnel(
     keys = [*_shade_keys(levels), *_filled_keys(filled)]
 
     caption = _caption(fit, filled, scale, reference)
-    key_room = KEY_LINE if keys else 0.0
+    key_room = keys_height(keys, LEFT)
     below = BELOW + apart + 10 * (len(wrap(measure, plot_width, BODY)) - 1)
     with style():
         figure, top = page(key_room + PLOT_HEIGHT + below, title=title, caption=caption)
-        write_keys(figure, LEFT, top + 8, keys)
+        write_keys(figure, LEFT, top, keys)
         top += key_room
         axes = add_plot(figure, (LEFT, top, plot_width, PLOT_HEIGHT), axis, depth, "", "Standard error")
         axes.invert_yaxis()
@@ -183,7 +183,7 @@ def _shade(axes: Axes, levels: Sequence[float], reference: float, deepest: float
         axes.add_patch(Polygon(corners, facecolor=colour, edgecolor="none", zorder=1))
 
 
-def _shade_keys(levels: Sequence[float]) -> list[tuple[str, dict[str, Any]]]:
+def _shade_keys(levels: Sequence[float]) -> list[Key]:
     """Names of the shades."""
     if not levels:
         return []
@@ -195,7 +195,7 @@ def _shade_keys(levels: Sequence[float]) -> list[tuple[str, dict[str, Any]]]:
     return [(text, look | {"color": shade}) for text, shade in zip(texts, shades, strict=True)]
 
 
-def _filled_keys(filled: TrimAndFill | None) -> list[tuple[str, dict[str, Any]]]:
+def _filled_keys(filled: TrimAndFill | None) -> list[Key]:
     if filled is None or not filled.missing:
         return []
     return [("filled study", {"marker": "o", "markersize": 5.0} | OPEN)]

@@ -14,9 +14,20 @@ from evidence.errors import DataError
 from evidence.figures.axis import Axis, Scale, make_axis
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, KEY_LINE, WIDTH, add_plot, dots, left_margin, page, span, write_keys
-from evidence.figures.style import BLUE, MARGIN, ORANGE, VERMILLION, style
-from evidence.figures.text import clean, significant
+from evidence.figures.plot import (
+    BELOW,
+    WIDTH,
+    Key,
+    add_plot,
+    dots,
+    keys_height,
+    left_margin,
+    page,
+    span,
+    write_keys,
+)
+from evidence.figures.style import BLUE, MARGIN, ORANGE, SMALL, VERMILLION, style
+from evidence.figures.text import clean, significant, wrap
 from evidence.models.studies import Floats
 from evidence.wording import number
 
@@ -89,11 +100,15 @@ def gosh(
     whole = np.flatnonzero(result.k == len(result.labels))
     full = None if not whole.size else (float(estimate[whole[0]]), float(height[whole[0]]))
     text = _sentences(result, scale, (low, middle, high), full, name, chosen)
-    keys: list[tuple[str, dict[str, Any]]] = []
+    keys: list[Key] = []
     if chosen is not None:
         box = {"marker": "s", "markersize": 7.0}
-        keys = [(f"with {name}", box | {"color": ORANGE}), ("without it", box | {"color": BLUE})]
-    key_room = KEY_LINE if keys else 0.0
+        short, *rest = wrap(name, WIDTH - left - 60, SMALL)
+        keys = [
+            (f"with {short}{'…' if rest else ''}", box | {"color": ORANGE}),
+            ("without it", box | {"color": BLUE}),
+        ]
+    key_room = keys_height(keys, left)
     density = "" if len(result) <= FEW else " The darker, the more subsets."
     caption = f"{text}{density}{' Cross: all studies.' if full else ''} {result.method}."
     parts = [(BLUE, np.ones(len(result), dtype=bool))]
@@ -101,7 +116,7 @@ def gosh(
         parts = [(BLUE, ~chosen), (ORANGE, chosen)]
     with style():
         figure, top = page(key_room + MARGINAL + APART + HEIGHT + BELOW, title=title, caption=caption)
-        write_keys(figure, left, top + 8, keys)
+        write_keys(figure, left, top, keys)
         top += key_room
         centre = (left, top + MARGINAL + APART, width, HEIGHT)
         axes = add_plot(figure, centre, x, y, measure, NAMES[quantity])

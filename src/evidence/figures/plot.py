@@ -15,12 +15,25 @@ from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.style import BLUE, BODY, MARGIN, SMALL, TITLE
 from evidence.figures.text import text_width, wrap
 
-__all__ = ["BELOW", "KEY_LINE", "WIDTH", "add_plot", "dots", "left_margin", "page", "span", "write_keys"]
+__all__ = [
+    "BELOW",
+    "WIDTH",
+    "Key",
+    "add_plot",
+    "dots",
+    "keys_height",
+    "left_margin",
+    "page",
+    "span",
+    "write_keys",
+]
 
 WIDTH = 400.0  # points; the width of a page with one plot
 BELOW = 38.0  # room for the ticks and the name of a horizontal axis
 TITLE_LINE, CAPTION_LINE, KEY_LINE = 14.0, 9.6, 13.0
 SWATCH, KEY_GAP = 12.0, 12.0
+
+Key = tuple[str, dict[str, Any]]
 
 
 def page(
@@ -132,26 +145,41 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, **look: Any) -> None:
     axes.plot(x, y, **(common | look))
 
 
-def write_keys(
-    figure: EvidenceFigure, x: float, y: float, keys: Sequence[tuple[str, dict[str, Any]]]
-) -> None:
-    """Explain marks in one line, with the baseline at `y` points from the top.
+def keys_height(keys: Sequence[Key], left: float, page_width: float = WIDTH) -> float:
+    """Height in points of the lines that keys take, if these begin `left` points from the page's edge."""
+    return KEY_LINE * len({line for line, _ in _place_keys(keys, left, page_width)})
+
+
+def write_keys(figure: EvidenceFigure, left: float, top: float, keys: Sequence[Key]) -> None:
+    """Explain marks, in as many lines as they need.
 
     Parameters
     ----------
     figure : EvidenceFigure
-    x, y : float
+    left, top : float
+        Where the first line begins, in points from the top left corner.
     keys : sequence of (str, dict)
         Each text with the look of its line or marker, as for `matplotlib.lines.Line2D`.
     """
     width, height = figure.get_size_inches() * 72
-    level = 1 - (y - 2.6) / height
-    for text, look in keys:
+    for (text, look), (number, x) in zip(keys, _place_keys(keys, left, width), strict=True):
+        y = top + 8 + KEY_LINE * number
         alone: dict[str, Any] = {"linestyle": "none"} if "marker" in look else {}
         ends = [x + SWATCH / 2] if alone else [x, x + SWATCH]
-        line = Line2D(
-            [end / width for end in ends], [level] * len(ends), solid_capstyle="butt", **(alone | look)
+        level = [1 - (y - 2.6) / height] * len(ends)
+        figure.add_artist(
+            Line2D([end / width for end in ends], level, solid_capstyle="butt", **(alone | look))
         )
-        figure.add_artist(line)
         figure.write(x + SWATCH + 3, y, text, size=SMALL)
-        x += SWATCH + 3 + text_width(text, SMALL) + KEY_GAP
+
+
+def _place_keys(keys: Sequence[Key], left: float, page_width: float) -> list[tuple[int, float]]:
+    """Number of its line and horizontal place of every key."""
+    places, line, x = [], 0, left
+    for text, _ in keys:
+        width = SWATCH + 3 + text_width(text, SMALL)
+        if x > left and x + width > page_width - MARGIN:
+            line, x = line + 1, left
+        places.append((line, x))
+        x += width + KEY_GAP
+    return places

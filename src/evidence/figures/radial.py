@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -128,14 +128,16 @@ def radial(
             left + far * fan.across / 2, top + HEIGHT + 28, "Precision, 1 / standard error", ha="center"
         )
         _lines(axes, fan, far, fit, points.critical)
-        _arc(axes, fan, limits, fit, scale)
+        taken = _arc(axes, fan, limits, fit, scale)
         for chosen, look in ((~outside, {}), (outside, {"color": ORANGE, "marker": "D", "markersize": 4.5})):
             dots(axes, points.x[chosen], points.z[chosen], **look)
         if labels:
             shown = [
                 n if labels is True or out else "" for n, out in zip(studies.labels, outside, strict=True)
             ]
-            place_labels(axes, points.x, points.z, shown)
+            # The arc and its marks count as points without names, so that no name covers them.
+            x_all, z_all = np.append(points.x, taken[:, 0]), np.append(points.z, taken[:, 1])
+            place_labels(axes, x_all, z_all, [*shown, *[""] * len(taken)])
     figure.numbers = pd.DataFrame(
         {
             "label": studies.labels,
@@ -184,19 +186,27 @@ def _lines(axes: Axes, fan: Fan, far: float, fit: Pooled, critical: float) -> No
         axes.plot([0, to[0]], [0, to[1]], color=colour, linewidth=width, zorder=2)
 
 
-def _arc(axes: Axes, fan: Fan, limits: tuple[float, float], fit: Pooled, scale: Scale) -> None:
-    """Draw the scale of effects on the arc, and the interval of the pooled estimate thick upon it."""
+def _arc(axes: Axes, fan: Fan, limits: tuple[float, float], fit: Pooled, scale: Scale) -> Floats:
+    """Draw the scale of effects on the arc, and the interval of the pooled estimate thick upon it.
+
+    Returns the places, shape (n, 2) and in data units, that arc and marks cover.
+    """
+    taken: list[Any] = []
     for ends, colour, width in (
         (limits, INK, HAIRLINE),
         ((max(fit.ci_low, limits[0]), min(fit.ci_high, limits[1])), VERMILLION, 2.6),
     ):
         places = np.array([fan.arc(effect) for effect in np.linspace(*ends, 200)])
         axes.plot(*places.T, color=colour, linewidth=width, solid_capstyle="butt", clip_on=False, zorder=3)
+        taken += list(places[::2])
     ticks = _ticks(fan, limits, scale)
     for effect, label in zip(ticks.ticks, ticks.labels, strict=True):
         start, end, text = (fan.arc(effect, beyond) for beyond in (0.0, 3.0, 6.0))
         axes.plot(*zip(start, end, strict=True), color=INK, linewidth=HAIRLINE, clip_on=False)
         axes.text(*text, label, fontsize=SMALL, ha="left", va="center_baseline", parse_math=False)
+        steps = np.arange(0.0, text_width(label, SMALL) + 3, 3.0) / fan.across
+        taken += [(text[0] + step, text[1]) for step in steps]
+    return np.array(taken)
 
 
 def _ticks(fan: Fan, limits: tuple[float, float], scale: Scale) -> Axis:
