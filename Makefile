@@ -18,7 +18,7 @@ DOTS := awk '/^ *Collecting/ { printf "."; fflush() } END { print "" }'
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-report: $(VENV)/.installed  ## Run the notebooks and build the site in report/ (options: ARGS="--param level=0.9").
+report: $(VENV)/.installed  ## Run the notebooks and build the site in report/ (options: ARGS="--only 03").
 	$(BIN)/evidence report $(ARGS)
 
 test: $(VENV)/.installed  ## Run the tests with coverage (options for pytest: ARGS="-k forest").

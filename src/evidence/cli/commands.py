@@ -48,7 +48,9 @@ def _ended_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@app.command(epilog="Example: [bold]evidence report --param level=0.9 --output report-90[/bold]")
+@app.command(
+    epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks --output my-report[/bold]"
+)
 def report(
     data: Data = Path("data"),
     notebooks: Annotated[Path, typer.Option(help="Folder of the notebooks.")] = Path("notebooks"),
