@@ -123,15 +123,11 @@ def bubble(
         below = 9.0 * max(level.count("\n") for level in levels)
 
     names = [clean(label) for label in regression.labels]
-    measure, heading = (
-        measure_name(measure_label, code),
-        clean(moderator_label or moderator.replace("_", " ")),
-    )
-    others = [name for name in _used(regression, table) if name != moderator]
+    measure = measure_name(measure_label, code)
+    heading = clean(moderator_label or moderator.replace("_", " "))
+    others = ", ".join(name for name in _used(regression, table) if name != moderator)
+    held = f" Held at mean or reference level: {clean(others).replace('_', ' ')}." if others else ""
     text = _sentences(regression, moderator, heading, scale.ratio)
-    held = (
-        f" Held at mean or reference level: {clean(', '.join(others)).replace('_', ' ')}." if others else ""
-    )
     keys: list[Key] = [
         ("predicted mean", {"color": VERMILLION, "linewidth": 1.6}),
         (interval_name(regression.level), {"marker": "s", "color": BAND, "markersize": 7.0}),
@@ -157,7 +153,11 @@ def bubble(
         look: dict[str, Any] = {"facecolor": BLUE, "alpha": 0.55, "edgecolor": "white", "linewidth": 0.6}
         axes.scatter(axis_of.x, regression.effect, s=np.square(sizes), clip_on=False, zorder=4, **look)
         if labels:
-            place_labels(axes, axis_of.x, regression.effect, names)
+            per_unit = np.array([width / (x.high - x.low), HEIGHT / (y.high - y.low)])
+            places = np.column_stack([axis_of.x, regression.effect])
+            rims = _rims(places, sizes / 2, per_unit)
+            taken = np.vstack([places, rims])
+            place_labels(axes, taken[:, 0], taken[:, 1], [*names, *[""] * len(rims)])
     figure.numbers = _numbers(regression, names, table[moderator], lines, scale)
     ends = [line.iloc[0] for line in lines] if axis_of.levels else [lines[0].iloc[0], lines[0].iloc[-1]]
     predictions = "; ".join(
@@ -167,6 +167,24 @@ def bubble(
     )
     figure.alt_text = f"Bubble plot of {measure} against {heading}. {text} Predicted mean {predictions}."
     return figure
+
+
+def _rims(places: Floats, radii: Floats, per_unit: Floats) -> Floats:
+    """Points around every bubble, which count as points without names, so that no name covers a bubble.
+
+    Parameters
+    ----------
+    places : ndarray, shape (k, 2)
+        In data units.
+    radii : ndarray, shape (k,)
+        In points.
+    per_unit : ndarray, shape (2,)
+        Points for each data unit.
+    """
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    circle = np.column_stack([np.cos(angles), np.sin(angles)])
+    inside = np.maximum(radii - 2.5, 0.0)
+    return np.asarray((places[:, None] + inside[:, None, None] * circle / per_unit).reshape(-1, 2))
 
 
 def _numbers(
