@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from evidence.errors import DataError
+from evidence.tables.review import Review
 
 CRYING = "singing-crying-short"
 SLEEP = "singing-sleep-short"
@@ -227,3 +228,15 @@ def test_order_of_rows_changes_nothing(review: Any, small: Any) -> None:
     after = small.read().effects(CRYING).sort_values(keys, ignore_index=True)
     words = ["derivation", "result_ids"]
     pd.testing.assert_frame_equal(before.drop(columns=words), after.drop(columns=words))
+
+
+def test_indirect_trials_take_part_unless_refused(review: Review) -> None:
+    name = "manual-inactive-pain-short"
+    listed = {entry.trial for entry in review.protocol.indirect}
+    with_them, without = review.effects(name), review.comparisons(name, indirect=False)
+    dropped = without[without["trial_id"].isin(set(with_them["trial_id"]) & listed)]
+    assert len(dropped)
+    assert (dropped["status"] == "not poolable").all()
+    assert dropped["reason"].str.startswith("indirect: ").all()
+    kept = without[without["status"] == "pooled"]
+    assert set(kept["trial_id"]) == set(with_them["trial_id"]) - listed

@@ -34,6 +34,8 @@ class Choices:
         Assumptions that may not be made; an entry refuses every assumption that contains it.
     set_aside : bool
         Whether the protocol's list of results to set aside is followed.
+    indirect : bool
+        Whether results take part that the protocol lists as indirect, such as trials of other patients.
     """
 
     measure: str | None = None
@@ -43,6 +45,7 @@ class Choices:
     doubtful: bool = False
     refuse: tuple[str, ...] = ()
     set_aside: bool = True
+    indirect: bool = True
 
     @classmethod
     def of(cls, review: Review, options: dict[str, Any], *, beside: tuple[str, ...] = ()) -> Choices:

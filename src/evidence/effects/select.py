@@ -135,14 +135,18 @@ def _why_excluded(review: Review, contrast: Contrast, choices: Choices) -> str:
         return "the time of measurement is not stated"
     if contrast.doubt and not choices.doubtful:
         return f"doubtful as printed: {contrast.doubt}"
-    if choices.set_aside:
-        for entry in review.protocol.set_aside:
+    lists = (
+        (review.protocol.set_aside, choices.set_aside, "set aside by the protocol"),
+        (review.protocol.indirect, not choices.indirect, "indirect"),
+    )
+    for entries, followed, words in lists:
+        for entry in entries if followed else ():
             if (
                 entry.trial in (None, contrast.trial_id)
                 and entry.instrument in (None, contrast.instrument)
                 and (entry.result is None or entry.result in contrast.result_ids)
             ):
-                return f"set aside by the protocol: {entry.reason}"
+                return f"{words}: {entry.reason}"
     return ""
 
 

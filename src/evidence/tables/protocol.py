@@ -136,7 +136,7 @@ class Analysis(_Model):
 
 
 class SetAside(_Model):
-    """Results that load and are listed but take no part in the analyses, with the reason."""
+    """Results that are left out of the analyses (or, under ``indirect``, of a sensitivity analysis), and why."""
 
     reason: str
     trial: str | None = None
@@ -195,6 +195,7 @@ class Protocol(_Model):
     comparator_groups: dict[str, tuple[str, ...]]
     model: Model = Model()
     set_aside: tuple[SetAside, ...] = ()
+    indirect: tuple[SetAside, ...] = ()
     same_patients: tuple[SamePatients, ...] = ()
     analyses: tuple[AnalysisSpec, ...]
     subgroups: tuple[str, ...] = ()

@@ -255,16 +255,19 @@ def _unknown_words(tables: dict[str, pd.DataFrame], protocol: Protocol) -> Itera
     results = {
         name for table in ("arm_results", "contrast_results") for name in _column(tables, table, "result_id")
     }
-    for number, entry in enumerate(protocol.set_aside):
+    listed = [
+        (f"{name}.{number}", entry)
+        for name, entries in (("set_aside", protocol.set_aside), ("indirect", protocol.indirect))
+        for number, entry in enumerate(entries)
+    ]
+    for place, entry in listed:
         for key, value, words in (
             ("trial", entry.trial, trials),
             ("instrument", entry.instrument, instruments),
             ("result", entry.result, results),
         ):
             if value and words and value not in words:
-                yield Fault(
-                    "review.yaml", None, f"set_aside.{number}.{key}", value, f"no table has this {key}"
-                )
+                yield Fault("review.yaml", None, f"{place}.{key}", value, f"no table has this {key}")
     for number, group in enumerate(protocol.same_patients):
         for trial in group.trials:
             if trials and trial not in trials:
