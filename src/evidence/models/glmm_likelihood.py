@@ -145,13 +145,13 @@ def climb(kernel: Kernel, fixed: Floats, spread: Floats, free: NDArray[np.bool_]
             cross, pivot = -hessian[:, 0, common], -hessian[:, 0, 0]
             information = information - np.einsum("kc,kd,k->cd", cross, cross, 1.0 / pivot)
             slope = slope - (cross * (gradient[:, 0] / pivot)[:, None]).sum(axis=0)
-        try:
-            np.linalg.cholesky(information)
-            step = np.linalg.solve(information, slope)
-        except np.linalg.LinAlgError:
+        spectrum, axes = np.linalg.eigh(information)
+        if spectrum[0] <= 0.0 and free.any():
             raise ModelError(
-                "the counts do not identify the model; choose a simpler one, such as CM.AL."
-            ) from None
+                "the counts do not identify tau together with the odds ratio; pool by a simpler method."
+            )
+        # Without free spreads the information is positive but for errors of quadrature, which then may not turn the step.
+        step = axes @ ((axes.T @ slope) / np.maximum(np.abs(spectrum), 1e-8 * np.abs(spectrum).max()))
         own_step = (gradient[:, 0] - cross @ step) / pivot if own else np.zeros(0)
         gain = step @ slope + ((np.square(gradient[:, 0]) / pivot).sum() if own else 0.0)
         here, size = value.sum(), 1.0
@@ -172,7 +172,7 @@ def climb(kernel: Kernel, fixed: Floats, spread: Floats, free: NDArray[np.bool_]
         fixed, spread = fixed + move, new_spread
         value, gradient, hessian = trial
         # Convergence being quadratic, a full step that promised this little leaves far less. Where rounding or coarse
-        # quadrature keep the derivatives from agreeing with the value, the promise stays, but the value rises no more.
+        # quadrature keep derivatives from agreeing with the value, the promise stays, but the value rises no more.
         if (size == 1.0 and gain < 1e-12) or value.sum() - here < 1e-10 * (1.0 + abs(here)):
             break
     return Fit(fixed, spread, float(value.sum()), gradient[:, p:].sum(axis=0), information)
