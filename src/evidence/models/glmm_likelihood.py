@@ -150,7 +150,7 @@ def climb(kernel: Kernel, fixed: Floats, spread: Floats, free: NDArray[np.bool_]
             raise ModelError(
                 "the counts do not identify tau together with the odds ratio; pool by a simpler method."
             )
-        # Without free spreads the information is positive but for errors of quadrature, which then may not turn the step.
+        # Without free spreads the information is positive but for errors of quadrature, which must not turn the step.
         step = axes @ ((axes.T @ slope) / np.maximum(np.abs(spectrum), 1e-8 * np.abs(spectrum).max()))
         own_step = (gradient[:, 0] - cross @ step) / pivot if own else np.zeros(0)
         gain = step @ slope + ((np.square(gradient[:, 0]) / pivot).sum() if own else 0.0)

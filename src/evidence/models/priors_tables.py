@@ -3,8 +3,8 @@
 The numbers were compared in three transcriptions of the tables; where one of them differs, it breaks the additive
 pattern that the tables have, and the value of the other two stands here. Two entries break the pattern in all three
 and may be misprints in the source; they are kept: Rhodes, area "other", mental health, non-pharmacological (location
--3.85, where the pattern suggests -2.85), and area "cancer", internal structure, pharmacological vs placebo (-0.13, where
-it suggests 0.13).
+-3.85, where the pattern suggests -2.85), and area "cancer", internal structure, pharmacological vs placebo (-0.13,
+where it suggests 0.13).
 """
 
 from __future__ import annotations
