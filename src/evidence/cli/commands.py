@@ -49,7 +49,7 @@ def _ended_in_order() -> Iterator[None]:
 
 
 @app.command(
-    epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks --output my-report[/bold]"
+    epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks[/bold]"
 )
 def report(
     data: Data = Path("data"),
