@@ -218,7 +218,7 @@ def test_figures_says_what_it_drew(run: Any, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("evidence.report.gallery.write_gallery", lambda review, folder: (["a", "b"], ["c"]))
     code, out, _ = run("figures", "--output", str(tmp_path))
     assert code == 0
-    assert out == f"2 figures are in {tmp_path}; 1 analyses have too few poolable comparisons.\n"
+    assert out == f"Figures drawn into {tmp_path}: 2. Analyses with too few poolable comparisons: 1.\n"
 
 
 def test_json_has_null_for_what_is_missing_or_infinite(capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,5 +263,5 @@ def test_progress_is_live_on_a_terminal() -> None:
         progress.plan([Named()])  # type: ignore[list-item]
         progress.start(Named())  # type: ignore[arg-type]
         progress.end(Done())  # type: ignore[arg-type]
-    assert "1 notebooks" in screen.getvalue()
+    assert "1 notebook " in screen.getvalue()
     assert "01-only" in screen.getvalue()

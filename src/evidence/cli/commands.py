@@ -48,9 +48,7 @@ def _ended_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@app.command(
-    epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks[/bold]"
-)
+@app.command(epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks[/bold]")
 def report(
     data: Data = Path("data"),
     notebooks: Annotated[Path, typer.Option(help="Folder of the notebooks.")] = Path("notebooks"),
@@ -178,4 +176,6 @@ def figures(
     from evidence.report.gallery import write_gallery
 
     drawn, left = write_gallery(ev.read_review(data), output)
-    print(f"{len(drawn)} figures are in {output}; {len(left)} analyses have too few poolable comparisons.")
+    print(
+        f"Figures drawn into {output}: {len(drawn)}. Analyses with too few poolable comparisons: {len(left)}."
+    )

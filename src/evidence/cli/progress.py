@@ -41,7 +41,7 @@ class Progress:
 
     def plan(self, jobs: list[Job]) -> None:
         """Take in the notebooks that will run."""
-        self.total = self.bar.add_task(f"{len(jobs)} notebooks", total=len(jobs))
+        self.total = self.bar.add_task(f"{len(jobs)} notebook{'s' * (len(jobs) != 1)}", total=len(jobs))
 
     def start(self, job: Job) -> None:
         """Show a notebook that begins."""
