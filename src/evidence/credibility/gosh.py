@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from evidence.credibility.show import Shown
 from evidence.errors import DataError
+from evidence.models.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
 from evidence.models.pool import pool
-from evidence.models.pool_many import pool_many
-from evidence.models.studies import Floats
+from evidence.models.pooled import Pooled
+from evidence.models.studies import Floats, arrange, sums
 
 __all__ = ["Gosh", "gosh"]
 
-CHUNK = 2**16
-"""Number of subsets pooled at a time: it bounds memory."""
+CHUNK = 2**13
+"""Number of subsets pooled at a time: few enough to stay in the processor's cache."""
 LONG = 2**18
 """From this many subsets on, progress is shown."""
 QUANTITIES = ("k", "estimate", "tau2", "i2", "h2", "q")
@@ -132,11 +133,21 @@ def gosh(
             while (empty := ~present.any(axis=1)).any():
                 present[empty] = rng.random((int(empty.sum()), k)) < 0.5
         packed[start:stop] = np.packbits(present, axis=1)
-        table = np.where(present, whole.effect, np.nan), np.where(present, whole.variance, np.nan)
-        fits = pool_many(*table, method=method, ci="z")
-        for name, values in out.items():
-            values[start:stop] = getattr(fits, name)
+        for name, values in _quantities(whole, present, method).items():
+            out[name][start:stop] = values
     return Gosh(whole.labels, method, every, **out, packed=packed)
+
+
+def _quantities(whole: Pooled, present: NDArray[np.bool_], method: str) -> dict[str, Floats]:
+    """Pool each subset: what `pool_many` does, without intervals and tests."""
+    effect, variance = np.where(present, whole.effect, np.nan), np.where(present, whole.variance, np.nan)
+    studies, _ = arrange(effect, variance)
+    q, trace = q_and_trace(studies, np.zeros_like(studies.anchor_variance))
+    tau2 = estimate_tau2(studies, method, q, trace)
+    w, (r, f, _) = sums(studies, tau2, 1)
+    i2, h2 = heterogeneity_share(method, studies.k, q, trace, tau2)
+    values = (studies.k, studies.anchor_effect + f / (w + r), tau2, i2, h2, q)
+    return {name: value[:, 0] for name, value in zip(QUANTITIES, values, strict=True)}
 
 
 def _starts(n: int, progress: bool) -> Any:

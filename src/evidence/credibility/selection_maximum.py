@@ -66,13 +66,14 @@ def maximise(
             for tau2 in (0.0, 0.3 * spread, spread) if estimate_tau2 else (0.0,):
                 for eta in (0.0, -0.5) if bounds is BETA_BOUNDS else (0.0, -1.5):
                     start = np.array([mean, tau2, *[eta] * j])
+                    # TNC brings its own linear algebra; threads would cost more than problems this small.
                     found = minimize(
                         objective,
                         start,
                         jac=True,
-                        method="L-BFGS-B",
+                        method="TNC",
                         bounds=limits,
-                        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8},
+                        options={"maxfun": 300, "ftol": 1e-10, "xtol": 1e-8, "gtol": 1e-7},
                     )
                     if found.fun < lowest - 1e-12 * abs(found.fun):
                         lowest, best = float(found.fun), found.x
@@ -90,25 +91,25 @@ def _polish(
     """Take Newton steps in the parameters that are off their bounds, while they help; return the covariance too."""
     low = np.array([-np.inf if a is None else a for a, _ in limits])
     high = np.array([np.inf if b is None else b for _, b in limits])
-    free = (best > low + 1e-9) & (best < high - 1e-6)
     value, gradient = objective(best)
-    for _ in range(20):
+    for _ in range(50):
+        free = ~((best <= low) & (gradient >= 0.0) | (best >= high) & (gradient <= 0.0))
         information = _information(objective, best, free, se)
-        try:
-            step = np.linalg.solve(information, gradient[free])
-        except np.linalg.LinAlgError:
+        if not np.isfinite(information).all():
             break
-        new = best.copy()
-        new[free] -= step
-        if not np.isfinite(step).all() or (new < low).any() or (new > high).any():
-            break
-        new_value, new_gradient = objective(new)
-        if not new_value <= value + 1e-13 * abs(value):
-            break
-        moved = float(abs(step).max(initial=0.0))
+        roots, vectors = np.linalg.eigh(information)
+        step = np.zeros(best.size)
+        step[free] = vectors @ (vectors.T @ gradient[free] / np.maximum(abs(roots), 1e-8))
+        for part in (1.0, 0.3, 0.1, 0.01, 0.0):
+            new = np.clip(best - part * step, low, high)
+            new_value, new_gradient = objective(new)
+            if new_value < value:
+                break
+        moved = float(abs(new - best).max())
         best, value, gradient = new, new_value, new_gradient
-        if moved < 1e-10:
+        if moved < 1e-11:
             break
+    free = (best > low) & (best < high)
     information = _information(objective, best, free, se)
     covariance = np.full(information.shape, np.nan)
     if np.isfinite(information).all() and (np.linalg.eigvalsh(information) > 0.0).all():
