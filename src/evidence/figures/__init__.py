@@ -18,9 +18,11 @@ from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
 from evidence.figures.influence import influence
 from evidence.figures.leave_one_out import leave_one_out
+from evidence.figures.posterior import posterior
 from evidence.figures.profile import profile
 from evidence.figures.radial import radial
 from evidence.figures.save import save
+from evidence.figures.shrinkage import shrinkage
 
 __all__ = [
     "EvidenceFigure",
@@ -36,7 +38,9 @@ __all__ = [
     "gosh",
     "influence",
     "leave_one_out",
+    "posterior",
     "profile",
     "radial",
     "save",
+    "shrinkage",
 ]
