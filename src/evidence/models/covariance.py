@@ -99,7 +99,7 @@ def covariance_matrix(
 
 
 def cluster_codes(values: Any, k: int, name: str) -> tuple[np.ndarray, list[str]]:
-    """Number the distinct values in order of appearance.
+    """Number the distinct values in sorted order.
 
     Returns
     -------
@@ -118,7 +118,10 @@ def cluster_codes(values: Any, k: int, name: str) -> tuple[np.ndarray, list[str]
         raise DataError(
             f"{name} is missing in row {int(column.isna().to_numpy().argmax())}; give every row a value."
         )
-    codes, uniques = pd.factorize(column)
+    try:
+        codes, uniques = pd.factorize(column, sort=True)
+    except TypeError:  # values of several kinds
+        codes, uniques = pd.factorize(column)
     return codes, [str(value) for value in uniques]
 
 

@@ -19,7 +19,7 @@ from evidence.models.regression_core import Floats
 
 __all__ = ["Design", "build_design", "check_rank", "new_rows", "study_labels"]
 
-RANK_TOLERANCE = 1e-7
+RANK_TOLERANCE = 1e-10
 """A column counts as a combination of earlier ones if less than this share of its length is left beside them."""
 
 
