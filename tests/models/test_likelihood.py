@@ -60,6 +60,19 @@ def test_maximum_is_global(restricted: bool) -> None:
 
 
 @pytest.mark.parametrize("restricted", [True, False])
+def test_maximum_is_the_highest_of_all_peaks(restricted: bool) -> None:
+    rng = np.random.default_rng(21)
+    for _ in range(500):
+        effect, variance = adversarial(rng)
+        studies, _ = arrange(effect, variance)
+        rows, tau2, falls_at_zero = peaks(studies, restricted=restricted)
+        candidates = np.append([0.0] if falls_at_zero or not rows.size else [], tau2 if rows.size else [])
+        height = log_likelihood(studies, candidates, restricted=restricted)
+        found = maximise(studies, restricted=restricted)
+        assert abs(found - candidates[np.argmax(height)]) <= 1e-11 * (found + variance.min())
+
+
+@pytest.mark.parametrize("restricted", [True, False])
 def test_agrees_with_the_textbook_formula(restricted: bool) -> None:
     effect, variance = np.array([0.1, 0.9, -0.4, 0.3]), np.array([0.02, 0.3, 0.05, 0.1])
     grid = np.array([0.0, 0.01, 0.5, 20.0])

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from evidence.models.likelihood import maximise
-from evidence.models.studies import Floats, Studies, choose, dispersion, others, positive, sums, trace_p
+from evidence.models.studies import Floats, Studies, Sums, choose, dispersion, others, positive, sums, trace_p
 
 __all__ = [
     "METHODS",
@@ -44,19 +44,28 @@ METHODS = {
 }
 
 
-def q_and_trace(studies: Studies, tau2: Any) -> tuple[Any, Any]:
+def q_and_trace(studies: Studies, tau2: Any, known: Sums | None = None) -> tuple[Any, Any]:
     """Generalised Q statistic Y'PY with weights 1 / (variance + tau2), and tr P.
 
     Parameters
     ----------
     studies : Studies
     tau2 : scalar or ndarray, as for `evidence.models.studies.sums`
+    known : list, optional
+        Those sums up to the second power of the weights or higher, if they are known already.
     """
-    w, (r, f, s), (r2, _, _) = sums(studies, tau2, 2)
+    w, (r, f, s), (r2, _, _), *_ = known or sums(studies, tau2, 2)
     return positive(s - f * f / (w + r)), trace_p(w, r, r2)
 
 
-def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Floats | None = None) -> Any:
+def estimate_tau2(
+    studies: Studies,
+    method: str,
+    q: Any,
+    trace: Any,
+    weights: Floats | None = None,
+    zero: Sums | None = None,
+) -> Any:
     """Estimate the between-study variance.
 
     Parameters
@@ -68,6 +77,8 @@ def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Fl
         `q_and_trace` at tau2 = 0.
     weights : ndarray, shape (k,), optional
         For GENQ: weights of the studies in the order of `studies`, the anchor first.
+    zero : list, optional
+        `evidence.models.studies.sums` at tau2 = 0 up to the third power of the weights, if they are known already.
 
     Returns
     -------
@@ -76,7 +87,7 @@ def estimate_tau2(studies: Studies, method: str, q: Any, trace: Any, weights: Fl
     """
     df = studies.k - 1
     if method in ("REML", "ML"):
-        return maximise(studies, restricted=method == "REML")
+        return maximise(studies, restricted=method == "REML", zero=zero)
     if method in ("PM", "EB"):
         return solve_q(studies, df)
     if method == "PMM":

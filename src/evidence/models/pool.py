@@ -14,7 +14,7 @@ from evidence.errors import DataError
 from evidence.models.heterogeneity import METHODS, estimate_tau2, heterogeneity_share, q_and_trace
 from evidence.models.intervals import CI, PREDICTION, mean_effect
 from evidence.models.pooled import Pooled
-from evidence.models.studies import Floats, arrange
+from evidence.models.studies import Floats, Studies, arrange, sums
 
 __all__ = ["EFFECT_LIMIT", "VARIANCE_LIMITS", "check_options", "describe_fault", "pool", "within_limits"]
 
@@ -78,7 +78,7 @@ def pool(
     """
     check_options(method, ci, level, prediction)
     effects, variances, names = _check_studies(effect, variance, labels)
-    studies, order = arrange(effects, variances)
+    studies, order = _arrange_checked(effects, variances, names)
     given = sorted_weights = None
     if method == "GENQ":
         given = _check_weights(weights, names)
@@ -88,9 +88,10 @@ def pool(
             f"weights belong to method='GENQ'; method is {method!r}. Leave weights out or change the method."
         )
     k = effects.size
-    q, trace = q_and_trace(studies, 0.0)
+    zero = sums(studies, 0.0, 3)
+    q, trace = q_and_trace(studies, 0.0, zero)
     if tau2 is None:
-        between = float(estimate_tau2(studies, method, q, trace, sorted_weights))
+        between = float(estimate_tau2(studies, method, q, trace, sorted_weights, zero))
     elif method == "EE" or not 0.0 <= tau2 <= VARIANCE_LIMITS[1]:
         raise DataError(
             f"tau2 as given must lie between 0 and {VARIANCE_LIMITS[1]:g} and suits no method 'EE'; got {tau2!r}."
@@ -143,7 +144,7 @@ def check_options(method: str, ci: str, level: float, prediction: str) -> None:
 def _check_studies(
     effect: Any, variance: Any, labels: Sequence[str] | None
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """Return effects, variances and labels, or say which study is wrong and why."""
+    """Return effects, variances and labels of equal number."""
     if (
         labels is None
         and isinstance(effect, pd.Series)
@@ -160,15 +161,26 @@ def _check_studies(
     names = _numbered(effects.size) if labels is None else tuple(map(str, labels))
     if len(names) != effects.size:
         raise DataError(f"labels has {len(names)} values for {effects.size} studies; give one label a study.")
-    smallest, largest = VARIANCE_LIMITS
-    if not (
-        np.maximum.reduce(abs(effects)) <= EFFECT_LIMIT
-        and np.minimum.reduce(variances) >= smallest
-        and np.maximum.reduce(variances) <= largest
-    ):
-        i = int(np.argmin(within_limits(effects, variances)))
-        raise DataError(f"{names[i]}: {describe_fault(float(effects[i]), float(variances[i]))}")
     return effects, variances, names
+
+
+def _arrange_checked(
+    effects: Floats, variances: Floats, names: tuple[str, ...]
+) -> tuple[Studies, NDArray[np.intp]]:
+    """Arrange the studies, or say which has an effect or variance that cannot be computed with.
+
+    Looks at single studies only if the largest effect or the smallest or largest variance gives a reason to.
+    """
+    smallest, largest = VARIANCE_LIMITS
+    if np.maximum.reduce(abs(effects)) <= EFFECT_LIMIT:
+        studies, order = arrange(effects, variances)
+        if smallest <= studies.anchor_variance and studies.largest_variance <= largest:
+            return studies, order
+    good = within_limits(effects, variances)
+    if not good.all():
+        i = int(good.argmin())
+        raise DataError(f"{names[i]}: {describe_fault(float(effects[i]), float(variances[i]))}")
+    return arrange(effects, variances)
 
 
 @lru_cache(maxsize=64)

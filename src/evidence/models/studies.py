@@ -14,9 +14,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Studies", "arrange", "choose", "dispersion", "others", "positive", "sums", "trace_p", "trace_pp"]
+__all__ = [
+    "Studies",
+    "Sums",
+    "arrange",
+    "choose",
+    "dispersion",
+    "others",
+    "positive",
+    "sums",
+    "trace_p",
+    "trace_pp",
+]
 
 Floats = NDArray[np.float64]
+Sums = list[Any]
+"""What `sums` returns."""
 
 
 class Studies(NamedTuple):
@@ -79,13 +92,12 @@ def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]
         rest = np.where(present, variance, np.inf)[:, 1:]
         difference = np.where(present, effect - anchor_effect, 0.0)[:, 1:]
     powers = np.empty((*difference.shape[:-1], 3, difference.shape[-1]))
-    powers[..., 0, :] = 1.0
-    powers[..., 1, :] = difference
-    powers[..., 2, :] = difference * difference
+    parts = powers if difference.ndim == 1 else powers.swapaxes(0, 1)
+    parts[0], parts[1], parts[2] = 1.0, difference, difference * difference
     return Studies(k, anchor_effect, anchor_variance, largest, rest, powers), order
 
 
-def sums(studies: Studies, tau2: Any, order: int) -> list[Any]:
+def sums(studies: Studies, tau2: Any, order: int) -> Sums:
     """Sum powers of the weights 1 / (variance + tau2), alone and with powers of the differences.
 
     Parameters
@@ -120,8 +132,11 @@ def sums(studies: Studies, tau2: Any, order: int) -> list[Any]:
 
 def dispersion(studies: Studies) -> Any:
     """Sum of squared deviations of the effects from their plain mean; scalar, or shape (n, 1) for a batch."""
-    total = np.add.reduce(studies.powers, axis=-1)
-    _, first, second = total.tolist() if total.ndim == 1 else total.T[..., None]
+    powers = studies.powers
+    if powers.ndim == 2:
+        _, first, second = powers.dot(powers[0]).tolist()  # the zeroth powers: a plain sum
+    else:
+        _, first, second = powers.sum(axis=-1).T[..., None]
     return positive(second - first * first / studies.k)
 
 
@@ -146,8 +161,8 @@ def trace_p(w: Any, r: Any, r2: Any) -> Any:
 
 def trace_pp(w: Any, r: Any, r2: Any, r3: Any) -> Any:
     """Trace of PP, as `trace_p`: twice the expected information about tau2 under the restricted likelihood."""
-    rest = r2 * (r * r + r2) - 2.0 * r * r3
-    return (w * (w * (r * r + 3.0 * r2) + 2.0 * (r * r2 - r3)) + rest) / np.square(w + r)
+    rest, total = r2 * (r * r + r2) - 2.0 * r * r3, w + r
+    return (w * (w * (r * r + 3.0 * r2) + 2.0 * (r * r2 - r3)) + rest) / (total * total)
 
 
 def others(values: Floats) -> Floats:
