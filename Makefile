@@ -13,10 +13,10 @@ ARGS ?=
 # pip names every package it takes; a dot for each keeps the terminal quiet but alive.
 DOTS := awk '/^ *Collecting/ { printf "."; fflush() } END { print "" }'
 
-.PHONY: help report test figures lab lint format lock clean
+.PHONY: help report test figures lab lint format bench fuzz validation lock clean
 
 help:  ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 report: $(VENV)/.installed  ## Run the notebooks and build the site in report/ (options: ARGS="--only 03").
 	$(BIN)/evidence report $(ARGS)
@@ -38,6 +38,17 @@ lint: $(VENV)/.installed  ## Check style and types.
 format: $(VENV)/.installed  ## Put the code into the one agreed form.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+bench: $(VENV)-bench/.installed  ## Time a fit beside other packages (options: ARGS="--rounds 50 --output times.json").
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)
+
+fuzz: $(VENV)/.installed  ## Try 20,000 random and adversarial inputs (options: ARGS="--inputs 2000 --seed 7").
+	$(BIN)/python tests/fuzz.py $(ARGS)
+
+validation: $(VENV)/.installed  ## Compute the reference values anew with R and tabulate the agreement (some minutes).
+	$(BIN)/python validation/own_effects.py
+	for script in validation/*.R; do echo "$$script"; Rscript --vanilla "$$script"; done
+	$(BIN)/python validation/summary.py
 
 lock: $(VENV)/.installed  ## Renew both lock files after a change in pyproject.toml (newer versions: ARGS=--upgrade).
 	$(PIP) --quiet uv
@@ -63,6 +74,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/pip
 	@echo 'Installing the locked packages into $(VENV): two minutes or so, the first time only.'
 	@$(PIP) --no-deps --require-hashes --requirement requirements.lock | $(DOTS)
 	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)-bench/.installed: benchmarks/requirements.txt pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-bench
+	@echo 'Installing the packages to compare with into $(VENV)-bench.'
+	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --requirement $< --editable . | $(DOTS)
 	@touch $@
 
 $(VENV)/.installed-lab: requirements-lab.lock $(VENV)/.installed
