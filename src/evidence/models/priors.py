@@ -212,8 +212,8 @@ def rhodes2015(outcome: str | None = None, comparison: str | None = None, area: 
     ----------
     outcome, comparison : str, optional
         Type of outcome and of comparison, as in `RHODES_OUTCOMES` and `RHODES_COMPARISONS` of
-        `evidence.models.priors_tables`; a beginning that fits one entry alone is enough. Without both, the
-        distribution over all settings.
+        `evidence.models.priors_tables`; the beginning of an entry, or of a part between commas, is enough if it
+        fits one alone. Without both, the distribution over all settings.
     area : {"other", "respiratory", "cancer"}
         Medical area.
 
@@ -239,8 +239,8 @@ def turner2015(outcome: str | None = None, comparison: str | None = None) -> Tau
     ----------
     outcome, comparison : str, optional
         Type of outcome and of comparison, as in `TURNER_OUTCOMES` and `TURNER_COMPARISONS` of
-        `evidence.models.priors_tables`; a beginning that fits one entry alone is enough. Without both, the
-        distribution over all settings.
+        `evidence.models.priors_tables`; the beginning of an entry, or of a part between commas, is enough if it
+        fits one alone. Without both, the distribution over all settings.
 
     References
     ----------
@@ -273,11 +273,15 @@ def _of_tau(location: float, scale: float, of: str) -> tuple[float, float]:
 
 
 def _find(what: str, given: str | None, known: tuple[str, ...]) -> int:
-    """Position of the entry that equals, or alone begins with, what was given."""
+    """Position of the entry that equals what was given or, alone, has a part that begins with it."""
     text = (given or "").strip().lower()
     if text in known:
         return known.index(text)
-    fits = [i for i, entry in enumerate(known) if text and entry.startswith(text)]
+    fits = [
+        i
+        for i, entry in enumerate(known)
+        if text and any(part.startswith(text) for part in entry.split(", "))
+    ]
     if len(fits) == 1:
         return fits[0]
     raise DataError(f"{what} {given!r} is not one of: {'; '.join(known)}.")
