@@ -66,7 +66,7 @@ def aggregate(
     bad = ~np.isfinite(effects)
     if bad.any():
         i = int(bad.argmax())
-        raise DataError(f"{names[i]}, row {i}: the effect is {data[effect].iloc[i]!r}; give a finite number.")
+        raise DataError(f"{names[i]}, row {i}: the effect is {data[effect].iloc[i]}; give a finite number.")
     if covariance is None:
         variances = check_covariance(pd.to_numeric(data[variance], errors="coerce"), k, names)
         matrix = covariance_matrix(np.diagonal(variances), data[cluster], rho)

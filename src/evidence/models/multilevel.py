@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, ModelError
 from evidence.models.covariance import check_covariance, cluster_codes
 from evidence.models.design import Design, build_design, study_labels
 from evidence.models.multilevel_likelihood import arrange_blocks
@@ -103,6 +103,11 @@ def multilevel(
         i = int(bad.argmax())
         raise DataError(
             f"{shown[i]}: the effect is {design.response[i]:g}; leave it out or give a finite number."
+        )
+    if len(shown) <= len(design.names):
+        raise ModelError(
+            f"{len(design.names)} coefficients leave nothing of {len(shown)} effects to estimate variances from; use "
+            "fewer moderators."
         )
     parts = _structure(levels, data, outcome, structure, len(frame), kept)
     blocks = arrange_blocks(design.response, design.matrix, covariance, parts.kernels)

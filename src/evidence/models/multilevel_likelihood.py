@@ -165,7 +165,14 @@ def evaluate(blocks: Blocks, coefficients: Floats, *, restricted: bool) -> Evalu
         solved.append(inverse @ group.matrix)
         cross += np.einsum("nbp,nbq->pq", group.matrix, solved[-1])
         moment += np.einsum("nbp,nb->p", solved[-1], group.effect)
-    covariance = np.linalg.inv(cross)
+    scale = 1.0 / np.sqrt(np.diagonal(cross))
+    try:
+        covariance = np.linalg.inv(cross * scale[:, None] * scale) * scale[:, None] * scale
+    except np.linalg.LinAlgError as error:
+        raise ModelError(
+            "the coefficients cannot be told apart to working precision, since the sampling variances span too many "
+            "decades; use fewer moderators."
+        ) from error
     estimate = covariance @ moment
     rss, gradient = 0.0, np.zeros(len(coefficients))
     for group, inverse, zed in zip(blocks.groups, inverses, solved, strict=True):

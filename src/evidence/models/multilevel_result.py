@@ -149,7 +149,7 @@ class Multilevel:
         """Correlation matrix of the outcomes' true effects; NaN where a variance is zero."""
         sd = np.sqrt(self.tau2.to_numpy())
         sd = np.where(sd > 0.0, sd, nan)
-        return self.between / np.outer(sd, sd) if sd.size else self.between
+        return self.between.div(np.outer(sd, sd)) if sd.size else self.between
 
     @property
     def marginal(self) -> Floats:
@@ -295,11 +295,11 @@ class Multilevel:
             parts = self.sigma2.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
             lines += ["", f"Variance by level, {100 * self.level:g}% profile-likelihood intervals", parts]
         if self._outcomes is not None:
-            table = self.rho.rename(columns=lambda name: f"rho {name}").assign(tau2=self.tau2)
+            outcomes = self.rho.rename(columns=lambda name: f"rho {name}").assign(tau2=self.tau2)
             lines += [
                 "",
                 f"Outcomes ({self._outcomes.kind})",
-                table.to_string(float_format=lambda x: f"{x:.4f}"),
+                outcomes.to_string(float_format=lambda x: f"{x:.4f}"),
             ]
         lines += [
             "",

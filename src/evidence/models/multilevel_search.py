@@ -62,7 +62,8 @@ def maximise(blocks: Blocks, structure: Structure, *, restricted: bool) -> Float
         j = int(slope.argmax())
         raise ModelError(
             f"the likelihood has no clear maximum for the {structure.names[j]} (estimate {theta[j]:.3g} in units of "
-            f"the scatter, slope {slope[j]:.1g}); use fewer levels, a simpler structure, or effects in another unit."
+            f"the scatter, slope {slope[j]:.1g}); use fewer levels or a simpler structure, and check for "
+            "sampling variances that are tiny beside the scatter of the effects."
         )
     return theta
 
@@ -106,28 +107,21 @@ def profile_interval(
     """
     others = np.delete(np.arange(theta.size), which)
     bounds = [structure.bounds[j] for j in others]
-    warm = theta[others].copy()
 
     def deviance(value: float) -> float:
-        nonlocal warm
-
         def objective(rest: Floats) -> tuple[float, Floats]:
             full = np.insert(rest, which, value)
             coefficients, jacobian = structure.coefficients(full)
             found = evaluate(blocks, coefficients, restricted=restricted)
             return found.deviance, (jacobian.T @ found.gradient)[others]
 
-        if not others.size:
-            return objective(warm)[0]
-        warm, height = _climb(objective, warm, bounds)
-        return height
+        return _climb(objective, theta[others], bounds)[1] if others.size else objective(theta[others])[0]
 
     limit = deviance(float(theta[which])) + float(chdtri(1.0, 1.0 - level))
     best = float(theta[which])
     low = 0.0
     if best > 0.0 and deviance(0.0) > limit:
         low = _root(lambda value: deviance(value) - limit, 0.0, best)
-    warm = theta[others].copy()
     high = max(2.0 * best, 0.01)
     below = best
     for _ in range(200):
@@ -156,7 +150,9 @@ def _climb(objective: Objective, theta: Floats, bounds: list[tuple[float, float]
         if not free.size or np.abs(slope * (np.abs(theta) + 1e-3)).max() < 1e-9:
             break
         direction = np.zeros_like(theta)
-        direction[free] = -np.linalg.solve(curvature[np.ix_(free, free)], gradient[free])
+        values, vectors = np.linalg.eigh(curvature[np.ix_(free, free)])
+        values = np.maximum(values, 1e-10 * values[-1])  # rounding may leave it singular
+        direction[free] = -vectors @ (vectors.T @ gradient[free] / values)
         for halving in range(40):
             new = np.clip(theta + 0.5**halving * direction, low, high)
             new_height, new_gradient = objective(new)

@@ -148,7 +148,7 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
             influence = influence * np.sqrt(m / (m - 1))
         elif correction == "CR2":
             left = spread - matrix[rows] @ bread @ matrix[rows].T
-            influence = influence @ lower @ _inverse_root(lower.T @ left @ lower, lower) @ lower.T
+            influence = influence @ lower @ _inverse_root(lower.T @ left @ lower, spread) @ lower.T
         scores[j] = influence @ residual[rows]
         own[j] = np.square(influence @ lower).sum(axis=1)
         shared[j] = influence @ matrix[rows] @ bread_root
@@ -204,10 +204,10 @@ def _clusters(fit: Any, cluster: Any, k: int) -> np.ndarray:
     return cluster_codes(values, k, "cluster")[0]
 
 
-def _inverse_root(middle: Floats, lower: Floats) -> Floats:
+def _inverse_root(middle: Floats, spread: Floats) -> Floats:
     """Inverse square root of a symmetric matrix, zero where it is singular to working precision."""
     values, vectors = np.linalg.eigh(0.5 * (middle + middle.T))
-    smallest = 1e-12 * float(np.square(np.square(lower).sum(axis=1)).max())
+    smallest = 1e-12 * float(np.square(np.diagonal(spread)).max())
     good = values > smallest
     root = np.where(good, 1.0 / np.sqrt(np.where(good, values, 1.0)), 0.0)
     return (vectors * root) @ vectors.T
