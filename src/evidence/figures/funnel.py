@@ -18,7 +18,17 @@ from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.directions import directions_height, place_directions, write_directions
 from evidence.figures.labels import place_labels
 from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, WIDTH, Key, add_plot, dots, keys_height, page, write_keys
+from evidence.figures.plot import (
+    BELOW,
+    WIDTH,
+    Key,
+    add_plot,
+    dots,
+    keys_height,
+    left_margin,
+    page,
+    write_keys,
+)
 from evidence.figures.sentences import pooled_text
 from evidence.figures.studies import study_labels
 from evidence.figures.style import BLUE, BODY, GREY, HAIRLINE, INK, LINE, MARGIN, VERMILLION, style
@@ -32,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["funnel"]
 
-PLOT_HEIGHT, LEFT = 270.0, 50.0  # points
+PLOT_HEIGHT = 270.0  # points
 # Where P is large the plot stays white; beyond the last level it has the palest shade, between levels darker ones.
 SHADES = ("#969DA6", "#B4BAC1", "#CFD4D8", "#E4E7EA")
 DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.5))
@@ -106,22 +116,23 @@ def funnel(
     outside = np.abs(effect - fit.estimate) > z * error
     region = [fit.estimate - reach, fit.estimate + reach]
     limits = range_of(list(effect), region, (), reference) if xlim is None else scale.limits(xlim)
-    plot_width = WIDTH - LEFT - 2 * MARGIN
-    axis = make_axis(limits, plot_width, ratio=scale.ratio)
     depth = make_axis((0.0, deepest), PLOT_HEIGHT, ratio=False)
-    directions = place_directions(favours, LEFT + axis.share(reference) * plot_width, WIDTH)
+    left = left_margin(depth)
+    plot_width = WIDTH - left - 2 * MARGIN
+    axis = make_axis(limits, plot_width, ratio=scale.ratio)
+    directions = place_directions(favours, left + axis.share(reference) * plot_width, WIDTH)
     measure = measure_name(measure_label, code)
     apart = directions_height(directions)
     keys = [*_shade_keys(levels), *_filled_keys(filled)]
 
     caption = _caption(fit, filled, scale, reference)
-    key_room = keys_height(keys, LEFT)
+    key_room = keys_height(keys, left)
     below = BELOW + apart + 10 * (len(wrap(measure, plot_width, BODY)) - 1)
     with style():
         figure, top = page(key_room + PLOT_HEIGHT + below, title=title, caption=caption)
-        write_keys(figure, LEFT, top, keys)
+        write_keys(figure, left, top, keys)
         top += key_room
-        axes = add_plot(figure, (LEFT, top, plot_width, PLOT_HEIGHT), axis, depth, "", "Standard error")
+        axes = add_plot(figure, (left, top, plot_width, PLOT_HEIGHT), axis, depth, "", "Standard error")
         axes.invert_yaxis()
         if levels:
             _shade(axes, levels, reference, deepest)
@@ -140,7 +151,7 @@ def funnel(
         write_directions(figure, top + PLOT_HEIGHT + 25, directions)
         for place, line in enumerate(wrap(measure, plot_width, BODY)):
             baseline = top + PLOT_HEIGHT + 28 + apart + 10 * place
-            figure.write(LEFT + plot_width / 2, baseline, line, ha="center")
+            figure.write(left + plot_width / 2, baseline, line, ha="center")
     figure.numbers = pd.DataFrame(
         {
             "label": names,

@@ -21,6 +21,7 @@ from evidence.figures.studies import read_studies
 from evidence.figures.style import BLUE, BODY, FAINT, GREY, HAIRLINE, INK, MARGIN, ORANGE, PAGE, SMALL, style
 from evidence.figures.text import text_width, wrap
 from evidence.models.studies import Floats
+from evidence.wording import number
 
 if TYPE_CHECKING:
     from evidence.credibility.influence import Influence
@@ -114,8 +115,8 @@ def influence(
             for down, line in enumerate(lines):
                 base = middle + 0.36 * BODY + LINE * (down - (len(lines) - 1) / 2)
                 figure.write(MARGIN, base, line, weight=weights[i])
-        for number, panel in enumerate(panels):
-            place = left + number * (width + GAP) + GAP / 2
+        for count, panel in enumerate(panels):
+            place = left + count * (width + GAP) + GAP / 2
             x = _axis(span(panel.value, [panel.origin, *panel.limits], room=0.12), width)
             axes = add_plot(figure, (place, top + HEADER, width, body), x, None)
             axes.set_ylim(body, 0)
@@ -129,10 +130,13 @@ def influence(
                 dots(axes, panel.value[chosen], middles[chosen], color=colour, markersize=4.5)
     figure.numbers = result.to_frame().assign(label=studies.labels)
     strongest = int(np.argmax(np.nan_to_num(result.cook)))
+    cook = f"{number(float(result.cook[strongest]))} ({studies.labels[strongest]})"
+    if np.isnan(result.cook).all():
+        cook = "not defined"
     figure.alt_text = (
         f"Influence plot of {fit.k} studies. {measure_name(measure_label, code)}, pooled: "
-        f"{pooled_text(fit, scale)}. Largest Cook's distance: {result.cook[strongest]:.2f} "
-        f"({studies.labels[strongest]}). Influential: {', '.join(flagged) or 'none'}."
+        f"{pooled_text(fit, scale)}. Largest Cook's distance: {cook}. "
+        f"Influential: {', '.join(flagged) or 'none'}."
     )
     return figure
 
@@ -154,7 +158,7 @@ def _panels(fit: Pooled, result: Influence) -> list[Panel]:
 def _axis(limits: tuple[float, float], width: float) -> Axis:
     """Axis of a narrow panel: two ticks or more that stay over it, if there are such."""
     plain, fine = make_axis(limits, width, ratio=False), make_axis(limits, 8 * width, ratio=False)
-    labels = dict(zip(fine.ticks, fine.labels, strict=True))
+    labels = {tick: _short(tick, label) for tick, label in zip(fine.ticks, fine.labels, strict=True)}
     pairs = sorted(combinations(fine.ticks, 2), key=lambda pair: pair[0] - pair[1])
     for axis in (
         plain,
@@ -167,4 +171,13 @@ def _axis(limits: tuple[float, float], width: float) -> Axis:
         apart = all(end + 3 <= start for end, start in zip(ends, starts[1:], strict=False))
         if len(places) > 1 and apart and starts[0] > -2 and ends[-1] < width + 2:
             return axis
-    return plain
+    return replace(plain, ticks=(), labels=())
+
+
+def _short(tick: float, label: str) -> str:
+    """Write a number that is too long for a narrow panel with a power of ten."""
+    return (
+        label
+        if len(label) <= 6
+        else f"{tick:.2g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+    )

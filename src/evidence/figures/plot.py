@@ -107,7 +107,7 @@ def add_plot(
         axes.set_xticks([])
     else:
         axes.set_xlim(x.low, x.high)
-        axes.set_xticks(x.ticks, x.labels)
+        axes.set_xticks(x.ticks, _inside(x, left, width, page_width))
     if y is None:
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
@@ -119,6 +119,16 @@ def add_plot(
     if y_name:
         axes.set_ylabel("\n".join(wrap(y_name, height, BODY)), parse_math=False)
     return axes
+
+
+def _inside(axis: Axis, left: float, width: float, page_width: float) -> list[str]:
+    """Labels of the ticks; one that would leave the page stays empty."""
+    labels = []
+    for tick, label in zip(axis.ticks, axis.labels, strict=True):
+        place = left + axis.share(tick) * width
+        half = max(text_width(line, SMALL) for line in label.split("\n")) / 2 + 1
+        labels.append(label if half <= place <= page_width - half else "")
+    return labels
 
 
 def span(*values: ArrayLike, room: float = 0.05) -> tuple[float, float]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["credible_text", "posterior", "posterior_scale", "priors_text", "tau_text"]
 
-HEIGHT, APART, POINTS = 190.0, 26.0, 401
+HEIGHT, APART, POINTS = 190.0, 40.0, 401
 DOTTED, DASHED = (0, (1, 1.5)), (0, (4, 2))
 
 
