@@ -16,7 +16,7 @@ _COLUMNS = ["claim_id", "claim", "analysis", "k", "trials", "estimate", "ci_low"
 _WITH = {"yes": ("yes", "both_arms"), "no": ("no", "either"), "either": ("either", "no")}
 
 
-def claim_results(review: Review) -> pd.DataFrame:
+def claim_results(review: Review, **overrides: Any) -> pd.DataFrame:
     """Give for each claim the results of the analyses that bear on it.
 
     An analysis bears on a claim if it studies an intervention of the claim, is about one of its outcomes and its
@@ -25,6 +25,8 @@ def claim_results(review: Review) -> pd.DataFrame:
     Parameters
     ----------
     review : Review
+    **overrides
+        Options of `synthesise`.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def claim_results(review: Review) -> pd.DataFrame:
             )
         for analysis in matching:
             if analysis.id not in done:
-                done[analysis.id] = synthesise(review, analysis)
+                done[analysis.id] = synthesise(review, analysis, **overrides)
             result = done[analysis.id]
             rows.append(
                 {

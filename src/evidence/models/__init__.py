@@ -1,1 +1,6 @@
 """Models that pool effects."""
+
+import lazy_loader
+
+# The priors are reached as a module, evidence.priors, through this package.
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["priors"])

@@ -30,13 +30,15 @@ _COLUMNS = [
 ]
 
 
-def beside_published(review: Review) -> pd.DataFrame:
+def beside_published(review: Review, **overrides: Any) -> pd.DataFrame:
     """Set the pooled results of this review beside published ones.
 
     Parameters
     ----------
     review : Review
         Its protocol says under ``published`` which belong together.
+    **overrides
+        Options of `synthesise` for the results of this review.
 
     Returns
     -------
@@ -52,13 +54,13 @@ def beside_published(review: Review) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for group in review.protocol.published:
-        rows.extend(_own(review, group, name) for name in group.analyses)
+        rows.extend(_own(review, group, name, overrides) for name in group.analyses)
         rows.extend(_theirs(review, group))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _own(review: Review, group: Published, name: str) -> dict[str, Any]:
-    result = synthesise(review, name, **({"measure": group.measure} if group.measure else {}))
+def _own(review: Review, group: Published, name: str, overrides: dict[str, Any]) -> dict[str, Any]:
+    result = synthesise(review, name, **({"measure": group.measure} if group.measure else {}), **overrides)
     window = review.protocol.windows[result.analysis.window]
     fit = result.fit
     numbers = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
