@@ -1,0 +1,214 @@
+"""Where the heterogeneity of a network comes from: Cochran's Q within and between designs.
+
+A design is a set of treatments that a study compares. Q within designs measures heterogeneity of like studies, Q
+between designs inconsistency: the same comparison answered differently by different designs.
+
+References
+----------
+Krahn U, Binder H, König J (2013). BMC Med Res Methodol 13, 35.
+Higgins JPT et al. (2012). Res Synth Methods 3(2), 98-110 (design-by-treatment interaction).
+Jackson D, White IR, Riley RD (2012). Stat Med 31(29), 3805-3820 (tau2 within designs).
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc
+
+from evidence.models.graph import connected_parts
+from evidence.models.network_contrasts import Contrasts
+from evidence.models.network_fit import NetworkFit, fit_network
+from evidence.models.network_tau2 import moments
+from evidence.models.regression_core import Floats, Model
+from evidence.models.text import number, p_text
+
+__all__ = ["Decomposition", "DesignFit", "decompose", "fit_designs"]
+
+
+class DesignFit(NamedTuple):
+    """Pooled estimate of the studies of one design, for given tau2."""
+
+    name: str
+    arms: tuple[int, ...]
+    studies: int
+    effect: Floats
+    """Effects of the second to last arm against the first, shape (a - 1,)."""
+    covariance: Floats
+    precision: Floats
+    """Covariance matrix of the effects and its inverse, shape (a - 1, a - 1)."""
+    q: float
+    """Heterogeneity of the studies."""
+    df: int
+    trace: float
+    """Trace of the projection, by which tau2 enters the expectation of Q."""
+
+    def residual(self, position: Floats) -> Floats:
+        """Effects less what the network says, shape (a - 1,)."""
+        first, *others = self.arms
+        return self.effect - (position[others] - position[first])
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Cochran's Q of the common-effects model, by design, and the design-by-treatment interaction test.
+
+    With the random-effects interaction test tau2 is that within designs, by the method of moments.
+    """
+
+    contrasts: Contrasts
+    designs: tuple[DesignFit, ...]
+    fit: NetworkFit
+    """Common-effects fit."""
+    tau2_within: float
+    q_interaction: float
+    """Q between designs in the random-effects model with `tau2_within`."""
+
+    @property
+    def q_within(self) -> float:
+        """Q within designs."""
+        return sum(design.q for design in self.designs)
+
+    @property
+    def df_within(self) -> int:
+        """Degrees of freedom within designs."""
+        return sum(design.df for design in self.designs)
+
+    @cached_property
+    def q_between(self) -> float:
+        """Q between designs."""
+        return between(self.designs, self.fit.position)
+
+    @property
+    def df_between(self) -> int:
+        """Degrees of freedom between designs, of both models."""
+        return sum(len(design.arms) - 1 for design in self.designs) - len(self.contrasts.treatments) + 1
+
+    @property
+    def p_interaction(self) -> float:
+        """P value of the design-by-treatment interaction (random effects); NaN without degrees of freedom."""
+        return _p(self.q_interaction, self.df_between)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Q, df, p_value and tau2 of: whole network, within designs, between designs, interaction (random)."""
+        rows = [
+            ("whole network", self.fit.q, self.df_within + self.df_between, 0.0),
+            ("within designs", self.q_within, self.df_within, 0.0),
+            ("between designs", self.q_between, self.df_between, 0.0),
+            ("between designs, random effects", self.q_interaction, self.df_between, self.tau2_within),
+        ]
+        frame = pd.DataFrame(rows, columns=["source", "q", "df", "tau2"]).set_index("source")
+        frame.insert(2, "p_value", [_p(q, df) for _, q, df, _ in rows])
+        return frame
+
+    @cached_property
+    def within(self) -> pd.DataFrame:
+        """Heterogeneity of each design: studies, q, df, p_value (NaN with a single study)."""
+        rows = [(d.name, d.studies, d.q, d.df, _p(d.q, d.df)) for d in self.designs]
+        return pd.DataFrame(rows, columns=["design", "studies", "q", "df", "p_value"]).set_index("design")
+
+    @cached_property
+    def detached(self) -> pd.DataFrame:
+        """Q between designs that is left when one design is given effects of its own: q, df, p_value.
+
+        Only designs without which the network stays connected can differ from the rest of it.
+        """
+        rows = []
+        for i, design in enumerate(self.designs):
+            rest = self.designs[:i] + self.designs[i + 1 :]
+            fit = detach(rest, len(self.contrasts.treatments))
+            if fit is not None:
+                q, df = between(rest, fit), self.df_between - len(design.arms) + 1
+                rows.append((design.name, q, df, _p(q, df)))
+        return pd.DataFrame(rows, columns=["design", "q", "df", "p_value"]).set_index("design")
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of Q statistics."""
+        return self.table.copy()
+
+    def summary(self) -> str:
+        """Describe the decomposition as text."""
+        lines = ["Cochran's Q by design", ""]
+        for source, row in self.table.iterrows():
+            p = "" if np.isnan(row["p_value"]) else f", P {p_text(row['p_value'])}"
+            lines.append(f"  {source:<33}{number(row['q']):>10}   df = {int(row['df'])}{p}")
+        lines.append(f"\n  tau2 within designs {number(self.tau2_within)}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+
+def decompose(contrasts: Contrasts, common: NetworkFit) -> Decomposition:
+    """Decompose Q of a connected network; `common` is its fit with tau2 = 0."""
+    designs = fit_designs(contrasts, 0.0)
+    df, trace = sum(d.df for d in designs), sum(d.trace for d in designs)
+    within = moments(sum(d.q for d in designs), df, trace) if df else 0.0
+    fit = fit_network(contrasts, within)
+    return Decomposition(
+        contrasts, designs, common, within, between(fit_designs(contrasts, within), fit.position)
+    )
+
+
+def fit_designs(contrasts: Contrasts, tau2: float) -> tuple[DesignFit, ...]:
+    """Pool the studies of each design, for given tau2."""
+    studies_of: dict[tuple[int, ...], list[int]] = {}
+    for study, arms in enumerate(contrasts.arms):
+        studies_of.setdefault(arms, []).append(study)
+    designs = []
+    for arms, studies in sorted(studies_of.items()):
+        rows = np.isin(contrasts.row_study, studies)
+        matrix = contrasts.matrix[rows][:, arms[1:]]
+        weighted = Model(matrix, contrasts.response[rows], contrasts.variance[rows]).at(tau2)
+        precision = matrix.T @ (weighted.weight[:, None] * matrix)
+        df = int(rows.sum()) - len(arms) + 1
+        designs.append(
+            DesignFit(
+                ":".join(contrasts.treatments[arm] for arm in arms),
+                arms,
+                len(studies),
+                weighted.coefficients,
+                weighted.covariance,
+                precision,
+                float(weighted.rss) if df else 0.0,
+                df,
+                float(weighted.trace_p) if df else 0.0,
+            )
+        )
+    return tuple(designs)
+
+
+def between(designs: tuple[DesignFit, ...], position: Floats) -> float:
+    """Q between designs, given the positions of the treatments in the network."""
+    return float(sum(r @ d.precision @ r for d in designs for r in [d.residual(position)]))
+
+
+def detach(designs: tuple[DesignFit, ...], size: int) -> Floats | None:
+    """Positions of the treatments by these designs only; None if they do not connect all treatments."""
+    if not designs or len(connected_parts(size, [design.arms for design in designs])) > 1:
+        return None
+    information, score = np.zeros((size, size)), np.zeros(size)
+    for design in designs:
+        steps = np.zeros((len(design.arms) - 1, size))
+        steps[:, design.arms[0]] = -1.0
+        steps[np.arange(len(steps)), design.arms[1:]] = 1.0
+        information += steps.T @ design.precision @ steps
+        score += steps.T @ (design.precision @ design.effect)
+    scale = 1.0 / np.sqrt(np.diagonal(information))[1:]
+    inner = information[1:, 1:] * scale[:, None] * scale[None, :]
+    position = np.zeros(size)
+    position[1:] = scale * np.linalg.solve(inner, scale * score[1:])
+    return position
+
+
+def _p(q: float, df: int) -> float:
+    return float(chdtrc(df, q)) if df else float("nan")
