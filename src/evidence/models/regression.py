@@ -15,7 +15,14 @@ from scipy.special import chdtrc
 from evidence.errors import DataError
 from evidence.models.design import Design, new_rows
 from evidence.models.regression_core import Floats, Model
-from evidence.models.regression_inference import Coefficients, coefficients, joint_test, quantile, two_sided
+from evidence.models.regression_inference import (
+    Coefficients,
+    coefficients,
+    invert,
+    joint_test,
+    quantile,
+    two_sided,
+)
 from evidence.models.regression_tau2 import (
     estimate_tau2,
     log_likelihood,
@@ -167,7 +174,7 @@ class Regression:
         columns = list(range(int(self.design.intercept), self.p))
         covariance = self._model.at(self.tau2).covariance[np.ix_(columns, columns)]
         se = np.sqrt(np.diagonal(covariance))
-        inverse = np.linalg.inv(covariance / np.outer(se, se))
+        inverse = invert(covariance / np.outer(se, se))
         return pd.Series(np.diagonal(inverse), index=[self.names[j] for j in columns], name="vif")
 
     @cached_property

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtri, stdtr, stdtrit
 
+from evidence.errors import ModelError
 from evidence.models.regression_core import Floats, Model
 
-__all__ = ["TESTS", "Coefficients", "coefficients", "joint_test", "quantile", "two_sided"]
+__all__ = ["TESTS", "Coefficients", "coefficients", "invert", "joint_test", "quantile", "two_sided"]
 
 TESTS = {
     "z": "normal distribution",
@@ -84,9 +85,21 @@ def joint_test(estimate: Floats, covariance: Floats, df: float) -> tuple[Any, An
     correlation = covariance / (scale[..., :, None] * scale[..., None, :])
     correlation = np.where(defined[..., None, None], correlation, np.eye(m))
     z = estimate / scale
-    wald = (z * np.linalg.solve(correlation, z[..., None])[..., 0]).sum(axis=-1)
+    wald = (z * (invert(correlation) @ z[..., None])[..., 0]).sum(axis=-1)
     statistic = np.where(defined, wald, np.nan) / (1.0 if np.isinf(df) else m)
     return statistic, chdtrc(m, statistic) if np.isinf(df) else fdtrc(m, df, statistic)
+
+
+def invert(correlation: Floats) -> Floats:
+    """Invert correlation matrices of coefficients, or raise ModelError if they are singular to working precision."""
+    try:
+        inverse: Floats = np.linalg.inv(correlation).astype(np.float64, copy=False)
+    except np.linalg.LinAlgError as error:
+        raise ModelError(
+            "the moderators are so nearly collinear that their coefficients cannot be told apart; subtract "
+            "their means (center(x) in the formula), or drop one."
+        ) from error
+    return inverse
 
 
 def two_sided(statistic: Any, df: Any) -> Any:
