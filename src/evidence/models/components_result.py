@@ -201,11 +201,11 @@ class Components:
             f"  {'component':<{max(width, 11)}}{'estimate':>10}   {100 * self.level:g}% interval",
         ]
         for name, row in self._table.iterrows():
-            text = (
-                "cannot be estimated"
-                if np.isnan(row["se"])
-                else f"{number(row['estimate']):>10}   {span(row['ci_low'], row['ci_high']):<22} P {p_text(row['p_value'])}"
-            )
+            if np.isnan(row["se"]):
+                text = "cannot be estimated"
+            else:
+                limits = span(row["ci_low"], row["ci_high"])
+                text = f"{number(row['estimate']):>10}   {limits:<22} P {p_text(row['p_value'])}"
             lines.append(f"  {name:<{max(width, 11)}}{text}")
         lines += ["", f"  tau2 {number(self.tau2)}"]
         if self.df_additive:

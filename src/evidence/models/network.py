@@ -120,7 +120,6 @@ def network(
             f"the reference {reference!r} is not in the network; choose one of {', '.join(contrasts.treatments)}."
         )
     between = float(network_tau2(network_model(contrasts), method)) if tau2 is None else float(tau2)
-    common = fit_network(contrasts, 0.0)
     return Network(
         contrasts=contrasts,
         reference=reference,
@@ -129,8 +128,7 @@ def network(
         prediction=prediction,
         tau2=between,
         tau2_given=tau2 is not None,
-        common=common,
-        random=fit_network(contrasts, between) if between else common,
+        random=fit_network(contrasts, between),
     )
 
 

@@ -17,7 +17,7 @@ from evidence.models.contribution import contribution_table
 from evidence.models.decomposition import Decomposition, decompose
 from evidence.models.decomposition_heat import NetHeat, net_heat
 from evidence.models.network_contrasts import Contrasts
-from evidence.models.network_fit import NetworkFit, network_model
+from evidence.models.network_fit import NetworkFit, fit_network, network_model
 from evidence.models.network_league import league
 from evidence.models.network_measures import funnel_data, path_measures
 from evidence.models.network_text import describe, remarks
@@ -52,8 +52,8 @@ class Network:
     tau2: float
     """Between-study variance, the same for all comparisons."""
     tau2_given: bool
-    common: NetworkFit
     random: NetworkFit
+    """Fit with the tau2 above."""
 
     @property
     def treatments(self) -> tuple[str, ...]:
@@ -79,6 +79,11 @@ class Network:
     def tau(self) -> float:
         """Between-study standard deviation."""
         return sqrt(self.tau2)
+
+    @cached_property
+    def common(self) -> NetworkFit:
+        """Fit with tau2 = 0."""
+        return fit_network(self.contrasts, 0.0) if self.tau2 else self.random
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def complete_study(study: StudyPairs, shared: float | None, tolerance: float) ->
     summed = position[:, None] - position[None, :]
     off = np.abs(effect - summed)
     worst = float(off.max())
-    smallest_se = float(np.sqrt(variance[np.triu_indices(len(arms), 1)].min()))
+    smallest_se = float(np.sqrt(np.where(variance > 0.0, variance, np.inf).min()))
     if worst > tolerance * smallest_se:
         raise DataError(f"{name}: {_loop(study, effect)}")
     if worst > 1e-6 * smallest_se:
@@ -90,13 +90,13 @@ def complete_study(study: StudyPairs, shared: float | None, tolerance: float) ->
 def centre_of(study: StudyPairs) -> int | None:
     """Index of the arm that all reported contrasts share, or None if all pairs are reported."""
     known = np.isfinite(study.effect)
-    missing = np.argwhere(np.triu(~known, 1))
-    if not missing.size:
+    if known.all():
         return None
     if known.sum() - len(study.arms) == 2 * (len(study.arms) - 1):
         full = np.flatnonzero(known.all(axis=1))
         if full.size:
             return int(full[0])
+    missing = np.argwhere(np.triu(~known, 1))
     pairs = "; ".join(f"{study.arms[i]} with {study.arms[j]}" for i, j in missing)
     raise DataError(
         f"{study.name}: a study with {len(study.arms)} arms must give every contrast between them, or each "
