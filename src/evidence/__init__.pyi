@@ -81,3 +81,7 @@ from .tables.agreement import agreement as agreement
 from .tables.datapackage import datapackage as datapackage
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
+from .effects.network_data import network_data as network_data
+from .models.components import components as components
+from .models.network import network as network
+from .models.network import network_parts as network_parts

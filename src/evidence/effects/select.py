@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from evidence.effects.choices import Choices
-from evidence.effects.contrasts import Contrast, reported_contrasts
+from evidence.effects.contrasts import Contrast
 from evidence.effects.question import Pair, pairs
-from evidence.effects.scale import Instrument, Scaled, put_on_scale
-from evidence.tables.protocol import Analysis, Outcome, Window
+from evidence.effects.scale import Scaled
+from evidence.effects.suitable import Suited, suited
+from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
 
 __all__ = ["Candidate", "select"]
@@ -46,115 +46,34 @@ def select(
     reasons : dict of Pair to str
         Why the other pairs cannot.
     """
-    chosen, reasons = _choose(review, analysis, review.protocol.outcomes[analysis.outcome], measure, choices)
+    chosen, reasons = _choose(review, analysis, measure, choices)
     return _without_overlap(review, chosen, reasons)
 
 
 def _choose(
-    review: Review, analysis: Analysis, outcome: Outcome, measure: str, choices: Choices
+    review: Review, analysis: Analysis, measure: str, choices: Choices
 ) -> tuple[list[Candidate], dict[Pair, str]]:
     """Choose for each pair the preferred result that can be pooled, or say why there is none."""
-    window = review.protocol.windows[analysis.window]
-    instruments = {
-        str(row["instrument"]): Instrument(
-            str(row["family"]), str(row["higher_means"]), float(row["scale_min"]), float(row["scale_max"])
-        )
-        for row in review.instruments.to_dict("records")
-    }
-    reported: dict[tuple[str, str, str], list[Contrast]] = {}
-    for contrast in reported_contrasts(review):
-        if contrast.outcome == analysis.outcome:
-            for side in (contrast, contrast.reversed()):
-                key = (side.trial_id, side.arm_id, side.comparator_arm_id)
-                reported.setdefault(key, []).append(side)
+    reported: dict[tuple[str, str, str], list[Suited]] = {}
+    for one in suited(review, analysis.outcome, analysis.window, measure, choices):
+        contrast = one.contrast
+        reported.setdefault((contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id), []).append(one)
     poolable: dict[Pair, list[Candidate]] = {}
     reasons: dict[Pair, str] = {}
     for pair in pairs(review, analysis):
-        found: list[Candidate] = []
-        refused: list[tuple[tuple[float, ...], str]] = []
-        for contrast in reported.get((pair.trial_id, pair.arm_id, pair.comparator_arm_id), ()):
-            instrument = instruments.get(contrast.instrument)
-            timed = math.isnan(contrast.weeks) or window.holds(contrast.weeks)
-            if not timed:
-                continue
-            rank = _rank(contrast, instrument, outcome, window, choices)
-            reason = _why_excluded(review, contrast, choices)
-            if instrument is None:
-                reason = reason or "the instrument is not named"
-                scaled = Scaled(reason=reason)
-            else:
-                scaled = put_on_scale(contrast, instrument, outcome, measure)
-            reason = reason or scaled.reason or _refused(contrast, scaled, choices)
-            if reason:
-                refused.append((rank, reason))
-            else:
-                found.append(Candidate(pair, contrast, scaled, rank))
-        if found:
+        found = reported.get((pair.trial_id, pair.arm_id, pair.comparator_arm_id), [])
+        usable = [Candidate(pair, one.contrast, one.scaled, one.rank) for one in found if not one.reason]
+        if usable:
             # The last two keys only make the choice independent of the order of the rows.
             poolable[pair] = sorted(
-                found, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
+                usable, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
             )
-        elif refused:
-            distinct = dict.fromkeys(reason for _, reason in sorted(refused))
+        elif found:
+            distinct = dict.fromkeys(reason for _, reason in sorted((one.rank, one.reason) for one in found))
             reasons[pair] = "; or: ".join(distinct)
         else:
             reasons[pair] = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
     return _one_statistic(poolable, reasons, measure, choices), reasons
-
-
-def _rank(
-    contrast: Contrast, instrument: Instrument | None, outcome: Outcome, window: Window, choices: Choices
-) -> tuple[float, ...]:
-    """Order of preference: instrument, nearness to the target time, adjustment, statistic, fewest assumptions."""
-    family = instrument.family if instrument else ""
-    named = [name for name in (contrast.instrument, family) if name in outcome.prefer]
-    preference = outcome.prefer.index(named[0]) if named else len(outcome.prefer)
-    variant = float(contrast.instrument != family)
-    distance = math.inf if math.isnan(contrast.weeks) else abs(contrast.weeks - window.target)
-    adjusted = {"prefer": contrast.adjusted != "yes", "avoid": contrast.adjusted == "yes", "ignore": False}
-    statistic = (
-        choices.statistic.index(contrast.statistic)
-        if contrast.statistic in choices.statistic
-        else len(choices.statistic)
-    )
-    return (
-        preference,
-        variant,
-        distance,
-        float(adjusted[choices.adjusted]),
-        statistic,
-        len(contrast.assumptions),
-        float("P" in contrast.form),
-        float(contrast.from_arms),
-    )
-
-
-def _why_excluded(review: Review, contrast: Contrast, choices: Choices) -> str:
-    """Say why a result takes no part whatever its numbers are; "" if it may."""
-    if math.isnan(contrast.weeks):
-        return "the time of measurement is not stated"
-    if contrast.doubt and not choices.doubtful:
-        return f"doubtful as printed: {contrast.doubt}"
-    lists = (
-        (review.protocol.set_aside, choices.set_aside, "set aside by the protocol"),
-        (review.protocol.indirect, not choices.indirect, "indirect"),
-    )
-    for entries, followed, words in lists:
-        for entry in entries if followed else ():
-            if (
-                entry.trial in (None, contrast.trial_id)
-                and entry.instrument in (None, contrast.instrument)
-                and (entry.result is None or entry.result in contrast.result_ids)
-            ):
-                return f"{words}: {entry.reason}"
-    return ""
-
-
-def _refused(contrast: Contrast, scaled: Scaled, choices: Choices) -> str:
-    for assumption in (*contrast.assumptions, *scaled.assumptions):
-        if any(entry in assumption for entry in choices.refuse):
-            return f"needs an assumption that is refused: {assumption}"
-    return ""
 
 
 def _one_statistic(

@@ -200,6 +200,7 @@ class Protocol(_Model):
     analyses: tuple[AnalysisSpec, ...]
     subgroups: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+    nodes: dict[str, dict[str, tuple[str, ...]]] = {"fine": {}}
 
     @model_validator(mode="before")
     @classmethod
@@ -298,6 +299,12 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
             for name in getattr(spec, key):
                 if name not in names:
                     yield Fault(file, None, f"analyses.{number}.{key}", name, f"use one of {_listed(names)}")
+    for grouping, groups_of_nodes in protocol.nodes.items():
+        for name, parts in groups_of_nodes.items():
+            for part in parts:
+                if part not in protocol.components.all:
+                    expected = f"use one of {_listed(set(protocol.components.all))}"
+                    yield Fault(file, None, f"nodes.{grouping}.{name}", part, expected)
     for group, members in protocol.comparator_groups.items():
         for member in members:
             if member not in known["comparator"]:
