@@ -158,7 +158,7 @@ def test_improper_posterior_and_faulty_input_are_refused():
     with pytest.raises(DataError, match="b: the variance"):
         bayes([1, 2], [1, -1], labels=["a", "b"], tau_prior=priors.half_normal(1))
     with pytest.raises(DataError, match="tau_prior must come from"):
-        bayes(Y, V, tau_prior=0.5)
+        bayes(Y, V, tau_prior=0.5)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="quantile needs"):
         bayes(Y, V).tau.quantile(1.0)
 

@@ -79,13 +79,15 @@ def test_likelihood_and_derivatives_against_brute_force(model):
     p = fixed.shape[1]
     step = 1e-4
     for i in range(p + spread.size):
-        up, down = ([fixed.copy(), spread.copy()] for _ in range(2))
-        for point, sign in ((up, 1), (down, -1)):
+        sides = []
+        for move in (step, -step):
+            at, width = fixed.copy(), spread.copy()
             if i < p:
-                point[0][:, i] += sign * step
+                at[:, i] += move
             else:
-                point[1][i - p] += sign * step
-        high, low = (evaluate(kernel, *point, 41 if spread.size == 1 else 25) for point in (up, down))
+                width[i - p] += move
+            sides.append(evaluate(kernel, at, width, 41 if spread.size == 1 else 25))
+        high, low = sides
         assert gradient[:, i] == pytest.approx((high[0] - low[0]) / (2 * step), rel=1e-5, abs=1e-6)
         assert hessian[:, i] == pytest.approx((high[1] - low[1]) / (2 * step), rel=1e-4, abs=1e-5)
 

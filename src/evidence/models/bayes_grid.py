@@ -23,12 +23,15 @@ from evidence.models.studies import Floats
 __all__ = ["Conditional", "TauGrid", "conditional", "integrate", "null_conditional"]
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
-WIDTH = 0.5
+WIDTH = 1.0
+"""Width of a panel before it is halved."""
 TOLERANCE = 1e-13
 """Change, relative to the whole, that a halved panel may show."""
 FALL = 42.0
 """The range of u ends where the log density has fallen this far below its maximum."""
 U_LIMIT = 150.0
+CONTRADICTION = 1e10
+"""Log density at the peak beyond which rounding leaves fewer than five digits of the posterior."""
 CHUNK = 1_000_000
 """Entries of the largest temporary array."""
 
@@ -137,15 +140,32 @@ def integrate(at: Conditional, prior: TauPrior, effect: Floats, variance: Floats
         if low_mass == 0.0:
             raise ModelError(f"the prior {prior} has no mass where tau can be.")
         return TauGrid(prior, at, np.zeros((0, 2)), grid, grid, 1.0, log_zero, log_zero + log(low_mass))
-    scan = np.linspace(u_low, u_high, max(2, int((u_high - u_low) / (0.5 * WIDTH)) + 1))
+    panels = int((u_high - u_low) / WIDTH) + 1
+    scan = np.linspace(u_low, u_high, 4 * panels + 1)
     heights = log_density(scan)
     log_atom = log_zero + log(low_mass) if low_mass > 0.0 else -np.inf
-    top = max(float(heights.max()), log_atom)
-    edges = np.stack([scan[:-1], scan[1:]], axis=1)
-    near = np.maximum(heights[:-1], heights[1:]) > top - 2.0 * FALL
+    top = max(_zoom(log_density, scan, heights), log_atom)
+    edges = np.stack([scan[:-1:4], scan[4::4]], axis=1)
+    # Compared with the scan, not with the peak, so that the panel of a narrow peak stays.
+    near = np.maximum(heights[:-1].reshape(panels, 4).max(axis=1), heights[4::4]) > heights.max() - 2.0 * FALL
+    if abs(top) > CONTRADICTION:
+        raise ModelError(
+            f"the prior {prior} and the data contradict each other: the effects differ by far more than their "
+            "standard errors and the prior allow. Check the variances, or give a wider tau_prior."
+        )
     edges, u, mass = _refine(log_density, at, edges[near], top)
     total = float(mass.sum()) + exp(log_atom - top)
     return TauGrid(prior, at, edges, u, mass / total, exp(log_atom - top) / total, log_zero, top + log(total))
+
+
+def _zoom(log_density: Callable[[Floats], Floats], scan: Floats, heights: Floats) -> float:
+    """Height of the highest peak, which may be far narrower than the scan."""
+    best, step, top = float(scan[np.argmax(heights)]), float(scan[1] - scan[0]), float(heights.max())
+    while step > 1e-12:
+        near = np.linspace(max(best - step, scan[0]), min(best + step, scan[-1]), 33)
+        values = log_density(near)
+        best, step, top = float(near[np.argmax(values)]), step / 8.0, max(top, float(values.max()))
+    return top
 
 
 def _upper_end(
@@ -171,7 +191,7 @@ def _refine(
     def measure(edges: Floats, reference: Floats) -> tuple[Floats, Floats, Floats]:
         half = 0.5 * (edges[:, 1] - edges[:, 0])[:, None]
         u = edges.mean(axis=1)[:, None] + half * NODES
-        mass = np.exp(log_density(u.ravel()) - top).reshape(u.shape) * half * WEIGHTS
+        mass = np.exp(np.minimum(log_density(u.ravel()) - top, 600.0)).reshape(u.shape) * half * WEIGHTS
         _, mean, sd = (part.reshape(u.shape) for part in at(np.exp(u.ravel())))
         below = ndtr((reference[:, None, None] - mean) / sd)
         return u, mass, np.concatenate([mass.sum(axis=1)[None], (mass * below).sum(axis=2)])
@@ -183,6 +203,8 @@ def _refine(
     width = float(share @ (sd + np.abs(mean - centre)))
     reference = centre + width * np.array([-1.0, 0.0, 1.0])
     _, _, sums = measure(edges, reference)
+    # A log density of size `top` carries rounding errors in proportion; panels cannot agree better than that.
+    tolerance = max(TOLERANCE, 1e-14 * abs(top))
     done: list[tuple[Floats, Floats, Floats]] = []
     for depth in range(30):
         middle = edges.mean(axis=1)
@@ -192,7 +214,7 @@ def _refine(
         u, mass, parts = measure(halves, reference)
         together = parts.reshape(parts.shape[0], -1, 2).sum(axis=2)
         scale = max(sum(float(piece[2].sum()) for piece in done) + float(together[0].sum()), 1e-300)
-        good = np.repeat((np.abs(together - sums) <= TOLERANCE * scale).all(axis=0) | (depth == 29), 2)
+        good = np.repeat((np.abs(together - sums) <= tolerance * scale).all(axis=0) | (depth == 29), 2)
         done.append((halves[good], u[good], mass[good]))
         edges, sums = halves[~good], parts[:, ~good]
         if edges.size == 0:

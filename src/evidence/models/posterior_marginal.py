@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import log_ndtr, logsumexp, ndtr
+from scipy.special import ndtr
 
 from evidence.errors import DataError
 from evidence.models.bayes_grid import NODES, WEIGHTS, TauGrid
@@ -149,19 +149,14 @@ class NormalMixture(Marginal):
         return ((np.asarray(x, dtype=float) - self.origin)[..., None] - self.means) / self.sds
 
     def _log_density(self, x: float) -> float:
-        z = self._z(x)
-        with np.errstate(divide="ignore"):
-            return float(logsumexp(-0.5 * z * z + np.log(self.weights / self.sds)))
+        return log(max(float(self.density(x)), 1e-300))
 
     def _quantile(self, p: float) -> float:
-        """Solve for the quantile relative to `origin`, on the side of the smaller tail and in its logarithm."""
+        """Solve for the quantile relative to `origin`, on the side of the smaller tail."""
         sign, chance = (1.0, p) if p <= 0.5 else (-1.0, 1.0 - p)
-        target = log(chance)
-        with np.errstate(divide="ignore"):
-            log_weights = np.log(self.weights)
 
         def excess(x: float) -> float:
-            return float(logsumexp(log_ndtr(sign * (x - self.means) / self.sds) + log_weights)) - target
+            return float(ndtr(sign * (x - self.means) / self.sds) @ self.weights) / chance - 1.0
 
         order = np.argsort(self.sds)
         middle = order[np.searchsorted(np.cumsum(self.weights[order]), 0.5 * self.weights.sum())]

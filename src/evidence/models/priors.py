@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, log, pi
+from typing import Any
 
 import numpy as np
 from scipy.special import erf, erfc, erfinv, gammaln, ndtr, ndtri, stdtr, stdtrit
@@ -29,7 +30,7 @@ __all__ = [
     "uniform",
 ]
 
-Function = Callable[[Floats], Floats]
+Function = Callable[[Any], Floats]
 
 
 @dataclass(frozen=True, eq=False)
