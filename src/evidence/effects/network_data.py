@@ -40,8 +40,8 @@ _COLUMNS = [
 def node_of(parts: str, components: Components, grouping: dict[str, tuple[str, ...]]) -> str:
     """Name the node of an arm.
 
-    Usual care beside a treatment is no part of the node, nor is a sham beside an active one: they are what everyone in
-    such a trial received.
+    Usual care beside a treatment is no part of the node, nor is a sham beside an active one: they are what everyone
+    in such a trial received.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def network_data(
     Returns
     -------
     DataFrame
-        One row for each pair of nodes of a trial: study (label), treat1, treat2, effect (treat1 minus treat2), se, n1,
-        n2, trial_id, year, arms, outcome, instrument, timepoint_weeks, statistic, measure, assumptions, result_ids,
-        source_url.
+        One row for each pair of nodes of a trial: study (label), treat1, treat2, effect (treat1 minus treat2), se,
+        n1, n2, trial_id, year, arms, outcome, instrument, timepoint_weeks, statistic, measure, assumptions,
+        result_ids, source_url.
 
     Raises
     ------
@@ -122,17 +122,15 @@ def network_data(
         for other in group.trials[1:]
         if usable.get(group.trials[0])
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for trial in review.trials.to_dict("records"):
         name = str(trial["trial_id"])
         if name in replaced:
             continue
         found = _one_kind(usable.get(name, []), kind)
         chosen = _measurement(found, node)
-        for row in _pairs_of_nodes(chosen, node):
-            rows.append(
-                {"study": trial["label"], "trial_id": name, "year": trial["year"], "measure": measure, **row}
-            )
+        described = {"study": trial["label"], "trial_id": name, "year": trial["year"], "measure": measure}
+        rows.extend({**described, **row} for row in _pairs_of_nodes(chosen, node))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -148,7 +146,7 @@ def _arms(contrast: Contrast) -> tuple[str, str]:
 
 
 def _measurement(found: list[Suited], node: dict[tuple[str, str], str]) -> dict[tuple[str, str], Suited]:
-    """Choose the measurement that reaches most nodes, then the preferred one; give its contrast of each pair of arms."""
+    """Choose the measurement that reaches most nodes, then the preferred one; give its contrasts by pair of arms."""
     groups: dict[tuple[Any, ...], list[Suited]] = defaultdict(list)
     for one in found:
         contrast = one.contrast
@@ -156,12 +154,13 @@ def _measurement(found: list[Suited], node: dict[tuple[str, str], str]) -> dict[
     if not groups:
         return {}
 
-    def worth(group: list[Suited]) -> tuple[Any, ...]:
+    def worth(key: tuple[Any, ...]) -> tuple[Any, ...]:
+        group = groups[key]
         nodes = {node[one.contrast.trial_id, arm] for one in group for arm in _arms(one.contrast)}
         return -len(nodes), min(one.rank for one in group), min(one.contrast.result_ids for one in group)
 
     best: dict[tuple[str, str], Suited] = {}
-    for one in sorted(min(groups.values(), key=worth), key=lambda one: (one.rank, one.contrast.result_ids)):
+    for one in sorted(groups[min(groups, key=worth)], key=lambda one: (one.rank, one.contrast.result_ids)):
         best.setdefault(_arms(one.contrast), one)
     return best
 
