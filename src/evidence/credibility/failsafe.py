@@ -7,11 +7,12 @@ from math import ceil, inf, nan
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import chdtrc, log_ndtr, ndtr, ndtri
 
 from evidence.credibility.show import Shown, p_text
 from evidence.errors import DataError
 from evidence.models.pooled import Pooled
+from evidence.models.studies import Floats
 
 __all__ = ["FailsafeN", "failsafe_n"]
 
@@ -111,7 +112,7 @@ def failsafe_n(
     z = fit.effect / np.sqrt(fit.variance)
     if type == "Rosenthal":
         stouffer = abs(float(z.sum())) / np.sqrt(k)
-        number = k * (stouffer / float(ndtri(1.0 - alpha))) ** 2 - k if alpha < 0.5 else inf
+        number = k * (stouffer / float(-ndtri(alpha))) ** 2 - k if alpha < 0.5 else inf
         return _result(type, number, alpha, p_value=float(ndtr(-stouffer)))
     if type == "Fisher":
         return _fisher(z, alpha)
@@ -126,16 +127,14 @@ def failsafe_n(
     new = total / k if type == "Rosenberg" else 1.0 / (1.0 / float((1.0 / fit.variance).mean()) + tau2)
     if target is not None:
         return _to_target(type, mean, total / new, target, alpha)
-    critical = float(ndtri(1.0 - 0.5 * alpha))
+    critical = float(-ndtri(0.5 * alpha))
     sum_effects = float(weight @ fit.effect)
     number = ((sum_effects / critical) ** 2 - total) / new
     return _result(type, number, alpha, mean, p_value=float(2.0 * ndtr(-abs(sum_effects) / np.sqrt(total))))
 
 
-def _fisher(z: np.ndarray, alpha: float) -> FailsafeN:
+def _fisher(z: Floats, alpha: float) -> FailsafeN:
     """Find the smallest number of studies with P = 0.5 for which Fisher's test gives at least alpha, by bisection."""
-    from scipy.special import log_ndtr
-
     seen = -2.0 * float(log_ndtr(-abs(z)).sum())
 
     def p_value(number: int) -> float:

@@ -65,7 +65,7 @@ class Gosh(Shown):
         return pd.DataFrame({name: getattr(self, name) for name in QUANTITIES})
 
     def summary(self) -> str:
-        """Describe the distribution of the results, and what each study does to it."""
+        """Describe the distribution of the results."""
         kind = "all" if self.every else "a random sample of"
         table = self.to_frame()[["estimate", "tau2", "i2"]].describe()
         table = table.loc[["mean", "std", "min", "25%", "50%", "75%", "max"]]

@@ -147,7 +147,7 @@ def selection_model(
     bounds = STEP_BOUNDS if type == "step" else BETA_BOUNDS
     scale = float(np.sqrt(np.median(fit.variance) + null.tau2))
     best = maximise(weights, sign * fit.effect / scale, np.sqrt(fit.variance) / scale, bounds, estimate_tau2)
-    value = best.value - fit.k * np.log(scale)
+    value = best.value - fit.k * float(np.log(scale))
     if value < null.log_likelihood - 1e-6 * max(1.0, abs(null.log_likelihood)):
         raise ModelError(
             "the likelihood of the selection model could not be maximised; use other steps or fewer."

@@ -63,7 +63,7 @@ def maximise(
         spread = max(0.0, float(effect.var()))
         best, lowest = np.zeros(2 + j), np.inf
         for mean in {float(effect.mean()), float(np.median(effect)), precise, 0.0, 0.5 * precise}:
-            for tau2 in (0.0, 0.3 * spread, spread) if estimate_tau2 else (0.0,):
+            for tau2 in (0.1 * spread, spread) if estimate_tau2 else (0.0,):
                 for eta in (0.0, -0.5) if bounds is BETA_BOUNDS else (0.0, -1.5):
                     start = np.array([mean, tau2, *[eta] * j])
                     # TNC brings its own linear algebra; threads would cost more than problems this small.

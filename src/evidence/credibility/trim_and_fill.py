@@ -33,7 +33,7 @@ class TrimAndFill(Shown):
     missing: int
     """Number of missing studies."""
     missing_se: float
-    """Its standard error."""
+    """Its standard error; NaN where the large-sample variance is negative."""
     missing_p: float
     """P value of the hypothesis that none is missing, for R0; NaN for the other estimators."""
     note: str = ""
@@ -169,7 +169,7 @@ def _estimate(deviation: Floats, estimator: str) -> float:
     if estimator == "L0":
         return (4.0 * total - k * (k + 1.0)) / (2.0 * k - 1.0)
     under = 2.0 * k * k - 4.0 * total + 0.25
-    if under < 0.0:
+    if under <= 0.0:
         raise ModelError(
             "Q0 is not defined: nearly all large deviations lie on one side; use estimator 'L0' or 'R0'."
         )
@@ -189,7 +189,7 @@ def _standard_error(raw: float, k: int, estimator: str) -> float:
         - 18.0 * k * raw
         + 6.0 * k**2 * raw
     ) / 24.0
-    error = float(np.sqrt(max(0.0, variance)))
+    error = float(np.sqrt(variance)) if variance >= 0.0 else np.nan
     if estimator == "L0":
         return 4.0 * error / (2.0 * k - 1.0)
     return 2.0 * error / float(np.sqrt((k - 0.5) ** 2 - raw * (2.0 * k - raw - 1.0)))
