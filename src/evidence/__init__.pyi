@@ -29,6 +29,7 @@ from .effects.convert import r_to_z as r_to_z
 from .effects.convert import smd_to_or as smd_to_or
 from .effects.convert import smd_to_r as smd_to_r
 from .effects.convert import z_to_r as z_to_r
+from .effects.describe import overall_risk_of_bias as overall_risk_of_bias
 from .effects.designs import change_correlation as change_correlation
 from .effects.designs import combine_arms as combine_arms
 from .effects.designs import combine_events as combine_events
@@ -41,6 +42,7 @@ from .effects.designs import sd_from_se as sd_from_se
 from .effects.designs import sd_of_change as sd_of_change
 from .effects.effect_size import effect_size as effect_size
 from .effects.inventory import inventory as inventory
+from .effects.network_data import network_data as network_data
 from .effects.quartiles import from_quartiles as from_quartiles
 from .effects.recover import recover as recover
 from .effects.sharing import shared_covariance as shared_covariance
@@ -51,6 +53,7 @@ from .errors import ReportError as ReportError
 from .models import priors as priors
 from .models.aggregate import aggregate as aggregate
 from .models.bayes import bayes as bayes
+from .models.components import components as components
 from .models.covariance import covariance_matrix as covariance_matrix
 from .models.glmm import BinomialNormal as BinomialNormal
 from .models.glmm import glmm as glmm
@@ -58,6 +61,8 @@ from .models.mantel_haenszel import MantelHaenszel as MantelHaenszel
 from .models.mantel_haenszel import mantel_haenszel as mantel_haenszel
 from .models.multilevel import multilevel as multilevel
 from .models.multilevel_result import Multilevel as Multilevel
+from .models.network import network as network
+from .models.network import network_parts as network_parts
 from .models.permutation import permutation_test as permutation_test
 from .models.peto import Peto as Peto
 from .models.peto import peto as peto
@@ -81,7 +86,3 @@ from .tables.agreement import agreement as agreement
 from .tables.datapackage import datapackage as datapackage
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
-from .effects.network_data import network_data as network_data
-from .models.components import components as components
-from .models.network import network as network
-from .models.network import network_parts as network_parts
