@@ -163,6 +163,18 @@ def test_improper_posterior_and_faulty_input_are_refused():
         bayes(Y, V).tau.quantile(1.0)
 
 
+def test_a_posterior_far_narrower_than_its_range_is_found():
+    """The prior keeps tau near 1e-3, one effect is a million away: log tau is known to about 1e-5."""
+    fit = bayes([1e6, 0.0, 0.5], [0.25, 2.0, 0.7], tau_prior=priors.half_normal(1e-3))
+    grid = fit.tau.mode * (1.0 + np.linspace(-1e-4, 1e-4, 2001))
+    density = fit.tau.density(grid)
+    assert int(np.argmax(density)) == pytest.approx(1000, abs=1)
+    share = np.cumsum(density) / density.sum()
+    assert fit.tau.median == pytest.approx(float(np.interp(0.5, share, grid)), rel=1e-7)
+    with pytest.raises(ModelError, match="contradict each other"):
+        bayes([1e6, 0.0], [1e-9, 1e-9], tau_prior=priors.uniform(1e-6))
+
+
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
 spreads = st.floats(-12, 6).map(lambda x: 10.0**x)
 tau_priors = st.sampled_from(

@@ -144,28 +144,48 @@ def integrate(at: Conditional, prior: TauPrior, effect: Floats, variance: Floats
     scan = np.linspace(u_low, u_high, 4 * panels + 1)
     heights = log_density(scan)
     log_atom = log_zero + log(low_mass) if low_mass > 0.0 else -np.inf
-    top = max(_zoom(log_density, scan, heights), log_atom)
-    edges = np.stack([scan[:-1:4], scan[4::4]], axis=1)
+    peak, height = _zoom(log_density, scan, heights)
+    top = max(height, log_atom)
     # Compared with the scan, not with the peak, so that the panel of a narrow peak stays.
     near = np.maximum(heights[:-1].reshape(panels, 4).max(axis=1), heights[4::4]) > heights.max() - 2.0 * FALL
+    breaks = (
+        peak + np.outer([-1.0, 1.0], _peak_width(log_density, peak, height) * 2.0 ** np.arange(60)).ravel()
+    )
+    inner = np.concatenate([[peak], breaks])
+    edges = np.concatenate(
+        [_split(low, high, inner) for low, high in zip(scan[:-1:4][near], scan[4::4][near], strict=True)]
+    )
     if abs(top) > CONTRADICTION:
         raise ModelError(
             f"the prior {prior} and the data contradict each other: the effects differ by far more than their "
             "standard errors and the prior allow. Check the variances, or give a wider tau_prior."
         )
-    edges, u, mass = _refine(log_density, at, edges[near], top)
+    edges, u, mass = _refine(log_density, at, edges, top)
     total = float(mass.sum()) + exp(log_atom - top)
     return TauGrid(prior, at, edges, u, mass / total, exp(log_atom - top) / total, log_zero, top + log(total))
 
 
-def _zoom(log_density: Callable[[Floats], Floats], scan: Floats, heights: Floats) -> float:
-    """Height of the highest peak, which may be far narrower than the scan."""
+def _zoom(log_density: Callable[[Floats], Floats], scan: Floats, heights: Floats) -> tuple[float, float]:
+    """Place and height of the highest peak, which may be far narrower than the scan."""
     best, step, top = float(scan[np.argmax(heights)]), float(scan[1] - scan[0]), float(heights.max())
     while step > 1e-12:
         near = np.linspace(max(best - step, scan[0]), min(best + step, scan[-1]), 33)
         values = log_density(near)
         best, step, top = float(near[np.argmax(values)]), step / 8.0, max(top, float(values.max()))
-    return top
+    return best, top
+
+
+def _peak_width(log_density: Callable[[Floats], Floats], peak: float, height: float) -> float:
+    """Distance from the peak at which the log density has fallen by one."""
+    widths: Floats = WIDTH * 0.5 ** np.arange(40.0)
+    fall = height - np.minimum(log_density(peak - widths), log_density(peak + widths))
+    return float(widths[min(int(np.argmax(fall < 1.0)), 39)]) if (fall < 1.0).any() else float(widths[-1])
+
+
+def _split(low: float, high: float, at: Floats) -> Floats:
+    """Split a panel at the points that lie inside it."""
+    cut = np.unique(np.concatenate([[low], at[(at > low) & (at < high)], [high]]))
+    return np.stack([cut[:-1], cut[1:]], axis=1)
 
 
 def _upper_end(
