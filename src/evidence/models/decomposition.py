@@ -122,9 +122,9 @@ class Decomposition:
         rows = []
         for i, design in enumerate(self.designs):
             rest = self.designs[:i] + self.designs[i + 1 :]
-            fit = detach(rest, len(self.contrasts.treatments))
-            if fit is not None:
-                q, df = between(rest, fit), self.df_between - len(design.arms) + 1
+            position = detach(self.contrasts, design.arms, 0.0)
+            if position is not None:
+                q, df = between(rest, position), self.df_between - len(design.arms) + 1
                 rows.append((design.name, q, df, _p(q, df)))
         return pd.DataFrame(rows, columns=["design", "q", "df", "p_value"]).set_index("design")
 
@@ -192,22 +192,15 @@ def between(designs: tuple[DesignFit, ...], position: Floats) -> float:
     return float(sum(r @ d.precision @ r for d in designs for r in [d.residual(position)]))
 
 
-def detach(designs: tuple[DesignFit, ...], size: int) -> Floats | None:
-    """Positions of the treatments by these designs only; None if they do not connect all treatments."""
-    if not designs or len(connected_parts(size, [design.arms for design in designs])) > 1:
+def detach(contrasts: Contrasts, arms: tuple[int, ...], tau2: float) -> Floats | None:
+    """Positions of the treatments by the studies of all other designs; None if these do not connect them."""
+    size = len(contrasts.treatments)
+    keep = [study for study, own in enumerate(contrasts.arms) if own != arms]
+    if len(connected_parts(size, [contrasts.arms[study] for study in keep])) > 1:
         return None
-    information, score = np.zeros((size, size)), np.zeros(size)
-    for design in designs:
-        steps = np.zeros((len(design.arms) - 1, size))
-        steps[:, design.arms[0]] = -1.0
-        steps[np.arange(len(steps)), design.arms[1:]] = 1.0
-        information += steps.T @ design.precision @ steps
-        score += steps.T @ (design.precision @ design.effect)
-    scale = 1.0 / np.sqrt(np.diagonal(information))[1:]
-    inner = information[1:, 1:] * scale[:, None] * scale[None, :]
-    position = np.zeros(size)
-    position[1:] = scale * np.linalg.solve(inner, scale * score[1:])
-    return position
+    rows = np.isin(contrasts.row_study, keep)
+    model = Model(contrasts.matrix[rows, 1:], contrasts.response[rows], contrasts.variance[rows])
+    return np.append(0.0, model.at(tau2).coefficients)
 
 
 def _p(q: float, df: int) -> float:

@@ -72,12 +72,11 @@ def net_heat(contrasts: Contrasts, common: NetworkFit, *, random: bool) -> NetHe
     tau2 = decompose(contrasts, common).tau2_within if random else 0.0
     designs = fit_designs(contrasts, tau2)
     fit = fit_network(contrasts, tau2) if tau2 else common
-    size = len(contrasts.treatments)
     own = [_shares(design, fit.position) for design in designs]
     columns: dict[str, Floats] = {}
     kept: list[int] = []
     for i, design in enumerate(designs):
-        position = detach(designs[:i] + designs[i + 1 :], size)
+        position = detach(contrasts, design.arms, tau2)
         if position is None:
             continue
         kept.append(i)

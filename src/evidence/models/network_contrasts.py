@@ -104,7 +104,7 @@ def read_contrasts(
 ) -> Contrasts:
     """Read and check the contrasts of a network; parameters as for `evidence.models.network.network`."""
     if shared_arm_rule not in RULES and not (
-        isinstance(shared_arm_rule, float) and 0.0 <= shared_arm_rule < 1.0
+        isinstance(shared_arm_rule, (int, float)) and 0.0 <= shared_arm_rule < 1.0
     ):
         raise DataError(
             f"unknown shared_arm_rule {shared_arm_rule!r}; choose one of {', '.join(RULES)}, or a number from 0 to "

@@ -84,11 +84,10 @@ def _maximise(variance: Floats, square: Floats) -> float:
         total = variance + tau2
         return float(((square - total) / np.square(total)).sum())
 
-    steps = max(8, int(np.log1p(top / smallest) / STEP) + 1)
-    grid = smallest * np.expm1(np.log1p(top / smallest) / steps * np.arange(steps + 1))
-    totals = variance + grid[:, None]
-    rises = ((square - totals) / np.square(totals)).sum(axis=1) > 0.0
-    rises[-1] = False
+    width = float(np.log1p(1.001 * top / smallest))
+    steps = max(8, int(width / STEP) + 1)
+    grid = smallest * np.expm1(width / steps * np.arange(steps + 1))
+    rises = np.array([score(tau2) > 0.0 for tau2 in grid])
     peaks = [] if rises[0] else [0.0]
     peaks += [
         float(brentq(score, grid[i], grid[i + 1], xtol=1e-300, rtol=1e-13))
