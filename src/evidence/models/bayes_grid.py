@@ -146,6 +146,11 @@ def integrate(at: Conditional, prior: TauPrior, effect: Floats, variance: Floats
     log_atom = log_zero + log(low_mass) if low_mass > 0.0 else -np.inf
     peak, height = _zoom(log_density, scan, heights)
     top = max(height, log_atom)
+    if abs(top) > CONTRADICTION:
+        raise ModelError(
+            f"the prior {prior} and the data contradict each other: the effects differ by far more than their "
+            "standard errors and the prior allow. Check the variances, or give a wider tau_prior."
+        )
     # Compared with the scan, not with the peak, so that the panel of a narrow peak stays.
     near = np.maximum(heights[:-1].reshape(panels, 4).max(axis=1), heights[4::4]) > heights.max() - 2.0 * FALL
     breaks = (
@@ -155,11 +160,6 @@ def integrate(at: Conditional, prior: TauPrior, effect: Floats, variance: Floats
     edges = np.concatenate(
         [_split(low, high, inner) for low, high in zip(scan[:-1:4][near], scan[4::4][near], strict=True)]
     )
-    if abs(top) > CONTRADICTION:
-        raise ModelError(
-            f"the prior {prior} and the data contradict each other: the effects differ by far more than their "
-            "standard errors and the prior allow. Check the variances, or give a wider tau_prior."
-        )
     edges, u, mass = _refine(log_density, at, edges, top)
     total = float(mass.sum()) + exp(log_atom - top)
     return TauGrid(prior, at, edges, u, mass / total, exp(log_atom - top) / total, log_zero, top + log(total))
