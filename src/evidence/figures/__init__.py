@@ -18,6 +18,8 @@ from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
 from evidence.figures.influence import influence
 from evidence.figures.leave_one_out import leave_one_out
+from evidence.figures.network_forest import network_forest
+from evidence.figures.network_graph import network_graph
 from evidence.figures.posterior import posterior
 from evidence.figures.profile import profile
 from evidence.figures.radial import radial
@@ -38,6 +40,8 @@ __all__ = [
     "gosh",
     "influence",
     "leave_one_out",
+    "network_forest",
+    "network_graph",
     "posterior",
     "profile",
     "radial",

@@ -127,7 +127,10 @@ def _numbers(table: pd.DataFrame, reference: str, scale: Scale) -> pd.DataFrame:
 
 def _describe(net: Network, table: pd.DataFrame, block: Block, against: str) -> str:
     rows = zip(table.index, table.estimate, table.ci_low, table.ci_high, strict=True)
-    texts = (f"{treatment_name(name)} {estimate_text(*row, block.scale, net.level)}" for name, *row in rows)
+    texts = (
+        f"{treatment_name(name)} {estimate_text(estimate, low, high, block.scale, net.level)}"
+        for name, estimate, low, high in rows
+    )
     sentences = [
         f"Forest plot of {len(net.treatments)} treatments in a network of {net.k} studies. {block.measure}: "
         f"{'; '.join(texts)}."
