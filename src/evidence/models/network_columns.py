@@ -31,7 +31,8 @@ def texts(values: Any, label: str, data: pd.DataFrame | None) -> list[str]:
         raise DataError(
             f"{label} must have one dimension, one value a contrast; its shape is {column.shape}."
         )
-    return ["" if value is None or value != value else str(value).strip() for value in column.tolist()]
+    missing = pd.isna(column)
+    return ["" if gone else str(value).strip() for value, gone in zip(column, missing, strict=True)]
 
 
 def floats(values: Any, label: str, data: pd.DataFrame | None) -> Floats:
