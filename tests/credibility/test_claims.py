@@ -1,0 +1,46 @@
+"""Claims and the analyses that bear on them."""
+
+from __future__ import annotations
+
+import evidence as ev
+from evidence.tables.review import Review
+
+
+def test_every_claim_is_answered_or_told_why_not(review: Review) -> None:
+    table = ev.claim_results(review)
+    assert set(table["claim_id"]) == set(review.claims["claim_id"])
+    empty = table[table["analysis"] == ""]
+    assert not empty["claim_id"].duplicated().any()
+    assert (empty["result"] != "").all()
+    assert not set(empty["claim_id"]) & set(table.loc[table["analysis"] != "", "claim_id"])
+
+
+def test_analyses_fit_the_fields_of_the_claim(review: Review) -> None:
+    table = ev.claim_results(review)
+    claims = review.claims.set_index("claim_id")
+    for row in table[table["analysis"] != ""].to_dict("records"):
+        analysis, claim = review.analyses[row["analysis"]], claims.loc[row["claim_id"]]
+        assert set(analysis.spec.intervention) & set(claim["intervention"].split("|"))
+        assert analysis.outcome in claim["outcome"].split("|")
+        assert analysis.window == claim["window"]
+        together = analysis.spec.conditions.get("exercise", "either") in ("yes", "both_arms")
+        assert together == (claim["with_exercise"] == "yes")
+
+
+def test_results_are_those_of_the_synthesis(review: Review) -> None:
+    table = ev.claim_results(review, method="DL", ci="z")
+    pooled = table[table["estimate"].notna()]
+    assert len(pooled)
+    for name, rows in pooled.groupby("analysis"):
+        result = ev.synthesise(review, str(name), method="DL", ci="z")
+        assert result.fit is not None
+        assert (rows["estimate"] == result.fit.estimate).all()
+        assert (rows["result"] == result.sentence()).all()
+
+
+def test_a_claim_about_lasting_effects_finds_long_term_analyses_only(review: Review) -> None:
+    table = ev.claim_results(review)
+    lasting = review.claims.loc[review.claims["window"] == "long", "claim_id"]
+    found = table[table["claim_id"].isin(lasting) & (table["analysis"] != "")]
+    assert len(found)
+    assert found["analysis"].str.endswith("-long").all()
