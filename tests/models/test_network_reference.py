@@ -26,6 +26,7 @@ def read(name: str) -> list[dict[str, Any]]:
 
 NETMETA = read("netmeta.json")
 METAFOR = read("network/models.json")
+PIMETA = read("network/second_opinion.json")
 
 
 def cases(analysis: str) -> list[Any]:
@@ -139,3 +140,32 @@ def test_arms_give_the_same_network_as_contrasts() -> None:
     one, two = network(data=table), fit(case)
     np.testing.assert_allclose(one.effects, two.effects, atol=1e-10)
     np.testing.assert_allclose(one.se, two.se, rtol=1e-10)
+
+
+def side(name: str, index: pd.Index) -> str:
+    """Turn "a:b" into the label of the same comparison in the index."""
+    one, other = name.split(":")
+    return f"{one} v {other}" if f"{one} v {other}" in index else f"{other} v {one}"
+
+
+@pytest.mark.parametrize("case", PIMETA, ids=lambda case: case["dataset"])
+def test_diagnostics_of_pimeta(case: dict[str, Any]) -> None:
+    net = fit(inputs(case["dataset"]), method="DL")
+    parts = net.decomposition()
+    assert parts.tau2_within == pytest.approx(case["tau_within"] ** 2, rel=1e-9)
+    assert parts.q_interaction == pytest.approx(case["q_interaction"], rel=1e-9)
+    detached = {tuple(sorted(name.split(":"))): values for name, values in case["detached"].items()}
+    ours = {
+        tuple(sorted(str(name).split(":"))): list(row[["q", "df"]]) for name, row in parts.detached.iterrows()
+    }
+    assert ours.keys() == detached.keys()
+    for name, values in detached.items():
+        assert ours[name] == pytest.approx(values, rel=1e-9)
+    measures = net.measures()
+    for column in ("direct_share", "mean_path", "parallelism"):
+        theirs = pd.Series({side(name, measures.index): value for name, value in case[column].items()})
+        np.testing.assert_allclose(measures.loc[theirs.index, column], theirs, rtol=1e-9, atol=1e-12)
+    table, walk = net.contributions(), case["contributions"]
+    rows = [side(name, table.index) for name in walk["rows"]]
+    columns = [side(name, table.index) for name in walk["cols"]]
+    np.testing.assert_allclose(table.loc[rows, columns], 100.0 * np.array(walk["values"]), atol=1e-9)
