@@ -15,7 +15,15 @@ from evidence.errors import DataError
 from evidence.models.network_contrasts import Contrasts
 from evidence.models.regression_core import Floats
 
-__all__ = ["ComponentDesign", "component_design", "split_label", "unidentified"]
+__all__ = [
+    "ComponentDesign",
+    "component_design",
+    "estimable",
+    "row_space",
+    "split_label",
+    "study_differences",
+    "unidentified",
+]
 
 ROUNDING = 1e-9
 """Relative size below which a number is rounding error: the design consists of small integers."""

@@ -28,7 +28,7 @@ from evidence.models.network_tau2 import moments
 from evidence.models.regression_core import Floats, Model
 from evidence.models.text import number, p_text
 
-__all__ = ["Decomposition", "DesignFit", "decompose", "fit_designs"]
+__all__ = ["Decomposition", "DesignFit", "between", "decompose", "detach", "fit_designs"]
 
 
 class DesignFit(NamedTuple):

@@ -10,7 +10,8 @@ from evidence.errors import DataError, ModelError
 from evidence.models.graph import say_parts
 from evidence.models.network_contrasts import Contrasts, read_contrasts
 from evidence.models.network_fit import fit_network, network_model
-from evidence.models.network_result import PREDICTION, Network
+from evidence.models.network_intervals import PREDICTION
+from evidence.models.network_result import Network
 from evidence.models.network_tau2 import METHODS, network_tau2
 from evidence.models.pool import VARIANCE_LIMITS
 

@@ -10,7 +10,7 @@ from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr, ndtri, stdtrit
+from scipy.special import chdtrc, ndtri
 
 from evidence.errors import DataError
 from evidence.models.contribution import contribution_table
@@ -18,6 +18,7 @@ from evidence.models.decomposition import Decomposition, decompose
 from evidence.models.decomposition_heat import NetHeat, net_heat
 from evidence.models.network_contrasts import Contrasts
 from evidence.models.network_fit import NetworkFit, fit_network, network_model
+from evidence.models.network_intervals import against_reference, prediction_quantile
 from evidence.models.network_league import league
 from evidence.models.network_measures import funnel_data, path_measures
 from evidence.models.network_text import describe, remarks
@@ -26,13 +27,7 @@ from evidence.models.regression_core import Floats
 from evidence.models.regression_tau2 import q_profile_interval
 from evidence.models.split import split_evidence
 
-__all__ = ["PREDICTION", "Network"]
-
-PREDICTION = {
-    "V": "t distribution, degrees of freedom of Q",
-    "HTS": "t distribution, one degree of freedom less",
-    "z": "normal distribution",
-}
+__all__ = ["Network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,27 +167,7 @@ class Network:
             studies (that compare with the reference directly).
         """
         place = self._place(self.reference if reference is None else reference)
-        estimate = self.random.effects[:, place]
-        se = np.sqrt(self.random.variances[:, place])
-        half = self._prediction_half[:, place]
-        studies = [
-            sum(place in arms and i in arms for arms in self.contrasts.arms) for i in range(len(estimate))
-        ]
-        frame = pd.DataFrame(
-            {
-                "estimate": estimate,
-                "se": se,
-                "ci_low": estimate - self._z * se,
-                "ci_high": estimate + self._z * se,
-                "prediction_low": estimate - half,
-                "prediction_high": estimate + half,
-                "studies": studies,
-            },
-            index=pd.Index(self.treatments, name="treatment"),
-        ).drop(self.treatments[place])
-        frame.insert(4, "z", frame["estimate"] / frame["se"])
-        frame.insert(5, "p_value", 2.0 * ndtr(-frame["z"].abs()))
-        return frame
+        return against_reference(self.contrasts, self.random, place, self._z, self._prediction_half)
 
     def p_scores(self, small_values: str = "desirable") -> pd.Series:
         """P-scores, 0 to 1: mean certainty that a treatment is better than another; best first.
@@ -295,15 +270,8 @@ class Network:
 
     @cached_property
     def _prediction_half(self) -> Floats:
-        """Half width of the prediction intervals, zero on the diagonal."""
-        df = self.q_df - (self.prediction == "HTS")
-        if self.method == "EE" or not self.q_df or (self.prediction != "z" and df < 1):
-            quantile = nan
-        elif self.prediction == "z":
-            quantile = self._z
-        else:
-            quantile = float(stdtrit(df, 0.5 + 0.5 * self.level))
-        half = quantile * np.sqrt(self.random.variances + self.tau2)
+        wide = nan if self.method == "EE" else prediction_quantile(self.prediction, self.q_df, self.level)
+        half = wide * np.sqrt(self.random.variances + self.tau2)
         np.fill_diagonal(half, 0.0)
         return half
 

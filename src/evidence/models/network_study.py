@@ -22,7 +22,15 @@ import numpy as np
 from evidence.errors import DataError
 from evidence.models.regression_core import Floats
 
-__all__ = ["RULES", "StudyPairs", "complete_study", "shared_variance", "study_rows"]
+__all__ = [
+    "RULES",
+    "StudyPairs",
+    "centre_of",
+    "complete_study",
+    "negative_arms",
+    "shared_variance",
+    "study_rows",
+]
 
 RULES = {
     "equal": "half of the mean variance of the study's contrasts, as if all arms were equally precise",

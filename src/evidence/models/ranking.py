@@ -18,7 +18,7 @@ from scipy.special import ndtr
 from evidence.errors import DataError
 from evidence.models.regression_core import Floats
 
-__all__ = ["RANK_WARNING", "Ranking", "p_scores", "rankogram"]
+__all__ = ["RANK_WARNING", "Ranking", "direction", "p_scores", "rankogram"]
 
 RANK_WARNING = (
     "Ranks say nothing about the size of differences or the certainty of the evidence: a treatment may rank first by "
