@@ -10,21 +10,26 @@ from evidence.figures.baujat import baujat
 from evidence.figures.bubble import bubble
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.comparison import comparison
+from evidence.figures.component_forest import component_forest
 from evidence.figures.cumulative import cumulative
+from evidence.figures.direct_indirect import direct_indirect
 from evidence.figures.doi import doi
 from evidence.figures.drapery import drapery
 from evidence.figures.forest import forest
 from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
 from evidence.figures.influence import influence
+from evidence.figures.league import league
 from evidence.figures.leave_one_out import leave_one_out
 from evidence.figures.network_forest import network_forest
 from evidence.figures.network_graph import network_graph
 from evidence.figures.posterior import posterior
 from evidence.figures.profile import profile
 from evidence.figures.radial import radial
+from evidence.figures.rankogram import rankogram
 from evidence.figures.save import save
 from evidence.figures.shrinkage import shrinkage
+from evidence.figures.waterfall import waterfall
 
 __all__ = [
     "EvidenceFigure",
@@ -32,19 +37,24 @@ __all__ = [
     "baujat",
     "bubble",
     "comparison",
+    "component_forest",
     "cumulative",
+    "direct_indirect",
     "doi",
     "drapery",
     "forest",
     "funnel",
     "gosh",
     "influence",
+    "league",
     "leave_one_out",
     "network_forest",
     "network_graph",
     "posterior",
     "profile",
     "radial",
+    "rankogram",
     "save",
     "shrinkage",
+    "waterfall",
 ]

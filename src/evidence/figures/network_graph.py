@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from evidence.errors import DataError
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.circle import LINE_STEP, Label, circle_order, circle_places, place_labels_around
+from evidence.figures.network_scales import LARGEST, PLAIN, Sizes, write_scales
 from evidence.figures.network_table import CERTAINTY, NetworkTable, read_network
 from evidence.figures.plot import WIDTH, Key, keys_height, page, write_keys
 from evidence.figures.style import (
@@ -27,11 +27,10 @@ from evidence.figures.style import (
     MARGIN,
     ORANGE,
     SKY,
-    SMALL,
     VERMILLION,
     style,
 )
-from evidence.figures.text import clean, text_width
+from evidence.figures.text import clean
 from evidence.figures.treatments import treatment_name
 from evidence.wording import counted, number
 
@@ -40,33 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = ["network_graph"]
 
-LARGEST, THICKEST, PER_STUDY, GAP, SAMPLE = (
-    15.0,
-    9.0,
-    1.5,
-    5.0,
-    22.0,
-)  # points; radius of a node, width of an edge
+GAP = 5.0  # points between a node and its name
 MANY_DESIGNS = 8  # more shaded areas than this hide each other
 COLOURS = dict(zip(CERTAINTY, (BLUE, SKY, ORANGE, VERMILLION), strict=True))
-PLAIN, FADED = "#8C8C8C", "#DADADA"
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Sizes in points: the largest node has the radius `largest` for `people`; the widest edge is `studies`."""
-
-    largest: float
-    people: float
-    studies: int
-
-    def radius(self, people: float) -> float:
-        """Radius of a node; one so small that it would vanish is drawn as a dot."""
-        return max(self.largest * math.sqrt(people / max(self.people, 1.0)), 2.0)
-
-    def width(self, studies: float) -> float:
-        """Width of an edge."""
-        return max(min(PER_STUDY, THICKEST / self.studies) * studies, 0.5)
+FADED = "#DADADA"
 
 
 def network_graph(
@@ -150,7 +126,7 @@ def network_graph(
         for i, label in enumerate(labels):
             _write_label(figure, axes, x, y, label, places[i], radii[i], table.treatments[i] in marked)
         y = top + above + below + 10
-        _write_scales(figure, axes, (x, top + above), y + largest + 2, table, sizes_of)
+        write_scales(figure, axes, (x, top + above), y + largest + 2, table, sizes_of)
         write_keys(figure, MARGIN, y + scale_room, keys)
     figure.numbers = table.to_frame()
     figure.alt_text = _describe(table)
@@ -219,46 +195,6 @@ def _write_label(
             ha="left" if label.right else "right",
             color=VERMILLION if marked else INK,
         )
-
-
-def _write_scales(
-    figure: EvidenceFigure,
-    axes: Axes,
-    origin: tuple[float, float],
-    y: float,
-    table: NetworkTable,
-    sizes: Sizes,
-) -> None:
-    """Show in one line, around `y` points from the top, what sizes of nodes and widths of edges mean."""
-    counts = table.studies if table.people is None else table.people
-    level, base, x = origin[1] - y, y + SMALL / 2 - 1, MARGIN
-    texts = [("Studies of a treatment:" if table.people is None else "People:", 0.0)]
-    texts += [(number(count, 0), count) for count in _steps(max(counts))]
-    for text, count in texts:
-        if count:
-            radius = sizes.radius(count)
-            look = {"facecolor": INK, "edgecolor": "none"}
-            axes.add_patch(Circle((x + radius - origin[0], level), radius, **look))
-            x += 2 * radius + 3
-        figure.write(x, base, text, size=SMALL)
-        x += text_width(text, SMALL) + 8
-    x += 12
-    figure.write(x, base, "Studies of a comparison:", size=SMALL)
-    x += text_width("Studies of a comparison:", SMALL) + 8
-    for count in _steps(max(table.edges.values())):
-        ends = [x - origin[0], x + SAMPLE - origin[0]]
-        axes.plot(ends, [level, level], color=PLAIN, linewidth=sizes.width(count), solid_capstyle="butt")
-        x += SAMPLE + 3
-        figure.write(x, base, number(count, 0), size=SMALL)
-        x += text_width(number(count, 0), SMALL) + 8
-
-
-def _steps(largest: float) -> list[float]:
-    """One small and one large round number, or the only one."""
-    power = 10.0 ** math.floor(math.log10(max(largest, 1.0)))
-    top = max(m * power for m in (1.0, 2.0, 3.0, 5.0) if m * power <= max(largest, 1.0))
-    low = max(round(top / 5.0), 1.0)
-    return [low, top] if low < top else [top]
 
 
 def _keys(table: NetworkTable, marked: bool) -> list[Key]:

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from evidence.models.components_result import Components
     from evidence.models.network_result import Network
 
-__all__ = ["additivity_line", "components_line", "network_line", "treatment_name"]
+__all__ = ["additivity_line", "component_name", "components_line", "network_line", "treatment_name"]
 
 
 def treatment_name(name: object) -> str:
     """Name as printed: spaces for underscores and around every plus, so that long combinations can break."""
-    return clean(str(name).replace("_", " ").replace("+", " + ").replace(":", " : "))
+    return clean(str(name).replace("_", " ").replace("+", " + "))
+
+
+def component_name(comp: Components, name: str) -> str:
+    """Name of a component or an interaction as printed."""
+    parts = name.split(":") if name in comp.design.interactions else [name]
+    return " × ".join(map(treatment_name, parts))
 
 
 def network_line(net: Network) -> str:
