@@ -94,6 +94,19 @@ def test_path_measures(net: Network) -> None:
     assert ((table["shortest_path"] == 1) == (table["studies"] > 0)).all()
 
 
+def test_with_one_study_a_design_both_parallelisms_agree() -> None:
+    rows = []
+    for study, arms in enumerate(["ab", "bcd", "acd", "ad", "abc"]):
+        rows += [
+            (f"s{study}", x, y, ord(y) - ord(x), np.sqrt((study + 1.0) * (ord(x) + ord(y) - 190.0)))
+            for x in arms
+            for y in arms
+            if x < y
+        ]
+    table = network(data=pd.DataFrame(rows, columns=COLUMNS)).measures()
+    np.testing.assert_allclose(table["parallelism"], table["parallelism_studies"])
+
+
 def test_square_of_equal_studies() -> None:
     data = [
         ("s1", "a", "b", 0.1, 0.3),

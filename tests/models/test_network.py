@@ -346,6 +346,15 @@ def test_extreme_input_gives_finite_numbers_or_an_error(seed: int, decades: floa
     assert net.summary()
 
 
+def test_precise_comparison_far_from_the_first_treatment_keeps_its_variance() -> None:
+    net = network(
+        ["s1", "s2", "s3"], ["a", "b", "c"], ["b", "c", "b"], [3.0, 1.0, -1.0], [1e6, 1e-6, 1e-6], method="EE"
+    )
+    assert net.se["c"]["b"] == pytest.approx(1e-6 / np.sqrt(2.0), rel=1e-9)
+    assert net.se["b"]["a"] == pytest.approx(1e6, rel=1e-9)
+    assert net.contributions().loc["b v c"].to_dict() == pytest.approx({"a v b": 0.0, "b v c": 100.0})
+
+
 def test_texts_and_tables() -> None:
     net = network(random_network(5))
     assert net.summary().startswith("Network meta-analysis, random effects, tau2 by REML")

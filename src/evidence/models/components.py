@@ -18,7 +18,7 @@ from evidence.models.components_design import (
 from evidence.models.components_result import ComponentFit, Components
 from evidence.models.network import check_network_options
 from evidence.models.network_contrasts import Contrasts, read_contrasts
-from evidence.models.network_fit import network_model
+from evidence.models.network_fit import covariance_root, network_model
 from evidence.models.network_result import Network
 from evidence.models.network_tau2 import network_tau2
 from evidence.models.regression_core import Floats, Model
@@ -132,6 +132,7 @@ def _fit(model: Model, basis: Floats, tau2: float) -> ComponentFit:
     return ComponentFit(
         tau2,
         basis @ weighted.coefficients,
-        basis @ weighted.covariance @ basis.T,
+        basis @ weighted.transform,
+        covariance_root(weighted),
         float(weighted.rss),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan, sqrt
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,10 @@ class ComponentFit(NamedTuple):
     tau2: float
     effect: Floats
     """Shape (c,); the smallest solution where some cannot be estimated."""
-    covariance: Floats
-    """Shape (c, c)."""
+    transform: Floats
+    """Shape (c, rank)."""
+    root: Floats
+    """Shape (rank, rank); the covariance matrix is F F' with F = transform root."""
     q: float
 
 
@@ -237,7 +239,7 @@ class Components:
         """Estimate, se, limits, z and P of a combination; NaN if it cannot be estimated."""
         if not estimable(row, self.blind):
             return [nan] * len(COLUMNS)
-        estimate, se = float(row @ fit.effect), sqrt(max(0.0, float(row @ fit.covariance @ row)))
+        estimate, se = float(row @ fit.effect), float(np.linalg.norm(row @ fit.transform @ fit.root))
         half = float(ndtri(0.5 + 0.5 * self.level)) * se
         z = estimate / se if se else nan
         return [estimate, se, estimate - half, estimate + half, z, 2.0 * float(ndtr(-abs(z)))]

@@ -85,9 +85,10 @@ def flows(weights: Floats, fit: NetworkFit) -> Floats:
         For each comparison a v b: flow from row to column on the way from a to b, not negative.
     """
     i, j = np.triu_indices(len(weights), 1)
-    potential = fit.covariance[i] - fit.covariance[j]
-    flow = weights * (potential[:, :, None] - potential[:, None, :])
-    flow[flow < NOISE] = 0.0
+    coefficient = fit.pairs @ fit.pairs.T * weights[i, j]
+    flow = np.zeros((len(i), *weights.shape))
+    flow[:, i, j] = np.where(coefficient > NOISE, coefficient, 0.0)
+    flow[:, j, i] = np.where(coefficient < -NOISE, -coefficient, 0.0)
     return flow
 
 

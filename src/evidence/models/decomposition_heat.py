@@ -102,16 +102,9 @@ def _shares(design: DesignFit, position: Floats) -> Floats:
 
 def _hat(designs: tuple[DesignFit, ...], fit: NetworkFit) -> Floats:
     """Coefficients of the designs' effects in the network estimates of the same effects."""
-    steps = np.zeros((sum(len(d.arms) - 1 for d in designs), len(fit.position)))
-    weighted = steps.copy()
-    start = 0
-    for design in designs:
-        block = slice(start, start + len(design.arms) - 1)
-        steps[block, design.arms[0]] = -1.0
-        steps[np.arange(block.start, block.stop), design.arms[1:]] = 1.0
-        weighted[block] = design.precision @ steps[block]
-        start = block.stop
-    return steps @ fit.covariance @ weighted.T
+    steps = [(fit.transform[list(d.arms[1:])] - fit.transform[d.arms[0]]) @ fit.root for d in designs]
+    weighted = [design.precision @ step for design, step in zip(designs, steps, strict=True)]
+    return np.concatenate(steps) @ np.concatenate(weighted).T
 
 
 def _labels(contrasts: Contrasts, designs: tuple[DesignFit, ...]) -> list[str]:

@@ -7,19 +7,26 @@ from typing import NamedTuple
 import numpy as np
 
 from evidence.models.network_contrasts import Contrasts
-from evidence.models.regression_core import Floats, Model
+from evidence.models.regression_core import Floats, Model, Weighted
 
-__all__ = ["NetworkFit", "edge_weights", "fit_network", "network_model"]
+__all__ = ["NetworkFit", "covariance_root", "edge_weights", "fit_network", "network_model"]
 
 
 class NetworkFit(NamedTuple):
-    """Estimates of a network."""
+    """Estimates of a network.
+
+    The covariance matrix of the positions is F F' with F = transform root. A contrast is multiplied by the transform
+    first, whose entries are small numbers that cancel exactly; two treatments that are compared precisely, both far
+    from the first by imprecise studies, then keep their small variance.
+    """
 
     tau2: float
     position: Floats
     """Effect of each treatment against the first, shape (t,)."""
-    covariance: Floats
-    """Covariance matrix of the positions, zero for the first; shape (t, t)."""
+    transform: Floats
+    """Shape (t, t - 1); zero for the first treatment."""
+    root: Floats
+    """Shape (t - 1, t - 1)."""
     q: float
     """Weighted residual sum of squares: Cochran's Q if tau2 = 0."""
 
@@ -31,10 +38,22 @@ class NetworkFit(NamedTuple):
     @property
     def variances(self) -> Floats:
         """Variance of each effect, shape (t, t)."""
-        own = np.diagonal(self.covariance)
-        out = np.maximum(own[:, None] + own[None, :] - 2.0 * self.covariance, 0.0)
-        np.fill_diagonal(out, 0.0)
+        out = np.zeros((len(self.position), len(self.position)))
+        i, j = np.triu_indices(len(out), 1)
+        out[i, j] = out[j, i] = np.square(self.pairs).sum(axis=1)
         return out
+
+    @property
+    def pairs(self) -> Floats:
+        """Factor of the covariance matrix of all effects a minus b, in order, shape (t (t - 1) / 2, t - 1)."""
+        i, j = np.triu_indices(len(self.position), 1)
+        return (self.transform[i] - self.transform[j]) @ self.root
+
+
+def covariance_root(weighted: Weighted) -> Floats:
+    """Root L of the covariance matrix of the coefficients, which is T L L' T' for the transform T of a fit."""
+    scale = np.sqrt(np.diagonal(weighted.inverse))
+    return scale[:, None] * np.linalg.cholesky(weighted.inverse / np.outer(scale, scale))
 
 
 def network_model(contrasts: Contrasts) -> Model:
@@ -46,11 +65,11 @@ def fit_network(contrasts: Contrasts, tau2: float) -> NetworkFit:
     """Fit a connected network."""
     weighted = network_model(contrasts).at(tau2)
     size = len(contrasts.treatments)
-    position, covariance = np.zeros(size), np.zeros((size, size))
+    position, transform = np.zeros(size), np.zeros((size, len(contrasts.free_columns)))
     free = contrasts.free_columns
     position[free] = weighted.coefficients
-    covariance[np.ix_(free, free)] = weighted.covariance
-    return NetworkFit(tau2, position, covariance, float(weighted.rss))
+    transform[free] = weighted.transform
+    return NetworkFit(tau2, position, transform, covariance_root(weighted), float(weighted.rss))
 
 
 def edge_weights(contrasts: Contrasts, tau2: float) -> Floats:

@@ -19,6 +19,7 @@ def league(
 ) -> pd.DataFrame:
     """Write the table; see `Network.league_table`. `places` are the treatments, `z` the normal quantile."""
     direct, direct_variance, _ = direct_evidence(contrasts, fit.tau2)
+    effects, variances = fit.effects, fit.variances
     names = [contrasts.treatments[place] for place in places]
 
     def cell(effect: float, variance: float) -> str:
@@ -35,7 +36,7 @@ def league(
         [
             names[row]
             if row == column
-            else cell(fit.effects[b, a], fit.variances[b, a])
+            else cell(effects[b, a], variances[b, a])
             if row > column
             else cell(direct[a, b], direct_variance[a, b])
             for column, b in enumerate(places)

@@ -44,15 +44,7 @@ def path_measures(contrasts: Contrasts, fit: NetworkFit) -> pd.DataFrame:
     i, j = np.triu_indices(size, 1)
     _, direct_variance, studies = (part[i, j] for part in direct_evidence(contrasts, fit.tau2))
     share = np.where(studies > 0, np.minimum(fit.variances[i, j] / direct_variance, 1.0), 0.0)
-    weight = 1.0 / (contrasts.variance + fit.tau2)
-    laplacian = np.zeros((len(contrasts.studies), size, size))
-    matrix = contrasts.matrix
-    np.add.at(laplacian, contrasts.row_study, weight[:, None, None] * matrix[:, :, None] * matrix[:, None, :])
-    number = {arms: place for place, arms in enumerate(dict.fromkeys(contrasts.arms))}
-    by_design = np.zeros((len(number), size, size))
-    np.add.at(by_design, [number[arms] for arms in contrasts.arms], laplacian)
-    lead = fit.covariance[i] - fit.covariance[j]
-    through_design, through_study = _evidence_flow(lead, by_design), _evidence_flow(lead, laplacian)
+    through_study, through_design = _evidence_flow(contrasts, fit)
     names = contrasts.treatments
     return pd.DataFrame(
         {
@@ -106,6 +98,15 @@ def funnel_data(contrasts: Contrasts, tau2: float, order: Sequence[str]) -> pd.D
     )
 
 
-def _evidence_flow(lead: Floats, laplacian: Floats) -> Floats:
-    """Absolute flow of each estimate (rows of `lead`) through each design or study: half the sum over its arms."""
-    return 0.5 * np.abs(np.einsum("pi,dij->pdj", lead, laplacian, optimize=True)).sum(axis=2)
+def _evidence_flow(contrasts: Contrasts, fit: NetworkFit) -> tuple[Floats, Floats]:
+    """Absolute flow of each estimate through each study and each design: half the sum over its arms."""
+    coefficient = (
+        fit.pairs @ (contrasts.matrix @ fit.transform @ fit.root).T / (contrasts.variance + fit.tau2)
+    )
+    starts = np.flatnonzero(np.diff(contrasts.row_study, prepend=-1))
+    by_study = np.add.reduceat(coefficient[:, :, None] * contrasts.matrix, starts, axis=1)
+    number = {arms: place for place, arms in enumerate(dict.fromkeys(contrasts.arms))}
+    by_design = np.zeros((len(coefficient), len(number), len(contrasts.treatments)))
+    for study, arms in enumerate(contrasts.arms):
+        by_design[:, number[arms]] += by_study[:, study]
+    return 0.5 * np.abs(by_study).sum(axis=2), 0.5 * np.abs(by_design).sum(axis=2)

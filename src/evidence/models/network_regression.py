@@ -12,7 +12,7 @@ from evidence.errors import DataError, ModelError
 from evidence.models.network import check_network_options, network
 from evidence.models.network_columns import column_of, floats, texts
 from evidence.models.network_contrasts import Contrasts
-from evidence.models.network_fit import network_model
+from evidence.models.network_fit import covariance_root, network_model
 from evidence.models.network_regression_result import NetworkRegression
 from evidence.models.network_result import Network
 from evidence.models.network_tau2 import network_tau2
@@ -114,7 +114,8 @@ def network_regression(
         tau2=between,
         tau2_without=network_tau2(network_model(net.contrasts), method),
         estimate=weighted.coefficients,
-        covariance=weighted.covariance,
+        transform=weighted.transform,
+        root=covariance_root(weighted),
         q=float(model.at(0.0).rss),
         q_df=model.k - model.p,
     )

@@ -40,7 +40,9 @@ class NetworkRegression:
     """Between-study variance of the network without covariate."""
     estimate: Floats
     """Effects of the treatments at the centre, then slopes."""
-    covariance: Floats
+    transform: Floats
+    root: Floats
+    """The covariance matrix of the estimates is F F' with F = transform root."""
     q: float
     """Cochran's Q about the regression (common effects)."""
     q_df: int
@@ -51,6 +53,12 @@ class NetworkRegression:
         start = len(self.treatments)
         rows = np.eye(len(self.estimate))[start:]
         return self._infer(rows, pd.Index(self.slope_names, name="slope"))
+
+    @property
+    def covariance(self) -> Floats:
+        """Covariance matrix of the estimates."""
+        factor = self.transform @ self.root
+        return factor @ factor.T
 
     @property
     def q_p(self) -> float:
@@ -121,7 +129,7 @@ class NetworkRegression:
 
     def _infer(self, rows: Floats, index: pd.Index) -> pd.DataFrame:
         estimate = rows @ self.estimate
-        se = np.sqrt(np.maximum(((rows @ self.covariance) * rows).sum(axis=1), 0.0))
+        se = np.sqrt(np.square(rows @ self.transform @ self.root).sum(axis=1))
         half = ndtri(0.5 + 0.5 * self.level) * se
         z = estimate / se
         return pd.DataFrame(

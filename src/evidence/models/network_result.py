@@ -184,7 +184,8 @@ class Network:
     def rankogram(self, small_values: str = "desirable", draws: int = 100_000, seed: int = 1) -> Ranking:
         """Probability of each rank, with SUCRA; see `evidence.models.ranking` for the warning that goes with it."""
         names = list(self.treatments)
-        chances = rankogram(self.random.position, self.random.covariance, small_values, draws, seed)
+        factor = self.random.transform @ self.random.root
+        chances = rankogram(self.random.position, factor, small_values, draws, seed)
         return Ranking(
             pd.DataFrame(chances, index=names, columns=range(1, len(names) + 1)),
             self.p_scores(small_values)[names].rename("sucra"),

@@ -90,14 +90,15 @@ def p_scores(effects: Floats, variances: Floats, small_values: str) -> Floats:
     return (ndtr(z).sum(axis=1) - 0.5) / (size - 1)
 
 
-def rankogram(position: Floats, covariance: Floats, small_values: str, draws: int, seed: int) -> Floats:
+def rankogram(position: Floats, factor: Floats, small_values: str, draws: int, seed: int) -> Floats:
     """Probability of each rank, by drawing from the normal distribution of the estimates.
 
     Parameters
     ----------
     position : ndarray, shape (t,)
         Effects against a common treatment.
-    covariance : ndarray, shape (t, t)
+    factor : ndarray, shape (t, m)
+        The covariance matrix of the effects is the factor times its transpose.
     small_values : str
         "desirable" or "undesirable".
     draws : int
@@ -113,9 +114,7 @@ def rankogram(position: Floats, covariance: Floats, small_values: str, draws: in
     sign = direction(small_values)
     if draws < 2:
         raise DataError(f"draws must be at least 2; got {draws}.")
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    half = np.random.default_rng(seed).standard_normal((draws // 2, len(position))) @ root.T
+    half = np.random.default_rng(seed).standard_normal((draws // 2, factor.shape[1])) @ factor.T
     sample = -sign * (position + np.concatenate([half, -half]))
     order = sample.argsort(axis=1)
     size = len(position)
