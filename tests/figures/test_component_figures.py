@@ -92,8 +92,8 @@ def test_waterfall_sets_the_network_estimate_beside():
 
 
 def test_waterfall_says_when_the_network_has_no_estimate(texts):
-    for options in ({}, {"net": network(TABLE)}):
-        figure = waterfall(COMP, "massage+manual_therapy+exercise", **options)
+    for net in (None, network(TABLE)):
+        figure = waterfall(COMP, "massage+manual_therapy+exercise", net=net)
         assert set(figure.numbers.kind) == {"component", "sum"}
         assert "no estimate of its own of massage + manual therapy + exercise v usual care" in figure.alt_text
         assert "Network estimate" not in texts(figure)

@@ -11,7 +11,7 @@ from evidence.models.network_result import Network
 from evidence.models.ranking import RANK_WARNING
 
 
-def fitted(size: int, studies: int, **options: object) -> Network:
+def fitted(size: int, studies: int, method: str = "REML") -> Network:
     """A network of two-arm studies: a star, and random pairs."""
     random = np.random.default_rng(size)
     names = ["usual_care", "manual_therapy+exercise+other active"] + [
@@ -19,12 +19,13 @@ def fitted(size: int, studies: int, **options: object) -> Network:
     ]
     pairs = [(i, 0) for i in range(1, size)]
     while len(pairs) < studies:
-        pairs.append(tuple(int(i) for i in random.choice(size, 2, replace=False)))
+        one, other = random.choice(size, 2, replace=False)
+        pairs.append((int(one), int(other)))
     se = random.uniform(0.1, 0.4, studies)
     position = random.normal(0, 0.5, size)
     effect = [position[i] - position[j] for i, j in pairs] + 1.3 * se * random.standard_normal(studies)
-    one, other = ([names[pair[side]] for pair in pairs] for side in (0, 1))
-    return network([f"s{i}" for i in range(studies)], one, other, effect, se, **options)
+    first, second = ([names[pair[side]] for pair in pairs] for side in (0, 1))
+    return network([f"s{i}" for i in range(studies)], first, second, effect, se, method=method)
 
 
 SMALL, LARGE = fitted(6, 16), fitted(22, 70)
@@ -114,7 +115,7 @@ def test_league_is_bold_where_the_interval_excludes_no_difference():
     numbers = figure.numbers
     clear = (numbers.estimate_low > 0) | (numbers.estimate_high < 0)
     direct = (numbers.direct_low > 0) | (numbers.direct_high < 0)
-    bold = [text for text in figure.texts if text.get_weight() == "bold"]
+    bold = [text for text in figure.texts if text.get_fontweight() == "bold"]
     assert len(bold) == 2 * (clear.sum() + direct.sum())
     assert f"no difference in {clear.sum()} of 15" in figure.alt_text
 
@@ -137,7 +138,7 @@ def test_rankogram_carries_the_probabilities_and_the_warning():
     figure = rankogram(ranking, cumulative=True)
     pd.testing.assert_frame_equal(figure.numbers, numbers)
     assert RANK_WARNING in figure.alt_text
-    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    heights = [bar.get_window_extent().height for bar in figure.axes[0].patches]
     assert heights == sorted(heights)
 
 

@@ -54,19 +54,19 @@ def test_nothing_covers_or_leaves(faults, size, studies):
 def test_carries_studies_and_people(texts):
     frame = contrasts(6, 14)
     figure = network_graph(network(frame), sizes=frame)
-    numbers = figure.numbers.set_index(["row", "treatment", "against"])
+    numbers = figure.numbers
     arms = pd.concat(
         frame[["study", f"treat{i}", f"n{i}"]].set_axis(["study", "treatment", "n"], axis=1) for i in (1, 2)
     ).drop_duplicates()
     for name, group in arms.groupby("treatment"):
-        found = numbers.loc[("treatment", name, "")]
-        assert (found["studies"], found["people"]) == (len(group), group["n"].sum())
-    for (_, one, other), found in numbers.loc[["comparison"]].iterrows():
-        both = frame[frame[["treat1", "treat2"]].isin([one, other]).all(axis=1)]
-        assert found["studies"] == both["study"].nunique()
-    assert len(numbers.loc["comparison"]) == len(
-        frame[["treat1", "treat2"]].apply(frozenset, axis=1).unique()
-    )
+        node = numbers[(numbers.row == "treatment") & (numbers.treatment == name)].iloc[0]
+        assert (node["studies"], node["people"]) == (len(group), group["n"].sum())
+    edges = numbers[numbers.row == "comparison"]
+    for pair in edges.to_dict("records"):
+        both = frame[["treat1", "treat2"]].isin([pair["treatment"], pair["against"]]).all(axis=1)
+        assert pair["studies"] == frame[both]["study"].nunique()
+    pairs = zip(frame["treat1"], frame["treat2"], strict=True)
+    assert len(edges) == len({frozenset(pair) for pair in pairs})
     assert "People:" in texts(figure)
     assert "14 studies, 6 treatments" in figure.alt_text
     assert "2 studies have three or more arms" in figure.alt_text
@@ -81,9 +81,23 @@ def test_underscores_are_spaces(texts):
 def test_area_of_nodes_is_people(texts):
     frame = pd.DataFrame({"study": ["s", "t"], "treat1": ["a", "b"], "treat2": ["b", "c"]})
     figure = network_graph(frame, sizes={"a": 100, "b": 400, "c": 25})
-    radii = [patch.get_radius() for patch in figure.axes[0].patches[:3]]
-    np.testing.assert_allclose(np.square(radii) / np.square(radii[1]), [0.25, 1, 0.0625])
+    widths = [patch.get_window_extent().width for patch in figure.axes[0].patches[:3]]
+    np.testing.assert_allclose(np.square(widths) / np.square(widths[1]), [0.25, 1, 0.0625], rtol=0.2)
     assert "Studies of a treatment:" in texts(network_graph(frame))
+
+
+def test_people_that_no_study_reports_are_said(texts, faults):
+    frame = contrasts(6, 14)
+    lost = frame["treat1"] == frame["treat1"].iloc[-1]
+    frame.loc[lost, "n1"] = frame.loc[frame["treat2"] == frame["treat1"].iloc[-1], "n2"] = np.nan
+    figure = network_graph(frame)
+    name = frame["treat1"].iloc[-1]
+    people = figure.numbers[figure.numbers.row == "treatment"].set_index("treatment").people
+    assert people[people.isna()].index.tolist() == [name]
+    assert faults(figure) == []
+    assert "whose number is not known. Open circle: number of people not known." in figure.alt_text
+    unknown = network_graph(frame.assign(n1=np.nan, n2=np.nan))
+    assert "Studies of a treatment:" in texts(unknown)
 
 
 def test_parts_that_no_study_connects_are_said():
@@ -93,7 +107,7 @@ def test_parts_that_no_study_connects_are_said():
 
 def test_reads_certainty_from_a_column_or_a_mapping():
     frame = pd.DataFrame({"study": ["s", "t"], "treat1": ["a", "b"], "treat2": ["b", "c"]})
-    rated = network_graph(frame.assign(grade=["low", None]), certainty="grade").numbers
+    rated = network_graph(frame.assign(grade=["low", ""]), certainty="grade").numbers
     assert rated.certainty.tolist()[-2:] == ["low", ""]
     given = network_graph(frame, certainty={("b", "a"): "very_low", "c v b": "High"}).numbers
     assert given.certainty.tolist()[-2:] == ["very low", "high"]
@@ -110,7 +124,7 @@ def test_refuses_what_it_cannot_draw():
     with pytest.raises(DataError, match="'d' is not in the network; choose among a, b, c"):
         network_graph(frame, highlight="d")
     with pytest.raises(DataError, match="no number of people for 'c'"):
-        network_graph(frame, sizes={"a": 1, "b": 2, "c": np.nan})
+        network_graph(frame, sizes={"a": 1, "b": 2, "c": -3})
     with pytest.raises(DataError, match="'a v d' is given, which is no comparison"):
         network_graph(frame, certainty={("a", "d"): "low"})
     with pytest.raises(DataError, match="is 'medium': use high"):

@@ -103,9 +103,10 @@ class Cell:
 
     @property
     def ink(self) -> str:
-        """Colour of its text: white on dark cells, by relative luminance."""
-        red, green, blue = to_rgb(self.fill)
-        return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 else "white"
+        """Colour of its text: whichever of dark and white stands out more (relative luminance as in WCAG 2)."""
+        parts = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(self.fill))
+        luminance = sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+        return INK if luminance > 0.2 else "white"
 
 
 def _pairs(net: Network, scores: pd.Series) -> pd.DataFrame:

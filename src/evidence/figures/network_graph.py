@@ -57,16 +57,17 @@ def network_graph(
     """Draw treatments as circles around a ring, joined where studies compared them.
 
     The area of a circle is proportional to the people (or, without their numbers, the studies) of the treatment, the
-    width of a line to the studies of the comparison. Shaded areas are studies with three or more arms, unless there
-    are too many for them to be told apart. The order around the ring makes few lines cross.
+    width of a line to the studies of the comparison. A small open circle has an unknown number of people. Shaded
+    areas are studies with three or more arms, unless there are too many for them to be told apart. The order around
+    the ring makes few lines cross.
 
     Parameters
     ----------
     net_or_frame : Network or DataFrame
         A fitted network, or contrasts with columns study, treat1, treat2; these need not hang together.
     sizes : mapping or DataFrame, optional
-        People by treatment, or contrasts with n1 and n2 to count them from; by default from the frame, if it has
-        these columns.
+        People by treatment (NaN if not known), or contrasts with n1 and n2 to count them from; by default from the
+        frame, if it has these columns.
     certainty : mapping or str, optional
         `high`, `moderate`, `low` or `very low`, by comparison: keys are pairs of treatments or texts `a v b`, in any
         order. Or the name of a column of the frame. Comparisons without one are grey.
@@ -97,8 +98,8 @@ def network_graph(
     places = np.empty((size, 2))
     places[order] = circle_places(size, radius)
     largest = min(LARGEST, 0.42 * float(np.hypot(*(places[order[1]] - places[order[0]]))))
-    sizes_of = Sizes(largest, max(table.people or table.studies), max(table.edges.values()))
-    radii = [sizes_of.radius(count) for count in table.people or table.studies]
+    sizes_of = Sizes(largest, float(np.nanmax(table.areas)), max(table.edges.values()))
+    radii = [sizes_of.radius(count) for count in table.areas]
     labels = place_labels_around(places, radii, [treatment_name(name) for name in table.treatments], GAP)
 
     ring = radius + largest
@@ -120,8 +121,10 @@ def network_graph(
         _draw_edges(axes, table, places, sizes_of, marked)
         for i, (place, size_of) in enumerate(zip(places, radii, strict=True)):
             colour = VERMILLION if table.treatments[i] in marked else INK
+            known = not math.isnan(table.areas[i])
+            fill, rim = (colour, "white") if known else ("white", colour)
             axes.add_patch(
-                Circle(tuple(place), size_of, facecolor=colour, edgecolor="white", linewidth=1, zorder=4)
+                Circle(tuple(place), size_of, facecolor=fill, edgecolor=rim, linewidth=1, zorder=4)
             )
         for i, label in enumerate(labels):
             _write_label(figure, axes, x, y, label, places[i], radii[i], table.treatments[i] in marked)
@@ -220,6 +223,10 @@ def _caption(table: NetworkTable) -> str:
     )
     if len(table.parts) > 1:
         text += f" No study connects the {len(table.parts)} parts of the network."
+    if table.silent_arms:
+        text += f" Without the people of {counted(table.silent_arms, 'arm')} whose number is not known."
+    if any(map(math.isnan, table.areas)):
+        text += " Open circle: number of people not known."
     return text
 
 
@@ -231,7 +238,8 @@ def _describe(table: NetworkTable) -> str:
     )
     sentences = [f"Network graph. {_caption(table)} Most often compared: {compared}."]
     if table.people is not None:
-        people = sorted(zip(table.people, names, strict=True), key=lambda item: -item[0])
+        known = [pair for pair in zip(table.people, names, strict=True) if not math.isnan(pair[0])]
+        people = sorted(known, key=lambda pair: -pair[0])
         sentences.append("People: " + ", ".join(f"{name} {number(count, 0)}" for count, name in people) + ".")
     if table.designs:
         several = sum(len(arms) > 2 for arms in table.arms)

@@ -16,8 +16,8 @@ from evidence.wording import number
 
 __all__ = ["LARGEST", "PLAIN", "Sizes", "write_scales"]
 
-# Points: the radius of the largest node, the widest edge, the width of one study, the length of a sample.
-LARGEST, THICKEST, PER_STUDY, SAMPLE = 15.0, 9.0, 1.5, 22.0
+# Points: radii of the largest and the smallest node, the widest edge, the width of one study, the length of a sample.
+LARGEST, SMALLEST, THICKEST, PER_STUDY, SAMPLE = 15.0, 2.0, 9.0, 1.5, 22.0
 PLAIN = "#8C8C8C"
 
 
@@ -30,8 +30,12 @@ class Sizes:
     studies: int
 
     def radius(self, people: float) -> float:
-        """Radius of a node; one so small that it would vanish is drawn as a dot."""
-        return max(self.largest * math.sqrt(people / max(self.people, 1.0)), 2.0)
+        """Radius of a node; one so small that it would vanish, or of unknown size, is drawn as a dot."""
+        return (
+            SMALLEST
+            if math.isnan(people)
+            else max(self.largest * math.sqrt(people / max(self.people, 1.0)), SMALLEST)
+        )
 
     def width(self, studies: float) -> float:
         """Width of an edge."""
@@ -47,10 +51,9 @@ def write_scales(
     sizes: Sizes,
 ) -> None:
     """Show in one line, around `y` points from the top, what sizes of nodes and widths of edges mean."""
-    counts = table.studies if table.people is None else table.people
     level, base, x = origin[1] - y, y + SMALL / 2 - 1, MARGIN
     texts = [("Studies of a treatment:" if table.people is None else "People:", 0.0)]
-    texts += [(number(count, 0), count) for count in _steps(max(counts))]
+    texts += [(number(count, 0), count) for count in _steps(sizes.people)]
     for text, count in texts:
         if count:
             radius = sizes.radius(count)

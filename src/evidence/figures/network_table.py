@@ -34,7 +34,9 @@ class NetworkTable:
     arms: tuple[tuple[int, ...], ...]
     """Treatments of each study, ascending."""
     people: tuple[float, ...] | None
-    """By treatment; None if they are not known."""
+    """By treatment; NaN where no study tells, None if nothing is known."""
+    silent_arms: int
+    """Arms whose number of people is not known and therefore not counted."""
     certainty: dict[Pair, str]
 
     @cached_property
@@ -47,6 +49,11 @@ class NetworkTable:
         """Number of studies of each treatment."""
         count = Counter(arm for arms in self.arms for arm in arms)
         return [count[i] for i in range(len(self.treatments))]
+
+    @property
+    def areas(self) -> tuple[float, ...]:
+        """What the areas of the nodes stand for: people, or without any numbers studies."""
+        return tuple(map(float, self.studies)) if self.people is None else self.people
 
     @property
     def designs(self) -> list[tuple[int, ...]]:
@@ -104,30 +111,36 @@ def read_network(
     return NetworkTable(
         treatments,
         tuple(tuple(sorted(number[name] for name in names)) for names in members.values()),
-        _people(sizes, treatments),
+        *_people(sizes, treatments),
         _certainty(certainty, frame, number),
     )
 
 
 def _people(
     sizes: Mapping[str, float] | pd.DataFrame | None, treatments: tuple[str, ...]
-) -> tuple[float, ...] | None:
+) -> tuple[tuple[float, ...] | None, int]:
+    """People by treatment, and the number of arms without theirs."""
     if sizes is None:
-        return None
+        return None, 0
+    silent = 0
     if isinstance(sizes, pd.DataFrame):
         arms = pd.concat(
             sizes[["study", f"treat{i}", f"n{i}"]].set_axis(["study", "treatment", "n"], axis=1)
             for i in (1, 2)
         )
         # An arm stands in several contrasts of its study and counts once.
-        known = arms.groupby(["study", "treatment"])["n"].max().groupby("treatment").sum(min_count=1)
-        counts = {str(name): float(count) for name, count in known.items()}
+        once = arms.groupby(["study", "treatment"])["n"].max()
+        silent = int(once.isna().sum())
+        counts = {str(name): float(n) for name, n in once.groupby("treatment").sum(min_count=1).items()}
     else:
         counts = {name: float(count) for name, count in sizes.items()}
     for name in treatments:
-        if not 0 <= counts.get(name, -1.0) < np.inf:
-            raise DataError(f"sizes has no number of people for {name!r}; give 0 or more.")
-    return tuple(counts[name] for name in treatments)
+        if name not in counts or counts[name] < 0 or np.isinf(counts[name]):
+            raise DataError(
+                f"sizes has no number of people for {name!r}; give 0 or more, or NaN if not known."
+            )
+    people = tuple(counts[name] for name in treatments)
+    return (None if np.isnan(people).all() else people), silent
 
 
 def _certainty(
