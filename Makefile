@@ -43,7 +43,7 @@ bench: $(VENV)-bench/.installed  ## Time a fit beside other packages (options: A
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)
 
 fuzz: $(VENV)/.installed  ## Try 20,000 random and adversarial inputs (options: ARGS="--inputs 2000 --seed 7").
-	$(BIN)/python tests/fuzz.py $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 validation: $(VENV)/.installed  ## Compute the reference values anew with R and tabulate the agreement (some minutes).
 	$(BIN)/python validation/own_effects.py

@@ -16,7 +16,15 @@ from evidence.models.intervals import CI, PREDICTION, mean_effect
 from evidence.models.pooled import Pooled
 from evidence.models.studies import Floats, Studies, arrange, sums
 
-__all__ = ["EFFECT_LIMIT", "VARIANCE_LIMITS", "check_options", "describe_fault", "pool", "within_limits"]
+__all__ = [
+    "EFFECT_LIMIT",
+    "VARIANCE_LIMITS",
+    "as_floats",
+    "check_options",
+    "describe_fault",
+    "pool",
+    "within_limits",
+]
 
 EFFECT_LIMIT = 1e20
 """Largest absolute effect; beyond it, squares leave the range of floating-point numbers."""
@@ -211,12 +219,20 @@ def describe_fault(effect: float, variance: float) -> str:
 def _floats(values: Any, name: str) -> Floats:
     """Copy to a one-dimensional float array, so that the result does not change with the caller's data."""
     try:
-        out = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        out = as_floats(values)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{name} must be numbers, one a study: {error}") from error
     if out.ndim != 1:
         raise DataError(f"{name} must have one dimension, one value a study; its shape is {out.shape}.")
     return out
+
+
+def as_floats(values: Any) -> Floats:
+    """Copy to a float array; complex numbers and dates are not taken for floats."""
+    out = np.array(values)
+    if out.dtype == np.float64:
+        return out
+    return out.astype(np.float64, casting="unsafe" if out.dtype.kind in "OUS" else "same_kind")
 
 
 def _check_weights(weights: Any, names: tuple[str, ...]) -> Floats:

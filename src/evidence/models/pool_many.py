@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 from evidence.errors import DataError
 from evidence.models.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
 from evidence.models.intervals import mean_effect, prediction_interval
-from evidence.models.pool import check_options, describe_fault, within_limits
+from evidence.models.pool import as_floats, check_options, describe_fault, within_limits
 from evidence.models.studies import Floats, arrange
 
 __all__ = ["PooledMany", "pool_many"]
@@ -148,8 +148,8 @@ def _fit(
 def _check_table(effect: Any, variance: Any) -> tuple[Floats, Floats]:
     """Return both tables as arrays, with NaN in the variance where a study is absent."""
     try:
-        effects, variances = np.asarray(effect, dtype=np.float64), np.asarray(variance, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        effects, variances = as_floats(effect), as_floats(variance)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"effect and variance must be tables of numbers: {error}") from error
     if effects.ndim != 2 or effects.shape != variances.shape:
         raise DataError(

@@ -1,0 +1,1 @@
+"""Try every statistical function with random and adversarial input."""

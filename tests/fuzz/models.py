@@ -1,0 +1,175 @@
+"""Calls of the models beyond simple pooling, and of what examines pooled results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import evidence as ev
+from evidence.credibility.egger import PREDICTORS
+
+from .draw import (
+    ALONE,
+    SELF_WEIGHTED,
+    UNTESTED,
+    Call,
+    Rng,
+    fit,
+    fit_options,
+    names,
+    pick,
+    spoil,
+    studies,
+    tables,
+)
+
+LINE = UNTESTED | {"tau2", "limit", "limit_low", "limit_high"}
+"""May be missing in tests of funnel asymmetry."""
+RARE = UNTESTED | {
+    *("effect", "variance", "weights", "weight", "q", "q_p", "i2", "h2", "se", "ci_low", "ci_high"),
+    *("cochran", "cochran_p", "cmh", "cmh_p", "breslow_day", "breslow_day_p", "tarone", "tarone_p"),
+    *("tau2_p", "tau2_lrt", "lrt", "lrt_p", "sigma2"),
+}
+"""May be missing where the events are too few."""
+
+
+def of_fit(function: Callable[..., Any], *missing: str, **choices: Any) -> Callable[[Rng], Call]:
+    """Give a draw for a function of a pooled fit, whose options are drawn from those listed."""
+
+    def draw(rng: Rng) -> Call:
+        options = {name: pick(rng, values) for name, values in choices.items()}
+        return Call(function, (fit(rng),), options, missing=UNTESTED | ALONE | set(missing))
+
+    return draw
+
+
+def regress(rng: Rng) -> Call:
+    effect, variance = studies(rng, 3)
+    spoilt = spoil(rng, effect, variance)
+    k = effect.size
+    data = pd.DataFrame({"label": names(k), "effect": effect, "variance": variance, "x": rng.normal(size=k)})
+    data["g"] = rng.choice(["a", "b", "c"], k)
+    right = "x"
+    if spoilt is None:
+        x = data["x"].to_numpy()
+        data["x"] = pick(rng, [x, x * 1e-9, np.ones(k), np.arange(k) * 1e9, rng.integers(0, 2, k)])
+        right = pick(rng, ["x", "g", "x + g", "1", "x - 1", "x:g"])
+    options = fit_options(rng, k, [name for name in SELF_WEIGHTED if name != "DL2"])
+    options["ci"] = pick(rng, ["z", "t", "HKSJ", "HKSJ-adhoc"])
+    missing = UNTESTED | ALONE | {"r2", "vif", "qm", "qm_p", "log_likelihood", "aic", "aicc"}
+    return Call(ev.regress, (f"effect ~ {right}", data), options, spoilt, missing)
+
+
+def permutation_test(rng: Rng) -> Call:
+    effect, variance = studies(rng, 4, 6)
+    data = pd.DataFrame({"effect": effect, "variance": variance, "x": rng.normal(size=effect.size)})
+    regression = ev.regress("effect ~ x", data, method=pick(rng, ["DL", "REML"]))
+    options = {"exact": False, "iterations": 30}
+    return Call(ev.permutation_test, (regression,), options, missing=UNTESTED | {"qm"})
+
+
+def multilevel(rng: Rng) -> Call:
+    effect, variance = studies(rng, 2, 12)
+    spoilt = spoil(rng, effect, variance)
+    outer, own = rng.integers(0, 4, effect.size), np.arange(effect.size)
+    options = {
+        "levels": pick(rng, [[outer, own], [outer], [own]]),
+        "method": pick(rng, ["REML", "ML"]),
+        "test": pick(rng, ["t", "z"]),
+    }
+    missing = UNTESTED | {"qm", "qm_p", "bic", "aicc", "rho"}
+    return Call(ev.multilevel, (effect, variance), options, spoilt, missing)
+
+
+def robust(rng: Rng) -> Call:
+    pooled = fit(rng, 2)
+    cluster = rng.integers(0, pick(rng, [1, 2, 3, 9]), pooled.k)
+    missing = UNTESTED | {"df", "se", "ci_low", "ci_high"}
+    return Call(
+        ev.robust, (pooled, cluster), {"correction": pick(rng, ["CR0", "CR1", "CR2"])}, missing=missing
+    )
+
+
+def aggregate(rng: Rng) -> Call:
+    effect, variance = studies(rng)
+    spoil(rng, effect, variance)
+    data = pd.DataFrame({"trial": rng.integers(0, 4, effect.size), "effect": effect, "variance": variance})
+    options = {"rho": pick(rng, [0.0, 0.5, 0.9, 1.0, -0.4, 2.0]), "weighted": rng.random() < 0.5}
+    return Call(ev.aggregate, (data, "trial"), options)
+
+
+def mantel_haenszel(rng: Rng) -> Call:
+    cells, spoilt = tables(rng)
+    options = {"measure": pick(rng, ["OR", "RR", "RD"]), "correct": rng.random() < 0.5}
+    if rng.random() < 0.3:
+        options |= {"add": 0.5, "to": pick(rng, ["only0", "all", "if0all"])}
+    return Call(ev.mantel_haenszel, cells, options, spoilt, RARE)
+
+
+def peto(rng: Rng) -> Call:
+    cells, spoilt = tables(rng)
+    return Call(ev.peto, cells, {}, spoilt, RARE)
+
+
+def glmm(rng: Rng) -> Call:
+    cells, spoilt = tables(rng)
+    return Call(ev.glmm, cells, {"model": pick(rng, ["UM.FS", "CM.EL", "CM.AL", "UM.RS"])}, spoilt, RARE)
+
+
+def bayes(rng: Rng) -> Call:
+    effect, variance = studies(rng, 1, 12)
+    spoilt = spoil(rng, effect, variance)
+    priors, scale = ev.priors, float(10.0 ** rng.uniform(-2, 2))
+    tau_priors = [
+        None,
+        priors.half_normal(scale),
+        priors.half_cauchy(scale),
+        priors.half_t(scale, 4.0),
+        priors.exponential(scale),
+        priors.uniform(scale),
+        priors.log_normal(-1.0, 1.0),
+    ]
+    options = {
+        "tau_prior": pick(rng, tau_priors),
+        "effect_prior": pick(rng, [None, priors.normal(0.0, scale)]),
+    }
+    improper = {"bayes_factor_effect", "bayes_factor_tau", "log_bayes_factor_effect", "log_bayes_factor_tau"}
+    missing = frozenset({"log_marginal_likelihood", "mean", "sd"} | improper)
+    return Call(ev.bayes, (effect, variance), options, spoilt, missing)
+
+
+def egger(rng: Rng) -> Call:
+    pooled = fit(rng)
+    options = {"predictor": pick(rng, PREDICTORS), "model": pick(rng, ["rma", "lm"])}
+    return Call(ev.egger, (pooled,), options | {"n": rng.integers(2, 500, pooled.k)}, missing=LINE)
+
+
+def count_test(rng: Rng) -> Call:
+    cells, spoilt = tables(rng)
+    return Call(pick(rng, [ev.harbord, ev.peters]), cells, {}, spoilt, LINE)
+
+
+def debray(rng: Rng) -> Call:
+    pooled = fit(rng)
+    events = tuple(rng.integers(0, 50, (2, pooled.k)))
+    return Call(ev.debray, (pooled, *events), {"weights": pick(rng, ["FIV", "FAV"])}, missing=LINE)
+
+
+def gosh(rng: Rng) -> Call:
+    effect, variance = studies(rng, 1, 8)
+    spoilt = spoil(rng, effect, variance)
+    return Call(ev.gosh, (effect, variance), {"method": pick(rng, SELF_WEIGHTED), "progress": False}, spoilt)
+
+
+def network(rng: Rng) -> Call:
+    effect, variance = studies(rng, 2, 15)
+    treatments = np.array(["placebo", "a", "b", "a+b"])
+    one, apart = rng.integers(0, 4, effect.size), rng.integers(1, 4, effect.size)
+    se = np.sqrt(variance)
+    spoilt = spoil(rng, effect, se)
+    arguments = (names(effect.size), treatments[one], treatments[(one + apart) % 4], effect, se)
+    missing = UNTESTED | ALONE | {"q", "q_p", "i2", "h", "h2", "tau2"}
+    return Call(ev.network, arguments, {"method": pick(rng, ["EE", "DL", "REML"])}, spoilt, missing)
