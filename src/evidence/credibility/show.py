@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 
 import pandas as pd
 
+from evidence.models import text
+
 __all__ = ["FEW_STUDIES", "Shown", "few_studies", "p_text", "sentences", "table_text"]
 
 FEW_STUDIES = 10
@@ -40,8 +42,8 @@ def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> str:
 
 
 def p_text(p_value: float) -> str:
-    """P value for reading: four decimals, or "< 0.0001"."""
-    return "P < 0.0001" if p_value < 0.0001 else f"P = {p_value:.4f}"
+    """P value for reading: "P = 0.0312", "P < 0.0001" or "P not defined"."""
+    return f"P {text.p_text(p_value)}"
 
 
 def sentences(*parts: str) -> str:

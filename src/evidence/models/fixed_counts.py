@@ -14,9 +14,10 @@ from scipy.special import chdtrc, ndtr, ndtri
 from evidence.effects.binary import log_odds_ratio, log_risk_ratio, risk_difference
 from evidence.errors import DataError
 from evidence.models.studies import Floats
+from evidence.models.text import p_text
 from evidence.models.two_by_two import TwoByTwo
 
-__all__ = ["FixedCounts", "common_result", "p_text", "study_effects"]
+__all__ = ["FixedCounts", "common_result", "study_effects"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -163,10 +164,3 @@ def study_effects(tables: TwoByTwo, measure: str) -> tuple[Floats, Floats]:
     else:
         effect, variance = risk_difference(*arrays, "LS")
     return np.where(tables.silent, nan, effect), np.where(tables.silent, nan, variance)
-
-
-def p_text(p_value: float) -> str:
-    """Write a P value for a summary."""
-    if np.isnan(p_value):
-        return "not defined"
-    return "< 0.0001" if p_value < 0.0001 else f"= {p_value:.4f}"

@@ -13,9 +13,10 @@ import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
 from evidence.errors import DataError, ModelError
-from evidence.models.fixed_counts import p_text, study_effects
+from evidence.models.fixed_counts import study_effects
 from evidence.models.glmm_kernel import MODELS, build
 from evidence.models.glmm_likelihood import climb, maximise
+from evidence.models.text import p_text
 from evidence.models.two_by_two import TwoByTwo, check_level, check_tables
 
 __all__ = ["BinomialNormal", "glmm"]

@@ -11,8 +11,9 @@ import numpy as np
 from scipy.special import chdtrc
 
 from evidence.errors import DataError, ModelError
-from evidence.models.fixed_counts import FixedCounts, common_result, p_text
+from evidence.models.fixed_counts import FixedCounts, common_result
 from evidence.models.studies import Floats
+from evidence.models.text import p_text
 from evidence.models.two_by_two import TwoByTwo, check_level, check_tables
 
 __all__ = ["MantelHaenszel", "mantel_haenszel"]

@@ -19,5 +19,7 @@ def span(low: float, high: float) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """Write a P value with its relation sign, as in "P = 0.0312" or "P < 0.0001"."""
+    """Write a P value with its relation sign, to follow the letter P: "= 0.0312", "< 0.0001" or "not defined"."""
+    if math.isnan(p_value):
+        return "not defined"
     return "< 0.0001" if p_value < 0.0001 else f"= {p_value:.4f}"
