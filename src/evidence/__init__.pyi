@@ -54,6 +54,7 @@ from .models import priors as priors
 from .models.aggregate import aggregate as aggregate
 from .models.bayes import bayes as bayes
 from .models.components import components as components
+from .models.components_result import Components as Components
 from .models.covariance import covariance_matrix as covariance_matrix
 from .models.glmm import BinomialNormal as BinomialNormal
 from .models.glmm import glmm as glmm
@@ -63,6 +64,11 @@ from .models.multilevel import multilevel as multilevel
 from .models.multilevel_result import Multilevel as Multilevel
 from .models.network import network as network
 from .models.network import network_parts as network_parts
+from .models.network_arms import contrasts_from_arms as contrasts_from_arms
+from .models.network_regression import network_regression as network_regression
+from .models.network_regression_result import NetworkRegression as NetworkRegression
+from .models.network_result import Network as Network
+from .models.permutation import PermutationTest as PermutationTest
 from .models.permutation import permutation_test as permutation_test
 from .models.peto import Peto as Peto
 from .models.peto import peto as peto
@@ -75,6 +81,7 @@ from .models.posterior import Posterior as Posterior
 from .models.published import beside_published as beside_published
 from .models.regress import regress as regress
 from .models.regression import Regression as Regression
+from .models.robust import Robust as Robust
 from .models.robust import robust as robust
 from .models.subgroups import Subgroups as Subgroups
 from .models.subgroups import subgroups as subgroups
