@@ -301,3 +301,13 @@ def test_shows_itself() -> None:
     assert "Equal-effects" in pool(EFFECT, VARIANCE, method="EE").summary()
     assert "tau2 given" in pool(EFFECT, VARIANCE, tau2=0.1).summary()
     assert "nan" not in pool([0.1], [0.2]).summary()
+
+
+@pytest.mark.parametrize("k", [3, 5, 12])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_single_peak_is_not_called_two(k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    variance = rng.uniform(0.5, 1.5, k)
+    fit = pool(rng.normal(0.0, 2.0, k), variance, method="REML")
+    # With variances this alike the likelihood has one peak.
+    assert "another peak" not in fit.note

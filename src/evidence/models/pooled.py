@@ -263,7 +263,8 @@ class Pooled:
         restricted = self.method == "REML"
         _, found, falls_at_zero = peaks(self._studies, restricted=restricted)
         rivals = np.append(0.0, found) if falls_at_zero else np.atleast_1d(found)
-        rivals = rivals[rivals != self.tau2]
+        # The fit and the list of peaks come to the same peak by different steps, equal up to rounding.
+        rivals = rivals[~np.isclose(rivals, self.tau2, rtol=1e-6, atol=0.0)]
         notes = []
         if rivals.size:
             drop = self.log_likelihood - log_likelihood(self._studies, rivals, restricted=restricted)
