@@ -1,4 +1,4 @@
-"""One fit of the same studies by each package: ours first, then what of each other package comes nearest."""
+"""One fit of the same studies by each package: ours first, then a simpler one of ours and what of each other package comes nearest."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def contenders(effect: np.ndarray, variance: np.ndarray) -> list[Contender]:
     """List the ways to fit these studies."""
     column, columns, ones = effect[:, None], variance[:, None], np.ones((effect.size, 1))
 
-    def ours() -> tuple[float, ...]:
-        fit = ev.pool(effect, variance, method="REML", ci="HKSJ")
+    def ours(method: str = "REML") -> tuple[float, ...]:
+        fit = ev.pool(effect, variance, method=method, ci="HKSJ")
         return fit.estimate, fit.se, fit.ci_low, fit.ci_high, fit.p_value, fit.tau2, fit.i2, fit.q
 
     def statsmodels_interval() -> Any:
@@ -58,6 +58,7 @@ def contenders(effect: np.ndarray, variance: np.ndarray) -> list[Contender]:
 
     return [
         Contender("evidence", "REML, HKSJ: estimate, SE, interval, P, tau2, I2, Q", True, ours),
+        Contender("evidence, DL", "DL, HKSJ: the same quantities", True, lambda: ours("DL")),
         Contender(
             "statsmodels, bare",
             "DL: estimate, SE, tau2, I2, Q; no interval, no P",
