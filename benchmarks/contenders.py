@@ -1,4 +1,4 @@
-"""One fit of the same studies by each package: ours first, then a simpler one of ours and what of each other package comes nearest."""
+"""One fit of the same studies by each package: ours twice, then what of each other package comes nearest."""
 
 from __future__ import annotations
 
