@@ -22,7 +22,7 @@ def number(value: float, digits: int = 2) -> str:
 def interval(estimate: float, low: float, high: float, *, digits: int = 2, level: float = 0.95) -> str:
     """Write an estimate with its confidence interval: ``−2.90 (95% CI −4.00 to −1.80)``."""
     if math.isnan(low):
-        return f"{number(estimate, digits)} (interval not estimable)"
+        return f"{number(estimate, digits)} (no interval)"
     return (
         f"{number(estimate, digits)} ({100 * level:.12g}% CI {number(low, digits)} to {number(high, digits)})"
     )

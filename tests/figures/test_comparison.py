@@ -41,7 +41,7 @@ def test_carries_the_rows_as_given(frame):
     figure = comparison(frame, panel="measure")
     pd.testing.assert_frame_equal(figure.numbers, frame)
     assert "Massage: This review −0.42 (95% CI −0.70 to −0.14)" in figure.alt_text
-    assert "−0.30 (interval not estimable)" in figure.alt_text
+    assert "−0.30 (no interval)" in figure.alt_text
     assert len(figure.axes) == 2
 
 

@@ -148,11 +148,14 @@ def pool(
     level: Annotated[
         float | None, typer.Option(help="Confidence level between 0 and 1; by default the protocol's.")
     ] = None,
+    prediction: Annotated[
+        str | None, typer.Option(help="Prediction interval: V, HTS or z; by default the protocol's.")
+    ] = None,
 ) -> None:
     """Pool the comparisons of an analysis."""
     import evidence as ev
 
-    given = {"method": method, "ci": ci, "level": level}
+    given = {"method": method, "ci": ci, "level": level, "prediction": prediction}
     overrides = {name: value for name, value in given.items() if value is not None}
     synthesis = ev.synthesise(ev.read_review(data), analysis, **overrides)
     if form is not Format.table:
@@ -162,7 +165,8 @@ def pool(
     if synthesis.fit is not None:
         studies = studies.assign(weight=synthesis.fit.weights)
     shown = ("label", "arm", "comparator", "effect", "ci_low", "ci_high", "n", "weight")
-    print_frame(studies, form, columns={name: name for name in shown}, decimals={"n": 0, "weight": 1})
+    if len(studies):
+        print_frame(studies, form, columns={name: name for name in shown}, decimals={"n": 0, "weight": 1})
     print(synthesis.summary())
 
 

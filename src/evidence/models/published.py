@@ -26,7 +26,7 @@ _COLUMNS = [
         "prediction_low",
         "prediction_high",
     ),
-    *("k", "n", "certainty", "comparison", "timeframe", "source_url", "note"),
+    *("k", "n", "certainty", "comparison", "population", "timeframe", "source_url", "note"),
 ]
 
 
@@ -44,7 +44,8 @@ def beside_published(review: Review, **overrides: Any) -> pd.DataFrame:
     -------
     DataFrame
         One row per pooled result: group, kind ("this review" or "published"), label, measure, estimate, ci_low,
-        ci_high, prediction_low, prediction_high, k, n, certainty, comparison, timeframe, source_url, note. An
+        ci_high, prediction_low, prediction_high, k, n, certainty, comparison, population, timeframe, source_url,
+        note. An
         estimate is NaN where this review could not pool; the note then says why.
 
     Raises
@@ -73,6 +74,7 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
         "k": result.k,
         "n": result.n,
         "comparison": result.analysis.title,
+        "population": str(review.protocol.question.get("population", "")),
         "timeframe": f"{window.start:g} to {window.end:g} weeks",
         "note": result.note,
     }
@@ -98,7 +100,11 @@ def _theirs(review: Review, group: Published) -> list[dict[str, Any]]:
                 {
                     "group": group.group,
                     "kind": "published",
-                    "label": f"{row['label']}, {row['timeframe'] or 'time not stated'}",
+                    "label": ", ".join(
+                        part
+                        for part in (row["label"], row["population"], row["timeframe"] or "time not stated")
+                        if part
+                    ),
                     "measure": row["measure"],
                     "estimate": sign * row["estimate"],
                     "ci_low": min(low, high),
@@ -107,6 +113,7 @@ def _theirs(review: Review, group: Published) -> list[dict[str, Any]]:
                     "n": row["n"],
                     "certainty": row["certainty"],
                     "comparison": row["comparison"],
+                    "population": row["population"],
                     "timeframe": row["timeframe"],
                     "source_url": row["source_url"],
                     "note": "sign turned: the source counts benefit as positive" if match.turn else "",

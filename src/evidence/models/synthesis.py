@@ -200,7 +200,9 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
 def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
     reported = (~rest["reason"].str.startswith("no result for ")).sum()
     trials = effects["trial_id"].nunique()
-    found = f"{counted(len(effects), 'poolable comparison')} from {counted(trials, 'trial')}"
+    found = counted(len(effects), "poolable comparison")
+    if trials:
+        found += f" from {counted(trials, 'trial')}"
     others = f"{counted(int(reported), 'further comparison')} reported but not poolable"
     if hindrance:
         return f"Not pooled: {found}, {hindrance}; {others}."

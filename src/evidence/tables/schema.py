@@ -114,7 +114,7 @@ _SOURCE = (
     _text("note", "remark; one that begins with CHECK: keeps the row out of pooling"),
 )
 _ARM_VALUES = (
-    _integer("n", "participants analysed"),
+    _integer("n", "participants analysed", 1),
     _number("mean"),
     _number("sd", "standard deviation", 0),
     _number("se", "standard error of the mean", 0),
@@ -135,8 +135,8 @@ _CONTRAST_VALUES = (
     _number("se", "standard error of the estimate", 0),
     _number("p_value", "P value or its bound", 0, 1),
     _text("p_operator", "= exact, < or > a bound", choices=("=", "<", ">")),
-    _integer("n_arm", "participants analysed in the arm"),
-    _integer("n_comparator", "participants analysed in the comparator arm"),
+    _integer("n_arm", "participants analysed in the arm", 1),
+    _integer("n_comparator", "participants analysed in the comparator arm", 1),
     _ADJUSTED,
 )
 _SCALE = (_number("scale_min", "lowest score"), _number("scale_max", "highest score"))
@@ -152,7 +152,7 @@ _TRIALS = Table(
         _text("population"),
         _text("country"),
         _text("registration", "number in a trial registry"),
-        _integer("n_randomised", "participants randomised"),
+        _integer("n_randomised", "participants randomised", 1),
         _text("doi"),
         _text("pmid"),
         _text("pmcid"),
@@ -171,7 +171,7 @@ _ARMS = Table(
         _text("components", "what the arm received, joined by +", required=True),
         _text("description"),
         _text("kind", required=True, choices=("randomised", "margin", "cell")),
-        _integer("n_randomised", "participants randomised"),
+        _integer("n_randomised", "participants randomised", 1),
         _integer("sessions"),
         _number("weeks", "duration of treatment", 0),
     ),

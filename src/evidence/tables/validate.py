@@ -248,6 +248,11 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, table: Table, file: 
         yield from _flag(
             wrong, "p_operator", cells, file, "say whether the P value is exact (=) or a bound (< or >)"
         )
+    if "source_url" in cells:
+        wrong = (cells["source_url"] != "") & ~cells["source_url"].str.match(r"https?://\S+$")
+        yield from _flag(
+            wrong, "source_url", cells, file, "must be an address that begins with http:// or https://"
+        )
     if {"arm_id", "comparator_arm_id"} <= set(cells.columns):
         wrong = (cells["arm_id"] == cells["comparator_arm_id"]) & (cells["arm_id"] != "")
         yield from _flag(wrong, "comparator_arm_id", cells, file, "an arm cannot be its own comparator")
