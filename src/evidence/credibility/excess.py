@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +64,14 @@ class ExcessSignificance(Shown):
 
     def summary(self) -> str:
         """Describe the test in a few lines."""
+        limit = "no mean effect" if math.isnan(self.limit) else f"{self.limit:.4f}, the mean effect"
         lines = [
             f"Test of excess significance (k = {len(self.labels)})",
             "",
             f"  Observed     {self.observed} significant at {self.alpha:g}",
             f"  Expected     {self.expected:.4f}, if the mean effect is {self.effect:.4f} and tau2 {self.tau2:.4f}",
             f"  Test         {p_text(self.p_value)} ({TESTS[self.test]})",
-            f"  Limit        {self.limit:.4f}: mean effect at which P would be {self.test_alpha:g}",
+            f"  Limit        {limit} at which P would be {self.test_alpha:g}",
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)
 

@@ -16,7 +16,7 @@ from evidence.models.components_design import ComponentDesign, estimable
 from evidence.models.network_contrasts import Contrasts
 from evidence.models.network_fit import fit_network
 from evidence.models.regression_core import Floats
-from evidence.models.text import number, p_text, span
+from evidence.models.text import number, p_text, q_text, span
 
 __all__ = ["ComponentFit", "Components"]
 
@@ -212,11 +212,11 @@ class Components:
         lines += ["", f"  tau2 {number(self.tau2)}"]
         if self.df_additive:
             lines.append(
-                f"  Q {number(self.q_additive)}, df = {self.df_additive}, P {p_text(self.p_additive)}"
+                f"  Q {q_text(self.q_additive)}, df = {self.df_additive}, P {p_text(self.p_additive)}"
             )
         if self.df_difference:
             lines.append(
-                f"  Additivity: Q difference {number(self.q_difference)}, df = {self.df_difference}, "
+                f"  Additivity: Q difference {q_text(self.q_difference)}, df = {self.df_difference}, "
                 f"P {p_text(self.p_difference)}"
             )
         return "\n".join([*lines, *(["", self.note] if self.note else [])])

@@ -26,7 +26,7 @@ from evidence.models.network_contrasts import Contrasts
 from evidence.models.network_fit import NetworkFit, fit_network
 from evidence.models.network_tau2 import moments
 from evidence.models.regression_core import Floats, Model
-from evidence.models.text import number, p_text
+from evidence.models.text import number, p_text, q_text
 
 __all__ = ["Decomposition", "DesignFit", "between", "decompose", "detach", "fit_designs"]
 
@@ -137,7 +137,7 @@ class Decomposition:
         lines = ["Cochran's Q by design", ""]
         for source, row in self.table.iterrows():
             p = "" if np.isnan(row["p_value"]) else f", P {p_text(row['p_value'])}"
-            lines.append(f"  {source:<33}{number(row['q']):>10}   df = {int(row['df'])}{p}")
+            lines.append(f"  {source:<33}{q_text(row['q']):>10}   df = {int(row['df'])}{p}")
         lines.append(f"\n  tau2 within designs {number(self.tau2_within)}")
         return "\n".join(lines)
 

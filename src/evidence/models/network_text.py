@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evidence.models.text import number, p_text, span
+from evidence.models.text import number, p_text, q_text, span
 
 if TYPE_CHECKING:
     from evidence.models.network_result import Network
@@ -31,7 +31,7 @@ def describe(net: Network) -> str:
         )
     lines += ["", f"  tau2 {number(net.tau2)}"]
     if net.q_df:
-        lines.append(f"  Q {number(net.q)}, df = {net.q_df}, P {p_text(net.q_p)}; I2 {net.i2:.1f}%")
+        lines.append(f"  Q {q_text(net.q)}, df = {net.q_df}, P {p_text(net.q_p)}; I2 {net.i2:.1f}%")
     return "\n".join([*lines, *(["", net.note] if net.note else [])])
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["number", "p_text", "span"]
+__all__ = ["number", "p_text", "q_text", "span"]
 
 
 def number(value: float) -> str:
     """Four decimals, or three significant digits where these would hide the value."""
     plain = value == 0.0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e6
     return f"{value:.4f}" if plain else f"{value:.3g}"
+
+
+def q_text(value: float) -> str:
+    """Four decimals of a chi-squared statistic; what is left of zero after rounding shows as zero."""
+    return f"{value:.4f}"
 
 
 def span(low: float, high: float) -> str:
