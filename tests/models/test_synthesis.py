@@ -123,3 +123,11 @@ def test_patients_that_are_not_stated_are_not_passed_over(filled: Any) -> None:
     filled.trial("cas", song="singing", quiet="silence")
     filled.contrast("cas", "song", "quiet", estimate=-1, se=1)
     assert "at least 180 patients" in ev.synthesise(filled.read(), CRYING).sentence()
+
+
+def test_provenance_counts_and_says_where_the_numbers_stand(review: Any) -> None:
+    found = ev.synthesise(review, "massage-inactive-pain-short")
+    assert found.provenance.startswith(
+        f"{found.k} comparisons from {found.trials} trials, {round(found.n)} patients."
+    )
+    assert found.provenance.endswith("evidence effects massage-inactive-pain-short.")

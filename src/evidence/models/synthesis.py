@@ -103,6 +103,19 @@ class Synthesis:
         row["note"] = self.note
         return pd.DataFrame([row])
 
+    def _people(self) -> str:
+        """Count the patients in words."""
+        people = counted(round(self.n), "patient")
+        if self.effects["n"].isna().any():
+            people = f"at least {people} (not every trial states its size)"
+        return people
+
+    @property
+    def provenance(self) -> str:
+        """A line for a figure: how many comparisons, trials and patients it shows, and where they come from."""
+        shown = f"{counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, {self._people()}"
+        return f"{shown}. Source and derivation of each: evidence effects {self.analysis.id}."
+
     def sentence(self) -> str:
         """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""
         ratio = self.measure in ("RR", "OR")
@@ -112,9 +125,7 @@ class Synthesis:
             self.measure, {"RR": "risk ratio", "OR": "odds ratio"}.get(self.measure, self.measure)
         )
         shown = math.exp if ratio else float
-        people = counted(round(self.n), "patient")
-        if self.effects["n"].isna().any():
-            people = f"at least {people} (not every trial states its size)"
+        people = self._people()
         if self.fit is None:
             single = [
                 f"{row['label']}: {words} "

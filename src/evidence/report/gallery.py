@@ -65,7 +65,13 @@ def _figures(review: Review, synthesis: Synthesis) -> dict[str, EvidenceFigure]:
     if review.protocol.outcomes[analysis.outcome].better == "higher":
         favours = favours[1], favours[0]
     return {
-        "forest": forest(fit, data=synthesis.effects, favours=favours, title=analysis.title),
+        "forest": forest(
+            fit,
+            data=synthesis.effects,
+            favours=favours,
+            title=analysis.title,
+            notes=[synthesis.provenance],
+        ),
         "funnel": funnel(fit, data=synthesis.effects, favours=favours, title=analysis.title),
     }
 
