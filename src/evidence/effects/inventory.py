@@ -9,6 +9,7 @@ import pandas as pd
 
 from evidence.effects.comparisons import comparisons
 from evidence.effects.contrasts import Contrast, reported_contrasts
+from evidence.effects.select import NO_RESULT
 from evidence.tables.review import Review
 
 __all__ = ["inventory"]
@@ -81,7 +82,7 @@ def _why_unused(reasons: Iterable[str] | None) -> str:
     """Say why a trial with poolable numbers stands in no analysis, from the reasons of its comparisons."""
     if reasons is None:
         return "no analysis asks for its comparison"
-    stated = [reason for reason in reasons if not reason.startswith("no result for ")]
+    stated = [reason for reason in reasons if not reason.startswith(NO_RESULT)]
     return (
         "; ".join(stated) or "its poolable results are of other outcomes or times than the analyses ask for"
     )

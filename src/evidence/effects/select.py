@@ -12,7 +12,10 @@ from evidence.effects.suitable import Suited, suited
 from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
 
-__all__ = ["Candidate", "select"]
+__all__ = ["NO_RESULT", "Candidate", "select"]
+
+NO_RESULT = "no result for "
+"""How the reason of a pair begins for which nothing was reported, as opposed to reported and not poolable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _choose(
             distinct = dict.fromkeys(reason for _, reason in sorted((one.rank, one.reason) for one in found))
             reasons[pair] = "; or: ".join(distinct)
         else:
-            reasons[pair] = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
+            reasons[pair] = f"{NO_RESULT}{analysis.outcome.replace('_', ' ')} in this window was seen"
     return _one_statistic(poolable, reasons, measure, choices), reasons
 
 

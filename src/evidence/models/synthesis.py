@@ -11,6 +11,7 @@ import pandas as pd
 
 from evidence.effects.choices import Choices
 from evidence.effects.comparisons import comparisons
+from evidence.effects.select import NO_RESULT
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.tables.protocol import Analysis
@@ -68,7 +69,7 @@ class Synthesis:
     @property
     def reported(self) -> pd.DataFrame:
         """Comparisons that were reported for this outcome and window but cannot be pooled."""
-        absent = self.not_poolable["reason"].str.startswith("no result for ")
+        absent = self.not_poolable["reason"].str.startswith(NO_RESULT)
         return self.not_poolable[~absent].reset_index(drop=True)
 
     def to_frame(self) -> pd.DataFrame:
@@ -209,7 +210,7 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
 
 
 def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
-    reported = (~rest["reason"].str.startswith("no result for ")).sum()
+    reported = (~rest["reason"].str.startswith(NO_RESULT)).sum()
     trials = effects["trial_id"].nunique()
     found = counted(len(effects), "poolable comparison")
     if trials:

@@ -14,8 +14,8 @@ def number(value: float) -> str:
 
 
 def q_text(value: float) -> str:
-    """Four decimals of a chi-squared statistic; what is left of zero after rounding shows as zero."""
-    return f"{value:.4f}"
+    """Write a chi-squared statistic; what is left of zero after rounding shows as zero."""
+    return number(0.0 if value < 1e-9 else value)
 
 
 def span(low: float, high: float) -> str:
