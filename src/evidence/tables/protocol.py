@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from evidence.errors import DataError, Fault
+from evidence.tables.protocol_audit import AuditRule
+from evidence.tables.protocol_certainty import CertaintyRules
+from evidence.tables.protocol_checks import CheckRules
+from evidence.tables.protocol_multiverse import MultiverseChoices
+from evidence.tables.protocol_part import ProtocolPart
+from evidence.tables.protocol_sequential import SequentialPlan
 
 __all__ = ["Analysis", "AnalysisSpec", "Outcome", "Protocol", "Published", "Window", "read_protocol"]
 
@@ -35,11 +41,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Condition = Annotated[Literal["either", "yes", "no", "both_arms"], BeforeValidator(_yes_no)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Outcome(_Model):
+class Outcome(ProtocolPart):
     """How an outcome is measured, put on one scale and presented."""
 
     measure: Literal["MD", "SMD", "RR", "OR", "RD"]
@@ -52,7 +54,7 @@ class Outcome(_Model):
     present_as: dict[str, Any] | None = None
 
 
-class Window(_Model):
+class Window(ProtocolPart):
     """A span of follow-up, in weeks from randomisation."""
 
     start: float = Field(alias="from")
@@ -66,7 +68,7 @@ class Window(_Model):
         return after_start and weeks <= self.end
 
 
-class Components(_Model):
+class Components(ProtocolPart):
     """Components of arms, in the classes that decide what a comparator is."""
 
     studied: tuple[str, ...]
@@ -80,7 +82,7 @@ class Components(_Model):
         return self.studied + self.inactive + self.usual + self.active
 
 
-class Model(_Model):
+class Model(ProtocolPart):
     """The default model, and how results of one trial are chosen and combined."""
 
     method: str = "REML"
@@ -93,7 +95,7 @@ class Model(_Model):
     minimum_studies: int = Field(default=2, ge=1)
 
 
-class AnalysisSpec(_Model):
+class AnalysisSpec(ProtocolPart):
     """One entry of ``analyses``; it stands for an analysis of each outcome in each window.
 
     A key that names a studied component (such as ``exercise: both_arms``) is a condition on it: ``either``,
@@ -105,11 +107,11 @@ class AnalysisSpec(_Model):
     comparator: Names
     outcomes: tuple[str, ...]
     windows: tuple[str, ...]
-    conditions: dict[str, Condition] = {}
+    conditions: dict[str, Condition] = Field(default_factory=dict)
     note: str = ""
 
 
-class Analysis(_Model):
+class Analysis(ProtocolPart):
     """One analysis: an entry of the protocol for one outcome in one window."""
 
     id: str
@@ -135,7 +137,7 @@ class Analysis(_Model):
         return f"{intervention.capitalize()}{conditions} v {comparator}: {outcome}, {window} term"
 
 
-class SetAside(_Model):
+class SetAside(ProtocolPart):
     """Results that are left out of the analyses (or, under ``indirect``, of a sensitivity analysis), and why."""
 
     reason: str
@@ -150,14 +152,14 @@ class SetAside(_Model):
         return self
 
 
-class SamePatients(_Model):
+class SamePatients(ProtocolPart):
     """Trials that may hold the same patients: an analysis takes the first of them that has a result."""
 
     trials: tuple[str, ...]
     reason: str
 
 
-class ExtraColumn(_Model):
+class ExtraColumn(ProtocolPart):
     """A column that this review's table has beside the usual ones."""
 
     description: str = ""
@@ -165,14 +167,14 @@ class ExtraColumn(_Model):
     in_readings: bool = False  # whether the independent readings of the table have it too
 
 
-class PublishedMatch(_Model):
+class PublishedMatch(ProtocolPart):
     """Rows of ``reviews.csv`` that stand beside an analysis: those whose columns have these values."""
 
     where: dict[str, str]
     turn: bool = False  # the review counts benefit as positive, or compares the other way round
 
 
-class Published(_Model):
+class Published(ProtocolPart):
     """Pooled results of this review and of published ones that answer about the same question."""
 
     group: str
@@ -181,14 +183,14 @@ class Published(_Model):
     reviews: tuple[PublishedMatch, ...] = ()
 
 
-class Protocol(_Model):
+class Protocol(ProtocolPart):
     """The protocol of a review, as read from ``review.yaml``."""
 
     title: str
     version: int | str = 1
-    question: dict[str, Any] = {}
+    question: dict[str, Any] = Field(default_factory=dict)
     scope_note: str = ""
-    columns: dict[str, dict[str, ExtraColumn]] = {}
+    columns: dict[str, dict[str, ExtraColumn]] = Field(default_factory=dict)
     components: Components
     outcomes: dict[str, Outcome]
     windows: dict[str, Window]
@@ -200,7 +202,12 @@ class Protocol(_Model):
     analyses: tuple[AnalysisSpec, ...]
     subgroups: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    nodes: dict[str, dict[str, tuple[str, ...]]] = {"fine": {}}
+    nodes: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=lambda: {"fine": {}})
+    checks: CheckRules = CheckRules()
+    multiverse: MultiverseChoices = MultiverseChoices()
+    certainty: CertaintyRules = CertaintyRules()
+    sequential: SequentialPlan = SequentialPlan()
+    audit: AuditRule = AuditRule()
 
     @model_validator(mode="before")
     @classmethod
