@@ -37,6 +37,11 @@ def _with_conditions(entry: Any, studied: Collection[Any]) -> Any:
     return {**rest, "conditions": {key: entry[key] for key in entry if key in studied}}
 
 
+def _own_nodes() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Every component is a node of its own."""
+    return {"fine": {}}
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Condition = Annotated[Literal["either", "yes", "no", "both_arms"], BeforeValidator(_yes_no)]
 
@@ -202,7 +207,7 @@ class Protocol(ProtocolPart):
     analyses: tuple[AnalysisSpec, ...]
     subgroups: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    nodes: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=lambda: {"fine": {}})
+    nodes: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=_own_nodes)
     checks: CheckRules = CheckRules()
     multiverse: MultiverseChoices = MultiverseChoices()
     certainty: CertaintyRules = CertaintyRules()
