@@ -15,7 +15,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "lazy-loader": "lazy_loader"}
+CONDA_NAMES = {
+    "lazy-loader": "lazy_loader",
+    "matplotlib": "matplotlib-base",
+    "nbconvert": "nbconvert-core",
+    "playwright": "playwright-python",
+}
 LOCKS = {"requirements.lock": ("report", "dev"), "requirements-lab.lock": ("report", "lab", "dev")}
 
 
@@ -36,7 +41,8 @@ def locked(name: str) -> dict[str, list[str]]:
 
 def test_environment_names_the_packages_and_bounds_of_pyproject() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
-    stated = set(environment["dependencies"]) - {"pip"}
+    *by_conda, by_pip = environment["dependencies"]
+    stated = {*by_conda, *by_pip["pip"]} - {"pip", "-e ."}
     wanted = {
         f"{CONDA_NAMES.get(r.name, r.name)}{r.specifier}"
         for r in requirements(*PROJECT["optional-dependencies"])
