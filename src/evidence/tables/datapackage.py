@@ -29,11 +29,12 @@ def datapackage(review: Review) -> dict[str, Any]:
     present = [table for table in tables_of(review.protocol) if (review.path / table.file).exists()]
     names = {table.name for table in present}
     keys = {table.name: table.key for table in present}
+    licence = review.protocol.licence
     return {
         "profile": "tabular-data-package",
         "name": "-".join(review.protocol.title.lower().replace(",", "").split()),
         "title": review.protocol.title,
-        "licenses": [{"name": "CC0-1.0", "title": "Creative Commons Zero v1.0 Universal"}],
+        **({"licenses": [{"name": licence.name, "title": licence.title}]} if licence else {}),
         "resources": [
             {
                 "name": table.name.replace("_", "-"),

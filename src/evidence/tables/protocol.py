@@ -188,6 +188,14 @@ class Published(ProtocolPart):
     reviews: tuple[PublishedMatch, ...] = ()
 
 
+class Licence(ProtocolPart):
+    """Terms under which the tables of the review may be used."""
+
+    name: str  # identifier of SPDX
+    title: str
+    url: str
+
+
 class Protocol(ProtocolPart):
     """The protocol of a review, as read from ``review.yaml``."""
 
@@ -195,6 +203,7 @@ class Protocol(ProtocolPart):
     version: int | str = 1
     question: dict[str, Any] = Field(default_factory=dict)
     scope_note: str = ""
+    licence: Licence | None = None
     columns: dict[str, dict[str, ExtraColumn]] = Field(default_factory=dict)
     components: Components
     outcomes: dict[str, Outcome]
