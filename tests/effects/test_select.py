@@ -199,7 +199,7 @@ def test_same_patients_count_once(filled: Any) -> None:
     ("options", "message"),
     [
         ({"multiarm": "average"}, "did you mean 'multi_arm'"),
-        ({"multi_arm": "half"}, "multi_arm is 'half'; use one of split_comparator, average, correlated"),
+        ({"multi_arm": "half"}, "multi_arm is 'half'; use one of split_comparator, average, one, correlated"),
         ({"measure": "WMD"}, "measure is 'WMD'"),
         ({"adjusted": "yes"}, "adjusted is 'yes'; use one of prefer, avoid, ignore"),
         ({"statistic": "final"}, "statistic holds 'final'"),

@@ -11,6 +11,8 @@ from evidence.tables.review import Review
 
 __all__ = ["Choices"]
 
+_LISTS = ("statistic", "instruments", "refuse", "no_sources", "no_trials")
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
@@ -20,32 +22,48 @@ class Choices:
     ----------
     measure : str or None
         Measure of the effect instead of the protocol's, for example "SMD" for an outcome pooled as MD.
-    multi_arm : {"split_comparator", "average", "correlated"}
+    multi_arm : {"split_comparator", "average", "one", "correlated"}
         What is done when an arm takes part in several comparisons. ``split_comparator`` divides its patients
-        equally among them, ``average`` puts one average effect a trial, ``correlated`` keeps the comparisons as
-        they are, for a model that knows their covariance (`shared_covariance`).
+        equally among them, ``average`` puts one average effect a trial, ``one`` takes the trial's most preferred
+        comparison (among equals the largest), ``correlated`` keeps the comparisons as they are, for a model that
+        knows their covariance (`shared_covariance`).
     adjusted : {"prefer", "avoid", "ignore"}
         Whether adjusted results go before raw ones, after them, or neither.
     statistic : tuple of str
         Order of preference of final scores ("post") and changes from baseline ("change").
-    doubtful : bool
-        Whether results marked ``CHECK:`` are used.
+    time : {"target", "earliest", "latest"}
+        Which of several times within a window goes first: the one nearest to the window's target, or an end.
+    instruments : tuple of str
+        Instruments or families that go before the protocol's order of preference.
+    doubtful : bool or tuple of str
+        Whether results marked ``CHECK:`` are used; or the ``result_id`` of those that are.
     refuse : tuple of str
         Assumptions that may not be made; an entry refuses every assumption that contains it.
     set_aside : bool
         Whether the protocol's list of results to set aside is followed.
     indirect : bool
         Whether results take part that the protocol lists as indirect, such as trials of other patients.
+    single : bool
+        Whether results take part that rest on a row of status ``single``: one reading only.
+    no_sources : tuple of str
+        Kinds of source (``source_kind``) whose results take no part.
+    no_trials : tuple of str
+        Trials that take no part.
     """
 
     measure: str | None = None
     multi_arm: str = "split_comparator"
     adjusted: str = "prefer"
     statistic: tuple[str, ...] = ("post", "change")
-    doubtful: bool = False
+    time: str = "target"
+    instruments: tuple[str, ...] = ()
+    doubtful: bool | tuple[str, ...] = False
     refuse: tuple[str, ...] = ()
     set_aside: bool = True
     indirect: bool = True
+    single: bool = True
+    no_sources: tuple[str, ...] = ()
+    no_trials: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, review: Review, options: dict[str, Any], *, beside: tuple[str, ...] = ()) -> Choices:
@@ -80,7 +98,7 @@ class Choices:
         listed = {
             name: (value,) if isinstance(value, str) else tuple(value)
             for name, value in options.items()
-            if name in ("statistic", "refuse")
+            if name in _LISTS or (name == "doubtful" and not isinstance(value, bool))
         }
         choices = replace(defaults, **{**options, **listed})
         for word in choices.statistic:
@@ -88,8 +106,9 @@ class Choices:
                 raise DataError(f"statistic holds '{word}'; use post, change or both in order of preference")
         for name, allowed in {
             "measure": (None, "MD", "SMD", "RR", "OR", "RD"),
-            "multi_arm": ("split_comparator", "average", "correlated"),
+            "multi_arm": ("split_comparator", "average", "one", "correlated"),
             "adjusted": ("prefer", "avoid", "ignore"),
+            "time": ("target", "earliest", "latest"),
         }.items():
             if getattr(choices, name) not in allowed:
                 wanted = ", ".join(str(value) for value in allowed)

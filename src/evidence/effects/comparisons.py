@@ -13,7 +13,7 @@ from evidence.effects.contrasts import describe
 from evidence.effects.describe import TrialDescription
 from evidence.effects.question import Pair
 from evidence.effects.select import Candidate, select
-from evidence.effects.sharing import average, split_shared_arms
+from evidence.effects.sharing import average, one_each, split_shared_arms
 from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
 
@@ -74,6 +74,9 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     chosen, reasons = select(review, analysis, measure, choices)
     if choices.multi_arm == "split_comparator":
         chosen = split_shared_arms(chosen)
+    elif choices.multi_arm == "one":
+        chosen, others = one_each(chosen)
+        reasons |= others
     describe_trial = TrialDescription(review)
     rows = [_row(analysis, measure, candidate, describe_trial) for candidate in chosen]
     if choices.multi_arm == "average":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evidence.effects.choices import Choices
 from evidence.effects.contrasts import Contrast
@@ -12,7 +14,10 @@ from evidence.effects.suitable import Suited, suited
 from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
 
-__all__ = ["NO_RESULT", "Candidate", "select"]
+__all__ = ["NO_RESULT", "Candidate", "choose", "group_by_arms", "select"]
+
+Arms = tuple[str, str, str]
+"""Trial, arm and comparator arm."""
 
 NO_RESULT = "no result for "
 """How the reason of a pair begins for which nothing was reported, as opposed to reported and not poolable."""
@@ -49,21 +54,55 @@ def select(
     reasons : dict of Pair to str
         Why the other pairs cannot.
     """
-    chosen, reasons = _choose(review, analysis, measure, choices)
-    return _without_overlap(review, chosen, reasons)
+    reported = group_by_arms(suited(review, analysis.outcome, analysis.window, measure, choices))
+    chosen, reasons = choose(review, pairs(review, analysis), reported, measure, choices)
+    for pair, reason in reasons.items():
+        if not reason:
+            reasons[pair] = f"{NO_RESULT}{analysis.outcome.replace('_', ' ')} in this window was seen"
+    return _without_repeated_patients(review, chosen, reasons)
 
 
-def _choose(
-    review: Review, analysis: Analysis, measure: str, choices: Choices
-) -> tuple[list[Candidate], dict[Pair, str]]:
-    """Choose for each pair the preferred result that can be pooled, or say why there is none."""
-    reported: dict[tuple[str, str, str], list[Suited]] = {}
-    for one in suited(review, analysis.outcome, analysis.window, measure, choices):
+def group_by_arms(found: Iterable[Suited]) -> dict[Arms, list[Suited]]:
+    """Group results by trial, arm and comparator arm."""
+    reported: dict[Arms, list[Suited]] = {}
+    for one in found:
         contrast = one.contrast
         reported.setdefault((contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id), []).append(one)
+    return reported
+
+
+def choose(
+    review: Review,
+    asked: list[Pair],
+    reported: dict[Arms, list[Suited]],
+    measure: str,
+    choices: Choices,
+) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Choose for each pair the preferred result that can be pooled, or say why there is none.
+
+    What is chosen in one trial does not depend on the other trials.
+
+    Parameters
+    ----------
+    review : Review
+    asked : list of Pair
+        Pairs of arms that answer the analysis.
+    reported : dict
+        Results by trial, arm and comparator arm, as from `group_by_arms`.
+    measure : str
+        Measure of the effect.
+    choices : Choices
+        How results are chosen.
+
+    Returns
+    -------
+    chosen : list of Candidate
+    reasons : dict of Pair to str
+        Why the other pairs have none; "" if nothing was reported.
+    """
     poolable: dict[Pair, list[Candidate]] = {}
     reasons: dict[Pair, str] = {}
-    for pair in pairs(review, analysis):
+    for pair in asked:
         found = reported.get((pair.trial_id, pair.arm_id, pair.comparator_arm_id), [])
         usable = [Candidate(pair, one.contrast, one.scaled, one.rank) for one in found if not one.reason]
         if usable:
@@ -71,12 +110,10 @@ def _choose(
             poolable[pair] = sorted(
                 usable, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
             )
-        elif found:
+        else:
             distinct = dict.fromkeys(reason for _, reason in sorted((one.rank, one.reason) for one in found))
             reasons[pair] = "; or: ".join(distinct)
-        else:
-            reasons[pair] = f"{NO_RESULT}{analysis.outcome.replace('_', ' ')} in this window was seen"
-    return _one_statistic(poolable, reasons, measure, choices), reasons
+    return _without_cells(review, _one_statistic(poolable, reasons, measure, choices), reasons)
 
 
 def _one_statistic(
@@ -111,23 +148,30 @@ def _one_statistic(
     return chosen
 
 
-def _without_overlap(
+def _without_cells(
     review: Review, chosen: list[Candidate], reasons: dict[Pair, str]
 ) -> tuple[list[Candidate], dict[Pair, str]]:
-    """Drop comparisons whose patients already stand in another one: factorial cells, trials of the same people."""
-    kinds = dict(
-        zip(
-            zip(review.arms["trial_id"], review.arms["arm_id"], strict=True),
-            review.arms["kind"],
-            strict=True,
-        )
-    )
-    margins = {
-        candidate.pair.trial_id
-        for candidate in chosen
-        if kinds[candidate.pair.trial_id, candidate.pair.arm_id] == "margin"
-        and kinds[candidate.pair.trial_id, candidate.pair.comparator_arm_id] == "margin"
-    }
+    """Drop comparisons of cells of a factorial trial whose margins are compared too."""
+    kinds = _kinds(review)
+
+    def both(pair: Pair) -> set[str]:
+        return {kinds[pair.trial_id, pair.arm_id], kinds[pair.trial_id, pair.comparator_arm_id]}
+
+    margins = {candidate.pair.trial_id for candidate in chosen if both(candidate.pair) == {"margin"}}
+    kept = []
+    for candidate in chosen:
+        pair = candidate.pair
+        if pair.trial_id in margins and both(pair) != {"margin"}:
+            reasons[pair] = "the same patients stand in the margins of the factorial trial"
+        else:
+            kept.append(candidate)
+    return kept, reasons
+
+
+def _without_repeated_patients(
+    review: Review, chosen: list[Candidate], reasons: dict[Pair, str]
+) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Drop the comparisons of trials whose patients may stand in another trial of the analysis."""
     present = {candidate.pair.trial_id for candidate in chosen}
     replaced: dict[str, tuple[str, str]] = {}
     for group in review.protocol.same_patients:
@@ -135,15 +179,17 @@ def _without_overlap(
         for trial in held[1:]:
             replaced[trial] = held[0], group.reason
     kept = []
-    reasons = dict(reasons)
     for candidate in chosen:
-        pair = candidate.pair
-        both = {kinds[pair.trial_id, pair.arm_id], kinds[pair.trial_id, pair.comparator_arm_id]}
-        if pair.trial_id in margins and both != {"margin"}:
-            reasons[pair] = "the same patients stand in the margins of the factorial trial"
-        elif pair.trial_id in replaced:
-            other, why = replaced[pair.trial_id]
-            reasons[pair] = f"may hold the same patients as {other}: {why}"
+        if candidate.pair.trial_id in replaced:
+            other, why = replaced[candidate.pair.trial_id]
+            reasons[candidate.pair] = f"may hold the same patients as {other}: {why}"
         else:
             kept.append(candidate)
     return kept, reasons
+
+
+@lru_cache(maxsize=8)
+def _kinds(review: Review) -> dict[tuple[str, str], str]:
+    """Kind of every arm: randomised, margin or cell."""
+    keys = zip(review.arms["trial_id"], review.arms["arm_id"], strict=True)
+    return dict(zip(keys, review.arms["kind"], strict=True))

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from evidence.effects.question import Pair
 from evidence.effects.select import Candidate
 
-__all__ = ["average", "shared_covariance", "split_shared_arms"]
+__all__ = ["average", "one_each", "shared_covariance", "split_shared_arms"]
 
 
 def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
@@ -56,6 +57,33 @@ def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
             )
         )
     return split
+
+
+def one_each(chosen: list[Candidate]) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Keep one comparison a trial: the one of the most preferred result, among equals the largest.
+
+    Returns
+    -------
+    kept : list of Candidate
+    reasons : dict of Pair to str
+        Why the others are left out.
+    """
+    first: dict[str, Candidate] = {}
+    for candidate in sorted(chosen, key=_precedence):
+        first.setdefault(candidate.pair.trial_id, candidate)
+    kept = [candidate for candidate in chosen if first[candidate.pair.trial_id] is candidate]
+    others = [candidate.pair for candidate in chosen if first[candidate.pair.trial_id] is not candidate]
+    return kept, dict.fromkeys(others, "another comparison of the trial stands for it")
+
+
+def _precedence(candidate: Candidate) -> tuple[Any, ...]:
+    n = candidate.contrast.n_arm + candidate.contrast.n_comparator
+    return (
+        candidate.rank,
+        0.0 if math.isnan(n) else -n,
+        candidate.pair.arm_id,
+        candidate.pair.comparator_arm_id,
+    )
 
 
 def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
