@@ -1,6 +1,7 @@
 from . import figures as figures
 from .credibility.baujat import baujat as baujat
 from .credibility.begg import begg as begg
+from .credibility.bias_sensitivity import bias_sensitivity as bias_sensitivity
 from .credibility.blup import blup as blup
 from .credibility.claims import claim_results as claim_results
 from .credibility.count_tests import debray as debray
@@ -19,6 +20,7 @@ from .credibility.limit import limit_meta as limit_meta
 from .credibility.pet_peese import pet_peese as pet_peese
 from .credibility.profile import profile_tau2 as profile_tau2
 from .credibility.radial import radial as radial
+from .credibility.risk_of_bias import risk_of_bias as risk_of_bias
 from .credibility.selection import selection_model as selection_model
 from .credibility.trim_and_fill import trim_and_fill as trim_and_fill
 from .effects.contrasts import reported_contrasts as reported_contrasts

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from evidence.figures.bars import bars
 from evidence.figures.baujat import baujat
+from evidence.figures.bias_sensitivity import bias_sensitivity
+from evidence.figures.bias_summary import bias_summary
 from evidence.figures.bubble import bubble
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.comparison import comparison
@@ -29,12 +31,15 @@ from evidence.figures.radial import radial
 from evidence.figures.rankogram import rankogram
 from evidence.figures.save import save
 from evidence.figures.shrinkage import shrinkage
+from evidence.figures.traffic_light import traffic_light
 from evidence.figures.waterfall import waterfall
 
 __all__ = [
     "EvidenceFigure",
     "bars",
     "baujat",
+    "bias_sensitivity",
+    "bias_summary",
     "bubble",
     "comparison",
     "component_forest",
@@ -56,5 +61,6 @@ __all__ = [
     "rankogram",
     "save",
     "shrinkage",
+    "traffic_light",
     "waterfall",
 ]
