@@ -7,7 +7,7 @@ from evidence.errors import DataError
 from evidence.models import pool_many as module
 from evidence.models.heterogeneity import METHODS
 from evidence.models.pool import pool
-from evidence.models.pool_many import pool_many
+from evidence.models.pool_many import pool_grid, pool_many
 
 BATCH_METHODS = sorted(METHODS.keys() - {"GENQ"})
 
@@ -93,3 +93,35 @@ def test_shows_itself() -> None:
     result = pool_many(*draw_table())
     assert "120 fits, method REML" in result.summary()
     assert result.summary() in result._repr_html_()
+
+
+def test_grid_equals_batches() -> None:
+    effect, variance = draw_table()
+    methods, intervals = ("REML", "DL", "EE"), ("HKSJ", "z")
+    done: list[tuple[int, int]] = []
+    grid = pool_grid(
+        effect, variance, methods=methods, intervals=intervals, progress=lambda *at: done.append(at)
+    )
+    for i, method in enumerate(methods):
+        for j, ci in enumerate(intervals):
+            batch = pool_many(effect, variance, method=method, ci=ci)
+            for name in ("estimate", "tau2"):
+                np.testing.assert_array_equal(getattr(grid, name)[:, i], getattr(batch, name))
+            for name in ("ci_low", "ci_high", "p_value"):
+                np.testing.assert_array_equal(getattr(grid, name)[:, i, j], getattr(batch, name))
+    frame = grid.to_frame()
+    assert len(frame) == len(effect) * 6
+    row = frame.iloc[6 * 5 + 3]
+    assert (row["row"], row["method"], row["ci"]) == (5, "DL", "z")
+    assert row["ci_low"] == grid.ci_low[5, 1, 1]
+    assert row["estimate"] == grid.estimate[5, 1]
+    assert done[-1] == (119, 119)
+    assert "3 methods" in grid.summary()
+    assert grid.summary() in grid._repr_html_()
+
+
+def test_grid_refuses_what_cannot_be_crossed() -> None:
+    with pytest.raises(DataError, match="KR"):
+        pool_grid(*draw_table(), methods=("REML", "DL"), intervals=("KR",))
+    with pytest.raises(DataError, match="GENQ"):
+        pool_grid(*draw_table(), methods=("GENQ",), intervals=("z",))
