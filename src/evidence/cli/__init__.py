@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 
 from evidence.cli.commands import app
+from evidence.cli.export import export
 from evidence.errors import DataError, EvidenceError
 
 __all__ = ["app", "main"]
+
+app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 
 
 def main() -> None:

@@ -1,0 +1,67 @@
+"""The command ``evidence export``: results for other programs, for a manuscript, and the report as one file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Kind", "export"]
+
+
+class Kind(StrEnum):
+    """What is written."""
+
+    data = "data"
+    manuscript = "manuscript"
+    page = "page"
+    pdf = "pdf"
+    archive = "archive"
+
+
+def export(
+    kinds: Annotated[
+        list[Kind],
+        typer.Argument(
+            help="data: CSV, JSON and Parquet with a codebook; manuscript: tables for LaTeX and word processors; "
+            "page: the report as one HTML file; pdf: the same as PDF, printed by Chromium; archive: RO-Crate "
+            "metadata, written into the report."
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")
+    ] = Path("data"),
+    output: Annotated[Path, typer.Option(help="Folder of the files; it is made if need be.")] = Path(
+        "export"
+    ),
+    report: Annotated[Path, typer.Option(help="Report that page, pdf and archive start from.")] = Path(
+        "report"
+    ),
+) -> None:
+    """Write the results in other forms."""
+    import evidence as ev
+    from evidence.report.export.crate import write_crate
+    from evidence.report.export.files import folder
+    from evidence.report.export.manuscript import write_manuscript
+    from evidence.report.export.one_page import write_one_page
+    from evidence.report.export.pdf import write_pdf
+    from evidence.report.export.results import write_results
+
+    review = ev.read_review(data)
+    for kind in dict.fromkeys(kinds):
+        match kind:
+            case Kind.data:
+                written = write_results(review, output)
+            case Kind.manuscript:
+                written = write_manuscript(review, output)
+            case Kind.page:
+                written = [write_one_page(report, folder(output) / "report.html")]
+            case Kind.pdf:
+                page = write_one_page(report, folder(output) / "report.html")
+                written = [page, write_pdf(page, output / "report.pdf")]
+            case Kind.archive:
+                written = [write_crate(review, report)]
+        for path in written:
+            print(path)

@@ -1,0 +1,175 @@
+"""Tables for a manuscript: LaTeX, and HTML that a word processor takes as a table when it is opened or pasted."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.models.synthesis import synthesise
+from evidence.report.export.files import draft, folder
+from evidence.report.tables import table_html
+from evidence.tables.review import Review
+from evidence.wording import number
+
+__all__ = ["manuscript_tables", "write_manuscript"]
+
+# Word processors take the look of a table from its tags; a rule above and below, as journals set them.
+_STYLE = (
+    "body{font-family:Calibri,Arial,sans-serif;font-size:11pt}caption{text-align:left;font-weight:bold}"
+    "table{border-collapse:collapse;border-top:1.5pt solid;border-bottom:1.5pt solid}"
+    "th{border-bottom:.75pt solid;text-align:left}td,th{padding:2pt 6pt;vertical-align:top}"
+    ".number{text-align:right}"
+)
+
+
+_COUNTS = ("Comparisons", "Trials", "Patients", "Weeks")
+LONG = 24
+"""Letters above which a column of LaTeX breaks its lines."""
+
+
+def manuscript_tables(review: Review) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Set the pooled results of a review as a reader of a journal expects them.
+
+    Parameters
+    ----------
+    review : Review
+
+    Returns
+    -------
+    dict of str to (str, DataFrame)
+        By name of the file: the caption, and the table with every number written out. Ratios are on their own
+        scale. ``results`` has a row for each analysis, ``studies`` one for each comparison pooled in any of them.
+    """
+    done = [synthesise(review, name) for name in review.analyses]
+    results = pd.DataFrame([_result(one) for one in done])
+    studies = pd.DataFrame(
+        [_study(one.analysis.title, row) for one in done for row in one.effects.to_dict("records")]
+    )
+    level = f"{100 * review.protocol.model.level:.12g}%"
+    return {
+        "results": (f"Pooled results with {level} confidence and prediction intervals", results),
+        "studies": ("Comparisons in the analyses, with 95% confidence intervals", studies),
+    }
+
+
+def write_manuscript(review: Review, output: Path) -> list[Path]:
+    """Write each table as LaTeX (``.tex``, for the package booktabs) and as HTML for a word processor (``.html``).
+
+    Parameters
+    ----------
+    review : Review
+    output : Path
+        Folder of the files; it is made if need be.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written to.
+    """
+    written = []
+    for name, (caption, table) in manuscript_tables(review).items():
+        for path, text in (
+            (folder(output) / f"{name}.tex", _latex(table, name, caption)),
+            (output / f"{name}.html", _html(table, caption)),
+        ):
+            with draft(path) as beside:
+                beside.write_text(text, "utf-8")
+            written.append(path)
+    return written
+
+
+def _scale(measure: str, values: list[float]) -> list[str]:
+    ratio = measure in ("RR", "OR")
+    return [number(math.exp(value) if ratio else value, 1 if measure == "MD" else 2) for value in values]
+
+
+def _range(low: str, high: str) -> str:
+    return f"{low} to {high}" if low and high else ""
+
+
+def _result(one: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "Question": one.analysis.title,
+        "Measure": one.measure,
+        "Comparisons": one.k,
+        "Trials": one.trials,
+        "Patients": number(one.n, 0),
+    }
+    fit = one.fit
+    if fit is None:
+        return row | dict.fromkeys(("Estimate (CI)", "Prediction interval", "I²", "τ²"), "not pooled")
+    shown = _scale(
+        one.measure, [fit.estimate, fit.ci_low, fit.ci_high, fit.prediction_low, fit.prediction_high]
+    )
+    return row | {
+        "Estimate (CI)": f"{shown[0]} ({_range(*shown[1:3])})",
+        "Prediction interval": _range(*shown[3:]),
+        "I²": f"{number(fit.i2, 0)}%",
+        "τ²": f"{fit.tau2:.3g}",
+    }
+
+
+def _study(title: str, row: dict[Any, Any]) -> dict[str, Any]:
+    shown = _scale(row["measure"], [row["effect"], row["ci_low"], row["ci_high"]])
+    return {
+        "Question": title,
+        "Trial": row["label"],
+        "Intervention": row["arm"],
+        "Comparator": row["comparator"],
+        "Instrument": row["instrument"],
+        "Weeks": f"{row['timepoint_weeks']:.3g}",
+        "Patients": number(row["n"], 0),
+        "Effect (95% CI)": f"{shown[0]} ({_range(*shown[1:])})",
+        "DOI": row["doi"],
+    }
+
+
+def _latex(table: pd.DataFrame, name: str, caption: str) -> str:
+    shown = table.map(_escaped).set_axis([_escaped(column) for column in table], axis=1)
+    styled = shown.style.hide(axis="index").to_latex(
+        hrules=True,
+        environment="longtable",  # may run over pages
+        caption=_escaped(caption),
+        label=f"tab:{name}",
+        column_format="".join(_column(str(column), table[column]) for column in table),
+    )
+    return f"% \\usepackage{{booktabs,longtable}}\n{styled}"
+
+
+def _column(name: str, values: pd.Series) -> str:
+    """Align counts to the right; let long texts break."""
+    if name in _COUNTS:
+        return "r"
+    return r"p{0.2\linewidth}" if values.astype(str).str.len().max() > LONG else "l"
+
+
+def _escaped(text: Any) -> str:
+    """Write a text so that LaTeX sets it as it is."""
+    special = {
+        "\\": r"\textbackslash{}",
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\u2212": "$-$",
+        "≥": r"$\geq$",
+        "≤": r"$\leq$",
+        "∞": r"$\infty$",
+        "²": r"\textsuperscript{2}",
+        "τ": r"$\tau$",
+    }
+    return "".join(special.get(letter, letter) for letter in str(text))
+
+
+def _html(table: pd.DataFrame, caption: str) -> str:
+    body = table_html(table)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{caption}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><p><b>{caption}</b></p>\n{body}\n</body></html>\n"
+    )

@@ -1,0 +1,110 @@
+"""The results of a review as data files: CSV, JSON and Parquet, with a codebook."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evidence.models.synthesis import synthesise
+from evidence.report.export.codebook import codebook
+from evidence.report.export.files import draft, folder
+from evidence.tables.review import Review
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["result_tables", "write_results"]
+
+
+def result_tables(review: Review) -> dict[str, pd.DataFrame]:
+    """Compute the results of every analysis under the protocol's model.
+
+    Parameters
+    ----------
+    review : Review
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``results``: one row per analysis, with its title and everything `Synthesis.to_frame` gives;
+        ``comparisons``: one row per comparison that bears on an analysis, poolable or not.
+    """
+    done = [synthesise(review, name) for name in review.analyses]
+    results = pd.concat([one.to_frame().assign(title=one.analysis.title) for one in done], ignore_index=True)
+    comparisons = pd.concat(
+        [
+            frame
+            for one in done
+            for frame in (one.effects.assign(status="pooled", reason=""), one.not_poolable)
+            if len(frame)
+        ],
+        ignore_index=True,
+    )
+    first = ["analysis", "title"]
+    return {
+        "results": results[[*first, *(name for name in results if name not in first)]],
+        "comparisons": comparisons,
+    }
+
+
+def write_results(review: Review, output: Path) -> list[Path]:
+    """Write the results and their codebook.
+
+    Parameters
+    ----------
+    review : Review
+    output : Path
+        Folder of the files; it is made if need be.
+
+    Returns
+    -------
+    list of Path
+        For each of ``results`` and ``comparisons`` the files .csv, .json and .parquet, and ``codebook.csv``. A
+        missing value is an empty cell, null in JSON.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written to.
+    """
+    tables = result_tables(review)
+    written = []
+    for name, table in (tables | {"codebook": codebook(review, tables)}).items():
+        written.append(_csv(table, folder(output) / f"{name}.csv"))
+        if name != "codebook":
+            written.append(_json(table, output / f"{name}.json"))
+            written.append(_parquet(table, output / f"{name}.parquet"))
+    return written
+
+
+def _csv(table: pd.DataFrame, path: Path) -> Path:
+    with draft(path) as beside:
+        table.to_csv(beside, index=False, lineterminator="\n")
+    return path
+
+
+def _json(table: pd.DataFrame, path: Path) -> Path:
+    records = [_plain(row) for row in table.to_dict("records")]
+    with draft(path) as beside:
+        beside.write_text(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
+    return path
+
+
+def _parquet(table: pd.DataFrame, path: Path) -> Path:
+    import fastparquet
+
+    with draft(path) as beside:
+        fastparquet.write(str(beside), table, compression="ZSTD", write_index=False)
+    return path
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Turn the numbers of a row into Python's own, missing ones into null."""
+    plain = {}
+    for name, value in row.items():
+        native = value.item() if hasattr(value, "item") else value
+        plain[str(name)] = None if pd.isna(native) else native
+    return plain
