@@ -14,6 +14,8 @@ from .credibility.excess import excess_significance as excess_significance
 from .credibility.failsafe import failsafe_n as failsafe_n
 from .credibility.findings import check as check
 from .credibility.gosh import gosh as gosh
+from .credibility.grade import Certainty as Certainty
+from .credibility.grade import grade as grade
 from .credibility.influence import influence as influence
 from .credibility.leave_one_out import leave_one_out as leave_one_out
 from .credibility.limit import limit_meta as limit_meta
