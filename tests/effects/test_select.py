@@ -240,3 +240,40 @@ def test_indirect_trials_take_part_unless_refused(review: Review) -> None:
     assert dropped["reason"].str.startswith("indirect: ").all()
     kept = without[without["status"] == "pooled"]
     assert set(kept["trial_id"]) == set(with_them["trial_id"]) - listed
+
+
+def test_time_may_be_an_end_of_the_window(song: Any) -> None:
+    for week in (2, 9, 13):
+        song.contrast("ava", "song", "quiet", estimate=-week, se=1, timepoint_weeks=week)
+    assert taken(song)["timepoint_weeks"] == 9
+    assert taken(song, time="earliest")["timepoint_weeks"] == 2
+    assert taken(song, time="latest")["timepoint_weeks"] == 13
+
+
+def test_instruments_may_go_before_the_protocols_order(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", "FUSS", estimate=-1, se=1, scale_min=0, scale_max=10)
+    song.contrast("ava", "song", "quiet", "CRY", estimate=-3, se=1)
+    assert taken(song, instruments="FUSS")["instrument"] == "FUSS"
+    assert taken(song, instruments=("CRY", "FUSS"))["instrument"] == "CRY"
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ({"single": False}, "read by one reader only"),
+        ({"no_sources": "full_text"}, "results from the source full text are left out"),
+        ({"no_trials": ["ava"]}, "the trial ava is left out"),
+    ],
+)
+def test_results_left_out(song: Any, option: dict[str, Any], reason: str) -> None:
+    song.contrast("ava", "song", "quiet", estimate=-3, se=1)
+    assert refused(song, **option) == reason
+
+
+def test_doubtful_results_may_come_in_one_by_one(song: Any) -> None:
+    song.arm("ava", "song", mean=3.0, sd=2.0, n=40, note="CHECK: odd", result_id="one")
+    song.arm("ava", "quiet", mean=5.0, sd=2.0, n=50, note="CHECK: odd", result_id="two")
+    assert refused(song).startswith("doubtful")
+    assert refused(song, doubtful="one").startswith("doubtful")
+    assert taken(song, doubtful=("one", "two"))["reported_effect"] == -2
+    assert taken(song, doubtful=True)["reported_effect"] == -2

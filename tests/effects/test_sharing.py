@@ -152,3 +152,16 @@ def test_averages_of_the_review_stand_once_a_trial(review: Any) -> None:
         frame["trial_id"].nunique()
         == review.effects("manual-inactive-disability-short")["trial_id"].nunique()
     )
+
+
+def test_one_comparison_a_trial(small: Any) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 30", hum="humming, 60")
+    for other, n, adjusted in (("quiet", 30, "no"), ("hum", 60, "no")):
+        small.contrast(
+            "ava", "song", other, estimate=-n / 10, se=1, n_arm=40, n_comparator=n, adjusted=adjusted
+        )
+    frame = small.read().comparisons("singing-crying-short", multi_arm="one")
+    assert frame["status"].tolist() == ["pooled", "not poolable"]
+    assert frame.loc[0, "comparator_arm_id"] == "hum"
+    assert frame.loc[0, "n"] == 100
+    assert frame.loc[1, "reason"] == "another comparison of the trial stands for it"

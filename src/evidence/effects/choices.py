@@ -6,12 +6,13 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+from evidence.effects.imputed import IMPUTATIONS
 from evidence.errors import DataError
 from evidence.tables.review import Review
 
 __all__ = ["Choices"]
 
-_LISTS = ("statistic", "instruments", "refuse", "no_sources", "no_trials")
+_LISTS = ("statistic", "instruments", "impute", "refuse", "no_sources", "no_trials")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Choices:
         Instruments or families that go before the protocol's order of preference.
     doubtful : bool or tuple of str
         Whether results marked ``CHECK:`` are used; or the ``result_id`` of those that are.
+    impute : tuple of str
+        Ways to fill what a source does not report: "P bound" takes the bound of a P value as the P value,
+        "borrowed SD" gives arms with a mean alone the standard deviation of other trials of the instrument.
     refuse : tuple of str
         Assumptions that may not be made; an entry refuses every assumption that contains it.
     set_aside : bool
@@ -58,6 +62,7 @@ class Choices:
     time: str = "target"
     instruments: tuple[str, ...] = ()
     doubtful: bool | tuple[str, ...] = False
+    impute: tuple[str, ...] = ()
     refuse: tuple[str, ...] = ()
     set_aside: bool = True
     indirect: bool = True
@@ -104,6 +109,9 @@ class Choices:
         for word in choices.statistic:
             if word not in ("post", "change"):
                 raise DataError(f"statistic holds '{word}'; use post, change or both in order of preference")
+        for word in choices.impute:
+            if word not in IMPUTATIONS:
+                raise DataError(f"impute holds '{word}'; use {' or '.join(IMPUTATIONS)}")
         for name, allowed in {
             "measure": (None, "MD", "SMD", "RR", "OR", "RD"),
             "multi_arm": ("split_comparator", "average", "one", "correlated"),

@@ -16,6 +16,7 @@ from typing import Any
 
 from evidence.effects.arm_values import SMALL_ARM, ArmSizes, ArmValues, arm_values, score_sd, signed
 from evidence.effects.effect_size import effect_size
+from evidence.effects.imputed import BORROWED_SD, P_BOUND, borrow_sd
 from evidence.effects.recover import recover
 from evidence.errors import DataError
 from evidence.tables.review import CHECK_MARK, Review
@@ -123,13 +124,15 @@ class Contrast:
 
 
 @lru_cache(maxsize=8)
-def reported_contrasts(review: Review) -> tuple[Contrast, ...]:
+def reported_contrasts(review: Review, impute: tuple[str, ...] = ()) -> tuple[Contrast, ...]:
     """Find and recover every contrast that the tables of a review hold; baseline values are left out.
 
     Parameters
     ----------
     review : Review
         The review; its tables must not be changed in place afterwards.
+    impute : tuple of str
+        Ways of `evidence.effects.imputed.IMPUTATIONS` to fill what a source does not report.
 
     Returns
     -------
@@ -141,8 +144,10 @@ def reported_contrasts(review: Review) -> tuple[Contrast, ...]:
     for row in review.arm_results.itertuples():
         if row.timepoint_weeks != 0:
             arms[_measurement(row)].append(arm_values(row, sizes))
-    contrasts = [_from_contrast_row(row, arms, sizes) for row in review.contrast_results.itertuples()]
-    for reported in arms.values():
+    bounds = "P bound" in impute
+    contrasts = [_from_contrast_row(row, arms, sizes, bounds) for row in review.contrast_results.itertuples()]
+    lent = borrow_sd(arms, review.instruments) if "borrowed SD" in impute else arms
+    for reported in lent.values():
         for first, second in combinations(reported, 2):
             if first.row.arm_id != second.row.arm_id:
                 contrasts.append(_from_arms(first, second))
@@ -182,7 +187,9 @@ def _doubt(*rows: Any) -> str:
     return "; ".join(dict.fromkeys(marked))
 
 
-def _from_contrast_row(row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], sizes: ArmSizes) -> Contrast:
+def _from_contrast_row(
+    row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], sizes: ArmSizes, bounds: bool
+) -> Contrast:
     """Recover a reported difference; two arm means stand in for a difference that only has a P value."""
     n_arm, arm_assumption = sizes.analysed(row.trial_id, row.arm_id, row.n_arm)
     n_comparator, comparator_assumption = sizes.analysed(
@@ -216,17 +223,17 @@ def _from_contrast_row(row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], s
             doubt=_doubt(row, *rows),
             result_ids=(row.result_id, *(arm.result_id for arm in rows)),
         )
-    reason = _why_not(row, estimate)
+    reason = _why_not(row, estimate, bounds)
     if reason:
         return replace(contrast, estimate=_NAN if contrast.measure in _RATIOS else estimate, reason=reason)
     return _recovered(contrast, row, estimate, opening)
 
 
-def _why_not(row: Any, estimate: float) -> str:
+def _why_not(row: Any, estimate: float, bounds: bool) -> str:
     """Say why a reported difference cannot give an estimate with a standard error; "" if it can."""
     interval = not math.isnan(row.ci_low + row.ci_high)
     spread = interval or row.se > 0
-    exact = row.p_operator == "=" and 0 < row.p_value < 1
+    exact = row.p_operator in (("=", "<") if bounds else ("=",)) and 0 < row.p_value < 1
     if math.isnan(estimate):
         if row.p_value >= 0:
             return f"only a P value (P {row.p_operator} {row.p_value:g}), no difference and no pair of means"
@@ -262,6 +269,8 @@ def _recovered(contrast: Contrast, row: Any, estimate: float, opening: str) -> C
     else:
         form = "means with P" if opening else "difference with P"
         given = {"p_value": row.p_value}
+        if row.p_operator == "<":
+            form, assumptions = form.replace("P", "bound of P"), (P_BOUND,)
         uses_sizes = df > 0 and contrast.measure in ("MD", "SMD")
     if uses_sizes:
         given["df"] = df
@@ -289,7 +298,7 @@ def _printed(measure: str, row: Any, estimate: float) -> str:
         return f"{text} ({level}CI {row.ci_low:g} to {row.ci_high:g})"
     if row.se > 0:
         return f"{text} (SE {row.se:g})"
-    return f"{text}, P = {row.p_value:g}"
+    return f"{text}, P {row.p_operator} {row.p_value:g}"
 
 
 def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
@@ -323,6 +332,7 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
     sd, sd_steps, sd_assumptions = score_sd([first, second])
     form = first.form if first.form == second.form else f"{first.form}; {second.form}"
     uses_sizes = {values.form for values in (first, second)} != {"means and SEs"}
+    lent = tuple(word for word in sd_assumptions if word == BORROWED_SD)
     return replace(
         contrast,
         estimate=estimate,
@@ -332,7 +342,7 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         sd_steps=sd_steps,
         sd_assumptions=sd_assumptions,
         form=form,
-        assumptions=contrast.size_assumptions if uses_sizes else (),
+        assumptions=(*(contrast.size_assumptions if uses_sizes else ()), *lent),
         steps=(
             *first.steps,
             *second.steps,

@@ -72,12 +72,14 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
             preference(one, rules, span, choices),
             next(filter(None, reasons(review, one, choices)), ""),
         )
-        for one in on_scale(review, outcome, window, measure)
+        for one in on_scale(review, outcome, window, measure, choices.impute)
     ]
 
 
 @lru_cache(maxsize=128)
-def on_scale(review: Review, outcome: str, window: str, measure: str) -> tuple[OnScale, ...]:
+def on_scale(
+    review: Review, outcome: str, window: str, measure: str, impute: tuple[str, ...] = ()
+) -> tuple[OnScale, ...]:
     """Put every contrast of an outcome and window on one scale: the part of `suited` that no other choice touches."""
     rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
     instruments = {
@@ -87,7 +89,7 @@ def on_scale(review: Review, outcome: str, window: str, measure: str) -> tuple[O
         for row in review.instruments.to_dict("records")
     }
     found = []
-    for reported in reported_contrasts(review):
+    for reported in reported_contrasts(review, impute):
         if reported.outcome != outcome or not (math.isnan(reported.weeks) or span.holds(reported.weeks)):
             continue
         instrument = instruments.get(reported.instrument)

@@ -44,6 +44,8 @@ class MultiverseChoices(ProtocolPart):
         option a list of those that go before the protocol's order.
     statistic
         Whether final scores or changes go first.
+    impute
+        What is filled that a source does not report, each option a list: ``P bound``, ``borrowed SD``.
     refuse
         Assumptions that are refused, each option a list; ``any`` refuses them all.
     doubtful
@@ -83,6 +85,9 @@ class MultiverseChoices(ProtocolPart):
         "latest",
     )
     instruments: dict[str, Lists] = Field(default_factory=dict)
+    impute: Annotated[tuple[Own | tuple[Literal["P bound", "borrowed SD"], ...], ...], OwnFirst] = (
+        "protocol",
+    )
     refuse: Lists = ("protocol", ("any",))
     doubtful: Literal["protocol", "each", "together"] = "each"
     risk_of_bias: Annotated[tuple[Literal["protocol", "not high", "low"], ...], OwnFirst] = (
