@@ -56,6 +56,7 @@ def page(
     lead: str = "",
     root: str = "",
     scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
     toc: bool = True,
     kind: str = "",
 ) -> str:
@@ -80,6 +81,8 @@ def page(
     scripts : sequence of str
         Paths from the root to scripts of this page alone. The page allows scripts from files beside it only:
         none inside its own text, none from elsewhere.
+    styles : sequence of str
+        Paths from the root to style sheets of this page alone.
     toc : bool
         Whether the headings of levels 2 and 3 that have an id make a table of contents.
     kind : str
@@ -103,6 +106,7 @@ def page(
         groups=groups,
         root=root,
         scripts=scripts,
+        styles=styles,
         headings=contents(body_html) if toc else (),
         kind=kind,
     )
