@@ -13,6 +13,7 @@ from .credibility.egger import egger as egger
 from .credibility.excess import excess_significance as excess_significance
 from .credibility.failsafe import failsafe_n as failsafe_n
 from .credibility.findings import check as check
+from .credibility.findings import check_rules as check_rules
 from .credibility.gosh import gosh as gosh
 from .credibility.grade import Certainty as Certainty
 from .credibility.grade import grade as grade
@@ -24,6 +25,9 @@ from .credibility.profile import profile_tau2 as profile_tau2
 from .credibility.radial import radial as radial
 from .credibility.risk_of_bias import risk_of_bias as risk_of_bias
 from .credibility.selection import selection_model as selection_model
+from .credibility.sequential import diversity as diversity
+from .credibility.sequential import sequential as sequential
+from .credibility.sequential import sequential_analysis as sequential_analysis
 from .credibility.trim_and_fill import trim_and_fill as trim_and_fill
 from .effects.contrasts import reported_contrasts as reported_contrasts
 from .effects.convert import convert as convert

@@ -30,6 +30,7 @@ from evidence.figures.profile import profile
 from evidence.figures.radial import radial
 from evidence.figures.rankogram import rankogram
 from evidence.figures.save import save
+from evidence.figures.sequential import sequential
 from evidence.figures.shrinkage import shrinkage
 from evidence.figures.traffic_light import traffic_light
 from evidence.figures.waterfall import waterfall
@@ -60,6 +61,7 @@ __all__ = [
     "radial",
     "rankogram",
     "save",
+    "sequential",
     "shrinkage",
     "traffic_light",
     "waterfall",
