@@ -2,55 +2,167 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
-from evidence.effects.contrasts import LEVEL_ASSUMED, reported_contrasts
-from evidence.tables.review import Review
+from evidence.credibility.checks import (
+    arms_against_contrasts,
+    baselines,
+    counts,
+    directions,
+    effects,
+    intervals,
+    marks,
+    printed,
+    records,
+    scales,
+    spreads,
+    twins,
+)
+from evidence.credibility.checks.evidence_base import EvidenceBase
+from evidence.credibility.checks.faults import read_with_faults
+from evidence.credibility.checks.registry import RULES, Hit, Rule
+from evidence.errors import DataError, Fault
+from evidence.tables.review import CHECK_MARK, Review
 
-__all__ = ["check"]
+__all__ = ["check", "check_rules"]
 
-_COLUMNS = ["severity", "rule", "file", "row", "column", "value", "message"]
+# Importing a module adds its rules.
+RULE_MODULES = (
+    marks, printed, directions, scales, spreads, intervals, arms_against_contrasts, counts, baselines, effects, twins, records
+)  # fmt: skip
+
+_COLUMNS = [
+    "severity", "rule", "file", "row", "column", "value", "message", "id", "look_at", "judgement", "comment",
+]  # fmt: skip
+_KEYS = {"trials": ("trial_id",), "arms": ("trial_id", "arm_id"), "risk_of_bias": ("trial_id", "domain")}
+_ALL = "*"
+SETTLED = ("explained", "false alarm")
+"""Judgements after which a finding asks for nothing more."""
 
 
-def check(review: Review) -> pd.DataFrame:
-    """List the findings about a review's data.
+def check(review: Review | str | Path, *, rules: str | list[str] | None = None) -> pd.DataFrame:
+    """List what is wrong, improbable or assumed in the data of a review.
 
     Parameters
     ----------
-    review : Review
-        A review whose tables have passed validation.
+    review : Review, str or Path
+        A review, or its folder. A folder is checked even if `read_review` refuses it: each fault is listed as a finding
+        of the rule "not valid", and the other rules look at what can be read.
+    rules : str or list of str, optional
+        Names of the rules to apply; all by default, but for those that the protocol skips.
 
     Returns
     -------
     DataFrame
-        One row per finding: severity ("error", "warning" or "note"), rule, file, row (as a spreadsheet shows it),
-        column, value, message. Errors must be mended, warnings keep a result out of pooling, notes name what was
-        assumed.
+        One row per finding: severity ("error": cannot be true; "warning": improbable or doubtful; "note": assumed), rule,
+        file, row (as a spreadsheet shows it), column, value, message (with the numbers), id (of the result, trial, or trial
+        and arm), look_at (where to look), and judgement and comment from the review's table of judgements ("" where there is
+        none). An error in a row that is marked ``CHECK:`` is a warning: it is known and kept out of pooling.
+
+    Raises
+    ------
+    DataError
+        If a rule is unknown, or the folder cannot be read at all.
     """
-    found = [
-        {
-            "severity": "warning",
-            "rule": "marked as doubtful",
-            "file": doubt["file"],
-            "row": doubt["row"],
-            "column": "note",
-            "value": doubt["result_id"],
-            "message": f"kept out of pooling: {doubt['doubt']}",
-        }
-        for doubt in review.doubtful.to_dict("records")
+    faults: tuple[Fault, ...] = ()
+    if not isinstance(review, Review):
+        review, faults = read_with_faults(review)
+    chosen = _chosen(rules, review.protocol.checks.skip)
+    base = EvidenceBase(review)
+    rows = [_fault_row(fault) for fault in faults if rules is None]
+    for rule in chosen:
+        found = {(hit.table, hit.row, hit.column): hit for hit in rule.find(base)}
+        rows += [_row(review, rule, hit) for hit in found.values()]
+    return _judged(pd.DataFrame(rows, columns=_COLUMNS), review)
+
+
+def check_rules() -> pd.DataFrame:
+    """List the plausibility checks.
+
+    Returns
+    -------
+    DataFrame
+        One row per rule: rule, severity, looks_for, why, look_at.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "rule": one.name,
+                "severity": one.severity,
+                "looks_for": one.looks_for,
+                "why": one.why,
+                "look_at": one.look_at,
+            }
+            for one in RULES.values()
+        ]
+    )
+
+
+def _chosen(rules: str | list[str] | None, skip: tuple[str, ...]) -> list[Rule]:
+    names = (
+        [name for name in RULES if name not in skip]
+        if rules is None
+        else [rules]
+        if isinstance(rules, str)
+        else rules
+    )
+    for name in [*names, *skip]:
+        if name not in RULES:
+            raise DataError(f"there is no rule '{name}'; the rules are: {', '.join(RULES)}")
+    return [RULES[name] for name in names]
+
+
+def _row(review: Review, rule: Rule, hit: Hit) -> dict[str, Any]:
+    source = getattr(review, hit.table).loc[hit.row]
+    keys = _KEYS.get(hit.table, ("result_id",))
+    known = str(source.get("note", "")).startswith(CHECK_MARK)
+    return {
+        "severity": "warning" if known and rule.severity == "error" else rule.severity,
+        "rule": rule.name,
+        "file": f"{hit.table}.csv",
+        "row": hit.row,
+        "column": hit.column,
+        "value": _text(source[hit.column]) if hit.value is None else hit.value,
+        "message": hit.message,
+        "id": "/".join(str(source[key]) for key in keys),
+        "look_at": rule.look_at,
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.10g}"
+    return "" if value is pd.NA else str(value)
+
+
+def _fault_row(fault: Fault) -> dict[str, Any]:
+    return {
+        "severity": "error",
+        "rule": "not valid",
+        "file": fault.file,
+        "row": fault.row,
+        "column": fault.column,
+        "value": fault.value,
+        "message": fault.expected,
+        "id": "",
+        "look_at": "The cell, and data dictionary of the table.",
+    }
+
+
+def _judged(found: pd.DataFrame, review: Review) -> pd.DataFrame:
+    """Join the judgements: one for the cell, else one for all findings of the rule (key ``*``)."""
+    by_place = {
+        (one.rule, one.file, one.key, one.column): (one.judgement, one.comment)
+        for one in review.judgements.itertuples()
+    }
+    judged = [
+        by_place.get(
+            (one.rule, one.file, one.id, one.column),
+            by_place.get((one.rule, one.file, _ALL, one.column), ("", "")),
+        )
+        for one in found.itertuples()
     ]
-    rows = dict(zip(review.contrast_results["result_id"], review.contrast_results.index, strict=True))
-    found += [
-        {
-            "severity": "note",
-            "rule": "level of an interval not stated",
-            "file": "contrast_results.csv",
-            "row": rows[contrast.result_ids[0]],
-            "column": "ci_level",
-            "value": contrast.result_ids[0],
-            "message": LEVEL_ASSUMED,
-        }
-        for contrast in reported_contrasts(review)
-        if LEVEL_ASSUMED in contrast.assumptions
-    ]
-    return pd.DataFrame(found, columns=_COLUMNS)
+    return found.assign(judgement=[word for word, _ in judged], comment=[text for _, text in judged])

@@ -347,6 +347,23 @@ TABLES: tuple[Table, ...] = (
         ),
         key=("citation_id", "field"),
     ),
+    Table(
+        "judgements",
+        (
+            _text("rule", "rule of the plausibility checks", required=True),
+            _text("file", "table of the finding", required=True),
+            _text("key", "result, trial, or trial/arm of the finding; * for all of the rule", required=True),
+            _text("column", "column of the finding", required=True),
+            _text(
+                "judgement",
+                "what a reader thinks of the finding",
+                required=True,
+                choices=("agree", "explained", "false alarm"),
+            ),
+            _text("comment", "why", required=True),
+        ),
+        key=("rule", "file", "key", "column"),
+    ),
 )
 
 

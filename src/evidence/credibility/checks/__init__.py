@@ -1,0 +1,1 @@
+"""Plausibility checks: one small module for each family of rules."""

@@ -1,0 +1,163 @@
+"""Numbers of patients and of events."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from evidence.credibility.checks.evidence_base import EvidenceBase, median, stated
+from evidence.credibility.checks.registry import Hit, rule
+
+_FEW = 0.02
+_COUNT_PERCENT = re.compile(r"\b(\d+)\s*\((\d+(?:\.\d+)?)\s*%\)")
+
+
+def _sizes(base: EvidenceBase) -> Iterator[tuple[str, Any, str, str, float]]:
+    """Every size of an arm given with a result: table, row, column, arm, size."""
+    for row in base.arm_results:
+        yield "arm_results", row, "n", row.arm_id, row.n
+    for row in base.contrast_results:
+        yield "contrast_results", row, "n_arm", row.arm_id, row.n_arm
+        yield "contrast_results", row, "n_comparator", row.comparator_arm_id, row.n_comparator
+
+
+@rule(
+    "more events than patients",
+    "error",
+    why="Nobody is counted twice among those who had an event at least once.",
+    look_at="Whether events were counted instead of patients, and whether n is that of the arm.",
+)
+def too_many_events(base: EvidenceBase) -> Iterator[Hit]:
+    """Counts of patients with an event above the size of the arm, as reported or as randomised."""
+    for row in base.arm_results:
+        n = base.n(row)
+        if row.events > n:
+            yield Hit("arm_results", row.Index, "events", f"{row.events:g} events among {n:g} patients")
+
+
+@rule(
+    "count and percentage disagree",
+    "warning",
+    why="Count, percentage and size are three views of two numbers; if they disagree one of them is wrong.",
+    look_at="Which patients are below the line: those randomised or those seen.",
+)
+def percentages(base: EvidenceBase) -> Iterator[Hit]:
+    """Events whose share of n is not the percentage printed beside the count."""
+    for row in base.arm_results:
+        if not stated(row.events, row.n):
+            continue
+        for count, percent in _COUNT_PERCENT.findall(row.as_reported):
+            share = 100 * row.events / row.n
+            if int(count) == row.events and abs(share - float(percent)) > 1.0:
+                message = f"{row.events:g} of {row.n:g} is {share:.0f} %, but {percent} % is printed"
+                yield Hit("arm_results", row.Index, "n", message)
+
+
+@rule(
+    "more analysed than randomised",
+    "error",
+    why="A result cannot rest on more patients than were allocated; often n was read from another arm or is the total.",
+    look_at="The flow chart: numbers allocated and numbers analysed in that arm.",
+)
+def more_than_randomised(base: EvidenceBase) -> Iterator[Hit]:
+    """Results whose n is above the number randomised to the arm or, where that is not known, to the whole trial."""
+    for table, row, column, arm, n in _sizes(base):
+        randomised = base.arms[row.trial_id, arm].n_randomised
+        whose = f"arm {arm}"
+        if math.isnan(randomised):
+            randomised, whose = base.trials[row.trial_id].n_randomised, f"trial {row.trial_id}"
+        if n > randomised:
+            message = f"{n:g} patients analysed, but {randomised:g} were randomised (the {whose})"
+            yield Hit(table, row.Index, column, message)
+
+
+@rule(
+    "many patients missing",
+    "warning",
+    why="Either a digit of n was lost or so many patients were that the result says little about those randomised.",
+    look_at="The n of that measurement, and the reasons for dropping out.",
+)
+def many_missing(base: EvidenceBase) -> Iterator[Hit]:
+    """Results with fewer than half of the patients randomised to the arm or, where that is not known, of its share of the
+    trial."""
+    for table, row, column, arm, n in _sizes(base):
+        if not stated(n):
+            continue
+        # Subgroups and the cells of a factorial trial are small by design.
+        if base.arms[row.trial_id, arm].kind != "randomised" or "subgroup" in row.instrument:
+            continue
+        randomised, _ = base.sizes.analysed(row.trial_id, arm, math.nan)
+        if n < base.limits.lost * randomised:
+            message = f"{n:g} patients analysed of {randomised:g} randomised to {arm}"
+            yield Hit(table, row.Index, column, message)
+
+
+@rule(
+    "sizes differ at one time",
+    "warning",
+    why="The patients of an arm at one visit are the same for all instruments, but for a few missing answers.",
+    look_at="A digit lost or exchanged in n.",
+)
+def sizes_differ(base: EvidenceBase) -> Iterator[Hit]:
+    """Sizes that differ by more than a quarter from the other sizes of the arm at the same time."""
+    groups: dict[tuple[Any, ...], list[tuple[str, Any, str, float]]] = defaultdict(list)
+    for table, row, column, arm, n in _sizes(base):
+        if stated(n) and "subgroup" not in row.instrument:
+            week = None if math.isnan(row.timepoint_weeks) else row.timepoint_weeks
+            groups[row.trial_id, arm, week].append((table, row, column, n))
+    for group in groups.values():
+        for place, (table, row, column, n) in enumerate(group):
+            others = [size for other, (*_, size) in enumerate(group) if other != place]
+            if others and not 0.75 <= n / median(others) <= 1 / 0.75:
+                message = f"n is {n:g}, but {median(others):g} in the other results of the arm at that time"
+                yield Hit(table, row.Index, column, message)
+
+
+@rule(
+    "arms do not add up",
+    "error",
+    why="Every randomised patient is in one arm; a wrong sum means that an arm is missing or a number is wrong.",
+    look_at="The flow chart, patients who left before treatment, arms that were not entered.",
+)
+def arms_add_up(base: EvidenceBase) -> Iterator[Hit]:
+    """Parallel trials whose arms, all with a number, do not add up to the number randomised; and arms or sums of known
+    arms larger than the trial."""
+    for trial, row in base.trials.items():
+        arms = [arm for (owner, _), arm in base.arms.items() if owner == trial and arm.kind == "randomised"]
+        if row.design == "crossover" or not stated(row.n_randomised) or not arms:
+            continue
+        known = [arm.n_randomised for arm in arms if stated(arm.n_randomised)]
+        total = sum(known)
+        complete = len(known) == len(arms) and len(arms) > 1 and row.design != "factorial"
+        if total > row.n_randomised or (complete and total != row.n_randomised):
+            text = " + ".join(f"{n:g}" for n in known)
+            message = f"{row.n_randomised:g} randomised, but the arms have {text} = {total:g}"
+            yield Hit("trials", row.Index, "n_randomised", message)
+            # A larger gap is more often a slip in one arm than a patient who left: name the arms that would explain it.
+            for arm in arms if abs(total - row.n_randomised) > _FEW * row.n_randomised else ():
+                rest = total - arm.n_randomised
+                if stated(arm.n_randomised) and _slip(arm.n_randomised, row.n_randomised - rest):
+                    expected = row.n_randomised - rest
+                    yield Hit(
+                        "arms",
+                        arm.Index,
+                        "n_randomised",
+                        f"{arm.n_randomised:g}, but {expected:g} would make up {row.n_randomised:g}",
+                    )
+
+
+def _slip(found: float, expected: float) -> bool:
+    """Tell whether one number may be a slip of the pen for another: a factor of 10, or digits exchanged or altered."""
+    if expected <= 0 or found == expected:
+        return False
+    first, second = f"{found:g}", f"{expected:g}"
+    return (
+        found in (10 * expected, expected / 10)
+        or sorted(first) == sorted(second)
+        or (len(first) == len(second) and sum(a != b for a, b in zip(first, second, strict=True)) == 1)
+        or found > 1.5 * expected
+        or found < expected / 1.5
+    )

@@ -1,0 +1,161 @@
+"""Signs against the words of the source."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from evidence.credibility.checks.evidence_base import EvidenceBase, stated
+from evidence.credibility.checks.registry import Hit, rule
+
+_TURNED = re.compile(
+    r"flip|turn|sign|favour|favor|better|greater|improve|benefit|reduc|decreas|lower|higher|drop|fall|fell|less|more|orient"
+    r"|advantage|magnitude|minus",
+    re.IGNORECASE,
+)
+_PLUS_GOOD = re.compile(r"\+\s*=\s*improvement")
+_MINUS_GOOD = re.compile(r"(?:minus|negative|-)\s*=\s*improvement")
+_FAVOURS = re.compile(
+    r"favou?r(?:s|ing|ed)?\s+(?:of\s+)?([\w+ -]+)|([\w+-]+)\s+better|greater improvement with\s+([\w+ -]+)",
+    re.IGNORECASE,
+)
+
+
+def _printed_signs(text: str, value: float) -> set[int]:
+    """Signs with which a text prints a number: -1 after a minus sign, 1 otherwise; empty if it does not print it."""
+    signs = set()
+    number = f"{abs(value):.10g}"
+    zeros = "0*" if "." in number else r"(?:\.0+)?"
+    pattern = rf"(?<![\d.])([-−]?)\s?{re.escape(number)}{zeros}(?!\d|\.\d)"
+    for match in re.finditer(pattern, text):
+        before = text[: match.start()].rstrip()
+        # A hyphen between two numbers ("1.4-3.5") joins a range.
+        joined = bool(match.group(1)) and bool(before) and before[-1].isdigit()
+        signs.add(-1 if match.group(1) and not joined else 1)
+    return signs
+
+
+@rule(
+    "sign unlike the printed one",
+    "error",
+    why="A lost minus sign turns benefit into harm.",
+    look_at="The printed number, and which group was subtracted from which.",
+)
+def sign_changed(base: EvidenceBase) -> Iterator[Hit]:
+    """Numbers whose sign differs from the printed one although nothing in the row says that it was turned."""
+    for table, row in base.results():
+        columns = (
+            ("mean", "median", "ci_low", "ci_high")
+            if table == "arm_results"
+            else ("estimate", "ci_low", "ci_high")
+        )
+        text = str(row.as_reported)
+        if _TURNED.search(text.replace("minus =", "").replace("minus = lower", "")) or _TURNED.search(
+            str(row.note)
+        ):
+            continue
+        for column in columns:
+            value = getattr(row, column)
+            if not stated(value) or value == 0:
+                continue
+            signs = _printed_signs(text, value)
+            if signs and math.copysign(1, value) not in signs:
+                yield Hit(
+                    table, row.Index, column, f"{column} is {value:g}, but the source is quoted with: {text}"
+                )
+
+
+@rule(
+    "sign of a change",
+    "error",
+    why="Some sources print an improvement as a positive number; change is follow-up minus baseline, so on scales where "
+    "higher is worse an improvement is negative.",
+    look_at="The words of the source: reduction, improvement, worsening.",
+)
+def sign_of_change(base: EvidenceBase) -> Iterator[Hit]:
+    """Changes whose sign contradicts the key in the printed phrase ("+ = improvement", "minus = improvement", "reduction")."""
+    for row in base.arm_results:
+        text = str(row.as_reported)
+        for column in ("mean", "median"):
+            value = getattr(row, column)
+            if row.statistic != "change" or not stated(value) or value == 0:
+                continue
+            printed = _printed_signs(text, value)
+            better = base.sign(row)
+            expected = 0
+            if len(printed) == 1:
+                (sign,) = printed
+                if _PLUS_GOOD.search(text):
+                    expected = sign * better
+                elif _MINUS_GOOD.search(text):
+                    expected = sign
+                elif re.search(r"reduc|decreas", text) and not re.search(r"increas", text):
+                    expected = -1
+                elif sign < 0:
+                    expected = -1
+            if expected and value * expected < 0:
+                yield Hit(
+                    "arm_results",
+                    row.Index,
+                    column,
+                    f"the change is {value:g}, but the source is quoted with: {text}",
+                )
+
+
+@rule(
+    "direction unlike the words of the source",
+    "error",
+    why="A difference with the wrong sign counts for the other side, twice its size away from the truth.",
+    look_at="Which group the source calls better, and which was subtracted from which.",
+)
+def direction(base: EvidenceBase) -> Iterator[Hit]:
+    """Differences that favour one arm where the printed phrase says that the other was better, lower or higher."""
+    for row in base.contrast_results:
+        value, text = row.estimate, str(row.as_reported)
+        if not stated(value) or value == 0 or row.measure not in ("MD", "SMD", ""):
+            continue
+        expected, why = _expected_sign(base, row, text)
+        if expected and value * expected < 0:
+            yield Hit("contrast_results", row.Index, "estimate", f"{value:g} contradicts {why}: {text}")
+
+
+def _expected_sign(base: EvidenceBase, row: Any, text: str) -> tuple[int, str]:
+    """Sign of arm minus comparator that a phrase implies, and how; 0 if it says nothing plain."""
+    lowered = re.sub(r"\([^)]*\blower to[^)]*\)|lower (?:bound|limit)|(?:minus|-) = lower", "", text.lower())
+    named = _who_is_better(base, row, text)
+    if named:
+        return named * base.sign(row), "that it favours one arm"
+    is_lower, is_higher = "lower" in lowered, "higher" in lowered
+    if is_lower != is_higher:
+        return (-1, "'lower'") if is_lower else (1, "'higher'")
+    if re.search(
+        r"\+ means better|net benefit|greater improvement|points better|more improvement|advantage", lowered
+    ):
+        printed = _printed_signs(text, row.estimate)
+        if len(printed) == 1:
+            return next(iter(printed)) * base.sign(row), "that a positive number is a benefit"
+    return 0, ""
+
+
+def _who_is_better(base: EvidenceBase, row: Any, text: str) -> int:
+    """1 if the phrase says that the arm was better, -1 if the comparator was, 0 if neither is plain."""
+    found = _FAVOURS.search(text)
+    if found is None or "negative favours" in text.lower() or re.search(r"\+ favou?rs", text):
+        return 0
+    words = next(part for part in found.groups() if part)
+    scores = []
+    for arm in (row.arm_id, row.comparator_arm_id):
+        known = base.arms[row.trial_id, arm]
+        names = set(_tokens(f"{arm} {known.label} {known.components} {known.description}"))
+        scores.append(len(names & set(_tokens(words))))
+    return (scores[0] > scores[1]) - (scores[0] < scores[1])
+
+
+def _tokens(text: str) -> list[str]:
+    return [
+        word
+        for word in re.split(r"[^a-z0-9]+", text.lower())
+        if len(word) > 1 and word not in ("the", "than", "and", "to")
+    ]
