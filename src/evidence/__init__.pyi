@@ -1,4 +1,6 @@
 from . import figures as figures
+from .credibility.audit import Audit as Audit
+from .credibility.audit import audit as audit
 from .credibility.baujat import baujat as baujat
 from .credibility.begg import begg as begg
 from .credibility.bias_sensitivity import bias_sensitivity as bias_sensitivity
