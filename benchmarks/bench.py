@@ -65,9 +65,8 @@ def ten_trials() -> tuple[np.ndarray, np.ndarray]:
 def measure_fits(
     effect: np.ndarray, variance: np.ndarray, rounds: int, console: Console
 ) -> list[dict[str, Any]]:
-    """Time the contenders in turn; seconds of one fit, and ratios of ours to theirs."""
-    ours, *peers = contenders(effect, variance)
-    running = [ours, *peers]
+    """Time the contenders in turn; seconds of one fit, and ratios of ours, read in full and bare, to theirs."""
+    running = contenders(effect, variance)
     batches = {each.name: batch_size(each.fit) for each in running}
     seconds: dict[str, list[float]] = {each.name: [] for each in running}
     metafor = Metafor(effect, variance) if shutil.which("Rscript") else None
@@ -80,11 +79,11 @@ def measure_fits(
             seconds[each.name].append(time_batch(each.fit, batches[each.name]))
         if metafor and number % 10 == 0:
             seconds[metafor.name].append(metafor.time(10))
-    ours_median = median(seconds[ours.name])
-    rows = [describe(each, seconds[each.name], ours_median) for each in running]
+    ours, bare = (median(seconds[each.name]) for each in running[:2])
+    rows = [describe(each, seconds[each.name], ours, bare) for each in running]
     if metafor:
         given = Contender(metafor.name, "the same: REML, Knapp-Hartung", True, lambda: None)
-        rows.append(describe(given, seconds[metafor.name], ours_median))
+        rows.append(describe(given, seconds[metafor.name], ours, bare))
         metafor.close()
     return rows
 
@@ -104,7 +103,7 @@ def time_batch(fit: Callable[[], Any], times: int) -> float:
     return (time.process_time() - start) / times
 
 
-def describe(contender: Contender, seconds: list[float], ours: float) -> dict[str, Any]:
+def describe(contender: Contender, seconds: list[float], ours: float, bare: float) -> dict[str, Any]:
     """Summarise the timings of one contender."""
     middle = median(seconds)
     return {
@@ -114,6 +113,7 @@ def describe(contender: Contender, seconds: list[float], ours: float) -> dict[st
         "median_seconds": middle,
         "least_seconds": min(seconds),
         "ours_to_theirs": ours / middle,
+        "ours_bare_to_theirs": bare / middle,
     }
 
 
@@ -181,11 +181,12 @@ def fits_table(fits: list[dict[str, Any]]) -> Table:
     table = Table(title="One fit, k = 10", title_justify="left")
     table.add_column("package")
     table.add_column("what it computes")
-    for head in ("median", "least", "ours / theirs"):
+    for head in ("median", "least", "ours / theirs", "bare / theirs"):
         table.add_column(head, justify="right")
     for row in fits:
         times = [f"{1e6 * row[key]:,.0f} us" for key in ("median_seconds", "least_seconds")]
-        table.add_row(row["name"], row["gives"], *times, f"{row['ours_to_theirs']:.3f}")
+        ratios = [f"{row[key]:.3f}" for key in ("ours_to_theirs", "ours_bare_to_theirs")]
+        table.add_row(row["name"], row["gives"], *times, *ratios)
     return table
 
 

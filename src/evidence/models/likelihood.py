@@ -202,16 +202,15 @@ def _beyond_peaks(largest: Any, s2: Any) -> Any:
     return 0.5005 * (s2 + (s2 * (s2 + 4.0 * largest)) ** 0.5)
 
 
-def score(studies: Studies, tau2: Any, restricted: bool, slopes: bool = False) -> tuple[Any, ...]:
-    """Twice the score is fit - penalty: Y'PPY - tr P (REML) or Y'PPY - sum of weights (ML); with their slopes."""
-    if slopes:
-        return _score_with_slopes(sums(studies, tau2, 3), restricted)
+def score(studies: Studies, tau2: Any, restricted: bool) -> tuple[Any, Any]:
+    """Twice the score is fit - penalty: Y'PPY - tr P (REML) or Y'PPY - sum of weights (ML)."""
     w, (r, f, _), (r2, f2, s2) = sums(studies, tau2, 2)
     total, mean = w + r, f / (w + r)
     return s2 - mean * (2.0 * f2 - mean * (w * w + r2)), trace_p(w, r, r2) if restricted else total
 
 
 def _score_with_slopes(known: Sums, restricted: bool) -> tuple[Any, ...]:
+    """As `score`, from the sums up to the third power of the weights; with the slopes of fit and penalty."""
     w, (r, f, _), (r2, f2, s2), (r3, f3, s3) = known
     total, total2 = w + r, w * w + r2
     mean = f / total
@@ -246,14 +245,15 @@ def _climb(
     settled : bool or ndarray of bool
         Whether the peak was reached.
     """
-    here = here or score(studies, tau2, restricted, slopes=True)
+    here = here or _score_with_slopes(sums(studies, tau2, 3), restricted)
     before, earlier = None, 1.0
     for _ in range(200):
         fit, penalty, fit_slope, penalty_slope = here
-        unit = choose(fit > 0.0, fit, 1.0)  # zero if all effects are equal
-        ratio = choose(fit > 0.0, penalty, 1.0) / unit
+        unit = fit + (fit == 0.0)  # zero if all effects are equal, where low and high are zero as well
+        ratio = penalty / unit
         rest = 1.0 - ratio
-        low, high = choose(rest > 0.0, tau2, low), choose(rest > 0.0, high, tau2)
+        rises = fit > penalty
+        low, high = choose(rises, tau2, low), choose(rises, high, tau2)
         slope = (penalty_slope - ratio * fit_slope) / unit
         pace = 1.0 / choose(slope > 0.0, slope, nan)
         new = tau2 + rest * pace
@@ -270,7 +270,7 @@ def _climb(
         before, earlier, tau2 = (tau2, rest, pace), step, new
         if settled.all() if isinstance(settled, np.ndarray) else settled:
             break
-        here = score(studies, tau2, restricted, slopes=True)
+        here = _score_with_slopes(sums(studies, tau2, 3), restricted)
     return tau2, here, settled
 
 

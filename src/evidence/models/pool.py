@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
-from evidence.models.heterogeneity import METHODS, estimate_tau2, heterogeneity_share, q_and_trace
+from evidence.models.heterogeneity import METHODS, estimate_tau2, q_and_trace
 from evidence.models.intervals import CI, PREDICTION, mean_effect
 from evidence.models.pooled import Pooled
 from evidence.models.studies import Floats, Studies, arrange, sums
@@ -95,7 +95,6 @@ def pool(
         raise DataError(
             f"weights belong to method='GENQ'; method is {method!r}. Leave weights out or change the method."
         )
-    k = effects.size
     zero = sums(studies, 0.0, 3)
     q, trace = q_and_trace(studies, 0.0, zero)
     if tau2 is None:
@@ -107,7 +106,6 @@ def pool(
     else:
         between = float(tau2)
     mean = mean_effect(studies, between, ci, level, sorted_weights)
-    i2, h2 = heterogeneity_share(method, k, q, trace, between)
     return Pooled(
         effect=effects,
         variance=variances,
@@ -116,7 +114,6 @@ def pool(
         ci=ci,
         level=level,
         prediction=prediction,
-        k=k,
         estimate=float(mean.estimate),
         se=float(mean.se),
         ci_low=float(mean.low),
@@ -126,9 +123,8 @@ def pool(
         df=float(mean.df),
         tau2=between,
         q=float(q),
-        q_df=k - 1,
-        i2=float(i2),
-        h2=float(h2),
+        trace=float(trace),
+        studies=studies,
         given_weights=given,
         tau2_given=tau2 is not None,
     )

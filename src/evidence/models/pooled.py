@@ -12,10 +12,10 @@ import pandas as pd
 from scipy.special import chdtrc, ndtri
 
 from evidence.errors import DataError
-from evidence.models.heterogeneity import q_and_trace, tau2_standard_error
+from evidence.models.heterogeneity import heterogeneity_share, tau2_standard_error
 from evidence.models.intervals import prediction_interval, profile_interval, q_profile_interval
 from evidence.models.likelihood import log_likelihood, peaks
-from evidence.models.studies import Floats, Studies, arrange
+from evidence.models.studies import Floats, Studies
 from evidence.models.text import number, p_text, span
 
 __all__ = ["Pooled", "tau2_interval"]
@@ -37,9 +37,10 @@ class Pooled:
     ci: str
     level: float
     prediction: str
-    k: int
     estimate: float
+    """Mean effect."""
     se: float
+    """Standard error of the mean effect, the one its interval uses."""
     ci_low: float
     ci_high: float
     statistic: float
@@ -50,14 +51,34 @@ class Pooled:
     tau2: float
     q: float
     """Cochran's Q."""
-    q_df: int
-    i2: float
-    """Percent of the variance of a typical study that is due to heterogeneity."""
-    h2: float
+    trace: float
+    """Trace of the projection P at tau2 = 0; (k - 1) / trace is the sampling variance of a typical study."""
+    studies: Studies
+    """The studies as arranged for computing."""
     given_weights: Floats | None = None
     """Weights given for GENQ, shape (k,)."""
     tau2_given: bool = False
     """Whether tau2 was given instead of estimated; it then has no standard error and no interval."""
+
+    @property
+    def k(self) -> int:
+        """Number of studies."""
+        return self.effect.size
+
+    @property
+    def q_df(self) -> int:
+        """Degrees of freedom of Cochran's Q."""
+        return self.k - 1
+
+    @property
+    def i2(self) -> float:
+        """Percent of the variance of a typical study that is due to heterogeneity."""
+        return float(self._share[0])
+
+    @property
+    def h2(self) -> float:
+        """Variance of a typical study over its sampling variance."""
+        return float(self._share[1])
 
     @cached_property
     def q_p(self) -> float:
@@ -125,9 +146,9 @@ class Pooled:
     @cached_property
     def log_likelihood(self) -> float:
         """Log-likelihood at tau2 and the estimate: the restricted one for REML, else the full one."""
-        centre = None if self.given_weights is None else self.estimate - float(self._studies.anchor_effect)
+        centre = None if self.given_weights is None else self.estimate - float(self.studies.anchor_effect)
         restricted = self.method == "REML"
-        return float(log_likelihood(self._studies, self.tau2, restricted=restricted, centre=centre))
+        return float(log_likelihood(self.studies, self.tau2, restricted=restricted, centre=centre))
 
     @property
     def aic(self) -> float:
@@ -225,14 +246,14 @@ class Pooled:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.summary())}</pre>"
 
-    @cached_property
-    def _studies(self) -> Studies:
-        return arrange(self.effect, self.variance)[0]
+    @property
+    def _share(self) -> tuple[float, float]:
+        return heterogeneity_share(self.method, self.k, self.q, self.trace, self.tau2)
 
-    @cached_property
+    @property
     def _typical_variance(self) -> float:
-        """Sampling variance of a typical study (Higgins and Thompson 2002): (k - 1) / tr P."""
-        return float((self.k - 1) / q_and_trace(self._studies, 0.0)[1]) if self.k > 1 else nan
+        """Sampling variance of a typical study (Higgins and Thompson 2002)."""
+        return (self.k - 1) / self.trace if self.k > 1 else nan
 
     @cached_property
     def _tau2_interval(self) -> tuple[float, float]:
@@ -261,19 +282,19 @@ class Pooled:
     def _likelihood_notes(self) -> list[str]:
         """Say so if the likelihood has another peak nearly as high, or hardly changes down to tau2 = 0."""
         restricted = self.method == "REML"
-        _, found, falls_at_zero = peaks(self._studies, restricted=restricted)
+        _, found, falls_at_zero = peaks(self.studies, restricted=restricted)
         rivals = np.append(0.0, found) if falls_at_zero else np.atleast_1d(found)
         # The fit and the list of peaks come to the same peak by different steps, equal up to rounding.
         rivals = rivals[~np.isclose(rivals, self.tau2, rtol=1e-6, atol=0.0)]
         notes = []
         if rivals.size:
-            drop = self.log_likelihood - log_likelihood(self._studies, rivals, restricted=restricted)
+            drop = self.log_likelihood - log_likelihood(self.studies, rivals, restricted=restricted)
             other, least = float(rivals[np.argmin(drop)]), float(drop.min())
             notes.append(
                 f"The likelihood has another peak at tau2 = {other:.4g}; its logarithm is {least:.3g} lower there."
             )
         if self.tau2 > 0.0:
-            gain = self.log_likelihood - float(log_likelihood(self._studies, 0.0, restricted=restricted))
+            gain = self.log_likelihood - float(log_likelihood(self.studies, 0.0, restricted=restricted))
             if gain < 0.01:
                 notes.append(
                     f"The likelihood is flat down to tau2 = 0: its logarithm falls by {gain:.1g} only."
@@ -306,10 +327,10 @@ def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
             "tau2 is given, or zero by the equal-effects model; what is not estimated has no interval."
         )
     if method == "QP":
-        low, high = q_profile_interval(fit._studies, fit.level)
+        low, high = q_profile_interval(fit.studies, fit.level)
         return float(low), float(high)
     if method != "PL":
         raise DataError(f"unknown interval for tau2: {method!r}; choose 'QP' or 'PL'.")
     if fit.method not in ("ML", "REML"):
         raise DataError(f"a profile-likelihood interval needs method 'ML' or 'REML', not {fit.method!r}.")
-    return profile_interval(fit._studies, fit.level, restricted=fit.method == "REML")
+    return profile_interval(fit.studies, fit.level, restricted=fit.method == "REML")

@@ -103,7 +103,7 @@ def sums(studies: Studies, tau2: Any, order: int) -> Sums:
     Parameters
     ----------
     studies : Studies
-    tau2 : scalar, shape (g,) or, for a batch of n fits, shape (n, g)
+    tau2 : float, shape (g,) or, for a batch of n fits, shape (n, g)
         Between-study variances at which to evaluate.
     order : int
         Highest power of the weights.
@@ -114,19 +114,21 @@ def sums(studies: Studies, tau2: Any, order: int) -> Sums:
         First the weight of the anchor, then for each power p = 1 ... `order` a triple of sums over the other studies:
         of w^p, w^p d and w^p d^2, d being a study's difference from the anchor. Each has the shape of `tau2`.
     """
-    batch = studies.powers.ndim == 3
-    scalar = not batch and not getattr(tau2, "ndim", 0)
-    weight = np.reciprocal(
-        studies.variance + tau2 if scalar else studies.variance[..., None] + tau2[..., None, :]
-    )
-    out, power = [1.0 / (studies.anchor_variance + tau2)], weight
+    powers = studies.powers
+    if isinstance(tau2, float):
+        weight = power = np.reciprocal(studies.variance + tau2)
+        out: Sums = [1.0 / (studies.anchor_variance + tau2), powers.dot(weight).tolist()]
+        for _ in range(1, order):
+            power = power * weight
+            out.append(powers.dot(power).tolist())
+        return out
+    weight = power = np.reciprocal(studies.variance[..., None] + tau2[..., None, :])
+    out = [1.0 / (studies.anchor_variance + tau2)]
     for p in range(order):
         if p:
             power = power * weight
-        total = (
-            studies.powers @ power if batch else studies.powers.dot(power)
-        )  # dot is the faster for one fit
-        out.append(total.tolist() if scalar else total.swapaxes(0, 1) if batch else total)
+        total = powers @ power
+        out.append(total.swapaxes(0, 1) if powers.ndim == 3 else total)
     return out
 
 
