@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isfinite, isinf, log, nan
+from math import isfinite, log, nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from evidence.credibility.cumulative import cumulative
-from evidence.credibility.sequential_boundaries import CLOSEST, efficacy_boundary, futility_boundary
-from evidence.credibility.show import Shown, sentences, table_text
+from evidence.credibility.sequential_boundaries import CLOSEST, drift, planned_boundaries
+from evidence.credibility.sequential_result import Sequential
 from evidence.errors import DataError, ModelError
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -20,142 +18,8 @@ from evidence.models.studies import Floats
 from evidence.models.synthesis import synthesise
 from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, number
 
-__all__ = ["Sequential", "diversity", "sequential", "sequential_analysis"]
-
-CAVEATS = (
-    "The looks were made now and not when each trial was published, and nobody stopped at a boundary. The boundaries "
-    "take the Z of successive looks for a path with independent steps; with a variance between trials that is "
-    "estimated anew at each look, and taken as known, this holds roughly. The required information rests on the chosen "
-    "effect and on the diversity of these trials. A boundary guards against chance, not against bias."
-)
-FEW = 5
-"""With fewer studies neither their diversity nor the standard error of their mean is known well."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Sequential(Shown):
-    """Result of `sequential`."""
-
-    fit: Pooled
-    """All studies, with an interval by the normal distribution."""
-    looks: pd.DataFrame
-    """One row a look: order (for example the year), added (labels of the studies), k, n (patients, NaN where one is
-    not known), information (see `sequential`), fraction (of the required), estimate, se, z, boundary (for the
-    absolute z), futility (NaN while there is none) and crossed ("benefit", "harm", "futility" or "")."""
-    alpha: float
-    power: float
-    delta: float
-    """The effect not to be missed, on the analysis scale, positive."""
-    diversity: float
-    """The diversity by which the required information was corrected, 0 to 1."""
-    required: float
-    """Information that is required, corrected for diversity."""
-    better: str
-    measure: str = ""
-
-    @property
-    def fraction(self) -> float:
-        """Information at the last look, as a fraction of the required."""
-        return float(self.looks["fraction"].iloc[-1])
-
-    @property
-    def required_n(self) -> float:
-        """Patients for the required information if each adds as much as those so far; NaN if not known."""
-        return float(self.looks["n"].iloc[-1]) / self.fraction
-
-    @property
-    def ci_low(self) -> float:
-        """Lower limit of the interval that allows for all looks: estimate minus boundary times standard error."""
-        return self.fit.estimate - self._reach
-
-    @property
-    def ci_high(self) -> float:
-        """Upper limit of that interval; NaN where the boundary is infinite."""
-        return self.fit.estimate + self._reach
-
-    @property
-    def _reach(self) -> float:
-        boundary = float(self.looks["boundary"].iloc[-1])
-        return boundary * self.fit.se if isfinite(boundary) else nan
-
-    @property
-    def usual(self) -> float:
-        """What the absolute Z of a single look would have to reach."""
-        return -float(ndtri(self.alpha / 2.0))
-
-    @property
-    def conclusion(self) -> str:
-        """What the last look says: "benefit", "harm", "futility" (an effect of `delta` is unlikely) or "open"."""
-        return str(self.looks["crossed"].iloc[-1]) or "open"
-
-    @property
-    def note(self) -> str:
-        """The conclusion in words."""
-        last, crossed = self.looks.iloc[-1], self.looks["crossed"]
-        have = (
-            f"At the last look ({last['order']}) there is {100 * self.fraction:.0f}% of the required information and "
-            f"z = {number(last['z'], 2)}"
-        )
-        boundary = "out of reach so early" if isinf(last["boundary"]) else number(last["boundary"], 2)
-        if self.conclusion in ("benefit", "harm"):
-            since = self.looks.loc[crossed == self.conclusion, "order"].iloc[0]
-            said = f"beyond the boundary for {self.conclusion} ({boundary}), which was first crossed at look {since}."
-        elif self.conclusion == "futility":
-            said = "within the boundary for futility: an effect of the planned size is unlikely."
-        elif abs(last["z"]) > self.usual:
-            said = (
-                f"beyond the usual {number(self.usual, 2)} but not beyond the boundary ({boundary}): with so little "
-                "information a result like this is too often chance."
-            )
-        else:
-            said = f"which crosses no boundary (that of an effect: {boundary}): neither shown nor refuted."
-        firm = self.looks.loc[crossed.isin(["benefit", "harm"]), "order"]
-        moved = not firm.empty and self.conclusion in ("open", "futility")
-        back = (
-            f"The boundary for an effect was crossed at look {firm.iloc[0]}, and the result moved back."
-            if moved
-            else ""
-        )
-        few = (
-            f"With {counted(self.fit.k, 'study', 'studies')} this is a rough guide at best."
-            if self.fit.k < FEW
-            else ""
-        )
-        return sentences(f"{have}, {said}", back, few)
-
-    def ahead(self) -> pd.DataFrame:
-        """Boundaries up to full information; if it is not reached yet, with one more look that reaches it.
-
-        Returns
-        -------
-        DataFrame
-            fraction, boundary (may be infinite) and futility (below zero while there is none).
-        """
-        fraction = self.looks["fraction"].to_numpy()
-        fraction = fraction[: int(np.searchsorted(fraction, 1.0)) + 1]
-        if fraction[-1] < 1.0 - CLOSEST:
-            fraction = np.append(fraction, 1.0)
-        boundary, futility = _boundaries(fraction, self.alpha, self.power)
-        return pd.DataFrame({"fraction": fraction, "boundary": boundary, "futility": futility})
-
-    @property
-    def caveats(self) -> str:
-        """What the analysis takes for granted."""
-        return CAVEATS
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a look, see `looks`."""
-        return self.looks
-
-    def summary(self) -> str:
-        """Describe the looks as a text table, with the plan above and the conclusion below."""
-        heading = (
-            f"Sequential analysis: alpha {self.alpha:g} (two-sided), power {self.power:g}, effect {self.delta:.4g}, "
-            f"diversity {100 * self.diversity:.0f}%; {counted(len(self.looks), 'look')}"
-        )
-        return table_text(heading, self.looks, sentences(self.note, CAVEATS))
+__all__ = ["diversity", "sequential", "sequential_analysis"]
 
 
 def diversity(fit: Pooled) -> float:
@@ -236,12 +100,12 @@ def sequential(
     steps = cumulative(plain, order)
     place = pd.Series(range(fit.k) if order is None else order).argsort(kind="stable").to_numpy()
     share = diversity(plain) if heterogeneity == "diversity" else _given(heterogeneity)
-    required = np.square(_drift(alpha, power) / delta) / (1.0 - share)
+    required = np.square(drift(alpha, power) / delta) / (1.0 - share)
     information = np.cumsum(1.0 / plain.variance[place])
     people = np.cumsum(_people(n, fit)[place])
     last = _last_of_each_look(steps.order, information / required)
     fraction = information[last] / required
-    boundary, futility = _boundaries(fraction, alpha, power)
+    boundary, futility = planned_boundaries(fraction, alpha, power)
     z = steps.fits.statistic[last]
     side = {-1.0: "benefit" if better == "lower" else "harm", 1.0: "harm" if better == "lower" else "benefit"}
     starts = [0, *(last[:-1] + 1)]
@@ -363,18 +227,3 @@ def _last_of_each_look(order: tuple[Any, ...], fraction: Floats) -> np.ndarray[A
             last.pop()
         last.append(i)
     return np.array(last)
-
-
-def _drift(alpha: float, power: float) -> float:
-    """Mean of Z at full information if the effect is `delta`."""
-    return float(ndtri(power) - ndtri(alpha / 2.0))
-
-
-def _boundaries(fraction: Floats, alpha: float, power: float) -> tuple[Floats, Floats]:
-    """Boundaries at each look; after full information, where all error is spent, that of a single look."""
-    planned = int(np.searchsorted(fraction, 1.0)) + 1
-    within = fraction[:planned]
-    efficacy = efficacy_boundary(within, alpha)
-    futility = futility_boundary(within, efficacy, _drift(alpha, power), 1.0 - power)
-    rest = np.full(fraction.size - within.size, -float(ndtri(alpha / 2.0)))
-    return np.concatenate([efficacy, rest]), np.concatenate([futility, rest])

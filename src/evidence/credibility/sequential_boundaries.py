@@ -25,7 +25,14 @@ from scipy.special import ndtr, ndtri
 from evidence.errors import DataError
 from evidence.models.studies import Floats
 
-__all__ = ["CLOSEST", "efficacy_boundary", "futility_boundary", "obrien_fleming_spending"]
+__all__ = [
+    "CLOSEST",
+    "drift",
+    "efficacy_boundary",
+    "futility_boundary",
+    "obrien_fleming_spending",
+    "planned_boundaries",
+]
 
 REACH = 9.0
 """Standard deviations beyond which a path is not followed; the probability out there is below 1e-18."""
@@ -126,6 +133,33 @@ def futility_boundary(fraction: ArrayLike, efficacy: ArrayLike, drift: float, be
                 boundary[i] = _solve(lambda z: path.below(z) - spend[i], -REACH, highest)  # noqa: B023 - used at once
         path.stop(boundary[i], upper[i], t[i + 1] - at if i + 1 < t.size else at)
     return boundary
+
+
+def drift(alpha: float, power: float) -> float:
+    """Mean of Z at full information if the effect is of the planned size: z of 1 - alpha / 2 plus z of the power."""
+    return float(ndtri(power) - ndtri(alpha / 2.0))
+
+
+def planned_boundaries(fraction: Floats, alpha: float, power: float) -> tuple[Floats, Floats]:
+    """Efficacy and futility boundary at each look, also at looks after full information.
+
+    Parameters
+    ----------
+    fraction : ndarray, shape (m,)
+        Information fractions, rising.
+    alpha, power : float
+        Two-sided type I error, and power.
+
+    Returns
+    -------
+    (efficacy, futility) : ndarrays, shape (m,)
+        After full information, where all error is spent, both are what a single look would need.
+    """
+    within = fraction[: int(np.searchsorted(fraction, 1.0)) + 1]
+    efficacy = efficacy_boundary(within, alpha)
+    futility = futility_boundary(within, efficacy, drift(alpha, power), 1.0 - power)
+    rest = np.full(fraction.size - within.size, -float(ndtri(alpha / 2.0)))
+    return np.concatenate([efficacy, rest]), np.concatenate([futility, rest])
 
 
 class Path:

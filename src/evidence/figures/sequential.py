@@ -18,7 +18,7 @@ from evidence.figures.text import clean, text_width
 from evidence.wording import counted, number
 
 if TYPE_CHECKING:
-    from evidence.credibility.sequential import Sequential
+    from evidence.credibility.sequential_result import Sequential
 
 __all__ = ["sequential"]
 
@@ -66,7 +66,7 @@ def sequential(
         ("boundary for an effect", {"color": VERMILLION, "linewidth": 1.4}),
         ("usual significance", {"color": GREY, "linewidth": 0.8, "linestyle": (0, (1, 2))}),
     ]
-    if (ahead["futility"] > 0).any():
+    if (ahead["futility"] > 0).sum() > 1:
         keys.insert(2, ("boundary for futility", DASHED))
     room = keys_height(keys, left, PAGE) + 4
     caption = clean(" ".join([_plan(result), result.note, *notes, result.caveats]))
@@ -80,11 +80,11 @@ def sequential(
         dots(axes, 100 * looks["fraction"], looks["z"])
         points = [
             (
-                left + width * x.share(100 * one.fraction),
-                top + room + HEIGHT * (1 - y.share(one.z)),
-                str(one.order),
+                left + width * x.share(100 * fraction),
+                top + room + HEIGHT * (1 - y.share(z)),
+                str(order),
             )
-            for one in looks.itertuples()
+            for fraction, z, order in zip(looks["fraction"], looks["z"], looks["order"], strict=True)
         ]
         at = left + width * x.share(100.0)
         _write_labels(figure, box, points, _sides(result, favours), at)
@@ -152,9 +152,10 @@ def _meet(one: tuple[float, float, float, float], other: tuple[float, float, flo
 def _plan(result: Sequential) -> str:
     """The plan in a sentence."""
     size = exp(result.delta) if result.measure in ("RR", "OR") else result.delta
+    code = f" ({result.measure})" if result.measure else ""
     people = "" if np.isnan(result.required_n) else f" (about {number(result.required_n, 0)} patients)"
     return (
-        f"Required information for an effect of {size:.3g}{f' ({result.measure})' if result.measure else ''} with power "
+        f"Required information for an effect of {size:.3g}{code} with power "
         f"{number(100 * result.power, 0)}% and two-sided error {number(100 * result.alpha, 0)}%, at a diversity of "
         f"{number(100 * result.diversity, 0)}%: 100%{people}."
     )

@@ -14,10 +14,10 @@ __all__ = ["SequentialPlan"]
 class SequentialPlan(ProtocolPart):
     """Error rates and effect of the sequential analysis (``sequential`` in ``review.yaml``).
 
-    ``alpha`` is the two-sided type I error. ``delta`` gives, by outcome, the effect that the analysis should not miss,
-    on the outcome's scale (a ratio as such); an outcome that it does not name has its minimal important difference.
-    ``heterogeneity`` says for which diversity the required information is corrected: the ``diversity`` found, ``none``,
-    or an expected one, from 0 to below 1.
+    ``alpha`` is the two-sided type I error. ``delta`` gives, by outcome, the effect that the analysis should not
+    miss, on the outcome's scale (a ratio as such); an outcome that it does not name has its minimal important
+    difference. ``heterogeneity`` says for which diversity the required information is corrected: the ``diversity``
+    found, ``none``, or an expected one, from 0 to below 1.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
