@@ -51,10 +51,11 @@ def explorer_data(review: Review) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``methods``, ``intervals`` and ``exclusions`` by id with their labels; ``quantities``, the names of the
-        numbers of a result; ``default``, the protocol's method and interval; ``analyses``, for each analysis that can be
-        pooled its studies and ``results``: by the set of studies kept, written as one 0 or 1 for each study, a
-        list over methods of lists over intervals of results. Numbers have ten significant digits; a missing one is null.
+        ``methods``, ``intervals`` and ``exclusions`` by id with their labels; ``quantities``, the names of
+        the numbers of a result; ``default``, the protocol's method and interval; ``analyses``, for each
+        analysis that can be pooled its studies and ``results``: by the set of studies kept, written as one 0
+        or 1 for each study, a list over methods of lists over intervals of results. Numbers have ten
+        significant digits; a missing one is null.
     """
     model = review.protocol.model
     methods, intervals = _with_first(METHODS, model.method), _with_first(INTERVALS, model.interval)
