@@ -1,6 +1,8 @@
 from . import figures as figures
 from .credibility.audit import Audit as Audit
 from .credibility.audit import audit as audit
+from .credibility.absolute import AbsoluteEffects as AbsoluteEffects
+from .credibility.absolute import absolute_effects as absolute_effects
 from .credibility.baujat import baujat as baujat
 from .credibility.begg import begg as begg
 from .credibility.bias_sensitivity import bias_sensitivity as bias_sensitivity
@@ -19,6 +21,10 @@ from .credibility.findings import check_rules as check_rules
 from .credibility.gosh import gosh as gosh
 from .credibility.grade import Certainty as Certainty
 from .credibility.grade import grade as grade
+from .credibility.grade_tables import certainty_by_difference as certainty_by_difference
+from .credibility.grade_tables import certainty_rules as certainty_rules
+from .credibility.grade_tables import certainty_table as certainty_table
+from .credibility.grade_tables import improved_by_response as improved_by_response
 from .credibility.influence import influence as influence
 from .credibility.leave_one_out import leave_one_out as leave_one_out
 from .credibility.limit import limit_meta as limit_meta
@@ -27,6 +33,7 @@ from .credibility.profile import profile_tau2 as profile_tau2
 from .credibility.radial import radial as radial
 from .credibility.risk_of_bias import risk_of_bias as risk_of_bias
 from .credibility.selection import selection_model as selection_model
+from .credibility.summary_of_findings import summary_of_findings as summary_of_findings
 from .credibility.sequential import diversity as diversity
 from .credibility.sequential import sequential as sequential
 from .credibility.sequential import sequential_analysis as sequential_analysis

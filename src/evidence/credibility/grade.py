@@ -14,6 +14,7 @@ from evidence.errors import DataError
 from evidence.tables.protocol import Analysis
 from evidence.tables.protocol_certainty import Override
 from evidence.tables.review import Review
+from evidence.wording import counted
 
 __all__ = ["LEVELS", "SYMBOLS", "Certainty", "grade", "rate"]
 
@@ -153,9 +154,7 @@ def rate(evidence: Evidence) -> Certainty:
     if fit is None:
         reported = len(evidence.missing)
         note = "No evidence: no comparison has numbers that can be used"
-        note += (
-            f"; {reported} {'was' if reported == 1 else 'were'} reported without them." if reported else "."
-        )
+        note += f"; {counted(reported, 'trial')} reported the outcome without them." if reported else "."
         return Certainty(evidence.analysis, "very low", (), 0, evidence.mid, note)
     written: dict[str, Override] = {
         entry.domain: entry for entry in evidence.rules.overrides if entry.analysis == evidence.analysis.id

@@ -92,7 +92,7 @@ def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
     """Three signs: I2, intervals that do not overlap, a prediction interval that reaches another conclusion.
 
     Two signs cost one level; with a considerable I2 two. The third sign is that the prediction interval holds a
-    threshold (important benefit, none, important harm) that the confidence interval does not.
+    threshold (important benefit, no effect, important harm) that the confidence interval does not.
     """
     if fit.k < 2:
         return 0, "One comparison: consistency cannot be judged, and is not held against it.", {"k": fit.k}
@@ -101,7 +101,7 @@ def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
     low, high = fit.effect - half, fit.effect + half
     first, second = np.triu_indices(fit.k, 1)
     apart = float(np.mean((low[first] > high[second]) | (low[second] > high[first])))
-    thresholds = {"an important benefit or harm": evidence.mid, "no difference": 0.0}
+    thresholds = {"an important difference": evidence.mid, "no effect": 0.0}
     reached = [
         name
         for name, size in thresholds.items()
@@ -130,9 +130,9 @@ def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
         f"the prediction interval ({evidence.write(fit.prediction_low)} to {evidence.write(fit.prediction_high)}) "
     )
     reason += (
-        f"reaches {' and '.join(reached)}, which the confidence interval does not."
+        f"crosses the line of {' and of '.join(reached)}, which the confidence interval does not."
         if reached
-        else "reaches no other conclusion than the confidence interval."
+        else "crosses no line that the confidence interval does not."
     )
     return downgrade, reason, inputs
 
@@ -190,7 +190,7 @@ def imprecision(evidence: Evidence, fit: Pooled) -> Judgement:
     limits = " and ".join(evidence.write(sign * mid) for sign in (-1.0, 1.0))
     held = {0: "neither", 1: "one", 2: "both"}[crossed]
     reason = f"{where}holds {held} of the limits of an important difference, {limits}"
-    size = f"{number(n, 0)} patients of the {number(needed, 0)} that one trial would need"
+    size = f"{number(n, 0)} patients took part, and one trial would need {number(needed, 0)}"
     if crossed or math.isnan(enough):
         return crossed, f"{reason}{'' if math.isnan(enough) else f'; {size}'}.", inputs
     downgrade = 2 if enough < rules.far_below else int(enough < 1.0)
@@ -224,10 +224,11 @@ def optimal_information_size(evidence: Evidence) -> float:
 
 
 def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
-    """One level if the funnel is asymmetrical, most comparisons lack numbers, or small ones carry a clear effect."""
+    """One level if the funnel is asymmetrical, most trials lack numbers, or small ones carry a clear effect."""
     rules, effects = evidence.rules, evidence.effects
-    reported = len(evidence.missing) + fit.k
-    missing = len(evidence.missing) / reported
+    lacking = len(evidence.missing)
+    reported = lacking + int(effects["trial_id"].nunique())
+    missing = lacking / reported
     small = float(evidence.share[(effects["n"] < rules.small_n).to_numpy()].sum())
     clear = fit.ci_low > 0.0 or fit.ci_high < 0.0
     tested = fit.k >= rules.funnel_k
@@ -243,14 +244,14 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
         found.append(f"the funnel is asymmetrical ({p_value(p)})")
     if missing >= rules.missing_share:
         found.append(
-            f"{len(evidence.missing)} of {counted(reported, 'reported comparison')} have no numbers that can be pooled"
+            f"{lacking} of the {counted(reported, 'trial')} with this outcome have no numbers that can be pooled"
         )
     if not tested and clear and small >= rules.small_share:
         found.append(f"{percent(small)} of the weight comes from small comparisons with a clear effect")
     inputs = {
         "k": fit.k,
         "P of funnel asymmetry": p,
-        "reported but not poolable": len(evidence.missing),
+        "trials not poolable": lacking,
         "share not poolable": missing,
         "share of small comparisons": small,
     }
@@ -262,7 +263,7 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
         if tested
         else f"{counted(fit.k, 'comparison')} cannot show asymmetry"
     )
-    reason = f"{funnel}; {percent(missing)} of the comparisons could not be pooled"
+    reason = f"{funnel}; {percent(missing)} of the trials with this outcome could not be pooled"
     return 0, f"Undetected, which is not the same as absent: {reason}.", inputs
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evidence.credibility.absolute_risk import comparator_risks, implied_sd
+from evidence.credibility.absolute_data import comparator_risks, implied_sd
 from evidence.errors import DataError
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.studies import Floats
-from evidence.models.synthesis import synthesise
+from evidence.models.synthesis import Synthesis, synthesise
 from evidence.tables.protocol import Analysis, Model
 from evidence.tables.protocol_certainty import CertaintyRules
 from evidence.tables.review import Review
@@ -23,6 +23,8 @@ from evidence.wording import interval, number
 __all__ = ["Evidence", "gather", "important_difference", "pool_as"]
 
 RATIOS = ("RR", "OR")
+# How the reason of a comparison begins whose absence takes no evidence away.
+_NOT_MISSING = ("the same patients", "may hold the same patients", "set aside by the protocol")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,9 @@ class Evidence:
     measure : str
     effects : DataFrame
         Poolable comparisons, as `Review.effects` gives them.
-    missing : DataFrame
-        Comparisons that were reported but cannot be pooled.
+    missing : tuple of str
+        Trials that report the outcome but have no comparison that can be pooled. Trials whose patients stand in
+        another one, and results that the protocol sets aside, are not missing.
     fit : Pooled or None
         Their pooled result; of one comparison its own result; None without any.
     direct : ndarray of bool, shape (k,)
@@ -56,7 +59,7 @@ class Evidence:
     analysis: Analysis
     measure: str
     effects: pd.DataFrame
-    missing: pd.DataFrame
+    missing: tuple[str, ...]
     fit: Pooled | None
     direct: np.ndarray
     without_indirect: Pooled | None
@@ -142,7 +145,7 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         analysis=question,
         measure=result.measure,
         effects=effects,
-        missing=result.reported,
+        missing=_missing(result),
         fit=result.fit or pool_as(effects, model),
         direct=direct,
         without_indirect=pool_as(effects[direct], model),
@@ -167,6 +170,14 @@ def pool_as(effects: pd.DataFrame, model: Model) -> Pooled | None:
         level=model.level,
         prediction=model.prediction,
     )
+
+
+def _missing(result: Synthesis) -> tuple[str, ...]:
+    rest = result.reported
+    rest = rest[
+        ~rest["reason"].str.startswith(_NOT_MISSING) & ~rest["trial_id"].isin(result.effects["trial_id"])
+    ]
+    return tuple(rest["trial_id"].unique())
 
 
 def important_difference(

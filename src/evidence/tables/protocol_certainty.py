@@ -8,16 +8,19 @@ from pydantic import Field, model_validator
 
 from evidence.tables.protocol_part import ProtocolPart
 
-__all__ = ["DOMAINS", "CertaintyRules", "DomainName", "Override"]
+__all__ = ["THRESHOLDS", "CertaintyRules", "DomainName", "Override"]
 
 DomainName = Literal["risk of bias", "inconsistency", "indirectness", "imprecision", "publication bias"]
-DOMAINS: tuple[DomainName, ...] = (
-    "risk of bias",
-    "inconsistency",
-    "indirectness",
-    "imprecision",
-    "publication bias",
-)
+
+THRESHOLDS: dict[str, tuple[str, ...]] = {
+    "risk of bias": ("low_risk_share", "high_risk_share", "material_change"),
+    "inconsistency": ("i2_serious", "i2_very_serious", "apart_share"),
+    "indirectness": ("indirect_share", "very_indirect_share", "material_change"),
+    "imprecision": ("standard_difference", "ratio", "alpha", "power", "far_below"),
+    "publication bias": ("funnel_k", "funnel_p", "missing_share", "small_n", "small_share"),
+    "size of the effect": ("slight", "large"),
+}
+"""Thresholds by the domain that uses them."""
 
 
 class Override(ProtocolPart):
@@ -77,7 +80,7 @@ class CertaintyRules(ProtocolPart):
     standard_difference: float = Field(
         default=0.5,
         gt=0,
-        description="important difference in standard deviations where none is named (Norman 2003, Med Care 41, 582-592)",
+        description="important difference in standard deviations where none is named (Norman 2003, Med Care 41)",
     )
     ratio: float = Field(
         default=1.25,
@@ -93,7 +96,7 @@ class CertaintyRules(ProtocolPart):
         default=0.5,
         ge=0,
         le=1,
-        description="share of reported comparisons that cannot be pooled (most of them)",
+        description="share of trials with the outcome that cannot be pooled (most of them)",
     )
     small_n: int = Field(
         default=100, ge=1, description="patients under which a comparison is small (set here)"
@@ -103,6 +106,26 @@ class CertaintyRules(ProtocolPart):
     )
     mid_range: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="important differences over which results are varied, by outcome"
+    )
+    # Summary of findings: Santesso 2020, J Clin Epidemiol 119, 126-135; Furukawa 2011, PLoS ONE 6, e19070.
+    slight: float = Field(
+        default=0.5,
+        gt=0,
+        description="least slight effect, as a share of the important difference (set here)",
+    )
+    large: float = Field(
+        default=2.0, gt=1, description="least large effect, in important differences (set here)"
+    )
+    response_outcome: str | None = Field(
+        default=None,
+        description="outcome whose comparator arms say how many improve without the intervention",
+    )
+    response_varied: tuple[float, ...] = Field(
+        default=(0.2, 0.4, 0.6),
+        description="shares of comparator patients who improve, over which results are varied",
+    )
+    wording: dict[str, str] = Field(
+        default_factory=dict, description="words in sentences for outcomes, components and comparator groups"
     )
     overrides: tuple[Override, ...] = ()
 
@@ -115,6 +138,8 @@ class CertaintyRules(ProtocolPart):
         for analysis, domain in named:
             if named.count((analysis, domain)) > 1:
                 raise ValueError(f"two overrides judge {domain} of {analysis}; keep one")
+        if not all(0.0 < share < 1.0 for share in self.response_varied):
+            raise ValueError("response_varied must hold shares strictly between 0 and 1")
         for outcome, (least, most) in self.mid_range.items():
             if not 0 < least < most:
                 raise ValueError(f"mid_range of {outcome} must be two positive numbers in ascending order")
