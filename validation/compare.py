@@ -301,6 +301,16 @@ def networks() -> Iterator[Comparison]:
             yield Comparison(function, "metafor", case["dataset"], ours, expected)
 
 
+def monitoring() -> Iterator[Comparison]:
+    """Compare the boundaries of a sequential analysis with multivariate normal probabilities."""
+    test = tests("credibility/test_sequential_boundaries")
+    for case in test.REFERENCE["cases"]:
+        for name, ours in test.values(case).items():
+            if name != "spent":
+                function = f"sequential ({name} boundary)"
+                yield Comparison(function, "mvtnorm", "made-up numbers", ours, case[name])
+
+
 FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Effect sizes": effect_sizes,
     "Pooling and heterogeneity": pooling,
@@ -311,6 +321,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Diagnostics": diagnostics,
     "Small-study effects": small_study_effects,
     "Networks": networks,
+    "Monitoring boundaries": monitoring,
 }
 
 

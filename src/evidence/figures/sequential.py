@@ -124,8 +124,11 @@ def _write_labels(
 ) -> None:
     """Name the sides of the plot, the line of full information, and each look where its label covers no other."""
     left, top, width, height = box
-    figure.write(required - 3, top + LABEL, "required", size=SMALL, color=GREY, ha="right")
-    taken = [(required - 3 - text_width("required", SMALL), top, required, top + LABEL + 2)]
+    # Below the name of the upper side, on the side of the line with more room.
+    base, wide = top + 2 * LABEL + 4, text_width("required", SMALL)
+    x = required + 3 if required < left + width / 2 else required - 3 - wide
+    figure.write(x, base, "required", size=SMALL, color=GREY)
+    taken = [(x, base - LABEL, x + wide, base + 2)]
     for text, base in zip(sides, (top + LABEL, top + height - 4), strict=True):
         figure.write(left + 6, base, text, size=SMALL, color=GREY)
         taken.append((left + 6, base - LABEL, left + 6 + text_width(text, SMALL), base + 2))
