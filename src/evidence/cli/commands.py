@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from evidence.cli.audit import audit
 from evidence.cli.output import Format, print_frame
 
 __all__ = ["app"]
@@ -183,3 +184,6 @@ def figures(
     print(
         f"Figures drawn into {output}: {len(drawn)}. Analyses with too few poolable comparisons: {len(left)}."
     )
+
+
+app.command(epilog="Example: [bold]evidence audit --claims my-claims.csv --strict[/bold]")(audit)

@@ -110,7 +110,8 @@ def audit(
     ----------
     review : Review
     claims, citations : DataFrame, str or Path, optional
-        Rows, or a CSV file, with the columns of ``claims.csv`` and ``citations.csv``; by default the review's own.
+        Rows, or a CSV file, with the columns of ``claims.csv`` and ``citations.csv``; by default the review's own, with
+        other claims only those citations that they rest on.
     rule : AuditRule, optional
         By default the protocol's (``audit``).
     certainty : callable, optional
@@ -137,6 +138,8 @@ def audit(
             raise DataError([Fault("review.yaml", None, "audit.short_term", name, f"use one of {known}")])
     judged = read_table(review.claims if claims is None else claims, "claims", protocol)
     cited = read_table(review.citations if citations is None else citations, "citations", protocol)
+    if claims is not None and citations is None:
+        cited = cited[cited["citation_id"].isin(set(judged["cited_as"]))]
     bearings = bearings_on(review, judged, certainty=certainty, **overrides)
     rows, results = [], []
     for claim in judged.to_dict("records"):
