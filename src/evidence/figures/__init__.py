@@ -11,6 +11,7 @@ from evidence.figures.bias_sensitivity import bias_sensitivity
 from evidence.figures.bias_summary import bias_summary
 from evidence.figures.bubble import bubble
 from evidence.figures.canvas import EvidenceFigure
+from evidence.figures.certainty import certainty
 from evidence.figures.comparison import comparison
 from evidence.figures.component_forest import component_forest
 from evidence.figures.cumulative import cumulative
@@ -42,6 +43,7 @@ __all__ = [
     "bias_sensitivity",
     "bias_summary",
     "bubble",
+    "certainty",
     "comparison",
     "component_forest",
     "cumulative",
