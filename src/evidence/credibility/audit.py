@@ -110,8 +110,8 @@ def audit(
     ----------
     review : Review
     claims, citations : DataFrame, str or Path, optional
-        Rows, or a CSV file, with the columns of ``claims.csv`` and ``citations.csv``; by default the review's own, with
-        other claims only those citations that they rest on.
+        Rows, or a CSV file, with the columns of ``claims.csv`` and ``citations.csv``; by default the review's own. Of
+        its citations only those are looked at that other claims, where given, rest on.
     rule : AuditRule, optional
         By default the protocol's (``audit``).
     certainty : callable, optional

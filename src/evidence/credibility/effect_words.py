@@ -13,6 +13,9 @@ __all__ = ["OutcomeWords", "outcome_words"]
 
 _RATIOS = ("RR", "OR")
 
+ROUGH = 4.0
+"""Sizes from here on are whole numbers when told roughly."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutcomeWords:
@@ -43,30 +46,42 @@ class OutcomeWords:
     mid: float
     benefit: float
 
-    def size(self, value: float) -> str:
-        """The size of an effect without its unit: ``11.4``; a ratio as it is: ``1.40``."""
-        return number(math.exp(value) if self.measure in _RATIOS else abs(value) * self.factor, self.digits)
+    @property
+    def ratio(self) -> bool:
+        """Whether the effect is a ratio, analysed as its logarithm."""
+        return self.measure in _RATIOS
 
-    def amount(self, value: float) -> str:
+    def shown(self, value: float) -> float:
+        """An effect in the unit: a difference in points, a ratio as a ratio."""
+        return math.exp(value) if self.ratio else value * self.factor
+
+    def size(self, value: float, *, rough: bool = False) -> str:
+        """The size of an effect without its unit: ``11.4``, roughly ``11``; a ratio as it is: ``1.40``."""
+        size = self.shown(value) if self.ratio else abs(self.shown(value))
+        return number(size, 0 if rough and size >= ROUGH else self.digits)
+
+    def amount(self, value: float, *, rough: bool = False) -> str:
         """The size of an effect with its unit: ``11.4 points of 100``, ``1.40 times``."""
-        return f"{self.size(value)} {self.unit}"
+        return f"{self.size(value, rough=rough)} {self.unit}"
 
-    def change(self, value: float) -> str:
-        """An effect with its direction: ``11.4 points of 100 less pain``, ``relief 1.40 times as often``."""
-        if self.measure in _RATIOS:
-            return f"'{self.name}' {self.size(value)} times as often"
-        return f"{self.amount(value)} {'less' if value < 0 else 'more'} {self.name}"
+    def change(self, value: float, *, rough: bool = False) -> str:
+        """An effect with its direction: ``11.4 points of 100 less pain``, ``'relief' 1.40 times as often``."""
+        if self.ratio:
+            return f"'{self.name}' {self.size(value, rough=rough)} times as often"
+        return f"{self.amount(value, rough=rough)} {'less' if value < 0 else 'more'} {self.name}"
 
-    def span(self, low: float, high: float) -> str:
+    def span(self, low: float, high: float, *, rough: bool = False) -> str:
         """What an interval leaves open, the side of benefit first where it has both: ``4.6 to 18.3 less``."""
-        if self.measure in _RATIOS:
-            return f"{self.size(low)} to {self.size(high)} times"
-        if low < 0 < high:
-            ends = ((low, "less"), (high, "more"))
-            first, second = ends if self.benefit < 0 else ends[::-1]
-            return f"{self.size(first[0])} {first[1]} to {self.size(second[0])} {second[1]}"
-        near, far = sorted((low, high), key=abs)
-        return f"{self.size(near)} to {self.size(far)} {'less' if far < 0 else 'more'}"
+        bounds = (low, high) if self.ratio or self.benefit < 0 else (high, low)
+        if not self.ratio and not low < 0 < high:
+            bounds = (low, high) if abs(low) < abs(high) else (high, low)
+        first, second = (self.size(bound, rough=rough) for bound in bounds)
+        if self.ratio:
+            return f"{first} to {second} times"
+        ways = ["less" if bound < 0 else "more" for bound in bounds]
+        return (
+            f"{first} {ways[0]} to {second} {ways[1]}" if low < 0 < high else f"{first} to {second} {ways[1]}"
+        )
 
     @property
     def important(self) -> str:
