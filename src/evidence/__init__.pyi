@@ -5,6 +5,7 @@ from .credibility.answer import Answer as Answer
 from .credibility.answer import answer as answer
 from .credibility.audit import Audit as Audit
 from .credibility.audit import audit as audit
+from .credibility.audit_sensitivity import audit_sensitivity as audit_sensitivity
 from .credibility.baujat import baujat as baujat
 from .credibility.begg import begg as begg
 from .credibility.bias_sensitivity import bias_sensitivity as bias_sensitivity

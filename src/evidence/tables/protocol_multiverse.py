@@ -50,16 +50,21 @@ class MultiverseChoices(ProtocolPart):
         Assumptions that are refused, each option a list; ``any`` refuses them all.
     doubtful
         Results marked as doubtful come in ``each`` by itself, all ``together``, or, with ``protocol``, not at all.
+    single
+        Whether results held by one reading only are left out.
     risk_of_bias
         ``not high`` leaves out trials of high overall risk of bias, ``low`` keeps only those of low risk.
     smallest
         Trials that randomised fewer patients than this are left out; those of unknown size stay.
-    indirect, single
-        Whether results that the protocol lists as indirect, and those held by one reading only, are left out.
+    indirect
+        Whether results that the protocol lists as indirect are left out.
     sources
         Kinds of source whose results are left out, each option a list.
     influential
         Up to how many influential trials are left out, one at a time.
+    restrictions
+        The last five choices leave out trials or results. Together they may leave nothing, so by default they are
+        the options of one choice, of which every path takes one: ``one at a time``, or else ``together``.
     """
 
     method: Annotated[tuple[Method, ...], OwnFirst] = ("protocol", "DL", "PM")
@@ -99,3 +104,4 @@ class MultiverseChoices(ProtocolPart):
     single: Annotated[tuple[Literal["protocol", "left out"], ...], OwnFirst] = ("protocol",)
     sources: Lists = ("protocol",)
     influential: int = Field(default=3, ge=0)
+    restrictions: Literal["one at a time", "together"] = "one at a time"
