@@ -37,7 +37,8 @@ class Review:
         What is asked and how tables become answers.
     trials, arms, arm_results, contrast_results, instruments, risk_of_bias : DataFrame
         The evidence base.
-    excluded, agreement, important_changes, reviews, guidelines, claims, citations, judgements : DataFrame
+    excluded, agreement, important_changes, reviews, guidelines, claims, citations, prisma_checklist, judgements
+        : DataFrame
         What stands beside it.
     readings : dict of str to dict of str to DataFrame
         The independent readings by reader and table, as they were made.
@@ -58,6 +59,7 @@ class Review:
     guidelines: pd.DataFrame
     claims: pd.DataFrame
     citations: pd.DataFrame
+    prisma_checklist: pd.DataFrame
     judgements: pd.DataFrame
     readings: dict[str, dict[str, pd.DataFrame]] = field(default_factory=dict, repr=False)
 

@@ -348,6 +348,18 @@ TABLES: tuple[Table, ...] = (
         key=("citation_id", "field"),
     ),
     Table(
+        "prisma_checklist",
+        (
+            _text("item", "number in PRISMA 2020, such as 13a", required=True),
+            _text("section", required=True),
+            _text("topic", "what the item asks, in a few words", required=True),
+            _text("status", required=True, choices=("yes", "partly", "no", "not applicable")),
+            _text("where", "pages or files, parted by semicolons"),
+            _text("comment"),
+        ),
+        key=("item",),
+    ),
+    Table(
         "judgements",
         (
             _text("rule", "rule of the plausibility checks", required=True),
