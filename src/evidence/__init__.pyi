@@ -34,6 +34,8 @@ from .credibility.limit import limit_meta as limit_meta
 from .credibility.multiverse import multiverse as multiverse
 from .credibility.multiverse_result import Multiverse as Multiverse
 from .credibility.pet_peese import pet_peese as pet_peese
+from .credibility.prisma import prisma_checklist as prisma_checklist
+from .credibility.prisma import prisma_flow as prisma_flow
 from .credibility.profile import profile_tau2 as profile_tau2
 from .credibility.radial import radial as radial
 from .credibility.risk_of_bias import risk_of_bias as risk_of_bias

@@ -211,8 +211,8 @@ def _sure(bearings: Sequence[Bearing], counts: pd.Series) -> str:
     text = "How sure one can be: nothing could be combined, so nothing is known with any certainty"
     if levels:
         text = (
-            f"How sure one can be: {counted(len(levels), 'combined result')}, {joined(sure)}, where {worst} means that "
-            f"{CERTAINTY_MEANS[worst]}"
+            f"How sure one can be: {counted(len(levels), 'combined result')}, {joined(sure)}, "
+            f"where {worst} means that {CERTAINTY_MEANS[worst]}"
         )
     claims = int(counts.sum())
     if claims:
