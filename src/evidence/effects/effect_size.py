@@ -25,6 +25,7 @@ class Measure:
     compute: Callable[..., tuple[np.ndarray, np.ndarray]]
     forms: tuple[str, ...] = ("LS",)
     correct: bool | None = None  # default of the bias correction; None: there is none
+    unused: tuple[str, ...] = ()  # may be given with the others, and changes nothing
     add: float | None = None  # default added to cells of tables with a zero; None: not made from counts
 
 
@@ -65,6 +66,7 @@ MEASURES: dict[str, Measure] = {
         continuous.standardised_change_raw,
         ("LS", "LS2"),
         correct=True,
+        unused=("sd2",),
     ),
     "RR": Measure("log risk ratio", _CELLS, binary.log_risk_ratio, add=0.5),
     "OR": Measure("log odds ratio", _CELLS, binary.log_odds_ratio, add=0.5),
@@ -117,7 +119,8 @@ def effect_size(
         - Two groups, ``m1, sd1, n1, m2, sd2, n2``: ``MD`` mean difference, ``SMD`` Hedges' g, ``SMDH`` the
           same for unequal variances, ``ROM`` log ratio of means.
         - One group measured twice, ``m1, sd1, m2, sd2, n, r``: ``MC`` mean change, ``SMCC`` in standard
-          deviations of the change, ``SMCR`` in standard deviations of the first measurement (no ``sd2``).
+          deviations of the change, ``SMCR`` in standard deviations of the first measurement (``sd2`` may be
+          left out; it makes no difference).
         - Two by two tables, ``a, b, c, d`` or ``events1, n1, events2, n2``: ``RR``, ``OR``, ``RD``, ``AS``
           arcsine difference, ``PETO``.
         - One proportion, ``events, n``: ``PR``, ``PLN`` log, ``PLO`` logit, ``PAS`` arcsine, ``PFT`` double
@@ -198,7 +201,8 @@ def _expected(measure: str, spec: Measure, given: dict[str, ArrayLike | None]) -
     elif needs == ("x", "m"):
         needs = ("events", "n")
     missing = [name for name in needs if given[name] is None]
-    extra = [name for name, value in given.items() if value is not None and name not in needs]
+    known = needs + spec.unused
+    extra = [name for name, value in given.items() if value is not None and name not in known]
     if missing or extra:
         faults = [f"missing: {', '.join(missing)}"] if missing else []
         faults += [f"superfluous: {', '.join(extra)}"] if extra else []
