@@ -142,7 +142,7 @@ def absolute_effects(
     ------
     DataError
         If the analysis or method is unknown, the response is not strictly between 0 and 1, or the protocol's
-        `present_as` or `response_outcome` cannot be used.
+        `present_as` cannot be used.
     """
     return absolute_of(review, gather(review, analysis, mid), response=response, method=method)
 
@@ -235,11 +235,6 @@ def _response(review: Review, evidence: Evidence, given: float | None) -> tuple[
         return given, (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
     if outcome is None:
         return math.nan, ()
-    if outcome not in review.protocol.outcomes:
-        known = ", ".join(review.protocol.outcomes)
-        raise DataError(
-            f"review.yaml, certainty.response_outcome: there is no outcome '{outcome}'; use one of {known}"
-        )
     arms = comparator_responses(review, evidence.analysis, outcome)
     if arms.empty:
         return math.nan, ()

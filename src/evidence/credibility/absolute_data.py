@@ -31,10 +31,12 @@ def comparator_risks(review: Review, effects: pd.DataFrame) -> pd.DataFrame:
         One row for each comparator arm, instrument and time: trial_id, arm_id, instrument, timepoint_weeks,
         events, n, risk. An arm that several comparisons share stands once.
     """
-    wanted = effects[["trial_id", "comparator_arm_id", "outcome", "instrument", "timepoint_weeks"]]
-    wanted = wanted.rename(columns={"comparator_arm_id": "arm_id"}).drop_duplicates()
-    keys = ["trial_id", "arm_id", "outcome", "instrument", "timepoint_weeks"]
-    return _with_events(review).merge(wanted, on=keys)[_RISKS]
+    place = ["trial_id", "comparator_arm_id", "outcome", "instrument", "timepoint_weeks"]
+    wanted = set(effects[place].itertuples(index=False, name=None))
+    rows = _with_events(review)
+    place[1] = "arm_id"
+    held = [key in wanted for key in rows[place].itertuples(index=False, name=None)]
+    return rows.loc[held, _RISKS].reset_index(drop=True)
 
 
 def comparator_responses(review: Review, analysis: Analysis, outcome: str) -> pd.DataFrame:

@@ -10,7 +10,6 @@ import pandas as pd
 from evidence.credibility.grade_domains import RULES, Domain
 from evidence.credibility.grade_evidence import Evidence, gather
 from evidence.credibility.show import Shown
-from evidence.errors import DataError
 from evidence.tables.protocol import Analysis
 from evidence.tables.protocol_certainty import Override
 from evidence.tables.review import Review
@@ -130,7 +129,7 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
     Raises
     ------
     DataError
-        If the analysis is unknown, an override names an unknown one, or `mid` is no positive number.
+        If the analysis or one that an override names is unknown, or `mid` is no positive number.
 
     References
     ----------
@@ -138,13 +137,6 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
     Zeng L et al. (2022). GRADE guidance 34. J Clin Epidemiol 150, 216-224.
     Guyatt G et al. (2023). GRADE guidance 36. J Clin Epidemiol 158, 70-83.
     """
-    analyses = review.analyses
-    for entry in review.protocol.certainty.overrides:
-        if entry.analysis not in analyses:
-            raise DataError(
-                f"review.yaml, certainty.overrides: the protocol has no analysis '{entry.analysis}'; "
-                f"use one of {', '.join(analyses)}"
-            )
     return rate(gather(review, analysis, mid))
 
 

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from evidence.credibility.egger import egger
 from evidence.credibility.grade_evidence import RATIOS, Evidence
+from evidence.errors import ModelError
 from evidence.models.pooled import Pooled
 from evidence.wording import counted, number, p_value
 
@@ -232,13 +233,7 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     small = float(evidence.share[(effects["n"] < rules.small_n).to_numpy()].sum())
     clear = fit.ci_low > 0.0 or fit.ci_high < 0.0
     tested = fit.k >= rules.funnel_k
-    p = math.nan
-    if tested:
-        sizes = effects["n"].to_numpy(float)
-        # Standardised differences and ratios go with their own standard errors; sample sizes do not.
-        by_size = evidence.measure in (*RATIOS, "SMD") and bool(np.isfinite(sizes).all())
-        if np.ptp(sizes if by_size else fit.variance) > 0.0:
-            p = egger(fit, "sqrtninv", n=sizes).p_value if by_size else egger(fit).p_value
+    p = _asymmetry(evidence, fit) if tested else math.nan
     found = []
     if p < rules.funnel_p:
         found.append(f"the funnel is asymmetrical ({p_value(p)})")
@@ -265,6 +260,17 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     )
     reason = f"{funnel}; {percent(missing)} of the trials with this outcome could not be pooled"
     return 0, f"Undetected, which is not the same as absent: {reason}.", inputs
+
+
+def _asymmetry(evidence: Evidence, fit: Pooled) -> float:
+    """P value of the test for funnel asymmetry; NaN where all comparisons are alike in size or effect."""
+    sizes = evidence.effects["n"].to_numpy(float)
+    # Standardised differences and ratios go with their own standard errors; sample sizes do not.
+    by_size = evidence.measure in (*RATIOS, "SMD") and bool(np.isfinite(sizes).all())
+    try:
+        return egger(fit, "sqrtninv", n=sizes).p_value if by_size else egger(fit).p_value
+    except ModelError:
+        return math.nan
 
 
 RULES: dict[str, Callable[[Evidence, Pooled], Judgement]] = {

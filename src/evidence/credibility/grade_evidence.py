@@ -126,8 +126,10 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
     Raises
     ------
     DataError
-        If the analysis is unknown, or `mid` is no positive number (for ratios: is 1 or less).
+        If the analysis is unknown, the protocol's rules name an unknown one or an unknown outcome, or `mid` is no
+        positive number (for ratios: is 1 or less).
     """
+    _check_names(review)
     model, rules = review.protocol.model, review.protocol.certainty
     result = synthesise(review, analysis)
     if result.fit is None and result.effects["trial_id"].duplicated().any():
@@ -170,6 +172,20 @@ def pool_as(effects: pd.DataFrame, model: Model) -> Pooled | None:
         level=model.level,
         prediction=model.prediction,
     )
+
+
+def _check_names(review: Review) -> None:
+    """Refuse rules that name an analysis or outcome which the protocol does not have."""
+    rules, protocol = review.protocol.certainty, review.protocol
+    named = [("overrides", entry.analysis, "analysis", tuple(review.analyses)) for entry in rules.overrides]
+    named += [("mid_range", outcome, "outcome", tuple(protocol.outcomes)) for outcome in rules.mid_range]
+    if rules.response_outcome is not None:
+        named.append(("response_outcome", rules.response_outcome, "outcome", tuple(protocol.outcomes)))
+    for key, name, kind, known in named:
+        if name not in known:
+            raise DataError(
+                f"review.yaml, certainty.{key}: there is no {kind} '{name}'; use one of {', '.join(known)}"
+            )
 
 
 def _missing(result: Synthesis) -> tuple[str, ...]:
