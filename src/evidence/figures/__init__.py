@@ -27,6 +27,7 @@ from evidence.figures.leave_one_out import leave_one_out
 from evidence.figures.network_forest import network_forest
 from evidence.figures.network_graph import network_graph
 from evidence.figures.posterior import posterior
+from evidence.figures.prisma_flow import prisma_flow
 from evidence.figures.profile import profile
 from evidence.figures.radial import radial
 from evidence.figures.rankogram import rankogram
@@ -34,6 +35,7 @@ from evidence.figures.save import save
 from evidence.figures.sequential import sequential
 from evidence.figures.shrinkage import shrinkage
 from evidence.figures.traffic_light import traffic_light
+from evidence.figures.verdicts import verdicts
 from evidence.figures.waterfall import waterfall
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "network_forest",
     "network_graph",
     "posterior",
+    "prisma_flow",
     "profile",
     "radial",
     "rankogram",
@@ -66,5 +69,6 @@ __all__ = [
     "sequential",
     "shrinkage",
     "traffic_light",
+    "verdicts",
     "waterfall",
 ]
