@@ -42,9 +42,9 @@ def audit_sensitivity(
     Returns
     -------
     DataFrame
-        One row per claim and variation: claim_id, claim, certainty (the lowest that decides), threshold ("as declared"
-        or what differs), verdict, and changed (whether it is another one than under the protocol's rule). The protocol's
-        own rule comes first.
+        One row per claim and variation: claim_id, claim, certainty (the lowest that decides), threshold ("as
+        declared" or what differs), verdict, and changed (whether it is another one than under the protocol's rule).
+        The protocol's own rule comes first.
 
     Raises
     ------
