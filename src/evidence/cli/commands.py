@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +10,7 @@ import typer
 
 from evidence.cli.audit import audit
 from evidence.cli.output import Format, print_frame
+from evidence.cli.report import report, verify
 
 __all__ = ["app"]
 
@@ -39,74 +37,54 @@ def _options(
     """Take the options that stand before a command."""
 
 
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let a signal to end this process also end the kernels that it started and remove what is half done."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@app.command(epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks[/bold]")
-def report(
-    data: Data = Path("data"),
-    notebooks: Annotated[Path, typer.Option(help="Folder of the notebooks.")] = Path("notebooks"),
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="A parameter for the notebooks that declare it; may be repeated."
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks run at once; by default one a core.")
-    ] = None,
-    output: Annotated[
-        Path, typer.Option(help="Folder of the site; a report made before is replaced.")
-    ] = Path("report"),
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Run this notebook only; may be repeated.")
-    ] = None,
-) -> None:
-    """Run the notebooks and write the report: pages, figures, tables and a manifest."""
-    import evidence as ev
-    from evidence.cli.progress import Progress
-    from evidence.report.build import build_report
-    from evidence.report.plan import parse_parameters
-
-    parameters = parse_parameters(param or [])
-    title = ev.read_review(data).protocol.title
-    with Progress() as progress, _ended_in_order():
-        index = build_report(
-            data,
-            notebooks,
-            output,
-            title=title,
-            parameters=parameters,
-            only=only or (),
-            workers=jobs,
-            on_plan=progress.plan,
-            on_start=progress.start,
-            on_end=progress.end,
-        )
-    print(f"The report is in {index}")
+app.command(epilog="Example: [bold]evidence report --data my-review --notebooks my-notebooks[/bold]")(report)
+app.command(epilog="Example: [bold]evidence verify report --data data --notebooks notebooks[/bold]")(verify)
 
 
 @app.command(epilog="Example: [bold]evidence check --format csv > findings.csv[/bold]")
-def check(data: Data = Path("data"), form: Form = Format.table) -> None:
-    """List what is doubtful or wrong in the tables; the exit code is 1 if there is an error."""
+def check(
+    data: Data = Path("data"),
+    form: Form = Format.table,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Show findings of this rule only; may be repeated."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 1 if any finding has no judgement yet.")
+    ] = False,
+) -> None:
+    """List what is wrong, improbable or assumed in the tables.
+
+    The exit code is 1 if there is an error that judgements.csv does not explain.
+    """
     import evidence as ev
 
-    findings = ev.check(ev.read_review(data))
-    shown = ("severity", "file", "row", "column", "value", "message")
-    print_frame(findings, form, columns={name: name for name in shown})
+    try:
+        findings = ev.check(ev.read_review(data))
+    except ev.DataError:  # A folder that is not valid is checked as far as it can be read.
+        findings = ev.check(data)
+    if rule:
+        known = [*ev.check_rules()["rule"], *findings["rule"]]
+        for name in rule:
+            if name not in known:
+                raise ev.DataError(
+                    f"there is no rule '{name}'; the rules are: {', '.join(dict.fromkeys(known))}"
+                )
+        findings = findings[findings["rule"].isin(rule)]
+    if form is Format.table:
+        place = findings["file"].str.cat([findings["row"].astype(str), findings["column"]], sep=":")
+        value = findings["value"].astype(str).str.slice(0, 40)
+        names = ("severity", "place", "value", "rule", "message", "judgement")
+        print_frame(findings.assign(place=place, value=value), form, columns={name: name for name in names})
+    else:
+        print_frame(findings, form)
     counts = findings["severity"].value_counts()
-    print(
-        ", ".join(f"{n} {severity}{'s' * (n != 1)}" for severity, n in counts.items()) or "No findings",
-        file=sys.stderr,
-    )
-    if counts.get("error", 0):
+    summary = ", ".join(f"{n} {severity}{'s' * (n != 1)}" for severity, n in counts.items())
+    judged = findings.get("judgement", findings["severity"].map(lambda _: ""))
+    if (judged != "").any():
+        summary += f"; {int((judged != '').sum())} of {len(findings)} with a judgement"
+    print(summary or "No findings", file=sys.stderr)
+    if (findings["severity"] == "error").any() or (strict and (judged == "").any()):
         raise typer.Exit(1)
 
 

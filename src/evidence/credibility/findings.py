@@ -20,6 +20,7 @@ from evidence.credibility.checks import (
     scales,
     spreads,
     twins,
+    words,
 )
 from evidence.credibility.checks.evidence_base import EvidenceBase
 from evidence.credibility.checks.faults import read_with_faults
@@ -29,18 +30,21 @@ from evidence.tables.review import CHECK_MARK, Review
 
 __all__ = ["check", "check_rules"]
 
-# Importing a module adds its rules.
-RULE_MODULES = (
-    marks, printed, directions, scales, spreads, intervals, arms_against_contrasts, counts, baselines, effects, twins, records
+# Importing a module adds its rules; they are told in this order.
+_MODULES = (
+    marks, printed, words, directions, scales, spreads, intervals, arms_against_contrasts, counts, baselines, effects, twins,
+    records,
 )  # fmt: skip
+_RULES = {
+    name: one for module in _MODULES for name, one in RULES.items() if one.find.__module__ == module.__name__
+}
 
 _COLUMNS = [
     "severity", "rule", "file", "row", "column", "value", "message", "id", "look_at", "judgement", "comment",
 ]  # fmt: skip
 _KEYS = {"trials": ("trial_id",), "arms": ("trial_id", "arm_id"), "risk_of_bias": ("trial_id", "domain")}
 _ALL = "*"
-SETTLED = ("explained", "false alarm")
-"""Judgements after which a finding asks for nothing more."""
+_SETTLED = ("explained", "false alarm")  # judgements after which a finding asks for nothing more
 
 
 def check(review: Review | str | Path, *, rules: str | list[str] | None = None) -> pd.DataFrame:
@@ -57,10 +61,11 @@ def check(review: Review | str | Path, *, rules: str | list[str] | None = None) 
     Returns
     -------
     DataFrame
-        One row per finding: severity ("error": cannot be true; "warning": improbable or doubtful; "note": assumed), rule,
-        file, row (as a spreadsheet shows it), column, value, message (with the numbers), id (of the result, trial, or trial
-        and arm), look_at (where to look), and judgement and comment from the review's table of judgements ("" where there is
-        none). An error in a row that is marked ``CHECK:`` is a warning: it is known and kept out of pooling.
+        One row per finding: severity, rule, file, row (as a spreadsheet shows it), column, value, message (with the
+        numbers), id (of the result, trial, or trial and arm), look_at (where to look), and judgement and comment from
+        the review's table of judgements ("" where there is none). Severities are "error" (cannot be true), "warning"
+        (improbable or doubtful) and "note" (assumed). An error in a row that is marked ``CHECK:`` is a warning, because it
+        is known and kept out of pooling; one that was judged to be explained or a false alarm is a note.
 
     Raises
     ------
@@ -96,23 +101,23 @@ def check_rules() -> pd.DataFrame:
                 "why": one.why,
                 "look_at": one.look_at,
             }
-            for one in RULES.values()
+            for one in _RULES.values()
         ]
     )
 
 
 def _chosen(rules: str | list[str] | None, skip: tuple[str, ...]) -> list[Rule]:
     names = (
-        [name for name in RULES if name not in skip]
+        [name for name in _RULES if name not in skip]
         if rules is None
         else [rules]
         if isinstance(rules, str)
         else rules
     )
     for name in [*names, *skip]:
-        if name not in RULES:
-            raise DataError(f"there is no rule '{name}'; the rules are: {', '.join(RULES)}")
-    return [RULES[name] for name in names]
+        if name not in _RULES:
+            raise DataError(f"there is no rule '{name}'; the rules are: {', '.join(_RULES)}")
+    return [_RULES[name] for name in names]
 
 
 def _row(review: Review, rule: Rule, hit: Hit) -> dict[str, Any]:
@@ -165,4 +170,6 @@ def _judged(found: pd.DataFrame, review: Review) -> pd.DataFrame:
         )
         for one in found.itertuples()
     ]
-    return found.assign(judgement=[word for word, _ in judged], comment=[text for _, text in judged])
+    found = found.assign(judgement=[word for word, _ in judged], comment=[text for _, text in judged])
+    settled = found["judgement"].isin(_SETTLED) & (found["severity"] == "error")
+    return found.assign(severity=found["severity"].mask(settled, "note"))

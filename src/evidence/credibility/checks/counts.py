@@ -82,7 +82,8 @@ def more_than_randomised(base: EvidenceBase) -> Iterator[Hit]:
 )
 def many_missing(base: EvidenceBase) -> Iterator[Hit]:
     """Results with fewer than half of the patients randomised to the arm or, where that is not known, of its share of the
-    trial."""
+    trial.
+    """
     for table, row, column, arm, n in _sizes(base):
         if not stated(n):
             continue
@@ -124,7 +125,8 @@ def sizes_differ(base: EvidenceBase) -> Iterator[Hit]:
 )
 def arms_add_up(base: EvidenceBase) -> Iterator[Hit]:
     """Parallel trials whose arms, all with a number, do not add up to the number randomised; and arms or sums of known
-    arms larger than the trial."""
+    arms larger than the trial.
+    """
     for trial, row in base.trials.items():
         arms = [arm for (owner, _), arm in base.arms.items() if owner == trial and arm.kind == "randomised"]
         if row.design == "crossover" or not stated(row.n_randomised) or not arms:
@@ -161,3 +163,20 @@ def _slip(found: float, expected: float) -> bool:
         or found > 1.5 * expected
         or found < expected / 1.5
     )
+
+
+@rule(
+    "size of a difference unlike the arms",
+    "warning",
+    why="A difference rests on the patients of its two arms; other sizes belong to another time or arm.",
+    look_at="n of both arms at that time.",
+)
+def difference_sizes(base: EvidenceBase) -> Iterator[Hit]:
+    """Sizes given with a difference that are not those given with the two arms at the same measurement."""
+    for row in base.contrast_results:
+        sizes = {one.arm_id: one.n for one in base.side_by_side.get(base.measured(row), [])}
+        for column, arm in (("n_arm", row.arm_id), ("n_comparator", row.comparator_arm_id)):
+            n, other = getattr(row, column), sizes.get(arm, math.nan)
+            if stated(n, other) and n != other:
+                message = f"{n:g} patients in {arm}, but {other:g} in the result of the arm itself"
+                yield Hit("contrast_results", row.Index, column, message)

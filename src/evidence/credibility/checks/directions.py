@@ -15,8 +15,10 @@ _TURNED = re.compile(
     r"|advantage|magnitude|minus",
     re.IGNORECASE,
 )
-_PLUS_GOOD = re.compile(r"\+\s*=\s*improvement")
-_MINUS_GOOD = re.compile(r"(?:minus|negative|-)\s*=\s*improvement")
+_PLUS_GOOD = re.compile(r"\+\s*(?:=|is)\s*improvement")
+_MINUS_GOOD = re.compile(r"(?:minus|negative|-)\s*(?:=|is)\s*improvement")
+# Keys after which the printed sign is the stored one.
+_KEY = re.compile(r"(?:minus|negative|[-+])\s*(?:=\s*|is\s+)?(?:lower|better|improvement)")
 _FAVOURS = re.compile(
     r"favou?r(?:s|ing|ed)?\s+(?:of\s+)?([\w+ -]+)|([\w+-]+)\s+better|greater improvement with\s+([\w+ -]+)",
     re.IGNORECASE,
@@ -52,9 +54,7 @@ def sign_changed(base: EvidenceBase) -> Iterator[Hit]:
             else ("estimate", "ci_low", "ci_high")
         )
         text = str(row.as_reported)
-        if _TURNED.search(text.replace("minus =", "").replace("minus = lower", "")) or _TURNED.search(
-            str(row.note)
-        ):
+        if _TURNED.search(_KEY.sub("", text)) or _TURNED.search(str(row.note)):
             continue
         for column in columns:
             value = getattr(row, column)
@@ -91,9 +91,7 @@ def sign_of_change(base: EvidenceBase) -> Iterator[Hit]:
                     expected = sign * better
                 elif _MINUS_GOOD.search(text):
                     expected = sign
-                elif re.search(r"reduc|decreas", text) and not re.search(r"increas", text):
-                    expected = -1
-                elif sign < 0:
+                elif (re.search(r"reduc|decreas", text) and not re.search(r"increas", text)) or sign < 0:
                     expected = -1
             if expected and value * expected < 0:
                 yield Hit(
@@ -145,11 +143,14 @@ def _who_is_better(base: EvidenceBase, row: Any, text: str) -> int:
     if found is None or "negative favours" in text.lower() or re.search(r"\+ favou?rs", text):
         return 0
     words = next(part for part in found.groups() if part)
+    wanted = set(_tokens(words))
     scores = []
     for arm in (row.arm_id, row.comparator_arm_id):
         known = base.arms[row.trial_id, arm]
-        names = set(_tokens(f"{arm} {known.label} {known.components} {known.description}"))
-        scores.append(len(names & set(_tokens(words))))
+        title = _tokens(known.label)
+        named = wanted & set(_tokens(f"{arm} {known.label} {known.components} {known.description}"))
+        # Of "manipulation" and "simulated manipulation" the first is meant by the word alone.
+        scores.append((len(named), len(wanted & set(title)) / max(len(title), 1)))
     return (scores[0] > scores[1]) - (scores[0] < scores[1])
 
 

@@ -91,6 +91,10 @@ def half_the_scale(base: EvidenceBase) -> Iterator[Hit]:
     """Mean differences of more than half the scale."""
     for row in base.contrast_results:
         width = base.width(row)
-        if row.measure in ("MD", "") and row.statistic != "count" and 0.5 * width < abs(row.estimate) <= width:
+        if (
+            row.measure in ("MD", "")
+            and row.statistic != "count"
+            and 0.5 * width < abs(row.estimate) <= width
+        ):
             message = f"{row.estimate:g} on a scale of {width:g} points"
             yield Hit("contrast_results", row.Index, "estimate", message)

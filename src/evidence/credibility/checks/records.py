@@ -58,17 +58,22 @@ def _around(text: str) -> str:
     look_at="The title page; publication online and in print may differ by a year.",
 )
 def year_does_not_fit(base: EvidenceBase) -> Iterator[Hit]:
-    """Years that the citation, the label or the identifier of the trial contradicts."""
+    """Years of the trial that its label, identifier or citation contradicts; if the others agree, the odd one is named."""
     for trial in base.trials.values():
         year = str(trial.year)
         if year == "<NA>":
             continue
-        for column in ("label", "trial_id", "citation"):
-            found = _YEAR.findall(str(getattr(trial, column)).replace(str(trial.doi) or " ", ""))
-            if found and year not in found:
-                message = f"year {year}, but the {column} has {', '.join(dict.fromkeys(found))}"
-                yield Hit("trials", trial.Index, "year", message)
-                break
+        found = {
+            column: _YEAR.findall(str(getattr(trial, column)).replace(str(trial.doi) or " ", ""))
+            for column in ("label", "trial_id", "citation")
+        }
+        against = [column for column, years in found.items() if years and year not in years]
+        if not against:
+            continue
+        for_it = [column for column, years in found.items() if year in years]
+        odd = "year" if len(against) > len(for_it) else against[0]
+        message = f"year {year}, but the {against[0]} has {', '.join(dict.fromkeys(found[against[0]]))}"
+        yield Hit("trials", trial.Index, odd, message)
 
 
 @rule(

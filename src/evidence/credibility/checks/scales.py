@@ -22,7 +22,8 @@ _TOLERANCE = 1e-9
 )
 def outside_scale(base: EvidenceBase) -> Iterator[Hit]:
     """Means, medians, quartiles and bounds of scores outside the range of the instrument, and changes or differences
-    larger than the whole scale."""
+    larger than the whole scale.
+    """
     for row in base.arm_results:
         low, high = base.bounds(row)
         if not stated(low, high) or row.statistic == "count":
@@ -102,7 +103,8 @@ def range_unlike_instrument(base: EvidenceBase) -> Iterator[Hit]:
 )
 def mean_unlike_others(base: EvidenceBase) -> Iterator[Hit]:
     """Means many times larger or smaller than the others of the same instrument in the trial at that time or, failing
-    these, at other times."""
+    these, at other times.
+    """
     limit = base.limits.mean_ratio
     for rows in base.scores.values():
         given = [row for row in rows if row.mean > 0]
@@ -183,4 +185,35 @@ def change_against_scores(base: EvidenceBase) -> Iterator[Hit]:
             room = abs(expected) / 2
         if abs(row.mean - expected) > max(room, 0.1):
             message = f"the change is {row.mean:g}, but {after[0]:g} at follow-up minus {before[0]:g} at baseline is {expected:.4g}"
+            yield Hit("arm_results", row.Index, "mean", message)
+
+
+@rule(
+    "group got worse",
+    "warning",
+    why="Groups in trials of treatment get better, by treatment or by time; one that got clearly worse is often a lost minus "
+    "sign or two exchanged times.",
+    look_at="The sign of the change, and which score is the baseline.",
+)
+def got_worse(base: EvidenceBase) -> Iterator[Hit]:
+    """Mean changes in the direction of worse by more than half an SD, and scores worse than the arm's baseline by as much."""
+    for row in base.arm_results:
+        if not stated(row.mean) or row.statistic == "count" or not row.timepoint_weeks != 0:
+            continue
+        change = row.mean
+        sd, _ = base.spread(row)
+        if row.statistic == "post":
+            before = [
+                one
+                for one in base.scores[row.trial_id, row.instrument]
+                if one.arm_id == row.arm_id and one.timepoint_weeks == 0 and stated(one.mean)
+            ]
+            if not before:
+                continue
+            change = row.mean - before[0].mean
+            sd = base.spread(before[0])[0] if stated(base.spread(before[0])[0]) else sd
+        if math.isnan(sd):
+            sd = base.typical_sd(row)[0]
+        if base.sign(row) * change < -base.limits.mean_gap * sd:
+            message = f"{row.arm_id} got worse by {abs(change):.3g} points of {row.instrument} ({abs(change) / sd:.1f} SDs)"
             yield Hit("arm_results", row.Index, "mean", message)

@@ -45,7 +45,8 @@ def _fingerprints(base: EvidenceBase) -> Iterator[tuple[str, Any, tuple[Any, ...
 )
 def same_numbers(base: EvidenceBase) -> Iterator[Hit]:
     """Rows of two trials with the same mean and SD (or mean or difference and interval) to five digits or more, and pairs of
-    trials that share three or more means of the same instrument."""
+    trials that share three or more means of the same instrument.
+    """
     seen: dict[tuple[Any, ...], list[tuple[str, Any, int]]] = defaultdict(list)
     for table, row, numbers, digits in _fingerprints(base):
         seen[numbers].append((table, row, digits))
@@ -91,17 +92,11 @@ def _many_shared(base: EvidenceBase, told: set[tuple[str, int]]) -> Iterator[Hit
     look_at="Trial, arm and source of both rows.",
 )
 def same_quotation(base: EvidenceBase) -> Iterator[Hit]:
-    """Results of two trials with the same numbers and word for word the same printed phrase."""
-    seen: dict[tuple[Any, ...], list[tuple[str, Any]]] = defaultdict(list)
+    """Results of two trials with word for word the same printed phrase, if it holds at least three digits."""
+    seen: dict[tuple[str, str], list[tuple[str, Any]]] = defaultdict(list)
     for table, row in base.results():
-        numbers = (
-            [row.mean, row.sd, row.events]
-            if table == "arm_results"
-            else [row.estimate, row.p_value, row.ci_low]
-        )
-        given = tuple(value for value in numbers if stated(value))
-        if given and len(row.as_reported) > 20 and any(_digits(value) > 1 for value in given):
-            seen[table, row.as_reported, given].append((table, row))
+        if len(row.as_reported) > 20 and sum(map(str.isdigit, row.as_reported)) >= _SHARED:
+            seen[table, row.as_reported].append((table, row))
     for rows in seen.values():
         for table, row in rows:
             twin = next((other for _, other in rows if other.trial_id != row.trial_id), None)
@@ -118,7 +113,8 @@ def same_quotation(base: EvidenceBase) -> Iterator[Hit]:
 )
 def entered_twice(base: EvidenceBase) -> Iterator[Hit]:
     """Two rows of one trial about the same arm or arms, outcome, instrument, time, statistic and adjustment that give the same
-    kind of number."""
+    kind of number.
+    """
     seen: dict[tuple[Any, ...], Any] = {}
     for table, row in base.results():
         if table == "arm_results":
@@ -146,6 +142,27 @@ def entered_twice(base: EvidenceBase) -> Iterator[Hit]:
         seen.setdefault(key, row)
 
 
+@rule(
+    "arms in both orders",
+    "warning",
+    why="If a trial's differences are taken now this way and now that way round, one of the signs is easily wrong.",
+    look_at="Which arm was subtracted from which.",
+)
+def both_orders(base: EvidenceBase) -> Iterator[Hit]:
+    """Differences whose two arms stand the other way round in most other differences of the trial."""
+    orders: dict[frozenset[str], list[Any]] = defaultdict(list)
+    for row in base.contrast_results:
+        orders[
+            frozenset((row.trial_id + "/" + row.arm_id, row.trial_id + "/" + row.comparator_arm_id))
+        ].append(row)
+    for rows in orders.values():
+        for row in rows:
+            turned = sum(other.arm_id == row.comparator_arm_id for other in rows)
+            if 2 * turned > len(rows):
+                message = f"{row.arm_id} minus {row.comparator_arm_id} here, the other way round in {turned} of {len(rows)} rows"
+                yield Hit("contrast_results", row.Index, "arm_id", message)
+
+
 def _same_numbers(table: str, row: Any, other: Any) -> bool:
     columns = ("mean", "sd", "events") if table == "arm_results" else ("estimate", "p_value", "ci_low")
     return all(f"{getattr(row, name)}" == f"{getattr(other, name)}" for name in columns)
@@ -164,7 +181,8 @@ def _author(trial: Any) -> str:
 )
 def same_publication(base: EvidenceBase) -> Iterator[Hit]:
     """Trials that share a DOI, PubMed number, registration or citation, and trials of one first author, year and number
-    randomised."""
+    randomised.
+    """
     for column in ("doi", "pmid", "pmcid", "registration", "citation"):
         yield from _shared(
             base, column, lambda trial, name=column: str(getattr(trial, name)).strip().casefold()
@@ -183,7 +201,7 @@ def same_publication(base: EvidenceBase) -> Iterator[Hit]:
 def _shared(base: EvidenceBase, column: str, key: Any) -> Iterator[Hit]:
     groups: dict[str, list[Any]] = defaultdict(list)
     for trial in base.trials.values():
-        if trial.year is not None and str(trial.year) != "<NA>" or column != "label":
+        if (trial.year is not None and str(trial.year) != "<NA>") or column != "label":
             if name := key(trial):
                 groups[name].append(trial)
     for name, trials in groups.items():
