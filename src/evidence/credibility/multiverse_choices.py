@@ -21,6 +21,14 @@ MODEL = ("method", "ci")
 """Fields of a change that concern the model; the others concern the data."""
 
 
+SHARED = {
+    "split_comparator": "patients divided",
+    "average": "comparisons averaged",
+    "one": "one comparison a trial",
+    "correlated": "kept correlated",
+}
+
+
 @dataclass(frozen=True)
 class Option:
     """One way to go: its name, and what it changes, as keyword arguments of `synthesise`."""
@@ -84,7 +92,7 @@ def declared(
     found = [
         *_simple(review, default.analysis, alternative),
         _instruments(review, default.analysis),
-        _by_lists(review, ("impute", "impute"), "missing SDs", "", "not filled"),
+        _by_lists(review, ("impute", "impute"), "missing numbers", "", "not filled"),
         _by_lists(review, ("refuse", "refuse"), "assumptions", "without ", "all made"),
         *_doubtful(review, held),
         *restrictions,
@@ -103,7 +111,8 @@ def _simple(review: Review, analysis: Analysis, alternative: bool) -> Iterator[C
     yield _words("method", "method", [model.method, *rules.method[1:]])
     yield _words("interval", "ci", [model.interval, *rules.interval[1:]])
     yield _words("measure", "measure", measures if alternative and len(rules.measure) > 1 else measures[:1])
-    yield _words("shared arms", "multi_arm", [defaults.multi_arm, *rules.multi_arm[1:]])
+    shared = _words("shared arms", "multi_arm", [defaults.multi_arm, *rules.multi_arm[1:]])
+    yield Choice(shared.name, tuple(Option(SHARED[each.label], each.change) for each in shared.options))
     yield _words("adjustment", "adjusted", [defaults.adjusted, *rules.adjusted[1:]])
     yield Choice(
         "scores first",
@@ -169,10 +178,12 @@ def _doubtful(review: Review, contrasts: list[Contrast]) -> Iterator[Choice]:
         groups.append(rows.union(*joined))
     labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
     of_trial = {name: contrast.trial_id for contrast in contrasts for name in contrast.result_ids}
-    for group in sorted(groups, key=sorted):
+    trials = [", ".join(sorted({labels[of_trial[row]] for row in group})) for group in groups]
+    for group, trial in sorted(zip(groups, trials, strict=True), key=lambda pair: sorted(pair[0])):
         rows_in = tuple(sorted(group))
-        trials = sorted({labels[of_trial[row]] for row in rows_in})
-        name = f"doubtful: {trials[0]} ({', '.join(rows_in)})" if way == "each" else "doubtful results"
+        # Where a trial has several, their rows tell them apart.
+        which = f" ({', '.join(rows_in)})" if trials.count(trial) > 1 else ""
+        name = f"doubtful: {trial}{which}" if way == "each" else "doubtful results"
         yield Choice(name, (Option("out"), Option("in", {"doubtful": rows_in})))
 
 

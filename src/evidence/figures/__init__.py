@@ -12,6 +12,7 @@ from evidence.figures.bias_summary import bias_summary
 from evidence.figures.bubble import bubble
 from evidence.figures.canvas import EvidenceFigure
 from evidence.figures.certainty import certainty
+from evidence.figures.choice_importance import choice_importance
 from evidence.figures.comparison import comparison
 from evidence.figures.component_forest import component_forest
 from evidence.figures.cumulative import cumulative
@@ -34,6 +35,7 @@ from evidence.figures.rankogram import rankogram
 from evidence.figures.save import save
 from evidence.figures.sequential import sequential
 from evidence.figures.shrinkage import shrinkage
+from evidence.figures.specification_curve import specification_curve
 from evidence.figures.traffic_light import traffic_light
 from evidence.figures.verdicts import verdicts
 from evidence.figures.waterfall import waterfall
@@ -46,6 +48,7 @@ __all__ = [
     "bias_summary",
     "bubble",
     "certainty",
+    "choice_importance",
     "comparison",
     "component_forest",
     "cumulative",
@@ -68,6 +71,7 @@ __all__ = [
     "save",
     "sequential",
     "shrinkage",
+    "specification_curve",
     "traffic_light",
     "verdicts",
     "waterfall",
