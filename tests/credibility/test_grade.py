@@ -75,7 +75,7 @@ def lost(evidence: Evidence) -> dict[str, int]:
     return {domain.name: domain.downgrade for domain in rate(evidence).domains}
 
 
-SOUND = {"effect": [-20.0, -21.0, -19.5], "se": 1.0}
+SOUND: dict[str, Any] = {"effect": [-20.0, -21.0, -19.5], "se": 1.0}
 
 
 def test_sound_evidence_stays_high() -> None:
