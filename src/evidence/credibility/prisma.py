@@ -7,6 +7,7 @@ Page MJ, McKenzie JE, Bossuyt PM, and others (2021). The PRISMA 2020 statement. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -104,7 +105,7 @@ def prisma_flow(review: Review) -> PrismaFlow:
         "looked at": _short(review.excluded),
         "included": stock.loc[stock["status"] == "no numbers", "reason"],
         "with numbers": stock.loc[stock["status"] == "reported, not poolable", "reason"].map(_main),
-        "poolable": stock.loc[poolable & ~used, "reason"].map(_main),
+        "poolable": stock.loc[poolable & ~used, "reason"],
         "in an analysis": pd.Series([], dtype="str"),
     }
     results = [synthesise(review, analysis) for analysis in review.analyses.values()]
@@ -165,10 +166,8 @@ def _short(excluded: pd.DataFrame) -> pd.Series:
 
 
 def _main(reason: str) -> str:
-    """The first of several reasons, without the number of comparisons it holds for."""
-    return (
-        reason.split("; ")[0].rpartition(" (")[0] if reason.endswith(")") and "; or" not in reason else reason
-    )
+    """Take the commonest of several reasons, without the number of comparisons for which it holds."""
+    return re.sub(r" \(\d+\)$", "", reason.split("; ")[0])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
