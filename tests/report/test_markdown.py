@@ -2,27 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from evidence.report.markdown import Writer, code_html
+from evidence.report.markdown import markdown_html
 
 
 def html(text: str, trusted: bool = True) -> str:
-    return Writer().html(text, trusted=trusted)
-
-
-def test_headings_get_anchors_that_differ() -> None:
-    writer = Writer()
-    page = writer.html(
-        "# The *answer*\n\n## Pain\n\ntext\n\n## Pain\n\n## 疼痛 & more\n\n## !!!", trusted=True
-    )
-    assert [(h.level, h.anchor) for h in writer.headings] == [
-        (1, "the-answer"),
-        (2, "pain"),
-        (2, "pain-2"),
-        (2, "疼痛-more"),
-        (2, "part"),
-    ]
-    assert '<h1 id="the-answer">The <em>answer</em></h1>' in page
-    assert writer.paragraphs == ["text"]
+    return markdown_html(text, trusted=trusted)
 
 
 def test_html_of_an_author_is_kept_and_html_of_data_is_escaped() -> None:
@@ -68,7 +52,8 @@ def test_prices_and_broken_formulas_stay_readable() -> None:
     assert "frac" in html(r"$\frac{$")
 
 
-def test_tables_and_code_in_colour() -> None:
+def test_tables_definitions_and_code_in_colour() -> None:
     assert "<td>1</td>" in html("| a |\n|---|\n| 1 |\n")
+    assert "<dt>Term</dt>" in html("Term\n: What it means\n")
     assert 'class="highlight"' in html("```python\nx = 1\n```")
-    assert "<code>x &lt; 1</code>" in code_html("x < 1", "no such language")
+    assert "x &lt; 1" in html("```\nx < 1\n```")

@@ -53,6 +53,9 @@ def test_figure_in_a_report_is_written_with_its_numbers(
         figure.alt_text,
     )
     assert {"SVG", "PNG"} < set(item["files"])
+    assert (item["width"], item["height"]) == (267, 133)
+    assert "base64" not in shown[0]["text/html"]
+    assert f'src="../{item["files"]["SVG"]}"' in shown[0]["text/html"]
     assert all((tmp_path / path).stat().st_size for path in item["files"].values())
     numbers = pd.read_csv(tmp_path / item["files"]["numbers as CSV"])
     pd.testing.assert_frame_equal(numbers, figure.numbers, check_exact=True, check_dtype=False)

@@ -56,3 +56,12 @@ def test_truth_values_and_missing_text() -> None:
 def test_headings_of_several_levels_are_joined() -> None:
     frame = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("pain", "k"), ("pain", "n")]))
     assert re.findall(r"<th[^>]*>([^<]*)</th>", table_html(frame)) == ["pain k", "pain n"]
+
+
+def test_headings_say_of_what_and_names_of_rows_are_headings() -> None:
+    frame = pd.DataFrame({"study": ["A", "B"], "k": [1, 2]})
+    page = table_html(frame)
+    assert page.count('<th scope="col"') == 2
+    assert re.findall(r'<th scope="row">([^<]*)</th>', page) == ["A", "B"]
+    assert 'scope="row"' not in table_html(frame.assign(study="A"))
+    assert 'scope="row"' not in table_html(frame[["study"]])

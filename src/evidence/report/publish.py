@@ -22,6 +22,9 @@ __all__ = ["MIME", "publish_figure", "publish_table"]
 
 MIME = "application/vnd.evidence.item+json"
 
+DPI = 160
+"""Dots per inch of the PNG of a figure; its SVG has no limit."""
+
 
 def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
     """Show a figure with its caption; under the report also write it as SVG, PNG and the table of its numbers.
@@ -44,15 +47,16 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
         If the name is used for a second figure or table of the same report.
     """
     files: dict[str, str] = {}
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
     if folder := _claim(name):
-        from evidence.figures import save
-
-        for path in save(figure, folder / "figures" / name):
-            files[path.suffix[1:].upper()] = path.relative_to(folder).as_posix()
-        files["numbers as CSV"] = _write_csv(figure.numbers, folder, name)
-    shown = figure._repr_mimebundle_()[0]["text/html"]
+        files = _write_figure(figure, folder, name)
+        # The notebook will lie in a folder beside that of the figures and links to them: nothing is kept twice.
+        alt = html.escape(figure.alt_text)
+        shown = f'<img alt="{alt}" width="{width}" height="{height}" src="../{files["SVG"]}">'
+    else:
+        shown = figure._repr_mimebundle_()[0]["text/html"]
     shown += f"<figcaption>{html.escape(caption)}</figcaption>"
-    _display("figure", name, caption, files, shown, alt=figure.alt_text)
+    _display("figure", name, caption, files, shown, alt=figure.alt_text, width=width, height=height)
 
 
 def publish_table(
@@ -112,6 +116,17 @@ def _claim(name: str) -> Path | None:
             f"Two figures or tables of the report are named {name!r}; give one another name."
         ) from None
     return folder
+
+
+def _write_figure(figure: EvidenceFigure, folder: Path, name: str) -> dict[str, str]:
+    from evidence.figures import save
+    from evidence.report.shrink import shrink_png, shrink_svg
+
+    svg, png, numbers = save(figure, folder / "figures" / name, dpi=DPI)
+    shrink_svg(svg)
+    shrink_png(png)
+    files = {path.suffix[1:].upper(): path.relative_to(folder).as_posix() for path in (svg, png, numbers)}
+    return files | {"numbers as CSV": _write_csv(figure.numbers, folder, name)}
 
 
 def _write_csv(table: pd.DataFrame, folder: Path, name: str, *, index: bool = False) -> str:

@@ -1,46 +1,54 @@
-"""An executed notebook as the body of a page."""
+"""An executed notebook as a page: by nbconvert, with a template of our own, then finished for every reader."""
 
 from __future__ import annotations
 
-import html
 import json
+import logging
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
 from typing import Any
 
-import nh3
+from bs4 import BeautifulSoup
+from nbconvert.exporters import HTMLExporter
+from traitlets.config import Config
 
-from evidence.report.markdown import Heading, Writer, code_html
+from evidence.report.arrange import arrange_headings, arrange_tables, take_title
+from evidence.report.clean import clean_html, plain
+from evidence.report.glossary import define_terms
+from evidence.report.guides import guide_html, show_guides_once
+from evidence.report.markdown import markdown_html
 from evidence.report.publish import MIME
+from evidence.report.references import link_references
+from evidence.report.search import Section, sections
 
-__all__ = ["Page", "render"]
+__all__ = ["Page", "finish", "ordered", "render"]
 
-CODE_LABELS = {"parameters": "Parameters", "injected-parameters": "Parameters of this run"}
-HTML_ATTRIBUTES = {
-    "*": {"class", "title"},
-    "a": {"href"},
-    "img": {"src", "alt", "width", "height"},
-    "td": {"colspan", "rowspan"},
-    "th": {"colspan", "rowspan", "scope"},
-}
+KINDS = (MIME, "text/html", "text/markdown", "image/png", "image/jpeg", "application/json", "text/plain")
+"""Kinds of output, the first that is present is shown."""
+
+FILES = ("SVG", "PNG", "CSV", "numbers as CSV", "JSON")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The body of a page and what stands in it.
+    """A page and what stands in it.
 
     Attributes
     ----------
     name : str
         File name without ending.
     title : str
-        Text of the first heading, as HTML.
+        Plain text of the first heading.
     description : str
-        First paragraph, as HTML.
-    headings : tuple of Heading
-        Headings of levels 2 and 3, for the table of contents.
+        Plain text of the first paragraph.
     body : str
-        HTML.
+        HTML below the title.
+    sections : tuple of Section
+        The text under each heading, for the search.
     items : tuple of dict
         The figures and tables that the notebook published: kind, name, caption, files.
     """
@@ -48,12 +56,12 @@ class Page:
     name: str
     title: str
     description: str
-    headings: tuple[Heading, ...]
     body: str
-    items: tuple[dict[str, Any], ...]
+    sections: tuple[Section, ...] = ()
+    items: tuple[dict[str, Any], ...] = ()
 
 
-def render(name: str, notebook: Any) -> Page:
+def render(name: str, notebook: Any, references: Mapping[str, str] | None = None) -> Page:
     """Turn a notebook into a page.
 
     Parameters
@@ -62,94 +70,97 @@ def render(name: str, notebook: Any) -> Page:
         Name of the page.
     notebook : NotebookNode
         With outputs.
+    references : mapping from str to str, optional
+        Addresses of publications by the short names under which texts and tables cite them.
 
     Returns
     -------
     Page
         Text that came out of the code is escaped or, where it is HTML, cleaned of everything that could run.
     """
-    writer = Writer()
-    items: list[dict[str, Any]] = []
-    parts = []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            parts.append(f'<section class="text">\n{writer.html(cell.source, trusted=True)}</section>\n')
-        elif cell.cell_type == "code" and cell.source.strip():
-            items += [output.data[MIME] for output in cell.outputs if MIME in output.get("data", {})]
-            parts.append(_code(cell) + "".join(_output(output) for output in cell.outputs))
-    title = next((heading.text for heading in writer.headings if heading.level == 1), html.escape(name))
-    contents = tuple(heading for heading in writer.headings if heading.level in (2, 3))
-    return Page(name, title, next(iter(writer.paragraphs), ""), contents, "".join(parts), tuple(items))
-
-
-def _code(cell: Any) -> str:
-    tags = cell.metadata.get("tags", [])
-    label = next((CODE_LABELS[tag] for tag in tags if tag in CODE_LABELS), "Code")
-    state = " open" if "show-input" in tags else ""
-    return f'<details class="code"{state}><summary>{label}</summary>\n{code_html(cell.source)}</details>\n'
-
-
-def _output(output: Any) -> str:
-    if output.output_type == "stream":
-        return f'<pre class="output {output.name}">{_plain(output.text)}</pre>\n'
-    if output.output_type == "error":
-        return f'<pre class="output stderr">{_plain(chr(10).join(output.traceback))}</pre>\n'
-    data, look = output.data, output.get("metadata", {})
-    if MIME in data:
-        return _item(data[MIME])
-    if "text/html" in data:
-        return f'<div class="output scroll">{_cleaned(data["text/html"])}</div>\n'
-    if "text/markdown" in data:
-        # A writer of its own: headings in computed text are no part of the table of contents.
-        return f'<div class="output text">{Writer().html(data["text/markdown"], trusted=False)}</div>\n'
-    for kind in ("image/png", "image/jpeg"):
-        if kind in data:
-            alt = html.escape(str(look.get(kind, {}).get("alt", "")))
-            source = "".join(data[kind].split())
-            return f'<p class="output"><img alt="{alt}" src="data:{kind};base64,{source}"></p>\n'
-    if "application/json" in data:
-        return f'<pre class="output">{_plain(json.dumps(data["application/json"], indent=1))}</pre>\n'
-    return f'<pre class="output">{_plain(data.get("text/plain", ""))}</pre>\n'
-
-
-def _item(item: dict[str, Any]) -> str:
-    name, caption = html.escape(item["name"]), html.escape(item["caption"])
-    links = " ".join(
-        f'<a href="{html.escape(path)}" download>{html.escape(label)}</a>'
-        for label, path in item["files"].items()
+    body, _ = _exporter().from_notebook_node(notebook)
+    soup = BeautifulSoup(body, "html.parser")
+    title = take_title(soup) or name
+    first = soup.select_one(".text p")
+    description = re.sub(r"\s+", " ", first.get_text()).strip() if first else ""
+    found = finish(soup, name, title, references or {})
+    items = tuple(
+        output.data[MIME]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if MIME in output.get("data", {})
     )
-    below = f'<p class="downloads">{links}</p>'
-    if item["kind"] == "figure":
-        source = html.escape(item["files"].get("SVG", item["files"]["PNG"]))
-        image = f'<div class="scroll"><img src="{source}" alt="{html.escape(item["alt"])}"></div>'
-        return f'<figure id="{name}">\n{image}\n<figcaption>{caption}</figcaption>{below}\n</figure>\n'
-    shown = f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">{_cleaned(item["html"])}</div>'
-    return (
-        f'<figure id="{name}" class="table">\n<figcaption>{caption}</figcaption>\n{shown}{below}\n</figure>\n'
-    )
+    return Page(name, title, description, str(soup).strip() + "\n", found, items)
 
 
-def _cleaned(text: str) -> str:
-    """Return HTML without scripts, styles, event handlers and addresses that run code."""
-    return nh3.clean(
-        text,
-        tags=nh3.ALLOWED_TAGS | {"figure", "figcaption", "section"},
-        attributes=HTML_ATTRIBUTES,
-        attribute_filter=_safe_address,
-        url_schemes={"http", "https", "mailto", "data"},
-        clean_content_tags={"script", "style"},
-    )
+def finish(
+    soup: BeautifulSoup,
+    name: str,
+    title: str,
+    references: Mapping[str, str],
+    *,
+    defined: bool = True,
+) -> tuple[Section, ...]:
+    """Finish the body of a page for every reader, in place, and return its text for the search.
+
+    Parameters
+    ----------
+    soup : BeautifulSoup
+        The body.
+    name, title : str
+        Of the page.
+    references : mapping from str to str
+        As for `render`.
+    defined : bool
+        Whether terms of the field are explained where they first come up.
+    """
+    arrange_headings(soup)
+    arrange_tables(soup)
+    show_guides_once(soup)
+    found = sections(name, title, soup)
+    link_references(soup, references)
+    if defined:
+        define_terms(soup)
+    return found
 
 
-def _safe_address(tag: str, attribute: str, value: str) -> str | None:
-    if value.lstrip().lower().startswith("data:"):
-        return (
-            value
-            if (tag, attribute) == ("img", "src") and value.startswith("data:image/png;base64,")
-            else None
+class PageExporter(HTMLExporter):
+    """The exporter of nbconvert with our template; formulas, tables and figures need no script and no network."""
+
+    def __init__(self) -> None:
+        settings = Config()
+        settings.NbConvertBase.display_data_priority = list(KINDS)
+        super().__init__(
+            config=settings,
+            template_name="notebook",
+            extra_template_basedirs=[str(Path(__file__).parent / "templates")],
         )
-    return value
+        self.log.setLevel(logging.ERROR)
+
+    def default_filters(self) -> Iterator[tuple[str, Any]]:
+        """Add the filters that the template uses."""
+        yield from super().default_filters()
+        yield "markdown2html", lambda text: markdown_html(text, trusted=True)
+        yield "untrusted_markdown", lambda text: markdown_html(text, trusted=False)
+        yield "clean", clean_html
+        yield "plain", plain
+        yield "json_text", lambda value: json.dumps(value, indent=1)
+        yield "captioned", _captioned
+        yield "ordered", ordered
+        yield "guide", lambda item: guide_html(str(item.get("alt", "")))
 
 
-def _plain(text: str) -> str:
-    return html.escape(re.sub(r"\x1b\[[0-9;]*m", "", text))
+def ordered(paths: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the files of a figure or table with their labels: what is looked at before what is computed with."""
+    labels = list(FILES)
+    return sorted(paths.items(), key=lambda item: labels.index(item[0]) if item[0] in labels else len(labels))
+
+
+@cache
+def _exporter() -> PageExporter:
+    return PageExporter()
+
+
+def _captioned(table: str, caption: str) -> str:
+    heading = f"<caption><span>{escape(caption)}</span></caption>"
+    return re.sub(r"<table[^>]*>", lambda found: found[0] + heading, table, count=1)

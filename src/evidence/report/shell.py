@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bs4 import BeautifulSoup
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
@@ -16,6 +16,8 @@ __all__ = ["ASSETS", "Entry", "Heading", "contents", "page", "write"]
 
 ASSETS = ("site.css", "site.js")
 """Files that stand beside the pages."""
+
+HEADING = re.compile(r'<h([23])(?=[\s>])[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,14 @@ def page(
 
 def contents(body_html: str) -> tuple[Heading, ...]:
     """Return the headings of levels 2 and 3 that have an id, in their order."""
-    found = BeautifulSoup(body_html, "html.parser").find_all(["h2", "h3"], id=True)
     return tuple(
-        Heading(int(tag.name[1]), str(tag["id"]), re.sub(r"\s+", " ", tag.get_text()).strip())
-        for tag in found
+        Heading(int(level), html.unescape(anchor), _text(inner))
+        for level, anchor, inner in HEADING.findall(body_html)
     )
+
+
+def _text(inner: str) -> str:
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", inner))).strip()
 
 
 def write(path: Path, text: str) -> None:

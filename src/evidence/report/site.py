@@ -1,25 +1,49 @@
-"""The pages of a report as files: one for each notebook, an index, one style sheet; nothing from elsewhere."""
+"""The pages of a report as files: the answer, one page for each notebook, lists, glossary, search; all inside."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import nbformat
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
-from pygments.formatters import HtmlFormatter
+from bs4 import BeautifulSoup
 
+from evidence.errors import EvidenceError
 from evidence.report.execute import Executed
-from evidence.report.render import Page, render
+from evidence.report.explorer import write_explorer
+from evidence.report.front import front_html
+from evidence.report.glossary import glossary_html
+from evidence.report.references import known_references
+from evidence.report.render import Page, finish, render
+from evidence.report.search import Section, index_script, section_of_file
+from evidence.report.shell import ASSETS, Entry, page, write
+from evidence.report.trace import FOLDER as TRIALS
+from evidence.report.trace import write_trials
+
+if TYPE_CHECKING:
+    from evidence.credibility.answer import Answer
+    from evidence.tables.review import Review
 
 __all__ = ["write_site"]
 
-LIGHT, DARK = "default", "github-dark"
+ANSWER, LISTS, GLOSSARY, LOOK_UP = "index", "figures-and-tables", "glossary", "Look up"
+
+_NOTEBOOK = (
+    '<p class="downloads">Download: <a href="notebooks/{}.ipynb" download>this page as a notebook</a></p>\n'
+)
 
 
-def write_site(folder: Path, executed: Sequence[Executed], title: str) -> list[Page]:
+def write_site(
+    folder: Path,
+    executed: Sequence[Executed],
+    title: str,
+    *,
+    review: Review | None = None,
+) -> None:
     """Write the site of executed notebooks.
 
     Parameters
@@ -30,35 +54,85 @@ def write_site(folder: Path, executed: Sequence[Executed], title: str) -> list[P
         The notebooks, in the order of the navigation.
     title : str
         Title of the review.
-
-    Returns
-    -------
-    list of Page
-        The pages written.
+    review : Review, optional
+        Asked for its question, its answer, and the publications that texts name; with it come a page on which readers
+        choose how results are computed, and a page for each trial.
     """
-    pages = [render(done.job.name, done.notebook) for done in executed]
-    templates = Environment(
-        loader=PackageLoader("evidence.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    references = known_references(review, TRIALS) if review else {}
+    pages = [render(done.job.name, done.notebook, references) for done in executed]
+    entries = (
+        Entry(ANSWER, "The answer"),
+        *(Entry(one.name, _label(one.name), "Chapters") for one in pages),
+        *(
+            (Entry("explorer", "Explore the results", LOOK_UP), Entry("trials", "Trials", LOOK_UP))
+            if review
+            else ()
+        ),
+        Entry(LISTS, "Figures and tables", LOOK_UP),
+        Entry(GLOSSARY, "Glossary", LOOK_UP),
     )
-    shared: dict[str, Any] = {"title": title, "pages": pages, "html": Markup}
-    (folder / "notebooks").mkdir()
-    for page, done in zip(pages, executed, strict=True):
-        _write(folder / f"{page.name}.html", templates.get_template("page.html").render(page=page, **shared))
-        nbformat.write(done.notebook, folder / "notebooks" / f"{page.name}.ipynb")
-    kinds = {item["kind"] for page in pages for item in page.items}
-    _write(
-        folder / "index.html", templates.get_template("index.html").render(page=None, kinds=kinds, **shared)
-    )
-    _write(
-        folder / "style.css",
-        templates.get_template("style.css").render(light=_colours(LIGHT), dark=_colours(DARK)),
-    )
-    return pages
+    found: list[Section] = []
+
+    def add(name: str, heading: str, body: str, *, lead: str = "", defined: bool = True) -> None:
+        soup = BeautifulSoup(body, "html.parser")
+        found.extend(finish(soup, name, heading, references if defined else {}, defined=defined))
+        shown = page(heading, str(soup), active=name, site=title, entries=entries, lead=lead, kind=name)
+        write(folder / f"{name}.html", shown)
+
+    lead, body = front_html(review, _answer(review) if review else None, pages)
+    add(ANSWER, title, body, lead=lead)
+    for one, done in zip(pages, executed, strict=True):
+        found += one.sections
+        text = page(
+            one.title,
+            one.body + _NOTEBOOK.format(one.name),
+            active=one.name,
+            site=title,
+            entries=entries,
+        )
+        write(folder / f"{one.name}.html", text)
+        write(folder / "notebooks" / f"{one.name}.ipynb", nbformat.writes(done.notebook).rstrip() + "\n")
+    add(LISTS, "Figures and tables", _lists(pages), defined=False)
+    add(GLOSSARY, "Glossary", glossary_html(), defined=False)
+    if review:
+        write_explorer(review, folder, title=title, entries=entries, traces=TRIALS)
+        write_trials(review, folder, title=title, entries=entries)
+        found += [section_of_file(path, folder) for path in sorted((folder / TRIALS).glob("*.html"))]
+    write(folder / "search-index.js", index_script(found))
+    for name in ASSETS:
+        write(folder / name, files("evidence.report").joinpath("templates", name).read_text("utf-8"))
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text.rstrip() + "\n", "utf-8", newline="\n")
+def _answer(review: Review) -> Answer | None:
+    """Return the answer of a review; None if it asks nothing that can be answered so."""
+    from evidence.credibility.answer import answer
+
+    try:
+        return answer(review)
+    except EvidenceError:
+        return None
 
 
-def _colours(style: str) -> Markup:
-    return Markup(HtmlFormatter(style=style).get_style_defs(".highlight"))
+def _label(name: str) -> str:
+    """Return the name of a page without its number: "03-pooled-estimates" is "Pooled estimates"."""
+    words = re.sub(r"^\d+[-_ ]*", "", name).replace("-", " ").replace("_", " ").strip() or name
+    return words[0].upper() + words[1:]
+
+
+def _lists(pages: Sequence[Page]) -> str:
+    parts = []
+    for kind, heading in (("figure", "Figures"), ("table", "Tables")):
+        rows = [
+            f'<li><a href="{one.name}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
+            f'<span class="downloads">{_downloads(item["files"])}</span></li>\n'
+            for one in pages
+            for item in one.items
+            if item["kind"] == kind
+        ]
+        if rows:
+            parts.append(f"<h2>{heading}</h2>\n<ul>\n{''.join(rows)}</ul>\n")
+    return "".join(parts) or "<p>The notebooks of this report publish no figures and no tables.</p>\n"
+
+
+def _downloads(paths: dict[str, str]) -> str:
+    return "".join(f'<a href="{escape(path)}" download>{escape(label)}</a>' for label, path in paths.items())

@@ -29,7 +29,8 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
     Returns
     -------
     str
-        HTML in which every text from the frame is escaped. Missing values are empty cells.
+        HTML in which every text from the frame is escaped. Missing values are empty cells. The first column names the
+        rows if it is text and no two rows have the same.
     """
     columns: list[Any] = list(table.columns)
     names = [" ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in columns]
@@ -38,14 +39,20 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
     ]
     places = [decimals if isinstance(decimals, int) else decimals.get(name, 2) for name in names]
     head = "".join(
-        f"<th{_look(is_number)}>{html.escape(n)}</th>" for n, is_number in zip(names, numeric, strict=True)
+        f'<th scope="col"{_look(is_number)}>{html.escape(n)}</th>'
+        for n, is_number in zip(names, numeric, strict=True)
     )
     looks = list(zip(numeric, places, strict=True))
-    rows = "\n".join(
-        "<tr>" + "".join(_cell(value, *column) for value, column in zip(row, looks, strict=True)) + "</tr>"
+    rows = [
+        [_cell(value, *column) for value, column in zip(row, looks, strict=True)]
         for row in table.itertuples(index=False, name=None)
-    )
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    ]
+    first = list(table.iloc[:, 0]) if len(columns) > 1 else []
+    if first and all(isinstance(value, str) for value in first) and len(set(first)) == len(first):
+        for row in rows:
+            row[0] = re.sub(r"^<td(.*)</td>$", r'<th scope="row"\1</th>', row[0], flags=re.S)
+    body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def _cell(value: Any, is_number: bool, places: int) -> str:

@@ -73,20 +73,40 @@
     cells[0].before(button);
   }
 
-  // Definitions open in a popover; this only puts them beside their term instead of at the edge.
+  // A term opens its definition beside it; without popovers its link leads to the glossary.
   function definitions() {
-    for (const button of document.querySelectorAll(".term")) {
-      const note = document.getElementById(button.getAttribute("popovertarget"));
-      note?.addEventListener("toggle", () => {
-        if (!note.matches(":popover-open")) return;
-        const at = button.getClientRects()[0];
+    if (!HTMLElement.prototype.hasOwnProperty("popover")) return;
+    for (const word of document.querySelectorAll("a.term")) {
+      const note = document.getElementById(word.getAttribute("aria-describedby"));
+      word.setAttribute("role", "button");
+      const open = (event) => {
+        event.preventDefault();
+        if (note.matches(":popover-open")) { note.hidePopover(); return; }
+        note.showPopover();
+        const at = word.getClientRects()[0];
         const box = note.getBoundingClientRect();
         const below = at.bottom + 8 + box.height < innerHeight;
         note.style.setProperty("--x", Math.max(16, Math.min(at.left, innerWidth - box.width - 16)) + "px");
         note.style.setProperty("--y", (below ? at.bottom + 8 : Math.max(8, at.top - box.height - 8)) + "px");
-      });
+      };
+      word.addEventListener("click", open);
+      word.addEventListener("keydown", (event) => { if (event.key === " ") open(event); });
     }
     addEventListener("scroll", () => document.querySelector(".definition:popover-open")?.hidePopover(), { passive: true });
+  }
+
+  // What does not need to scroll is no stop for the keyboard.
+  function regions() {
+    const set = () => {
+      for (const region of document.querySelectorAll(".scroll[role]")) {
+        const scrolls = region.scrollWidth > region.clientWidth + 1 || region.scrollHeight > region.clientHeight + 1;
+        if (scrolls) region.tabIndex = 0;
+        else region.removeAttribute("tabindex");
+      }
+    };
+    set();
+    addEventListener("resize", set);
+    addEventListener("load", set);
   }
 
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -179,5 +199,5 @@
     });
   }
 
-  document.addEventListener("DOMContentLoaded", () => { themes(); menus(); code(); definitions(); search(); });
+  document.addEventListener("DOMContentLoaded", () => { themes(); menus(); code(); definitions(); regions(); search(); });
 })();
