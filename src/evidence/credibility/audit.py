@@ -148,8 +148,10 @@ def audit(
         results.extend(_result_rows(claim, verdict))
     fields = compare_citations(cited)
     return Audit(
-        pd.DataFrame(rows, columns=_CLAIMS),
-        pd.DataFrame(results, columns=_RESULTS),
+        pd.DataFrame(rows, columns=_CLAIMS).astype({"fails": bool}),
+        pd.DataFrame(results, columns=_RESULTS).astype(
+            {"deciding": bool} | dict.fromkeys((*_NUMBERS, "mid", "favours"), float)
+        ),
         judge_citations(fields, judged),
         fields,
         rule_steps(rule),
@@ -217,6 +219,7 @@ _CLAIMS = [
     *("claim_id", "section", "claim", "kind", "window", "cited_as", "verdict", "step", "why", "details"),
     *("certainty", "analyses", "sentence", "fails"),
 ]
+_NUMBERS = ("k", "trials", "n", "reported", "estimate", "ci_low", "ci_high")
 _RESULTS = [
     *(
         "claim_id",
@@ -230,7 +233,7 @@ _RESULTS = [
         "why",
         "measure",
     ),
-    *("k", "trials", "n", "reported", "estimate", "ci_low", "ci_high", "mid", "certainty", "favours"),
+    *(*_NUMBERS, "mid", "certainty", "favours"),
 ]
 
 
@@ -285,19 +288,8 @@ def _result_rows(claim: dict[Any, Any], verdict: ClaimVerdict) -> list[dict[str,
                     "step": judgement.step,
                     "why": judgement.reason,
                     "measure": bearing.words.measure,
-                    **{
-                        name: getattr(bearing, name)
-                        for name in (
-                            "k",
-                            "trials",
-                            "n",
-                            "reported",
-                            "estimate",
-                            "ci_low",
-                            "ci_high",
-                            "certainty",
-                        )
-                    },
+                    **{name: getattr(bearing, name) for name in _NUMBERS},
+                    "certainty": bearing.certainty,
                     "mid": bearing.words.mid,
                     "favours": bearing.words.benefit,
                 }

@@ -126,10 +126,8 @@ def verdicts(audit: Audit, *, title: str = "") -> EvidenceFigure:
 def _numbers(audit: Audit) -> pd.DataFrame:
     """The results that decide, as multiples of what matters, turned so that a benefit is positive."""
     results = audit.results[audit.results["deciding"]].reset_index(drop=True)
-    scale = (results["favours"] / results["mid"]).astype(float)
-    turned = pd.DataFrame(
-        {name: results[name].astype(float) * scale for name in ("estimate", "ci_low", "ci_high")}
-    )
+    scale = results["favours"] / results["mid"]
+    turned = pd.DataFrame({name: results[name] * scale for name in ("estimate", "ci_low", "ci_high")})
     bounds = turned[["ci_low", "ci_high"]]
     frame = pd.DataFrame(
         {
