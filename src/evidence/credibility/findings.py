@@ -32,8 +32,8 @@ __all__ = ["check", "check_rules"]
 
 # Importing a module adds its rules; they are told in this order.
 _MODULES = (
-    marks, printed, words, directions, scales, spreads, intervals, arms_against_contrasts, counts, baselines, effects, twins,
-    records,
+    marks, printed, words, directions, scales, spreads, intervals, arms_against_contrasts, counts, baselines,
+    effects, twins, records,
 )  # fmt: skip
 _RULES = {
     name: one for module in _MODULES for name, one in RULES.items() if one.find.__module__ == module.__name__
@@ -53,7 +53,8 @@ def check(review: Review | str | Path, *, rules: str | list[str] | None = None) 
     Parameters
     ----------
     review : Review, str or Path
-        A review, or its folder. A folder is checked even if `read_review` refuses it: each fault is listed as a finding
+        A review, or its folder. A folder is checked even if `read_review` refuses it: each fault is listed as
+        a finding
         of the rule "not valid", and the other rules look at what can be read.
     rules : str or list of str, optional
         Names of the rules to apply; all by default, but for those that the protocol skips.
@@ -64,8 +65,8 @@ def check(review: Review | str | Path, *, rules: str | list[str] | None = None) 
         One row per finding: severity, rule, file, row (as a spreadsheet shows it), column, value, message (with the
         numbers), id (of the result, trial, or trial and arm), look_at (where to look), and judgement and comment from
         the review's table of judgements ("" where there is none). Severities are "error" (cannot be true), "warning"
-        (improbable or doubtful) and "note" (assumed). An error in a row that is marked ``CHECK:`` is a warning, because it
-        is known and kept out of pooling; one that was judged to be explained or a false alarm is a note.
+        (improbable or doubtful) and "note" (assumed). An error in a row marked ``CHECK:`` is a warning, because
+        it is known and kept out of pooling; one that was judged to be explained or a false alarm is a note.
 
     Raises
     ------
@@ -159,16 +160,15 @@ def _fault_row(fault: Fault) -> dict[str, Any]:
 
 def _judged(found: pd.DataFrame, review: Review) -> pd.DataFrame:
     """Join the judgements: one for the cell, else one for all findings of the rule (key ``*``)."""
-    by_place = {
-        (one.rule, one.file, one.key, one.column): (one.judgement, one.comment)
-        for one in review.judgements.itertuples()
-    }
+    opinions: list[Any] = list(review.judgements.itertuples())
+    findings: list[Any] = list(found.itertuples())
+    by_place = {(one.rule, one.file, one.key, one.column): (one.judgement, one.comment) for one in opinions}
     judged = [
         by_place.get(
             (one.rule, one.file, one.id, one.column),
             by_place.get((one.rule, one.file, _ALL, one.column), ("", "")),
         )
-        for one in found.itertuples()
+        for one in findings
     ]
     found = found.assign(judgement=[word for word, _ in judged], comment=[text for _, text in judged])
     settled = found["judgement"].isin(_SETTLED) & (found["severity"] == "error")

@@ -26,18 +26,21 @@ class CheckRules(ProtocolPart):
     sd_ratio : float
         How many times an SD may differ from the other SDs of the same instrument in the trial.
     sd_spread : float
-        How many times it may differ from the middle SD of the same instrument, as a share of the scale, in other trials.
+        How many times it may differ from the middle SD of the same instrument, as a share of the scale, in
+        other trials.
     mean_ratio : float
         How many times a mean may differ from the other means of the same instrument in the trial.
     asymmetry : float
         Distance of an estimate from the middle of its interval, as a share of half the width, beyond rounding.
     error_ratio : float
-        How many times two standard errors of one comparison, each from another printed number, may differ beyond rounding.
+        How many times two standard errors of one comparison, each from another printed number, may differ
+        beyond rounding.
     mean_gap : float
-        Distance of a printed difference from the difference of the printed means, in SDs, where adjustment may explain it.
+        Distance of a printed difference from the difference of the printed means, in SDs, where adjustment
+        may explain it.
     baseline_p : float
-        P value of a baseline difference below which chance is no explanation (Carlisle 2017, Anaesthesia 72(8), 944-952,
-        on why small values are looked at).
+        P value of a baseline difference below which chance is no explanation (Carlisle 2017, Anaesthesia
+        72(8), 944-952, on why small values are looked at).
     large_effect : float
         Standardised mean difference from which on an effect is taken for a mistake until shown otherwise.
     outlier : float

@@ -31,7 +31,8 @@ class Copy:
         self.touched: set[tuple[str, int]] = set()
 
     def rows(self, table: str, *columns: str, **equal: str) -> list[int]:
-        """Indices of rows that have all these cells and hold these values, not yet touched and not marked as doubtful."""
+        """Indices of rows that have all these cells and hold these values, not yet touched and "
+        "not marked as doubtful."""
         return [
             place
             for place, row in enumerate(self.tables[table])
@@ -85,7 +86,9 @@ def standard_error_as_sd(copy: Copy, rng: random.Random) -> Places:
 
 def bounds_exchanged(copy: Copy, rng: random.Random) -> Places:
     rows = copy.tables["contrast_results"]
-    i = rng.choice([i for i in copy.rows("contrast_results", "ci_low") if rows[i]["ci_low"] != rows[i]["ci_high"]])
+    i = rng.choice(
+        [i for i in copy.rows("contrast_results", "ci_low") if rows[i]["ci_low"] != rows[i]["ci_high"]]
+    )
     return copy.set("contrast_results", i, ci_low=rows[i]["ci_high"], ci_high=rows[i]["ci_low"])
 
 
@@ -106,7 +109,8 @@ def p_against_interval(copy: Copy, rng: random.Random) -> Places:
 
 def estimate_turned(copy: Copy, rng: random.Random) -> Places:
     rows = copy.tables["contrast_results"]
-    i = rng.choice([i for i in copy.rows("contrast_results", "estimate", "ci_low", measure="MD") if float(rows[i]["estimate"])])
+    known = copy.rows("contrast_results", "estimate", "ci_low", measure="MD")
+    i = rng.choice([i for i in known if float(rows[i]["estimate"])])
     turned = {"estimate": number(-float(rows[i]["estimate"]))}
     turned |= {"ci_low": number(-float(rows[i]["ci_high"])), "ci_high": number(-float(rows[i]["ci_low"]))}
     return copy.set("contrast_results", i, **turned)
@@ -114,7 +118,9 @@ def estimate_turned(copy: Copy, rng: random.Random) -> Places:
 
 def estimate_alone_turned(copy: Copy, rng: random.Random) -> Places:
     rows = copy.tables["contrast_results"]
-    i = rng.choice([i for i in copy.rows("contrast_results", "estimate", measure="MD") if float(rows[i]["estimate"])])
+    i = rng.choice(
+        [i for i in copy.rows("contrast_results", "estimate", measure="MD") if float(rows[i]["estimate"])]
+    )
     return copy.set("contrast_results", i, estimate=number(-float(rows[i]["estimate"])))
 
 
@@ -137,7 +143,8 @@ def digits_exchanged(copy: Copy, rng: random.Random) -> Places:
     places = [
         i
         for i in copy.rows("arm_results", "mean")
-        if sum(map(str.isdigit, rows[i]["mean"])) > 1 and float(exchanged(rows[i]["mean"])) != float(rows[i]["mean"])
+        if sum(map(str.isdigit, rows[i]["mean"])) > 1
+        and float(exchanged(rows[i]["mean"])) != float(rows[i]["mean"])
     ]
     i = rng.choice(places)
     return copy.set("arm_results", i, mean=exchanged(rows[i]["mean"]))
@@ -145,9 +152,13 @@ def digits_exchanged(copy: Copy, rng: random.Random) -> Places:
 
 def copied_to_another_trial(copy: Copy, rng: random.Random) -> Places:
     rows = copy.tables["arm_results"]
-    i = rng.choice([i for i in copy.rows("arm_results", "mean", "sd") if len(rows[i]["mean"] + rows[i]["sd"]) >= 6])
+    i = rng.choice(
+        [i for i in copy.rows("arm_results", "mean", "sd") if len(rows[i]["mean"] + rows[i]["sd"]) >= 6]
+    )
     arm = rng.choice([arm for arm in copy.tables["arms"] if arm["trial_id"] != rows[i]["trial_id"]])
-    rows.append(rows[i] | {"trial_id": arm["trial_id"], "arm_id": arm["arm_id"], "result_id": f"copied-{len(rows)}"})
+    rows.append(
+        rows[i] | {"trial_id": arm["trial_id"], "arm_id": arm["arm_id"], "result_id": f"copied-{len(rows)}"}
+    )
     copy.touched.add(("arm_results", len(rows) - 1))
     return [("arm_results.csv", len(rows) + 1, "")]
 
@@ -178,8 +189,10 @@ def trial_total_changed(copy: Copy, rng: random.Random) -> Places:
         for trial in trials
         if all(arm["n_randomised"] for arm in arms if arm["trial_id"] == trial["trial_id"])
     }
-    i = rng.choice([i for i in copy.rows("trials", "n_randomised", design="parallel") if trials[i]["trial_id"] in complete])
-    return copy.set("trials", i, n_randomised=str(int(float(trials[i]["n_randomised"])) + rng.choice([-9, 9, 10, 90])))
+    known = copy.rows("trials", "n_randomised", design="parallel")
+    i = rng.choice([i for i in known if trials[i]["trial_id"] in complete])
+    total = int(float(trials[i]["n_randomised"])) + rng.choice([-9, 9, 10, 90])
+    return copy.set("trials", i, n_randomised=str(total))
 
 
 def arm_size_changed(copy: Copy, rng: random.Random) -> Places:
@@ -216,9 +229,8 @@ def year_wrong(copy: Copy, rng: random.Random) -> Places:
 
 def change_turned(copy: Copy, rng: random.Random) -> Places:
     rows = copy.tables["arm_results"]
-    i = rng.choice(
-        [i for i in copy.rows("arm_results", "mean", statistic="change") if float(rows[i]["mean"]) and not rows[i]["ci_low"]]
-    )
+    known = copy.rows("arm_results", "mean", statistic="change")
+    i = rng.choice([i for i in known if float(rows[i]["mean"]) and not rows[i]["ci_low"]])
     return copy.set("arm_results", i, mean=number(-float(rows[i]["mean"])))
 
 
@@ -258,7 +270,9 @@ def plant(seed: int, count: int) -> tuple[Copy, list[tuple[str, Places]]]:
 
 def is_found(planted: Places, new: set[tuple[str, int, str]]) -> bool:
     """Tell whether a finding names one of the cells; a whole row that was copied may be named by any of its cells."""
-    return any(cell in new or (cell[2] == "" and any(cell[:2] == other[:2] for other in new)) for cell in planted)
+    return any(
+        cell in new or (cell[2] == "" and any(cell[:2] == other[:2] for other in new)) for cell in planted
+    )
 
 
 @pytest.fixture(scope="module")

@@ -31,13 +31,15 @@ def _rounding(row: Any, *arms: Any) -> float:
 @rule(
     "difference unlike the means",
     "warning",
-    why="A difference is the mean of the arm minus that of its comparator; a gap shows a slip in one of three numbers, "
-    "arms that were exchanged, or another time.",
+    why="A difference is the mean of the arm minus that of its comparator; a gap shows a slip in one of "
+    "three numbers, arms that were exchanged, or another time.",
     look_at="The sign, which arm is which, and whether the difference is adjusted for baseline.",
 )
 def difference_of_means(base: EvidenceBase) -> Iterator[Hit]:
-    """Reported mean differences that are not the difference of the two reported means; where the difference may be
-    adjusted, only those off by half an SD or with the opposite sign."""
+    """Reported mean differences that are not the difference of the two reported means.
+
+    Where the difference may be adjusted, only those off by half an SD or with the opposite sign.
+    """
     for row, first, second in _pairs(base):
         if row.measure not in ("MD", "") or not stated(row.estimate, first.mean, second.mean):
             continue
@@ -63,13 +65,15 @@ def difference_of_means(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "P value or interval unlike the arms",
     "warning",
-    why="Means, SDs and sizes of two arms give the standard error of their difference; a P value or interval that implies "
-    "another belongs to another comparison, or an SD is a standard error.",
+    why="Means, SDs and sizes of two arms give the standard error of their difference; a P value or "
+    "interval that implies another belongs to another comparison, or an SD is a standard error.",
     look_at="SDs and n of both arms; adjusted analyses may be more precise, by up to a half.",
 )
 def precision_of_arms(base: EvidenceBase) -> Iterator[Hit]:
-    """Reported differences whose standard error (from interval or exact P value) is less than half or more than twice that
-    which the SDs and sizes of the arms give."""
+    """Standard errors from interval or P value unlike those that the SDs and sizes of the arms give.
+
+    That is, less than half or more than twice as large.
+    """
     for row, first, second in _pairs(base):
         spreads = [
             base.spread(one)[0] / math.sqrt(base.n(one)) if base.n(one) > 1 else math.nan
@@ -125,5 +129,8 @@ def ratio_of_counts(base: EvidenceBase) -> Iterator[Hit]:
         if row.adjusted == "yes":
             room += 0.25 * abs(value)
         if abs(row.estimate - value) > room:
-            message = f"{row.measure} {row.estimate:g} is reported, but {a:g} of {n1:g} and {c:g} of {n2:g} give {value:.3g}"
+            message = (
+                f"{row.measure} {row.estimate:g} is reported, but {a:g} of {n1:g} and {c:g} of {n2:g} "
+                f"give {value:.3g}"
+            )
             yield Hit("contrast_results", row.Index, "estimate", message)

@@ -15,13 +15,15 @@ from evidence.credibility.checks.registry import Hit, rule
 @rule(
     "baseline difference beyond chance",
     "warning",
-    why="Randomised groups differ before treatment only by chance; a difference far beyond it is a slip in a mean or SD, a "
-    "flaw of the allocation, or worse.",
+    why="Randomised groups differ before treatment only by chance; a difference far beyond it is a slip "
+    "in a mean or SD, a flaw of the allocation, or worse.",
     look_at="Means and SDs of both groups at baseline, and how patients were allocated.",
 )
 def imbalance(base: EvidenceBase) -> Iterator[Hit]:
-    """Baseline means of two arms that differ with a P value below the protocol's limit. Where the trial gives no SD, the
-    middle one of other trials stands in."""
+    """Baseline means of two arms that differ with a P value below the protocol's limit.
+
+    Where the trial gives no SD, the middle one of other trials stands in.
+    """
     for rows in base.side_by_side.values():
         given = [
             row for row in rows if row.timepoint_weeks == 0 and row.statistic == "post" and stated(row.mean)
@@ -43,5 +45,8 @@ def imbalance(base: EvidenceBase) -> Iterator[Hit]:
             p = 2 * float(ndtr(-abs(first.mean - second.mean) / error))
             if p < base.limits.baseline_p:
                 for row, other in ((first, second), (second, first)):
-                    message = f"{row.mean:g} at baseline, against {other.mean:g} in {other.arm_id}; by chance with P = {p:.1g}"
+                    message = (
+                        f"{row.mean:g} at baseline, against {other.mean:g} in {other.arm_id}; by chance with P "
+                        f"= {p:.1g}"
+                    )
                     yield Hit("arm_results", row.Index, "mean", message)

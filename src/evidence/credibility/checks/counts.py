@@ -59,11 +59,15 @@ def percentages(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "more analysed than randomised",
     "error",
-    why="A result cannot rest on more patients than were allocated; often n was read from another arm or is the total.",
+    why="A result cannot rest on more patients than were allocated; often n was read from another arm or "
+    "is the total.",
     look_at="The flow chart: numbers allocated and numbers analysed in that arm.",
 )
 def more_than_randomised(base: EvidenceBase) -> Iterator[Hit]:
-    """Results whose n is above the number randomised to the arm or, where that is not known, to the whole trial."""
+    """Results whose n is above the number randomised to the arm.
+
+    To the whole trial, where the number of the arm is not known.
+    """
     for table, row, column, arm, n in _sizes(base):
         randomised = base.arms[row.trial_id, arm].n_randomised
         whose = f"arm {arm}"
@@ -77,12 +81,14 @@ def more_than_randomised(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "many patients missing",
     "warning",
-    why="Either a digit of n was lost or so many patients were that the result says little about those randomised.",
+    why="Either a digit of n was lost or so many patients were that the result says little about those "
+    "randomised.",
     look_at="The n of that measurement, and the reasons for dropping out.",
 )
 def many_missing(base: EvidenceBase) -> Iterator[Hit]:
-    """Results with fewer than half of the patients randomised to the arm or, where that is not known, of its share of the
-    trial.
+    """Results with fewer than half of the patients randomised to the arm.
+
+    Where their number is not known, of an equal share of the trial.
     """
     for table, row, column, arm, n in _sizes(base):
         if not stated(n):
@@ -99,7 +105,8 @@ def many_missing(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "sizes differ at one time",
     "warning",
-    why="The patients of an arm at one visit are the same for all instruments, but for a few missing answers.",
+    why="The patients of an arm at one visit are the same for all instruments, but for a few missing "
+    "answers.",
     look_at="A digit lost or exchanged in n.",
 )
 def sizes_differ(base: EvidenceBase) -> Iterator[Hit]:
@@ -120,12 +127,14 @@ def sizes_differ(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "arms do not add up",
     "error",
-    why="Every randomised patient is in one arm; a wrong sum means that an arm is missing or a number is wrong.",
+    why="Every randomised patient is in one arm; a wrong sum means that an arm is missing or a number is "
+    "wrong.",
     look_at="The flow chart, patients who left before treatment, arms that were not entered.",
 )
 def arms_add_up(base: EvidenceBase) -> Iterator[Hit]:
-    """Parallel trials whose arms, all with a number, do not add up to the number randomised; and arms or sums of known
-    arms larger than the trial.
+    """Parallel trials whose arms do not add up to the number randomised.
+
+    Also trials smaller than the sum of the arms that are known.
     """
     for trial, row in base.trials.items():
         arms = [arm for (owner, _), arm in base.arms.items() if owner == trial and arm.kind == "randomised"]
@@ -138,7 +147,7 @@ def arms_add_up(base: EvidenceBase) -> Iterator[Hit]:
             text = " + ".join(f"{n:g}" for n in known)
             message = f"{row.n_randomised:g} randomised, but the arms have {text} = {total:g}"
             yield Hit("trials", row.Index, "n_randomised", message)
-            # A larger gap is more often a slip in one arm than a patient who left: name the arms that would explain it.
+            # A larger gap is more often a slip in one arm than a patient who left: name the arms that explain it.
             for arm in arms if abs(total - row.n_randomised) > _FEW * row.n_randomised else ():
                 rest = total - arm.n_randomised
                 if stated(arm.n_randomised) and _slip(arm.n_randomised, row.n_randomised - rest):
@@ -152,7 +161,7 @@ def arms_add_up(base: EvidenceBase) -> Iterator[Hit]:
 
 
 def _slip(found: float, expected: float) -> bool:
-    """Tell whether one number may be a slip of the pen for another: a factor of 10, or digits exchanged or altered."""
+    """Tell whether one number may be a slip of the pen for another."""
     if expected <= 0 or found == expected:
         return False
     first, second = f"{found:g}", f"{expected:g}"

@@ -70,12 +70,15 @@ def sign_changed(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "sign of a change",
     "error",
-    why="Some sources print an improvement as a positive number; change is follow-up minus baseline, so on scales where "
-    "higher is worse an improvement is negative.",
+    why="Some sources print an improvement as a positive number; change is follow-up minus baseline, so "
+    "on scales where higher is worse an improvement is negative.",
     look_at="The words of the source: reduction, improvement, worsening.",
 )
 def sign_of_change(base: EvidenceBase) -> Iterator[Hit]:
-    """Changes whose sign contradicts the key in the printed phrase ("+ = improvement", "minus = improvement", "reduction")."""
+    """Changes whose sign contradicts the printed phrase.
+
+    Such as "+ = improvement", "minus = improvement", or "reduction".
+    """
     for row in base.arm_results:
         text = str(row.as_reported)
         for column in ("mean", "median"):
@@ -109,7 +112,10 @@ def sign_of_change(base: EvidenceBase) -> Iterator[Hit]:
     look_at="Which group the source calls better, and which was subtracted from which.",
 )
 def direction(base: EvidenceBase) -> Iterator[Hit]:
-    """Differences that favour one arm where the printed phrase says that the other was better, lower or higher."""
+    """Differences that favour one arm where the printed phrase says that the other was better.
+
+    The words "lower" and "higher" count too.
+    """
     for row in base.contrast_results:
         value, text = row.estimate, str(row.as_reported)
         if not stated(value) or value == 0 or row.measure not in ("MD", "SMD", ""):

@@ -35,8 +35,8 @@ def _effects(base: EvidenceBase) -> Iterator[tuple[Contrast, float, str, int, st
 @rule(
     "very large effect",
     "warning",
-    why="Treatments rarely shift a group by three SDs; nearly always a standard error was taken for an SD or a decimal point "
-    "was lost.",
+    why="Treatments rarely shift a group by three SDs; nearly always a standard error was taken for an SD "
+    "or a decimal point was lost.",
     look_at="The SDs first, then the means, then the trial.",
 )
 def very_large(base: EvidenceBase) -> Iterator[Hit]:
@@ -57,8 +57,10 @@ def very_large(base: EvidenceBase) -> Iterator[Hit]:
     look_at="The numbers of that row, then what makes the trial different.",
 )
 def unlike_others(base: EvidenceBase) -> Iterator[Hit]:
-    """Standardised differences whose robust z score among the outcome's effects in other trials is beyond the protocol's limit
-    (Iglewicz & Hoaglin 1993)."""
+    """Standardised differences far from those of the outcome in other trials.
+
+    The limit is a robust z score (Iglewicz & Hoaglin 1993).
+    """
     groups: dict[str, list[tuple[Contrast, float, str, int, str]]] = defaultdict(list)
     for found in _effects(base):
         sign = base.sign(found[0])
@@ -75,8 +77,10 @@ def unlike_others(base: EvidenceBase) -> Iterator[Hit]:
             spread = 1.4826 * float(np.median(np.abs(others - middle)))
             if spread > 0 and abs(value - middle) > base.limits.outlier * spread:
                 message = (
-                    f"{value:+.2f} SDs (positive is better) between {contrast.arm_id} and {contrast.comparator_arm_id}; the "
-                    f"middle effect on {contrast.outcome} is {middle:+.2f}, and most lie within {2 * spread:.2f} of it"
+                    f"{value:+.2f} SDs (positive is better) between {contrast.arm_id} and "
+                    f"{contrast.comparator_arm_id}; the "
+                    f"middle effect on {contrast.outcome} is {middle:+.2f}, and most lie within "
+                    f"{2 * spread:.2f} of it"
                 )
                 yield Hit(table, row, column, message)
 
@@ -84,7 +88,8 @@ def unlike_others(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "difference larger than half the scale",
     "warning",
-    why="Half a scale between two groups of patients is hardly ever true; cm and mm, or a lost decimal point, are.",
+    why="Half a scale between two groups of patients is hardly ever true; cm and mm, or a lost decimal "
+    "point, are.",
     look_at="The unit of the difference and of the scale.",
 )
 def half_the_scale(base: EvidenceBase) -> Iterator[Hit]:

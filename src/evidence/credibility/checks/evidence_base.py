@@ -37,7 +37,7 @@ def marked(row: Any) -> bool:
 
 
 def printed_numbers(text: str) -> list[tuple[float, int]]:
-    """Numbers of a text without their signs, each with its count of decimals; a comma or dot may be the decimal point."""
+    """Numbers of a text without their signs, each with its count of decimals; a comma may be the point."""
     found = []
     for match in _NUMBER.finditer(text.replace("−", "-")):
         token = match.group().replace(",", ".").replace("·", ".")
@@ -46,7 +46,7 @@ def printed_numbers(text: str) -> list[tuple[float, int]]:
 
 
 def decimals(value: float, text: str = "") -> int:
-    """Count the decimals with which a value was printed: those of the phrase if it holds the value, else of the number."""
+    """Count the decimals of a value: those of the phrase if it holds the value, else of the number."""
     places = [
         places for number, places in printed_numbers(text) if math.isclose(number, abs(value), abs_tol=1e-12)
     ]
@@ -70,11 +70,15 @@ class EvidenceBase:
     def __init__(self, review: Review) -> None:
         self.review = review
         self.limits: CheckRules = review.protocol.checks
-        self.trials = {row.trial_id: row for row in review.trials.itertuples()}
-        self.arms = {(row.trial_id, row.arm_id): row for row in review.arms.itertuples()}
-        self.instruments = {row.instrument: row for row in review.instruments.itertuples()}
-        self.arm_results = list(review.arm_results.itertuples())
-        self.contrast_results = list(review.contrast_results.itertuples())
+        self.trials: dict[str, Any] = {str(row.trial_id): row for row in review.trials.itertuples()}
+        self.arms: dict[tuple[str, str], Any] = {
+            (str(row.trial_id), str(row.arm_id)): row for row in review.arms.itertuples()
+        }
+        self.instruments: dict[str, Any] = {
+            str(row.instrument): row for row in review.instruments.itertuples()
+        }
+        self.arm_results: list[Any] = list(review.arm_results.itertuples())
+        self.contrast_results: list[Any] = list(review.contrast_results.itertuples())
         self.sizes = ArmSizes(review.trials, review.arms)
 
     def results(self) -> Iterator[tuple[str, Any]]:
@@ -85,7 +89,7 @@ class EvidenceBase:
             yield "contrast_results", row
 
     def n(self, row: Any, arm: str = "", reported: float | None = None) -> float:
-        """Participants behind a result of an arm: as reported, else as randomised, else the arm's share; NaN if unknown."""
+        """Participants behind a result of an arm: reported, randomised, or the arm's share; NaN if unknown."""
         given = row.n if reported is None else reported
         return self.sizes.analysed(row.trial_id, arm or row.arm_id, given)[0]
 
@@ -109,7 +113,7 @@ class EvidenceBase:
         return str(usual.family) if usual is not None else str(row.instrument)
 
     def sign(self, row: Any) -> int:
-        """Sign of an improvement on the instrument: -1 where higher is worse, 1 where higher is better, 0 if unknown."""
+        """Sign of an improvement: -1 where higher is worse, 1 where higher is better, 0 if unknown."""
         usual = self.instruments.get(row.instrument)
         return {"worse": -1, "better": 1}.get(str(usual.higher_means), 0) if usual is not None else 0
 
@@ -145,7 +149,7 @@ class EvidenceBase:
         return math.nan, ""
 
     def typical_sd(self, row: Any, *, without: str = "") -> tuple[float, int]:
-        """Middle SD of the instrument's family in other trials, in points of this row's scale, and the number of trials.
+        """Middle SD of the instrument's family in other trials, in points of this row's scale, and their number.
 
         Only rows with a known scale can be compared. Each trial counts once, with its middle SD.
         """

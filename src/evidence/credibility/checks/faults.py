@@ -23,8 +23,8 @@ _HEADER = 1
 def read_with_faults(path: str | Path) -> tuple[Review, tuple[Fault, ...]]:
     """Read the folder of a review, valid or not.
 
-    A number that is wrong only beside others (an estimate outside its interval) is kept, so that the checks can say more
-    about it; a cell that cannot be read is emptied; a row that belongs to nothing is left out.
+    A number that is wrong only beside others (an estimate outside its interval) is kept, so that the checks
+    can say more about it; a cell that cannot be read is emptied; a row that belongs to nothing is left out.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def read_with_faults(path: str | Path) -> tuple[Review, tuple[Fault, ...]]:
         for fault in dangling:
             name = fault.file.removesuffix(".csv")
             tables[name] = tables[name].drop(index=[fault.row], errors="ignore")
-    return Review(path=folder, protocol=protocol, **tables), faults
+    return Review(path=folder, protocol=protocol, readings={}, **tables), faults
 
 
 def _readable(folder: Path, spec: Table, faults: Iterable[Fault]) -> pd.DataFrame:
@@ -69,9 +69,9 @@ def _readable(folder: Path, spec: Table, faults: Iterable[Fault]) -> pd.DataFram
     columns = {column.name: column for column in spec.columns}
     # Rows that name something unknown or repeat a key cannot be placed; a missing word elsewhere does no harm.
     placing = {name for part, _ in spec.references for name in part} | set(spec.key)
-    dropped = set()
+    dropped: set[int] = set()
     for fault in faults:
-        if fault.file != spec.file or fault.column not in columns or fault.row not in cells.index:
+        if fault.file != spec.file or fault.column not in columns or fault.row is None:
             continue
         if fault.column in placing:
             dropped.add(fault.row)

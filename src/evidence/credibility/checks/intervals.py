@@ -35,7 +35,7 @@ def _interval(row: Any, centre: float) -> tuple[float, float, float, float] | No
     look_at="A minus sign lost in print, exchanged bounds, an interval of another row.",
 )
 def outside_interval(base: EvidenceBase) -> Iterator[Hit]:
-    """Estimates and means that lie outside their confidence interval, and intervals whose bounds are exchanged."""
+    """Estimates and means outside their confidence interval, and exchanged bounds."""
     for table, row in base.results():
         column = "mean" if table == "arm_results" else "estimate"
         value = getattr(row, column)
@@ -58,12 +58,16 @@ def outside_interval(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "interval not centred",
     "warning",
-    why="The interval of a difference is symmetric, that of a ratio on the log scale; a bound that lies too far out or in "
-    "gives a wrong standard error.",
-    look_at="The sign and digits of both bounds; medians and some models give intervals that are rightly uneven.",
+    why="The interval of a difference is symmetric, that of a ratio on the log scale; a bound that lies "
+    "too far out or in gives a wrong standard error.",
+    look_at="The sign and digits of both bounds; medians and some models give intervals that are rightly "
+    "uneven.",
 )
 def not_centred(base: EvidenceBase) -> Iterator[Hit]:
-    """Intervals whose middle is not the estimate, beyond what rounding explains; ratios are looked at as logs."""
+    """Intervals whose middle is not the estimate, beyond what rounding explains.
+
+    Ratios are looked at as logs.
+    """
     for table, row in base.results():
         centre = row.mean if table == "arm_results" else row.estimate
         found = _interval(row, centre)
@@ -73,7 +77,10 @@ def not_centred(base: EvidenceBase) -> Iterator[Hit]:
         off = abs(0.5 * (low + high) - middle) - 2 * rounding
         half = 0.5 * (high - low)
         if off > base.limits.asymmetry * half:
-            message = f"{centre:g} is {centre - row.ci_low:.3g} from {row.ci_low:g} and {row.ci_high - centre:.3g} from {row.ci_high:g}"
+            message = (
+                f"{centre:g} is {centre - row.ci_low:.3g} from {row.ci_low:g} and "
+                f"{row.ci_high - centre:.3g} from {row.ci_high:g}"
+            )
             # A P value or an SD tells which of the bounds does not fit.
             yield Hit(table, row.Index, _odd_bound(base, table, row, found), message)
 
@@ -104,7 +111,8 @@ def degrees_of_freedom(base: EvidenceBase, row: Any) -> float:
 @rule(
     "interval and P value disagree",
     "warning",
-    why="Interval and P value come from one standard error; if they contradict each other, one was misprinted or misread.",
+    why="Interval and P value come from one standard error; if they contradict each other, one was "
+    "misprinted or misread.",
     look_at="Which of the two fits the arms; some sources test with another model than they estimate with.",
 )
 def interval_against_p(base: EvidenceBase) -> Iterator[Hit]:
@@ -192,7 +200,8 @@ def p_zero(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "interval and SD of an arm disagree",
     "warning",
-    why="The interval of a mean, its standard error, SD and n belong together: a half width is t SD / sqrt(n).",
+    why="The interval of a mean, its standard error, SD and n belong together: a half width is t SD / "
+    "sqrt(n).",
     look_at="Whether the SD is a standard error, and the n at that time.",
 )
 def arm_interval(base: EvidenceBase) -> Iterator[Hit]:
@@ -212,5 +221,8 @@ def arm_interval(base: EvidenceBase) -> Iterator[Hit]:
         ratio = errors[column] / errors[other]
         limit = base.limits.error_ratio
         if not 1 / limit <= ratio <= limit:
-            message = f"the standard error is {errors[column]:.3g} from {column} and {errors[other]:.3g} from {other}"
+            message = (
+                f"the standard error is {errors[column]:.3g} from {column} and {errors[other]:.3g} "
+                f"from {other}"
+            )
             yield Hit("arm_results", row.Index, column, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from evidence.credibility.checks.evidence_base import EvidenceBase
 from evidence.credibility.checks.registry import Hit, rule
@@ -12,12 +13,14 @@ from evidence.effects.contrasts import LEVEL_ASSUMED, reported_contrasts
 @rule(
     "marked as doubtful",
     "warning",
-    why="A number that contradicts itself as printed cannot be mended without its authors, so it is kept out of pooling.",
+    why="A number that contradicts itself as printed cannot be mended without its authors, so it is kept "
+    "out of pooling.",
     look_at="The note of the row, and the source.",
 )
 def doubtful(base: EvidenceBase) -> Iterator[Hit]:
     """Rows whose note begins with "CHECK:", because a reader found the printed value implausible."""
-    for row in base.review.doubtful.itertuples():
+    rows: list[Any] = list(base.review.doubtful.itertuples())
+    for row in rows:
         yield Hit(
             row.file.removesuffix(".csv"),
             int(row.row),

@@ -15,10 +15,18 @@ from evidence.credibility.checks.registry import Hit, rule
 
 _ARM_NUMBERS = ("mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "events")
 _CONTRAST_NUMBERS = ("estimate", "ci_low", "ci_high", "se", "p_value")
-_UNITS = "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-_WORDS = {word: value for value, word in enumerate(f"{_UNITS} eighteen nineteen".split())}
+_UNITS = """no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+_WORDS = {word: value for value, word in enumerate(_UNITS.split())}
 _TENS = {
-    word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
 }
 _P = re.compile(r"\bp\s*(?:[<>=≤]|value|of)", re.IGNORECASE)
 _RANGE = re.compile(r"\d\s*%?\s*(?:to|,|;|–|-)\s*[-+−]?\s*\.?\d|\bCI\b|interval")
@@ -57,13 +65,15 @@ def _expected_columns(table: str, row: Any, numbers: set[float]) -> list[str]:
 @rule(
     "not in the printed phrase",
     "error",
-    why="Slips of copying (a digit exchanged, a decimal point moved, a standard error in place of an SD) are the "
-    "commonest errors of extraction, and the phrase copied from the source shows them.",
+    why="Slips of copying (a digit exchanged, a decimal point moved, a standard error in place of an SD) "
+    "are the commonest errors of extraction, and the phrase copied from the source shows them.",
     look_at="The phrase in as_reported, then the source itself.",
 )
 def not_in_phrase(base: EvidenceBase) -> Iterator[Hit]:
-    """Numbers that do not stand in the phrase that was copied from the source with them. Signs do not count, a proportion
-    may be printed as a percentage and a whole number in words."""
+    """Numbers that do not stand in the phrase that was copied from the source with them.
+
+    Signs do not count, a proportion may be printed as a percentage and a whole number in words.
+    """
     for table, row in base.results():
         text = str(row.as_reported)
         numbers = {number for number, _ in printed_numbers(text)}
@@ -100,14 +110,15 @@ def size_not_in_phrase(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "differs from what the readers agreed",
     "error",
-    why="Two readings and their reconciliation are kept with the data; a cell changed afterwards is a slip or an "
-    "undocumented decision.",
+    why="Two readings and their reconciliation are kept with the data; a cell changed afterwards is a "
+    "slip or an undocumented decision.",
     look_at="The row of agreement.csv, and the readings in readings/.",
 )
 def differs_from_consensus(base: EvidenceBase) -> Iterator[Hit]:
     """Cells that differ from the value recorded in agreement.csv when the readings were reconciled."""
     rows = _rows_by_key(base)
-    for one in base.review.agreement.itertuples():
+    recorded: list[Any] = list(base.review.agreement.itertuples())
+    for one in recorded:
         table, (field, _, rest) = str(one.table), str(one.field).partition(" ")
         if field == "row":
             continue
@@ -129,7 +140,8 @@ def _rows_by_key(base: EvidenceBase) -> dict[tuple[str, str, str], Any]:
     rows: dict[tuple[str, str, str], Any] = {("trials", trial, ""): row for trial, row in base.trials.items()}
     rows |= {("arms", trial, arm): row for (trial, arm), row in base.arms.items()}
     rows |= {(table, row.trial_id, row.result_id): row for table, row in base.results()}
-    rows |= {("risk_of_bias", row.trial_id, row.domain): row for row in base.review.risk_of_bias.itertuples()}
+    judged: list[Any] = list(base.review.risk_of_bias.itertuples())
+    rows |= {("risk_of_bias", row.trial_id, row.domain): row for row in judged}
     return rows
 
 

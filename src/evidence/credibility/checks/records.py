@@ -54,11 +54,15 @@ def _around(text: str) -> str:
 @rule(
     "year does not fit",
     "warning",
-    why="The year tells publications of one author apart; a wrong one is cited onwards and hides double publication.",
+    why="The year tells publications of one author apart; a wrong one is cited onwards and hides double "
+    "publication.",
     look_at="The title page; publication online and in print may differ by a year.",
 )
 def year_does_not_fit(base: EvidenceBase) -> Iterator[Hit]:
-    """Years of the trial that its label, identifier or citation contradicts; if the others agree, the odd one is named."""
+    """Years of a trial that its label, identifier or citation contradicts.
+
+    If the others agree, the odd one is named.
+    """
     for trial in base.trials.values():
         year = str(trial.year)
         if year == "<NA>":
@@ -96,7 +100,8 @@ def not_a_doi(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "unusual confidence level",
     "warning",
-    why="Nearly all intervals are 90, 95 or 99 % intervals; a P value or a percentage of patients is easily put here.",
+    why="Nearly all intervals are 90, 95 or 99 % intervals; a P value or a percentage of patients is "
+    "easily put here.",
     look_at="The methods of the source.",
 )
 def unusual_level(base: EvidenceBase) -> Iterator[Hit]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -71,11 +70,11 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(name: str, severity: Severity, *, why: str, look_at: str) -> Callable[[Find], Find]:
-    """Add a function to the rules; the first paragraph of its docstring says what it looks for."""
+    """Add a function to the rules; its docstring says what it looks for."""
 
     def add(find: Find) -> Find:
-        paragraph = (inspect.getdoc(find) or "").split("\n\n")[0]
-        RULES[name] = Rule(name, severity, " ".join(paragraph.split()), why, look_at, find)
+        looks_for = " ".join((find.__doc__ or "").split())
+        RULES[name] = Rule(name, severity, looks_for, why, look_at, find)
         return find
 
     return add

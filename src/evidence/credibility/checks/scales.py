@@ -17,12 +17,14 @@ _TOLERANCE = 1e-9
 @rule(
     "outside the scale",
     "error",
-    why="A score that the instrument cannot give is a slip of copying, another unit (mm and cm) or another version.",
+    why="A score that the instrument cannot give is a slip of copying, another unit (mm and cm) or "
+    "another version.",
     look_at="The range of the version used in the trial, and the decimal point.",
 )
 def outside_scale(base: EvidenceBase) -> Iterator[Hit]:
-    """Means, medians, quartiles and bounds of scores outside the range of the instrument, and changes or differences
-    larger than the whole scale.
+    """Scores outside the range of the instrument: means, medians, quartiles and bounds.
+
+    Also changes and differences larger than the whole scale.
     """
     for row in base.arm_results:
         low, high = base.bounds(row)
@@ -69,7 +71,10 @@ def ranges_differ(base: EvidenceBase) -> Iterator[Hit]:
         for (table, row), (low, high) in zip(rows, ranges, strict=True):
             if (low, high) != usual:
                 column = "scale_min" if high == usual[1] else "scale_max"
-                message = f"{instrument} is {low:g} to {high:g} here and {usual[0]:g} to {usual[1]:g} elsewhere in {trial}"
+                message = (
+                    f"{instrument} is {low:g} to {high:g} here and {usual[0]:g} to {usual[1]:g} elsewhere "
+                    f"in {trial}"
+                )
                 yield Hit(table, row.Index, column, message)
 
 
@@ -97,13 +102,15 @@ def range_unlike_instrument(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "mean unlike the trial's others",
     "warning",
-    why="A decimal point moved by one place makes a mean ten times too large or too small; groups of one trial do not "
-    "differ so much before treatment, and few lose nine tenths of their pain.",
+    why="A decimal point moved by one place makes a mean ten times too large or too small; groups of one "
+    "trial do not differ so much before treatment, and few lose nine tenths of their pain.",
     look_at="The decimal point, and cm or mm.",
 )
 def mean_unlike_others(base: EvidenceBase) -> Iterator[Hit]:
-    """Means many times larger or smaller than the others of the same instrument in the trial at that time or, failing
-    these, at other times.
+    """Means many times larger or smaller than the others of the instrument in the trial.
+
+    They must differ so from the other arms at that time and from the other times of the arm, where there
+    are any.
     """
     limit = base.limits.mean_ratio
     for rows in base.scores.values():
@@ -117,7 +124,8 @@ def mean_unlike_others(base: EvidenceBase) -> Iterator[Hit]:
             # Both comparisons must agree where both can be made: treatment may lower one arm, recovery all of them.
             if ratios and (min(ratios) > limit or max(ratios) < 1 / limit):
                 message = (
-                    f"the mean {row.mean:g} is {ratios[0]:.2g} times the other means of {row.instrument} in this trial "
+                    f"the mean {row.mean:g} is {ratios[0]:.2g} times the other means of "
+                    f"{row.instrument} in this trial "
                     f"({', '.join(f'{one.mean:g}' for one in given if one is not row)})"
                 )
                 yield Hit("arm_results", row.Index, "mean", message)
@@ -126,11 +134,12 @@ def mean_unlike_others(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "mean unlike other trials",
     "warning",
-    why="Scores in another unit than their scale (4.5 cm on a scale of 100 mm) shrink every difference tenfold.",
+    why="Scores in another unit than their scale (4.5 cm on a scale of 100 mm) shrink every difference "
+    "tenfold.",
     look_at="The unit of the scores, and the range entered with them.",
 )
 def mean_unlike_trials(base: EvidenceBase) -> Iterator[Hit]:
-    """Baseline means that lie, as a share of the scale, far below those of all other trials with the instrument."""
+    """Baseline means that are a far smaller share of the scale than in all other trials."""
     shares: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     rows = [
         row
@@ -146,7 +155,8 @@ def mean_unlike_trials(base: EvidenceBase) -> Iterator[Hit]:
         share = _share(base, row)
         if len(others) >= 4 and share < min(others) / 2 and share < 0.15:
             message = (
-                f"the baseline mean {row.mean:g} is {100 * share:.0f} % of the scale; in {len(others)} other trials with "
+                f"the baseline mean {row.mean:g} is {100 * share:.0f} % of the scale; in "
+                f"{len(others)} other trials with "
                 f"{base.family(row)} it is {100 * min(others):.0f} to {100 * max(others):.0f} %"
             )
             yield Hit("arm_results", row.Index, "mean", message)
@@ -160,8 +170,8 @@ def _share(base: EvidenceBase, row: Any) -> float:
 @rule(
     "change does not fit the scores",
     "warning",
-    why="Change is follow-up minus baseline; a change that the scores contradict was copied from another arm or time, "
-    "or with the wrong sign.",
+    why="Change is follow-up minus baseline; a change that the scores contradict was copied from another "
+    "arm or time, or with the wrong sign.",
     look_at="Whether the change is adjusted, and the sign that the source gives to an improvement.",
 )
 def change_against_scores(base: EvidenceBase) -> Iterator[Hit]:
@@ -184,21 +194,27 @@ def change_against_scores(base: EvidenceBase) -> Iterator[Hit]:
         if math.isnan(room):
             room = abs(expected) / 2
         if abs(row.mean - expected) > max(room, 0.1):
-            message = f"the change is {row.mean:g}, but {after[0]:g} at follow-up minus {before[0]:g} at baseline is {expected:.4g}"
+            message = (
+                f"the change is {row.mean:g}, but {after[0]:g} at follow-up minus {before[0]:g} at "
+                f"baseline is {expected:.4g}"
+            )
             yield Hit("arm_results", row.Index, "mean", message)
 
 
 @rule(
     "group got worse",
     "warning",
-    why="Groups in trials of treatment get better, by treatment or by time; one that got clearly worse is often a lost minus "
-    "sign or two exchanged times.",
+    why="Groups in trials of treatment get better, by treatment or by time; one that got clearly worse is "
+    "often a lost minus sign or two exchanged times.",
     look_at="The sign of the change, and which score is the baseline.",
 )
 def got_worse(base: EvidenceBase) -> Iterator[Hit]:
-    """Mean changes in the direction of worse by more than half an SD, and scores worse than the arm's baseline by as much."""
+    """Mean changes for the worse of more than half an SD.
+
+    Also scores that are worse than the baseline of the arm by as much.
+    """
     for row in base.arm_results:
-        if not stated(row.mean) or row.statistic == "count" or not row.timepoint_weeks != 0:
+        if not stated(row.mean) or row.statistic == "count" or row.timepoint_weeks == 0:
             continue
         change = row.mean
         sd, _ = base.spread(row)
@@ -215,5 +231,8 @@ def got_worse(base: EvidenceBase) -> Iterator[Hit]:
         if math.isnan(sd):
             sd = base.typical_sd(row)[0]
         if base.sign(row) * change < -base.limits.mean_gap * sd:
-            message = f"{row.arm_id} got worse by {abs(change):.3g} points of {row.instrument} ({abs(change) / sd:.1f} SDs)"
+            message = (
+                f"{row.arm_id} got worse by {abs(change):.3g} points of {row.instrument} "
+                f"({abs(change) / sd:.1f} SDs)"
+            )
             yield Hit("arm_results", row.Index, "mean", message)

@@ -16,12 +16,15 @@ _MANY = 5
 @rule(
     "SD too large for the scale",
     "error",
-    why="On a scale with two ends the SD has a largest value, reached when everybody scores at one end or the other.",
+    why="On a scale with two ends the SD has a largest value, reached when everybody scores at one end or "
+    "the other.",
     look_at="Whether the number is a standard error, an interval or a percentage, and the decimal point.",
 )
 def sd_impossible(base: EvidenceBase) -> Iterator[Hit]:
-    """SDs above the largest one that the mean, n and the ends of the scale allow,
-    sqrt((mean - low)(high - mean) n / (n - 1))."""
+    """SDs above the largest one that the mean, n and the ends of the scale allow.
+
+    The largest is sqrt((mean - low)(high - mean) n / (n - 1)).
+    """
     for row in base.arm_results:
         low, high = base.bounds(row)
         sd, column = base.spread(row)
@@ -37,7 +40,10 @@ def sd_impossible(base: EvidenceBase) -> Iterator[Hit]:
         toward = min(max(0.5 * (low + high), mean - rounding), mean + rounding)
         largest = math.sqrt(max((toward - low) * (high - toward), 0.0) * n / (n - 1))
         if sd - half_unit(getattr(row, column), row.as_reported) > largest:
-            message = f"SD {sd:.4g} with mean {row.mean:g} is more than {largest:.4g}, the largest possible from {low:g} to {high:g}"
+            message = (
+                f"SD {sd:.4g} with mean {row.mean:g} is more than {largest:.4g}, the largest possible "
+                f"from {low:g} to {high:g}"
+            )
             yield Hit("arm_results", row.Index, column, message)
 
 
@@ -63,13 +69,13 @@ def sd_zero(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "standard error as SD",
     "warning",
-    why="A standard error taken for an SD makes the effect sqrt(n) times too large and gives the trial far too much weight; "
-    "it is the most frequent serious error of meta-analyses (Kadlec, Sainani & Nimphius 2023, Sports Med 53(2), 313-325).",
+    why="A standard error taken for an SD makes the effect sqrt(n) times too large and gives the trial "
+    "far too much weight; it is the most frequent serious error of meta-analyses (Kadlec, Sainani & "
+    "Nimphius 2023, Sports Med 53(2), 313-325).",
     look_at="The head of the table in the source: SD, SE, SEM, or plus-minus without a word.",
 )
 def se_as_sd(base: EvidenceBase) -> Iterator[Hit]:
-    """SDs several times smaller than the others of the instrument, which would be like them if multiplied by the square
-    root of n."""
+    """SDs several times smaller than the others, and like them if multiplied by the square root of n."""
     for row in base.arm_results:
         if not row.sd > 0 or (reference := _reference(base, row)) is None:
             continue
@@ -80,19 +86,25 @@ def se_as_sd(base: EvidenceBase) -> Iterator[Hit]:
             continue
         as_sd = row.sd * math.sqrt(n)
         if usual / 2 < as_sd < 2 * usual:
-            message = f"SD {row.sd:g} is small beside {usual:.3g} ({source}), but {row.sd:g} x sqrt({n:g}) = {as_sd:.3g} is like it"
+            message = (
+                f"SD {row.sd:g} is small beside {usual:.3g} ({source}), but {row.sd:g} x sqrt({n:g}) = "
+                f"{as_sd:.3g} is like it"
+            )
             yield Hit("arm_results", row.Index, "sd", message)
 
 
 @rule(
     "SD unlike the others",
     "warning",
-    why="The SD turns points into a standardised effect: one that is three times too large or small moves it as much.",
+    why="The SD turns points into a standardised effect: one that is three times too large or small moves "
+    "it as much.",
     look_at="The decimal point, the unit, and whether the number is an SD at all.",
 )
 def sd_unlike_others(base: EvidenceBase) -> Iterator[Hit]:
-    """SDs (or standard errors times the square root of n) far from the others of the instrument in the trial or,
-    failing these, in other trials."""
+    """SDs far from the others of the instrument in the trial, or in other trials.
+
+    A standard error counts as an SD after multiplication with the square root of n.
+    """
     for row in base.arm_results:
         sd, column = base.spread(row)
         if not sd > 0 or (reference := _reference(base, row)) is None:
@@ -145,13 +157,15 @@ def _reference(base: EvidenceBase, row: Any) -> tuple[float, str] | None:
 @rule(
     "mean and SD do not fit whole scores (GRIM)",
     "warning",
-    why="The mean of whole numbers is a fraction with n below the line; a mean that no such fraction rounds to was not "
-    "computed from n whole scores.",
+    why="The mean of whole numbers is a fraction with n below the line; a mean that no such fraction "
+    "rounds to was not computed from n whole scores.",
     look_at="n at that time, missing answers, and how the source rounds.",
 )
 def grim(base: EvidenceBase) -> Iterator[Hit]:
-    """Means that no sum of n scores gives, for instruments whose step between scores the protocol states (Brown &
-    Heathers 2017)."""
+    """Means that no sum of n scores gives (Brown & Heathers 2017).
+
+    Only for instruments whose step between scores the protocol states.
+    """
     for row, step, n in _whole_scores(base):
         places = decimals(row.mean, row.as_reported)
         if not possible_mean(row.mean, n, places, step):
@@ -166,15 +180,20 @@ def grim(base: EvidenceBase) -> Iterator[Hit]:
     look_at="n at that time, missing answers, and how the source rounds.",
 )
 def grimmer(base: EvidenceBase) -> Iterator[Hit]:
-    """SDs that no n scores with that mean give, for instruments whose step between scores the protocol states (Anaya
-    2016)."""
+    """SDs that no n scores with that mean give (Anaya 2016).
+
+    Only for instruments whose step between scores the protocol states.
+    """
     for row, step, n in _whole_scores(base):
         if not row.sd > 0:
             continue
         places, mean_places = decimals(row.sd, row.as_reported), decimals(row.mean, row.as_reported)
         possible = possible_mean(row.mean, n, mean_places, step)
         if possible and not possible_sd(row.mean, row.sd, n, mean_places, places, step):
-            message = f"no {n:g} scores in steps of {step:g} have the mean {row.mean:.{mean_places}f} and the SD {row.sd:.{places}f}"
+            message = (
+                f"no {n:g} scores in steps of {step:g} have the mean {row.mean:.{mean_places}f} and "
+                f"the SD {row.sd:.{places}f}"
+            )
             yield Hit("arm_results", row.Index, "sd", message)
 
 

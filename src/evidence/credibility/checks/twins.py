@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+import pandas as pd
+
 from evidence.credibility.checks.evidence_base import EvidenceBase, stated
 from evidence.credibility.checks.registry import Hit, rule
 
@@ -39,13 +41,14 @@ def _fingerprints(base: EvidenceBase) -> Iterator[tuple[str, Any, tuple[Any, ...
 @rule(
     "same numbers in two trials",
     "warning",
-    why="Two trials do not give the same mean with the same SD to several digits: a row was copied into the wrong trial, one "
-    "trial was published twice, or data were copied.",
+    why="Two trials do not give the same mean with the same SD to several digits: a row was copied into "
+    "the wrong trial, one trial was published twice, or data were copied.",
     look_at="Both sources side by side.",
 )
 def same_numbers(base: EvidenceBase) -> Iterator[Hit]:
-    """Rows of two trials with the same mean and SD (or mean or difference and interval) to five digits or more, and pairs of
-    trials that share three or more means of the same instrument.
+    """Rows of two trials with the same mean and SD, or estimate and interval, to five digits or more.
+
+    Also pairs of trials that share three or more means.
     """
     seen: dict[tuple[Any, ...], list[tuple[str, Any, int]]] = defaultdict(list)
     for table, row, numbers, digits in _fingerprints(base):
@@ -112,8 +115,9 @@ def same_quotation(base: EvidenceBase) -> Iterator[Hit]:
     look_at="Both rows; keep one, or tell them apart by instrument or time.",
 )
 def entered_twice(base: EvidenceBase) -> Iterator[Hit]:
-    """Two rows of one trial about the same arm or arms, outcome, instrument, time, statistic and adjustment that give the same
-    kind of number.
+    """Two rows of one trial that give the same kind of number for the same measurement.
+
+    The same arm or arms, outcome, instrument, time, statistic and adjustment.
     """
     seen: dict[tuple[Any, ...], Any] = {}
     for table, row in base.results():
@@ -145,7 +149,8 @@ def entered_twice(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "arms in both orders",
     "warning",
-    why="If a trial's differences are taken now this way and now that way round, one of the signs is easily wrong.",
+    why="If a trial's differences are taken now this way and now that way round, one of the signs is "
+    "easily wrong.",
     look_at="Which arm was subtracted from which.",
 )
 def both_orders(base: EvidenceBase) -> Iterator[Hit]:
@@ -159,7 +164,10 @@ def both_orders(base: EvidenceBase) -> Iterator[Hit]:
         for row in rows:
             turned = sum(other.arm_id == row.comparator_arm_id for other in rows)
             if 2 * turned > len(rows):
-                message = f"{row.arm_id} minus {row.comparator_arm_id} here, the other way round in {turned} of {len(rows)} rows"
+                message = (
+                    f"{row.arm_id} minus {row.comparator_arm_id} here, the other way round in {turned} of "
+                    f"{len(rows)} rows"
+                )
                 yield Hit("contrast_results", row.Index, "arm_id", message)
 
 
@@ -180,32 +188,29 @@ def _author(trial: Any) -> str:
     look_at="Both reports: place, time of recruitment, registration, numbers.",
 )
 def same_publication(base: EvidenceBase) -> Iterator[Hit]:
-    """Trials that share a DOI, PubMed number, registration or citation, and trials of one first author, year and number
-    randomised.
+    """Trials that share a DOI, PubMed number, registration or citation.
+
+    Also trials of one first author, year and number randomised.
     """
     for column in ("doi", "pmid", "pmcid", "registration", "citation"):
         yield from _shared(
-            base, column, lambda trial, name=column: str(getattr(trial, name)).strip().casefold()
-        )  # type: ignore[misc]
-    yield from _shared(
-        base,
-        "label",
-        lambda trial: (
-            f"{_author(trial)} {trial.year} {trial.n_randomised:g}"
-            if _author(trial) and stated(trial.n_randomised) and trial.year == trial.year
-            else ""
-        ),
-    )
+            base, column, {trial: str(getattr(row, column)).strip() for trial, row in base.trials.items()}
+        )
+    who = {
+        trial: f"{_author(row)} {row.year} {row.n_randomised:g}"
+        for trial, row in base.trials.items()
+        if _author(row) and stated(row.n_randomised) and row.year is not pd.NA
+    }
+    yield from _shared(base, "label", who)
 
 
-def _shared(base: EvidenceBase, column: str, key: Any) -> Iterator[Hit]:
-    groups: dict[str, list[Any]] = defaultdict(list)
-    for trial in base.trials.values():
-        if (trial.year is not None and str(trial.year) != "<NA>") or column != "label":
-            if name := key(trial):
-                groups[name].append(trial)
+def _shared(base: EvidenceBase, column: str, names: dict[str, str]) -> Iterator[Hit]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for trial, name in names.items():
+        if name:
+            groups[name.casefold()].append(trial)
     for name, trials in groups.items():
         for trial in trials if len(trials) > 1 else ():
-            others = ", ".join(other.trial_id for other in trials if other is not trial)
+            others = ", ".join(other for other in trials if other != trial)
             what = "first author, year and number randomised are" if column == "label" else f"{column} is"
-            yield Hit("trials", trial.Index, column, f"{what} the same as of {others} ({name})")
+            yield Hit("trials", base.trials[trial].Index, column, f"{what} the same as of {others} ({name})")

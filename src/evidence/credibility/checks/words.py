@@ -33,7 +33,7 @@ _NAMES = {
     look_at="The sign before the P value in the source.",
 )
 def operators(base: EvidenceBase) -> Iterator[Hit]:
-    """P values entered as exact, or as a bound, where the printed phrase has another sign before the same number."""
+    """P values whose operator is not the sign that the printed phrase has before the same number."""
     for row in base.contrast_results:
         if not stated(row.p_value):
             continue
@@ -54,8 +54,10 @@ def operators(base: EvidenceBase) -> Iterator[Hit]:
     look_at="The level printed with the interval, and the methods.",
 )
 def levels(base: EvidenceBase) -> Iterator[Hit]:
-    """Confidence levels other than the one in the printed phrase or, where it has none, than that of all other intervals of the
-    trial."""
+    """Confidence levels other than the one in the printed phrase.
+
+    Where the phrase has none, than that of all other intervals of the trial.
+    """
     trials: dict[str, list[float]] = {}
     for row in base.contrast_results:
         if stated(row.ci_level):
@@ -120,7 +122,8 @@ def size_absent(base: EvidenceBase) -> Iterator[Hit]:
 @rule(
     "another instrument in the phrase",
     "warning",
-    why="A score filed under the wrong instrument gets the wrong scale, direction and place in the order of preference.",
+    why="A score filed under the wrong instrument gets the wrong scale, direction and place in the order "
+    "of preference.",
     look_at="The instrument named in the source.",
 )
 def another_instrument(base: EvidenceBase) -> Iterator[Hit]:
@@ -142,7 +145,8 @@ def _names(instrument: str) -> set[str]:
 @rule(
     "score or change",
     "warning",
-    why="A change filed as a score (or a score as a change) is compared with the wrong scale and pooled with the wrong SD.",
+    why="A change filed as a score (or a score as a change) is compared with the wrong scale and pooled "
+    "with the wrong SD.",
     look_at="The words of the source: at follow-up, change from baseline.",
 )
 def score_or_change(base: EvidenceBase) -> Iterator[Hit]:
