@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command on the review of the repository; return exit code, standard output and standard error."""
-    monkeypatch.chdir(ROOT)
+def run(filled: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command, by default on a small review; return exit code, standard output and standard error."""
+    folder = str(filled.write())
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["evidence", "audit", *arguments])
+    def run(*arguments: str, data: str = folder) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["evidence", "audit", "--data", data, *arguments])
         with pytest.raises(SystemExit) as caught:
             cli.main()
         out, err = capsys.readouterr()
@@ -46,7 +46,7 @@ def test_help_shows_an_example_and_what_strict_means(run: Any) -> None:
 
 
 def test_verdicts_come_as_a_table_and_citations_in_sentences(run: Any) -> None:
-    code, out, err = run()
+    code, out, err = run(data=str(ROOT / "data"))
     assert code == 0
     audited = ev.audit(ev.read_review(ROOT / "data"))
     for row in audited.claims.to_dict("records"):
@@ -58,7 +58,13 @@ def test_verdicts_come_as_a_table_and_citations_in_sentences(run: Any) -> None:
 
 
 def test_strict_fails_for_claims_and_citations_that_fail(run: Any, tmp_path: Path) -> None:
-    assert run("--strict", "--format", "csv")[0] == 1
+    claims = tmp_path / "bold.csv"
+    claims.write_text(
+        "claim_id,claim,intervention,comparator,outcome,window\n1,It calms,singing,silence,crying,short\n",
+        "utf-8",
+    )
+    assert run("--claims", str(claims))[0] == 0
+    assert run("--strict", "--claims", str(claims))[0] == 1
     # What the evidence does not address does not fail; a citation that the claims rest on does.
     unasked = claims_file(tmp_path, "1,Singing is old,background")
     assert run("--strict", "--claims", unasked)[0] == 0

@@ -22,9 +22,7 @@ def test_numbers_are_multiples_of_what_matters(audited: Audit) -> None:
     numbers = ev.figures.verdicts(audited, title="Claims").numbers
     assert list(dict.fromkeys(numbers["claim_id"])) == list(audited.claims["claim_id"])
     drawn = numbers.dropna(subset=["estimate"])
-    deciding = audited.results[audited.results["deciding"]].set_index(
-        ["claim_id", "analysis", "intervention"]
-    )
+    results = audited.results
     assert len(drawn)
     for row in drawn.to_dict("records"):
         own = (results["claim_id"] == row["claim_id"]) & (results["analysis"] == row["analysis"])
