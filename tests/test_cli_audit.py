@@ -60,7 +60,7 @@ def test_verdicts_come_as_a_table_and_citations_in_sentences(run: Any) -> None:
 def test_strict_fails_for_claims_and_citations_that_fail(run: Any, tmp_path: Path) -> None:
     claims = tmp_path / "bold.csv"
     claims.write_text(
-        "claim_id,claim,intervention,comparator,outcome,window\n1,It calms,singing,silence,crying,short\n",
+        "claim_id,claim,intervention,comparator,outcome,window\n1,It calms,singing,inactive,crying,short\n",
         "utf-8",
     )
     assert run("--claims", str(claims))[0] == 0
