@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from evidence.cli.audit import audit
+from evidence.cli.figures import figures
 from evidence.cli.output import Format, print_frame
 from evidence.cli.report import report, verify
 
@@ -149,19 +150,5 @@ def pool(
     print(synthesis.summary())
 
 
-@app.command(epilog="Example: [bold]evidence figures --output figures[/bold]")
-def figures(
-    data: Data = Path("data"),
-    output: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("figures"),
-) -> None:
-    """Draw the forest and the funnel plot of every analysis that can be pooled, as SVG and PNG with their numbers."""
-    import evidence as ev
-    from evidence.report.gallery import write_gallery
-
-    drawn, left = write_gallery(ev.read_review(data), output)
-    print(
-        f"Figures drawn into {output}: {len(drawn)}. Analyses with too few poolable comparisons: {len(left)}."
-    )
-
-
+app.command(epilog="Example: [bold]evidence figures --check --output-page build/figures.html[/bold]")(figures)
 app.command(epilog="Example: [bold]evidence audit --claims my-claims.csv --strict[/bold]")(audit)

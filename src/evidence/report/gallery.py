@@ -12,7 +12,7 @@ from evidence.figures import EvidenceFigure, forest, funnel, save
 from evidence.models.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 
-__all__ = ["write_gallery"]
+__all__ = ["MANIFEST", "read_manifest", "write_gallery"]
 
 MANIFEST = "manifest.json"
 
@@ -90,15 +90,37 @@ def _entry(synthesis: Synthesis, figure: EvidenceFigure, stem: Path) -> dict[str
     }
 
 
-def _written_before(folder: Path) -> list[str]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what `write_gallery` noted about the figures of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+        ``figures``, by their names: analysis, k, n, model, sources, files and the numbers shown; ``not_pooled``,
+        ids of analyses.
+
+    Raises
+    ------
+    DataError
+        If there is no manifest, or it is not one of figures.
+    """
     path = folder / MANIFEST
     if not path.exists():
-        return []
+        raise DataError(f"{folder} holds no {MANIFEST}; draw the figures first (evidence figures).")
     try:
-        return [
-            name
-            for entry in json.loads(path.read_text("utf-8"))["figures"].values()
-            for name in entry["files"]
-        ]
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        for entry in manifest["figures"].values():
+            dict(entry["files"]), list(entry["numbers"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is not a manifest of figures; name another folder with --output.") from None
+    return manifest
+
+
+def _written_before(folder: Path) -> list[str]:
+    if not (folder / MANIFEST).exists():
+        return []
+    return [name for entry in read_manifest(folder)["figures"].values() for name in entry["files"]]
