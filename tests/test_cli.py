@@ -256,7 +256,7 @@ def test_progress_is_live_on_a_terminal() -> None:
         name = "01-only"
 
     class Done:
-        job, seconds = Named(), 1.0
+        job, seconds, kept = Named(), 1.0, False
 
     screen = io.StringIO()
     with Progress(Console(file=screen, force_terminal=True, width=80)) as progress:

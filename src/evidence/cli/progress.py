@@ -48,8 +48,15 @@ class Progress:
         self.tasks[job.name] = self.bar.add_task(job.name, total=None)
 
     def end(self, done: Executed) -> None:
-        """Show a notebook that has ended."""
+        """Show a notebook that has ended, or that need not run."""
+        if done.kept:
+            self.tasks[done.job.name] = self.bar.add_task(f"{done.job.name} (unchanged)", total=None)
         self.bar.update(self.tasks[done.job.name], total=1, completed=1)
         self.bar.advance(self.total)
         if not self.console.is_terminal:
-            self.console.print(f"{done.job.name}: {done.seconds:.1f} s", highlight=False)
+            what = "unchanged, taken from an earlier run" if done.kept else f"{done.seconds:.1f} s"
+            self.note(f"{done.job.name}: {what}")
+
+    def note(self, text: str) -> None:
+        """Show a sentence."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)

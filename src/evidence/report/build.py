@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import DataError
-from evidence.report.execute import Executed, execute_all
-from evidence.report.manifest import is_ours, write_manifest
+from evidence.errors import ReportError
+from evidence.report.cache import Cache
+from evidence.report.execute import CAN_FORK, Executed, execute_all
+from evidence.report.inputs import Inputs, digest
+from evidence.report.lock import locked
+from evidence.report.manifest import commit, hashes, read_manifest, write_manifest
+from evidence.report.place import explained, made_beside, put, refuse_foreign
 from evidence.report.plan import Job, plan
-from evidence.report.site import write_site
 
-__all__ = ["build_report", "refuse_foreign"]
+__all__ = ["CACHE_NAME", "build_report"]
+
+CACHE_NAME = ".evidence-cache"
+"""Name of the folder for what notebooks gave before, beside that of the notebooks."""
 
 
 def build_report(
@@ -24,34 +31,49 @@ def build_report(
     notebooks: Path,
     output: Path,
     *,
-    title: str,
+    title: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     only: Sequence[str] = (),
     workers: int | None = None,
+    cache: Path | None = None,
+    force: bool = False,
+    timeout: float | None = None,
+    fork: bool = CAN_FORK,
     on_plan: Callable[[list[Job]], None] = lambda jobs: None,
     on_start: Callable[[Job], None] = lambda job: None,
     on_end: Callable[[Executed], None] = lambda done: None,
+    on_note: Callable[[str], None] = lambda text: None,
 ) -> Path:
-    """Run the notebooks of a review and write its report.
+    """Run the notebooks of a review whose inputs have changed and write its report, if anything has changed at all.
 
     Parameters
     ----------
     data : Path
         Folder of the review; the notebooks that declare ``data_dir`` are given it.
     notebooks : Path
-        Folder of the notebooks; they run in the order of their names.
+        Folder of the notebooks; their pages come in the order of their names.
     output : Path
         Folder of the report. It is replaced when everything is done, and stays as it was if anything fails.
-    title : str
-        Title of the review.
+    title : str, optional
+        Title of the review; by default that of its protocol, and then the review must be without faults.
     parameters : mapping, optional
         Parameters for the notebooks that declare them.
     only : sequence of str
-        Names of the notebooks to run; all if empty.
+        Names of the notebooks to take; all if empty.
     workers : int, optional
         Notebooks run at the same time; by default one for each core.
+    cache : Path, optional
+        Folder that keeps what notebooks gave; by default ``.evidence-cache`` beside the folder of the notebooks.
+    force : bool, optional
+        Run all notebooks, whatever was kept.
+    timeout : float, optional
+        Seconds that a cell may take; without end by default.
+    fork : bool, optional
+        See `execute_all`.
     on_plan, on_start, on_end : callable
-        Told the notebooks that will run, each when it begins, and each when it has ended.
+        Told the notebooks of the report, each when it begins, and each when it has ended or was kept.
+    on_note : callable
+        Told in a sentence what the user should know beside.
 
     Returns
     -------
@@ -61,39 +83,214 @@ def build_report(
     Raises
     ------
     DataError
-        If the folder of the report holds something else, or a notebook or parameter does not exist.
+        If the review has faults, the folder of the report holds something else or cannot be written, or a notebook
+        or parameter does not exist.
     ReportError
-        If a notebook fails.
+        If a notebook fails, another run is writing the same report, or the disk is full.
     """
-    start = datetime.now(UTC)
     output = output.resolve()
-    refuse_foreign(output)
-    jobs = plan(notebooks, data, parameters or {}, only)
-    on_plan(jobs)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     try:
-        site = fresh / "site"
-        site.mkdir()
-        count = workers or os.cpu_count() or 1
-        executed = execute_all(jobs, site, min(count, len(jobs)), on_start, on_end)
-        write_site(site, executed, title)
-        shutil.rmtree(site / ".names", ignore_errors=True)
-        write_manifest(site, data, notebooks, parameters or {}, executed, start)
-        if output.exists():
-            output.rename(fresh / "previous")
-        site.rename(output)
-    finally:
-        if (fresh / "previous").exists() and not output.exists():
-            (fresh / "previous").rename(output)
-        shutil.rmtree(fresh, ignore_errors=True)
+        refuse_foreign(output)
+        jobs = plan(notebooks, data, parameters or {}, only)
+        run = _Run(data, notebooks, dict(parameters or {}), jobs, title, cache, on_note)
+        if not force and run.stands(output):
+            on_note("Nothing has changed since the report was made.")
+            return output / "index.html"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with locked(output), made_beside(output) as fresh:
+            on_plan(jobs)
+            kept = {} if force else run.kept(fresh / "site", on_end)
+            rest = sorted((job for job in jobs if job.name not in kept), key=run.cache.seconds, reverse=True)
+            done = run.execute(
+                rest, fresh / "site", on_start, on_end, workers=workers, timeout=timeout, fork=fork
+            )
+            by_name = kept | {one.job.name: one for one in done}
+            run.write(fresh / "site", [by_name[job.name] for job in jobs])
+            put(fresh / "site", output)
+    except OSError as error:
+        raise explained(error, output) from error
     return output / "index.html"
 
 
-def refuse_foreign(output: Path) -> None:
-    """Raise a DataError if a folder holds anything but a report made before."""
-    if output.exists() and not (output.is_dir() and (is_ours(output) or not any(output.iterdir()))):
-        raise DataError(
-            f"{output} is not empty and not a report made before, so it is not replaced; "
-            "name another folder with --output."
+class _Run:
+    """One run: the state of everything at its beginning, and the steps to a site."""
+
+    def __init__(
+        self,
+        data: Path,
+        notebooks: Path,
+        parameters: dict[str, Any],
+        jobs: list[Job],
+        title: str | None,
+        cache: Path | None,
+        on_note: Callable[[str], None],
+    ) -> None:
+        self.began, self.clock = datetime.now(UTC), time.time_ns()
+        self.data, self.notebooks, self.parameters, self.on_note = data, notebooks, parameters, on_note
+        self.jobs, self.title, self.given = jobs, title, title is not None
+        self.inputs = Inputs(data, notebooks)
+        self.cache = Cache(cache or notebooks.resolve().parent / CACHE_NAME, self.inputs)
+        self.cache_works = True
+        self.every = self.inputs.every()
+        self.commit = commit(notebooks)
+        chosen = [(job.name, sorted(job.parameters.items())) for job in jobs]
+        self.state = digest([self.every, self.inputs.environment, parameters, chosen, title, self.commit])
+        self.owners: dict[str, str] = {}
+
+    def stands(self, output: Path) -> bool:
+        """Return whether a report was made from this state and nobody has changed it since."""
+        manifest = read_manifest(output)
+        return manifest.get("state") == self.state and manifest.get("outputs") == hashes(output)
+
+    def kept(self, site: Path, on_end: Callable[[Executed], None]) -> dict[str, Executed]:
+        """Take what was kept of the notebooks whose inputs are as they were, once the review is known to be sound."""
+        found = [kept for job in self.jobs if (kept := self.cache.find(job))]
+        if found:
+            self.check()
+        taken = {}
+        for kept in found:
+            part = site.parent / "parts" / kept.job.name
+            part.parent.mkdir(exist_ok=True)
+            if done := self.cache.take(kept, part):
+                self.merge(done, part, site)
+                taken[done.job.name] = done
+                on_end(done)
+        return taken
+
+    def check(self) -> None:
+        """Find the title of the review, which is only given if all its tables are sound."""
+        if self.title is None:
+            self.title = _title(self.data, self.inputs, self.cache.folder)
+
+    def execute(
+        self,
+        jobs: list[Job],
+        site: Path,
+        on_start: Callable[[Job], None],
+        on_end: Callable[[Executed], None],
+        *,
+        workers: int | None,
+        timeout: float | None,
+        fork: bool,
+    ) -> list[Executed]:
+        """Run notebooks, and keep what each gives."""
+
+        def ended(done: Executed, part: Path, record: Path) -> None:
+            reads = _reads(record, self.inputs, self.clock)
+            if reads is not None and self.cache_works:
+                self.keep(done, part, reads)
+            self.merge(done, part, site)
+            on_end(done)
+
+        if not jobs:
+            return []
+        parts = site.parent / "parts"
+        count = min(workers or os.cpu_count() or 1, len(jobs))
+        done = execute_all(
+            jobs,
+            parts,
+            self.data,
+            workers=count,
+            timeout=timeout,
+            fork=fork,
+            meanwhile=self.check,
+            on_start=on_start,
+            on_end=ended,
         )
+        if self.cache_works:
+            self.cache.prune()
+        return done
+
+    def keep(self, done: Executed, part: Path, reads: Mapping[str, str | None]) -> None:
+        """Keep what a notebook gave; that it cannot be kept is no reason to stop."""
+        try:
+            self.cache.keep(done, part, reads)
+        except OSError as error:
+            self.cache_works = False
+            self.on_note(f"Nothing is kept for the next run: {self.cache.folder}: {error.strerror or error}.")
+
+    def merge(self, done: Executed, part: Path, site: Path) -> None:
+        """Move what a notebook published into the site."""
+        site.mkdir(exist_ok=True)
+        for path in sorted(part.rglob("*")):
+            if not path.is_file():
+                continue
+            name = path.relative_to(part).as_posix()
+            if name in self.owners:
+                raise ReportError(
+                    f"{done.job.path.name} and {self.owners[name]} both publish {path.stem!r}; "
+                    "give one of the two another name."
+                )
+            self.owners[name] = done.job.path.name
+            (site / name).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(site / name)
+
+    def write(self, site: Path, executed: Sequence[Executed]) -> None:
+        """Write the pages and the manifest."""
+        from evidence.report.site import write_site
+        from evidence.tables.review import read_review
+
+        site.mkdir(exist_ok=True)
+        self.check()
+        review = None if self.given else read_review(self.data)
+        write_site(site, executed, self.title or "", review=review)
+        shutil.rmtree(site / ".names", ignore_errors=True)
+        state: str | None = self.state
+        if Inputs(self.data, self.notebooks).every() != self.every:
+            state = None
+            self.on_note(
+                "Inputs changed while the report was made; make it again to have it all of one piece."
+            )
+        write_manifest(
+            site,
+            inputs=self.every,
+            state=state,
+            commit=self.commit,
+            parameters=self.parameters,
+            executed=executed,
+            start=self.began,
+        )
+
+
+def _title(data: Path, inputs: Inputs, cache: Path) -> str:
+    """Return the title of a review after a check of all its tables, or without if they passed it as they are."""
+    checked = {name: code for name, code in inputs.every().items() if not name.startswith("notebooks/")}
+    state = digest([inputs.environment, checked])
+    known = cache / "review.json"
+    try:
+        found = json.loads(known.read_text("utf-8"))
+        if found["state"] == state:
+            return str(found["title"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    from evidence.tables.review import read_review
+
+    title = read_review(data).protocol.title
+    try:
+        beside = known.with_suffix(f".{os.getpid()}.part")
+        beside.write_text(json.dumps({"state": state, "title": title}), "utf-8")
+        beside.replace(known)
+    except OSError:  # the next run checks again
+        pass
+    return title
+
+
+def _reads(record: Path, inputs: Inputs, since: int) -> dict[str, str | None] | None:
+    """Return what a notebook depends on with the hash of each; None if that is not known for certain."""
+    try:
+        noted = json.loads(record.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if noted["unknowable"]:
+        return None
+    reads = {}
+    for path in map(Path, noted["read"]):
+        try:
+            status = path.stat()
+        except OSError:
+            status = None
+        if status and max(status.st_mtime_ns, status.st_ctime_ns) >= since:
+            return None
+        name = inputs.name(path)
+        reads[name] = inputs.hash(name)
+    return reads

@@ -2,105 +2,214 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import logging
-import multiprocessing
+import json
 import os
-import re
-import signal
+import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from datetime import datetime
+from multiprocessing.connection import Pipe
 from pathlib import Path
-from typing import Any
-
-import nbformat
-import psutil
-from traitlets.config import Config
+from typing import Any, Protocol
 
 from evidence.errors import ReportError
-from evidence.report import FOLDER_VARIABLE
 from evidence.report.plan import Job
 
-__all__ = ["Executed", "execute", "execute_all"]
+__all__ = ["CAN_FORK", "DISK_FULL", "Executed", "Order", "Place", "execute_all"]
 
-# Several kernels share the cores already, so each computes in one thread.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
+"""Whether a process may go on in a copy of itself; on macOS the system's own libraries do not stand it."""
+
+DISK_FULL = 74
+"""Exit code of a worker that could not write because there is no room."""
+
+STACK = (
+    "numpy.random",
+    "pandas",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.special",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_svg",
+    "matplotlib_inline.backend_inline",
+    "pandera.pandas",
+    "pydantic",
+    "yaml",
+)
+"""What nearly every notebook comes to import, and the library for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A notebook with its outputs, when it began (UTC) and how many seconds it took."""
+    """A notebook with its outputs, when it was run (UTC), and how many seconds that took.
+
+    Attributes
+    ----------
+    job : Job
+        The notebook and its parameters.
+    notebook : NotebookNode
+        The notebook with its outputs.
+    started : datetime
+        When the run began whose outputs these are.
+    seconds : float
+        How long it took.
+    kept : bool
+        Whether the outputs are those of an earlier run.
+    reads : tuple of str
+        The inputs that the notebook was seen to depend on, as the manifest names them.
+    """
 
     job: Job
     notebook: Any
     started: datetime
     seconds: float
+    kept: bool = False
+    reads: tuple[str, ...] = ()
 
 
-def execute(job: Job, folder: Path, scratch: Path) -> Executed:
-    """Run one notebook in the folder it lies in.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is told: the notebook, where it publishes, the review, and the seconds a cell may take."""
 
-    Parameters
-    ----------
-    job : Job
-        The notebook and its parameters.
-    folder : Path
-        The report being made: figures and tables that the notebook publishes are written there.
-    scratch : Path
-        An empty folder for the kernel's own files, with a short path.
+    job: Job
+    output: Path
+    data: Path
+    timeout: float | None
 
-    Returns
-    -------
-    Executed
-        The notebook with its outputs and without anything that changes from run to run.
 
-    Raises
-    ------
-    ReportError
-        If a cell fails; the message names the notebook, the cell, the line and the error.
-    """
-    logging.getLogger("papermill").setLevel(
-        logging.CRITICAL
-    )  # what goes wrong is said in the message of the error
-    started, clock = datetime.now(UTC), time.perf_counter()
-    with warnings.catch_warnings(), _surroundings(folder, scratch):
-        warnings.simplefilter(
-            "ignore"
-        )  # of papermill and its parts; what a kernel warns of stands in the notebook
-        import papermill
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder in which a worker finds its order and leaves what came of it."""
 
+    folder: Path
+
+    @property
+    def answer(self) -> Path:
+        """When the run began and how long it took, or what went wrong (JSON)."""
+        return self.folder / "answer.json"
+
+    @property
+    def record(self) -> Path:
+        """What the notebook depends on (JSON, see `Recorder.write`)."""
+        return self.folder / "record.json"
+
+    @property
+    def notebook(self) -> Path:
+        """The notebook with its outputs."""
+        return self.folder / "executed.ipynb"
+
+    def give(self, order: Order) -> None:
+        """Leave an order."""
+        self.folder.mkdir()
+        order.output.mkdir(parents=True)
+        content = {
+            "notebook": str(order.job.path),
+            "parameters": repr(order.job.parameters),  # literals; JSON would make lists of tuples
+            "output": str(order.output),
+            "data": str(order.data),
+            "timeout": order.timeout,
+        }
+        (self.folder / "order.json").write_text(json.dumps(content), "utf-8")
+
+    def order(self) -> Order:
+        """Read the order."""
+        content = json.loads((self.folder / "order.json").read_text("utf-8"))
+        job = Job(Path(content["notebook"]), ast.literal_eval(content["parameters"]))
+        return Order(job, Path(content["output"]), Path(content["data"]), content["timeout"])
+
+
+class Workers(Protocol):
+    """Processes that each run one notebook."""
+
+    def start(self, place: Path) -> None:
+        """Begin with the order in a place."""
+
+    def ended(self) -> tuple[Path, int]:
+        """Wait until one has ended; returns its place and its exit code."""
+
+    def stop(self) -> None:
+        """End all of them and their kernels."""
+
+
+class ForkedWorkers:
+    """Workers forked from one process that has imported what they need (see `evidence.report.zygote`)."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.control, theirs = Pipe()
+        self.server = subprocess.Popen(
+            [sys.executable, "-P", "-m", "evidence.report.zygote", str(theirs.fileno()), *modules],
+            pass_fds=[theirs.fileno()],
+            **_quiet(),
+        )
+        theirs.close()
+
+    def start(self, place: Path) -> None:
+        """Begin with the order in a place."""
+        with contextlib.suppress(BrokenPipeError):  # what is wrong shows when it should have ended
+            self.control.send(str(place))
+
+    def ended(self) -> tuple[Path, int]:
+        """Wait until one has ended; returns its place and its exit code."""
         try:
-            notebook = papermill.execute_notebook(
-                job.path,
-                None,
-                job.parameters,
-                kernel_name="python3",
-                language="python",
-                cwd=str(job.path.parent),
-                progress_bar=False,
-                config=Config(KernelManager=_connection(scratch)),
-                extra_arguments=["--log-level=CRITICAL"],
-            )
-        except papermill.PapermillExecutionError as error:
-            raise ReportError(_failure(job, error)) from error
-        except Exception as error:  # the kernel died or could not start
-            raise ReportError(f"{job.path.name} could not be run: {type(error).__name__}: {error}") from error
-    return Executed(job, _steady(notebook), started, time.perf_counter() - clock)
+            place, code = self.control.recv()
+        except (EOFError, ConnectionResetError):
+            raise ReportError(
+                f"The process that runs the notebooks has ended with code {self.server.wait()}."
+            ) from None
+        return Path(place), code
+
+    def stop(self) -> None:
+        """End all of them and their kernels."""
+        self.control.close()
+        try:
+            self.server.wait(30)
+        except subprocess.TimeoutExpired:
+            _kill_tree(self.server)
+
+
+class SpawnedWorkers:
+    """Workers each started anew, where processes cannot be forked."""
+
+    def __init__(self) -> None:
+        self.running: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def start(self, place: Path) -> None:
+        """Begin with the order in a place."""
+        command = [sys.executable, "-P", "-m", "evidence.report.worker", str(place)]
+        self.running[place] = subprocess.Popen(command, **_quiet())
+
+    def ended(self) -> tuple[Path, int]:
+        """Wait until one has ended; returns its place and its exit code."""
+        while True:
+            for place, process in self.running.items():
+                if (code := process.poll()) is not None:
+                    del self.running[place]
+                    return place, code
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End all of them and their kernels."""
+        for process in self.running.values():
+            _kill_tree(process)
 
 
 def execute_all(
     jobs: Sequence[Job],
     folder: Path,
+    data: Path,
+    *,
     workers: int,
-    on_start: Callable[[Job], None],
-    on_end: Callable[[Executed], None],
+    timeout: float | None = None,
+    fork: bool = CAN_FORK,
+    meanwhile: Callable[[], None] = lambda: None,
+    on_start: Callable[[Job], None] = lambda job: None,
+    on_end: Callable[[Executed, Path, Path], None] = lambda done, output, record: None,
 ) -> list[Executed]:
     """Run notebooks in up to `workers` processes at a time; the first failure ends them all.
 
@@ -109,11 +218,20 @@ def execute_all(
     jobs : sequence of Job
         The notebooks, begun in this order.
     folder : Path
-        The report being made.
+        Each notebook publishes in a folder of its own name in this one.
+    data : Path
+        Folder of the review.
     workers : int
         Number of processes, at least 1.
+    timeout : float, optional
+        Seconds that a cell may take; without end by default.
+    fork : bool, optional
+        Whether the processes are forked from one that has imported what they need; by default where that is safe.
+    meanwhile : callable
+        Called once while that process makes ready; no notebook begins before it is done.
     on_start, on_end : callable
-        Called in this process as notebooks begin and end.
+        Called in this process as notebooks begin and end; at the end with the folder that the notebook published in
+        and the record of what it depends on.
 
     Returns
     -------
@@ -125,126 +243,76 @@ def execute_all(
     ReportError
         If a notebook fails or its process dies; no process and no kernel is left.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting = list(reversed(jobs))
-    running: dict[Any, tuple[Job, BaseProcess]] = {}
+    waiting = list(reversed(list(enumerate(jobs))))
+    running: dict[Path, Job] = {}
     done: dict[str, Executed] = {}
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(prefix="evidence-", ignore_cleanup_errors=True) as scratch:
+        pool: Workers = ForkedWorkers(_modules(jobs)) if fork else SpawnedWorkers()
         try:
+            meanwhile()
             while waiting or running:
                 while waiting and len(running) < workers:
-                    job = waiting.pop()
-                    place = Path(scratch, str(len(waiting)))
-                    place.mkdir()
-                    receiver, sender = context.Pipe(duplex=False)
-                    process: BaseProcess = context.Process(target=_work, args=(sender, job, folder, place))
-                    running[receiver] = job, process
-                    with _interrupts_ignored():
-                        process.start()
-                    sender.close()
+                    number, job = waiting.pop()
+                    place = Path(scratch, str(number))
+                    Place(place).give(Order(job, folder / job.name, data.resolve(), timeout))
+                    running[place] = job
+                    pool.start(place)
                     on_start(job)
-                connections: list[Any] = wait(list(running))
-                for ready in connections:
-                    job, process = running[ready]
-                    answer = _answer(ready, job, process)
-                    del running[ready]
-                    done[job.name] = answer
-                    on_end(answer)
+                place, code = pool.ended()
+                job = running.pop(place)
+                done[job.name] = _result(job, Place(place), code)
+                on_end(done[job.name], folder / job.name, Place(place).record)
         finally:
-            for _, process in running.values():
-                _end(process)
+            pool.stop()
     return [done[job.name] for job in jobs]
 
 
-def _answer(receiver: Connection, job: Job, process: BaseProcess) -> Executed:
+def _modules(jobs: Sequence[Job]) -> list[str]:
+    """Choose what to import beforehand: much only if a notebook names this package or one of that stack."""
+    text = "".join(job.path.read_text("utf-8", "replace") for job in jobs)
+    needed = any(f"import {name}" in text for name in ("evidence", "pandas", "scipy", "matplotlib"))
+    return list(STACK) if needed else []
+
+
+def _quiet() -> dict[str, Any]:
+    """Options for processes that say what they have to say in files and do not hear the keyboard."""
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as ipykernel sets it
+    return {
+        "env": {**os.environ, **threads, **backend},
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "start_new_session": True,
+    }
+
+
+def _result(job: Job, place: Place, code: int) -> Executed:
+    import nbformat
+
+    if code == DISK_FULL:
+        raise ReportError(f"{job.path.name} was not finished: there is no room left on the disk.")
     try:
-        answer: Executed | ReportError = receiver.recv()
-    except EOFError:
-        process.join()
+        answer = json.loads(place.answer.read_text("utf-8"))
+    except (OSError, ValueError):
         raise ReportError(
-            f"{job.path.name} was not finished: its process ended with code {process.exitcode} "
+            f"{job.path.name} was not finished: its process ended with code {code} "
             "(a negative code is the number of a signal; -9 often means that memory ran out)."
         ) from None
-    if isinstance(answer, ReportError):
-        raise answer
-    process.join()
-    return answer
+    if "error" in answer:
+        raise ReportError(answer["error"])
+    notebook = nbformat.read(place.notebook, as_version=4)
+    return Executed(job, notebook, datetime.fromisoformat(answer["started"]), answer["seconds"])
 
 
-@contextlib.contextmanager
-def _surroundings(folder: Path, scratch: Path) -> Iterator[None]:
-    """Let kernels started inside know the report and nothing of the user's own settings of Jupyter."""
-    before = dict(os.environ)
-    os.environ.update({FOLDER_VARIABLE: str(folder.resolve()), **ONE_THREAD})
-    os.environ.update(
-        dict.fromkeys(("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"), str(scratch))
-    )
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started."""
+    import psutil
 
-
-def _connection(scratch: Path) -> dict[str, str]:
-    """Take sockets in the file system where there are any: two kernels that start at once cannot share one."""
-    return {} if sys.platform == "win32" else {"transport": "ipc", "ip": str(scratch / "kernel")}
-
-
-@contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let processes begun inside ignore the keyboard's interrupt; it reaches them all, but their parent ends them."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _work(sender: Connection, job: Job, folder: Path, scratch: Path) -> None:
-    answer: Executed | ReportError
-    try:
-        answer = execute(job, folder, scratch)
-    except ReportError as error:
-        answer = error
-    sender.send(answer)
-
-
-def _end(process: BaseProcess) -> None:
-    """End a process and the kernel it started."""
-    if process.pid is None:  # interrupted before it began
-        return
     with contextlib.suppress(psutil.NoSuchProcess):
-        worker = psutil.Process(process.pid)
-        worker.suspend()  # so that it starts nothing more
-        for member in [worker, *worker.children(recursive=True)]:
+        first = psutil.Process(process.pid)
+        first.suspend()  # so that it starts nothing more
+        for member in [first, *first.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
-    process.join()
-
-
-def _steady(notebook: Any) -> Any:
-    """Take out times, paths and random marks, so that equal runs give equal files."""
-    notebook.metadata.pop("papermill", None)
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"cell-{number}"
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-        if cell.get("execution_count") is None:
-            cell.pop("execution_count", None)
-    return notebook
-
-
-def _failure(job: Job, error: Any) -> str:
-    # Papermill counts from 0, with the cell of parameters it put in; the reader counts the cells of the file from 1.
-    cells = nbformat.read(job.path, as_version=4).cells
-    first = next(
-        (i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])), len(cells)
-    )
-    number = error.cell_index + (0 if job.parameters and error.cell_index > first else 1)
-    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-    lines = error.source.splitlines()
-    place, found = f"cell {number}", re.search(r"Cell In\[\d+\], line (\d+)", trace)
-    if found and int(found[1]) <= len(lines):
-        place += f", line {found[1]} ({lines[int(found[1]) - 1].strip()})"
-    return f"{job.path.name}, {place}: {error.ename}: {error.evalue}"
+    process.wait()

@@ -12,43 +12,42 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-
-import evidence
 from evidence.report.execute import Executed
+from evidence.report.inputs import visible
 
-__all__ = ["FILE_NAME", "hashes", "is_ours", "write_manifest"]
+__all__ = ["FILE_NAME", "commit", "hashes", "is_ours", "read_manifest", "write_manifest"]
 
 FILE_NAME = "manifest.json"
 GENERATOR = "evidence report"
 
 
-def hashes(folder: Path, prefix: str = "", skip: Sequence[str] = ()) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder, by its path in it.
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a report but the manifest, by its path in it; hidden files are left out."""
+    found = {path.relative_to(folder).as_posix(): path for path in visible(folder)}
+    found.pop(FILE_NAME, None)
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
 
-    Hidden files, byte code and the paths of `skip` are left out.
-    """
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-        if path.is_file() and not hidden and relative.as_posix() not in skip:
-            found[prefix + relative.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a report; empty if the folder is none."""
+    try:
+        manifest = json.loads((folder / FILE_NAME).read_text("utf-8"))
+        return manifest if manifest["generator"] == GENERATOR else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def is_ours(folder: Path) -> bool:
     """Return whether a folder is a report made before."""
-    try:
-        return bool(json.loads((folder / FILE_NAME).read_text("utf-8"))["generator"] == GENERATOR)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return bool(read_manifest(folder))
 
 
 def write_manifest(
     folder: Path,
-    data: Path,
-    notebooks: Path,
+    *,
+    inputs: Mapping[str, str],
+    state: str | None,
+    commit: str | None,
     parameters: Mapping[str, Any],
     executed: Sequence[Executed],
     start: datetime,
@@ -59,16 +58,19 @@ def write_manifest(
     ----------
     folder : Path
         The report.
-    data, notebooks : Path
-        The folders it was made from.
+    inputs : mapping
+        The hash of every file it was made from when the run began.
+    state : str or None
+        A hash of all that the report depends on; None if that changed while it was made.
+    commit : str or None
+        The git commit of the notebooks when the run began.
     parameters : mapping
         What was set for this run.
     executed : sequence of Executed
-        The notebooks that were run.
+        The notebooks, run now or kept from an earlier run.
     start : datetime
         When the run began (UTC).
     """
-    library = Path(evidence.__file__).parent
     end = datetime.now(UTC)
     manifest = {
         "generator": GENERATOR,
@@ -78,7 +80,7 @@ def write_manifest(
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "packages": _versions(),
-        "commit": _commit(notebooks),
+        "commit": commit,
         "parameters": dict(parameters),
         "notebooks": [
             {
@@ -86,25 +88,21 @@ def write_manifest(
                 "parameters": done.job.parameters,
                 "started": done.started.isoformat(timespec="seconds"),
                 "seconds": round(done.seconds, 1),
+                "kept": done.kept,
             }
             for done in executed
         ],
-        "inputs": {
-            **hashes(data, "data/"),
-            **{
-                path: code
-                for path, code in hashes(notebooks, "notebooks/").items()
-                if path.endswith(".ipynb")
-            },
-            **hashes(library, "evidence/"),
-        },
-        "outputs": hashes(folder, skip=[FILE_NAME]),
+        "state": state,
+        "inputs": dict(inputs),
+        "outputs": hashes(folder),
     }
     (folder / FILE_NAME).write_text(json.dumps(manifest, indent=1, default=str) + "\n", "utf-8")
 
 
 def _versions() -> dict[str, str]:
     """Return the version of the package and of each package it names, if installed."""
+    from packaging.requirements import Requirement
+
     versions = {"evidence": metadata.version("evidence")}
     for text in metadata.requires("evidence") or []:
         name = Requirement(text).name
@@ -115,7 +113,7 @@ def _versions() -> dict[str, str]:
     return dict(sorted(versions.items()))
 
 
-def _commit(folder: Path) -> str | None:
+def commit(folder: Path) -> str | None:
     """Return the git commit of a folder, marked if files differ from it; None outside a repository."""
     try:
         run = [

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ast
 import difflib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from evidence.errors import DataError
 
-__all__ = ["Job", "declared_parameters", "parse_parameters", "plan"]
+__all__ = ["Job", "declared_parameters", "parse_parameters", "plan", "read_cells"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,36 @@ def parse_parameters(settings: Sequence[str]) -> dict[str, Any]:
     return parameters
 
 
+def read_cells(path: Path) -> list[dict[str, Any]]:
+    """Return type, source and metadata of the cells of a notebook, without their outputs.
+
+    Raises
+    ------
+    DataError
+        If the file is not a notebook.
+    """
+    try:
+        text = path.read_text("utf-8")
+        notebook = json.loads(text)
+        if notebook.get("nbformat") != 4:
+            import nbformat  # an older form, or none; slow to import, so only when needed
+
+            notebook = nbformat.reads(text, as_version=4)
+        return [
+            {
+                "cell_type": cell["cell_type"],
+                "source": "".join(cell["source"]),
+                "metadata": dict(cell["metadata"]),
+                "attachments": cell.get("attachments"),
+            }
+            for cell in notebook["cells"]
+        ]
+    except Exception as error:  # nbformat lets the errors of several libraries through
+        raise DataError(
+            f"{path.name} is not a readable notebook ({type(error).__name__}: {error})."
+        ) from error
+
+
 def declared_parameters(path: Path) -> list[str]:
     """Return the names assigned in the notebook's cell that carries the tag ``parameters``.
 
@@ -60,17 +89,11 @@ def declared_parameters(path: Path) -> list[str]:
     DataError
         If the file is not a notebook or the cell is not Python.
     """
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat lets the errors of several libraries through
-        raise DataError(
-            f"{path.name} is not a readable notebook ({type(error).__name__}: {error})."
-        ) from error
     names: list[str] = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
+    for cell in read_cells(path):
+        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", []):
             try:
-                statements = ast.parse(cell.source).body
+                statements = ast.parse(cell["source"]).body
             except SyntaxError as error:
                 raise DataError(f"The parameters cell of {path.name} is not Python: {error}.") from error
             for statement in statements:

@@ -1,0 +1,119 @@
+"""What a report depends on, told apart by content: files under short names, folders, packages, the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import evidence
+
+__all__ = ["LIBRARY", "Inputs", "digest", "environment", "visible"]
+
+LIBRARY = Path(evidence.__file__).parent
+"""The folder of this package."""
+
+SETTINGS = ("EVIDENCE_", "LANG", "LC_", "MKL_", "MPL", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON", "TZ")
+"""How the names of environment variables begin that can change what a notebook shows."""
+
+TEXT_FILES = {"", ".csv", ".json", ".md", ".tsv", ".txt", ".yaml", ".yml"}
+"""Endings of files that Python itself opens, so that it is known which notebook read them."""
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a value that JSON can hold, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def visible(folder: Path) -> Iterator[Path]:
+    """Give the files below a folder in order, without hidden ones and byte code."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
+
+
+def environment() -> str:
+    """Return a hash of the Python, the system, the installed packages and the settings of the process."""
+    places = {sysconfig.get_path(name) for name in ("purelib", "platlib")} | set(sys.path)
+    packages = sorted(
+        name
+        for place in places
+        if os.path.isdir(place)
+        for name in os.listdir(place)
+        if name.endswith((".dist-info", ".egg-info"))
+    )
+    settings = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
+    return digest([sys.version, platform.system(), platform.machine(), packages, settings])
+
+
+class Inputs:
+    """The files that go into a report, by names that hold on every machine, each hashed once.
+
+    Parameters
+    ----------
+    data, notebooks : Path
+        The folders the report is made from; their files are named ``data/...`` and ``notebooks/...``, those of
+        this package ``evidence/...``, and any other by its full path.
+    """
+
+    def __init__(self, data: Path, notebooks: Path) -> None:
+        self.roots = {"data": data.resolve(), "notebooks": notebooks.resolve(), "evidence": LIBRARY.resolve()}
+        self.environment = environment()
+        self._hashes: dict[str, str | None] = {}
+
+    def name(self, path: Path) -> str:
+        """Return the name of a file."""
+        for root, folder in self.roots.items():
+            if path.is_relative_to(folder):
+                return f"{root}/{path.relative_to(folder).as_posix()}"
+        return path.as_posix()
+
+    def path(self, name: str) -> Path:
+        """Return the file of a name."""
+        root, _, rest = name.partition("/")
+        return self.roots[root] / rest if root in self.roots else Path(name)
+
+    def hash(self, name: str) -> str | None:
+        """Return the SHA-256 of a file, or of the names in a folder; None if there is no such thing."""
+        if name not in self._hashes:
+            path = self.path(name)
+            try:
+                if path.is_dir():
+                    names = (entry for entry in os.listdir(path) if not entry.startswith("."))
+                    self._hashes[name] = digest(sorted(entry for entry in names if entry != "__pycache__"))
+                else:
+                    self._hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError:
+                self._hashes[name] = None
+        return self._hashes[name]
+
+    def every(self) -> dict[str, str]:
+        """Return the hash of every file of the review, of every notebook and of this package."""
+        found = {}
+        for root, folder in self.roots.items():
+            for path in visible(folder):
+                if root != "notebooks" or path.suffix == ".ipynb":
+                    name = self.name(path)
+                    if code := self.hash(name):
+                        found[name] = code
+        return found
+
+    def common(self) -> str:
+        """Return a hash of what every notebook depends on, whatever it was seen to read.
+
+        A file that appears or goes can change a notebook that only looks whether it is there, and a file that is not
+        text can be read by a library unseen.
+        """
+        data = dict.fromkeys(map(self.name, visible(self.roots["data"])), "")
+        beside = dict.fromkeys(map(self.name, visible(self.roots["notebooks"])), "")
+        known = {name: code for name, code in (data | beside).items() if not name.endswith(".ipynb")}
+        for name in known:
+            if Path(name).suffix not in {*TEXT_FILES, ".py"}:
+                known[name] = self.hash(name) or ""
+        return digest([self.environment, known])

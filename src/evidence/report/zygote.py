@@ -1,0 +1,96 @@
+"""A process that imports once what notebooks need and forks a worker for each of them.
+
+Run as ``python -m evidence.report.zygote FD MODULE...``, where the file descriptor is one end of a connection. It is
+told a place for each notebook, answers with the place and the exit code when its worker has ended, and goes when the
+connection does, taking along whatever still runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+__all__ = ["serve"]
+
+
+def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int] | None:
+    """Fork a worker for each place received; returns None at the end, and to each worker what it has to do.
+
+    Parameters
+    ----------
+    control : Connection
+        Gives paths, takes pairs of a path and an exit code.
+    task : callable
+        Run with the path in the worker.
+    """
+    workers: dict[int, str] = {}
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(
+        signal.SIGCHLD, lambda number, frame: None
+    )  # so that the end of a worker wakes this process
+    try:
+        while True:
+            ready = wait([control, woken])
+            if woken in ready:
+                os.read(woken, 1024)
+                for pid, code in _ended(list(workers)):
+                    control.send((workers.pop(pid), code))
+            if control in ready:
+                place = control.recv()
+                if not (pid := os.fork()):
+                    os.setsid()
+                    workers.clear()
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for descriptor in (woken, wake):
+                        os.close(descriptor)
+                    control.close()
+                    return functools.partial(task, Path(place))
+                workers[pid] = place
+    except (EOFError, OSError):  # the process that gives orders is gone or wants no more
+        return None
+    finally:
+        for pid in workers:
+            _kill(pid, os.kill)  # one that has no group of its own yet
+            _kill(pid)
+
+
+def _ended(pids: list[int]) -> list[tuple[int, int]]:
+    ended = []
+    for pid in pids:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            _kill(pid)  # what its notebook may have left behind
+            ended.append((pid, os.waitstatus_to_exitcode(status)))
+    return ended
+
+
+def _kill(pid: int, kill: Callable[[int, int], None] = os.killpg) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        kill(pid, signal.SIGKILL)
+
+
+def _main() -> int:
+    control = Connection(int(sys.argv[1]))
+    for name in sys.argv[2:]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    from evidence.report.kernel import make_ready
+    from evidence.report.worker import work_forked
+
+    make_ready()
+    task = serve(control, work_forked)
+    return task() if task else 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
