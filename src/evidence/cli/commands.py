@@ -10,6 +10,7 @@ import typer
 
 from evidence.cli.audit import audit
 from evidence.cli.figures import figures
+from evidence.cli.multiverse import multiverse
 from evidence.cli.output import Format, print_frame
 from evidence.cli.report import report, verify
 
@@ -152,3 +153,4 @@ def pool(
 
 app.command(epilog="Example: [bold]evidence figures --check --output-page build/figures.html[/bold]")(figures)
 app.command(epilog="Example: [bold]evidence audit --claims my-claims.csv --strict[/bold]")(audit)
+app.command(epilog="Example: [bold]evidence multiverse massage-inactive-pain-short[/bold]")(multiverse)
