@@ -59,10 +59,10 @@ def percent(share: float) -> str:
 
 
 def risk_of_bias(evidence: Evidence, fit: Pooled) -> Judgement:
-    """One level if less than most of the weight is at low risk; two if most is at high risk and matters.
+    """One level if less than most of the weight comes from trials at low risk; two if most comes from high risk.
 
-    A trial that nobody judged counts as unclear. The high risk matters if the result changes without these trials, or
-    nothing is left.
+    Two only if the result changes, or nothing is left, without the trials at high risk. A trial that nobody judged
+    counts as unclear.
     """
     rules, risk, share = evidence.rules, evidence.effects["risk_of_bias"], evidence.share
     low, high = float(share[risk == "low"].sum()), float(share[risk == "high"].sum())
@@ -70,19 +70,18 @@ def risk_of_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     changed = evidence.changed(rest)
     inputs = {
         "share low": low,
-        "share unclear or not assessed": 1.0 - low - high,
+        "share unclear or not judged": max(1.0 - low - high, 0.0),
         "share high": high,
         "estimate without high risk": math.nan if rest is None else rest.estimate,
         "changed without high risk": changed,
     }
     reason = (
-        f"{percent(low)} of the weight comes from trials at low risk of bias and {percent(high)} from trials "
-        "at high risk"
+        f"Of the weight, {percent(low)} comes from trials at low risk of bias, {percent(high)} from trials at high "
+        f"risk, and {percent(max(1.0 - low - high, 0.0))} from trials in between or not judged"
     )
-    if high and rest is None:
-        reason += "; no other trial is left without these"
-    elif high and rest is not None:
-        reason += f"; without these the result is {evidence.write_fit(rest)}"
+    if high:
+        left = "nothing is left" if rest is None else f"the result is {evidence.write_fit(rest)}"
+        reason += f"; without trials at high risk {left}"
     # A sum of shares may fall short of the whole by rounding.
     if high >= rules.high_risk_share - 1e-9 and changed:
         return 2, reason + ".", inputs
@@ -90,10 +89,10 @@ def risk_of_bias(evidence: Evidence, fit: Pooled) -> Judgement:
 
 
 def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
-    """Three signs: I2, intervals that do not overlap, a prediction interval that reaches another conclusion.
+    """One level for two of three signs; two levels if I² is also considerable.
 
-    Two signs cost one level; with a considerable I2 two. The third sign is that the prediction interval holds a
-    threshold (important benefit, no effect, important harm) that the confidence interval does not.
+    The signs: a substantial I²; comparisons whose intervals do not overlap; a prediction interval that crosses a line
+    (an important benefit, no effect, an important harm) which the confidence interval does not.
     """
     if fit.k < 2:
         return 0, "One comparison: consistency cannot be judged, and is not held against it.", {"k": fit.k}
@@ -139,7 +138,11 @@ def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
 
 
 def indirectness(evidence: Evidence, fit: Pooled) -> Judgement:
-    """By the share of the weight from trials that the protocol lists as indirect, and what they change."""
+    """One level if trials listed as indirect have much of the weight, or the result changes without them.
+
+    Two levels if they have most of the weight and the result changes, or nothing is left, without them. The protocol
+    lists them.
+    """
     rules, share = evidence.rules, float(evidence.share[~evidence.direct].sum())
     if not share:
         return 0, "No trial is listed as indirect.", {"share indirect": 0.0}
@@ -162,10 +165,11 @@ def indirectness(evidence: Evidence, fit: Pooled) -> Judgement:
 
 
 def imprecision(evidence: Evidence, fit: Pooled) -> Judgement:
-    """By the limits of an important benefit and harm inside the interval, and by the optimal information size.
+    """One level for each limit of an important difference, benefit or harm, that lies inside the interval.
 
-    Each limit inside the interval costs a level. If none is, an amount of information below the optimal one costs one
-    level, and one far below it two. Where no limit can be named, an interval that holds no difference costs one.
+    If none does, one level for fewer patients than the optimal information size (what one trial would need to find
+    the important difference), two for far fewer. Where no important difference can be named, one level if the
+    interval holds no effect.
     """
     rules, mid = evidence.rules, evidence.mid
     null = fit.ci_low < 0.0 < fit.ci_high
@@ -225,7 +229,11 @@ def optimal_information_size(evidence: Evidence) -> float:
 
 
 def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
-    """One level if the funnel is asymmetrical, most trials lack numbers, or small ones carry a clear effect."""
+    """One level if it is strongly suspected: never two, and never proof of the opposite.
+
+    It is, if the funnel is asymmetrical where there are enough comparisons to test it, if most trials with the
+    outcome have no numbers that can be pooled, or if small comparisons that cannot be tested carry a clear effect.
+    """
     rules, effects = evidence.rules, evidence.effects
     lacking = len(evidence.missing)
     reported = lacking + int(effects["trial_id"].nunique())

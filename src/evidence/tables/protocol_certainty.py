@@ -53,7 +53,10 @@ class CertaintyRules(ProtocolPart):
         description="share of the weight from indirect trials for one level (set here)",
     )
     very_indirect_share: float = Field(
-        default=0.5, ge=0, le=1, description="share of it for two levels (most of it)"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of the weight from indirect trials for two levels (most of it)",
     )
     material_change: float = Field(
         default=0.5,
@@ -61,8 +64,8 @@ class CertaintyRules(ProtocolPart):
         description="change of the estimate that matters, as a share of the important difference (set here)",
     )
     # Inconsistency: Guyatt 2011, J Clin Epidemiol 64, 1294-1302; Guyatt 2023, 158, 70-83; Handbook 10.10.2 for I2.
-    i2_serious: float = Field(default=50, ge=0, le=100, description="I2 in percent: substantial")
-    i2_very_serious: float = Field(default=75, ge=0, le=100, description="I2 in percent: considerable")
+    i2_serious: float = Field(default=50, ge=0, le=100, description="substantial I², in percent")
+    i2_very_serious: float = Field(default=75, ge=0, le=100, description="considerable I², in percent")
     apart_share: float = Field(
         default=0.2,
         ge=0,
