@@ -29,6 +29,8 @@ from rich.table import Table
 import evidence as ev
 from evidence.credibility.gosh import gosh
 from evidence.credibility.leave_one_out import leave_one_out
+from evidence.effects.contrasts import reported_contrasts
+from evidence.effects.suitable import on_scale
 from evidence.models.regress import regress
 
 ROOT = Path(__file__).parents[1]
@@ -163,11 +165,25 @@ def measure_larger() -> dict[str, float]:
     y, v = ten_trials()
     fit = ev.pool(y, v)
     frame = fit.to_frame().assign(x=np.arange(10.0))
+    review = ev.read_review(ROOT / "data")
+    largest = max((ev.multiverse(review, name) for name in review.analyses), key=len)
+
+    def all_paths() -> None:
+        # Without what was worked out before, so that the effects are selected from the tables again.
+        reported_contrasts.cache_clear()
+        on_scale.cache_clear()
+        ev.multiverse(review, largest.analysis)
+
+    grid = {"methods": ("REML", "PM", "DL", "ML", "SJ", "EE"), "intervals": ("HKSJ", "HKSJ-adhoc", "t", "z")}
     work: dict[str, Callable[[], Any]] = {
         "pool_many, 100,000 fits of 10 studies": lambda: ev.pool_many(effect, variance),
         "regress, 10 studies, 1 moderator": lambda: regress("effect ~ x", frame, variance="variance"),
         "leave_one_out, 10 studies": lambda: leave_one_out(fit),
         "gosh, all 1,023 subsets of 10 studies": lambda: gosh(y, v, progress=False),
+        "pool_grid, 100,000 sets of 10 studies, 6 methods, 4 intervals": lambda: ev.pool_grid(
+            effect, variance, **grid
+        ),
+        f"multiverse, {len(largest):,} paths, with the selection of effects": all_paths,
     }
     out = {}
     for name, run in work.items():

@@ -97,7 +97,9 @@ from .models.permutation import permutation_test as permutation_test
 from .models.peto import Peto as Peto
 from .models.peto import peto as peto
 from .models.pool import pool as pool
+from .models.pool_many import PooledGrid as PooledGrid
 from .models.pool_many import PooledMany as PooledMany
+from .models.pool_many import pool_grid as pool_grid
 from .models.pool_many import pool_many as pool_many
 from .models.pooled import Pooled as Pooled
 from .models.pooled import tau2_interval as tau2_interval
