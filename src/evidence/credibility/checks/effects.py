@@ -28,7 +28,9 @@ def _effects(base: EvidenceBase) -> Iterator[tuple[Contrast, float, str, int, st
     for contrast in reported_contrasts(base.review):
         value = _standardised(contrast)
         if not math.isnan(value) and contrast.result_ids:
-            table, row = places[contrast.result_ids[0]]
+            table, _ = places[contrast.result_ids[0]]
+            # Of two arms the upper row is named, whichever was subtracted.
+            row = min(row for where, row in (places[name] for name in contrast.result_ids) if where == table)
             yield contrast, value, table, row, "mean" if table == "arm_results" else "estimate"
 
 

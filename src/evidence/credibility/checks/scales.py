@@ -217,19 +217,14 @@ def got_worse(base: EvidenceBase) -> Iterator[Hit]:
         if not stated(row.mean) or row.statistic == "count" or row.timepoint_weeks == 0:
             continue
         change = row.mean
-        sd, _ = base.spread(row)
+        arm = [one for one in base.scores.get((row.trial_id, row.instrument), []) if one.arm_id == row.arm_id]
+        known = [sd for one in (row, *arm) if stated(sd := base.spread(one)[0])]
+        sd = known[0] if known else base.typical_sd(row)[0]
         if row.statistic == "post":
-            before = [
-                one
-                for one in base.scores[row.trial_id, row.instrument]
-                if one.arm_id == row.arm_id and one.timepoint_weeks == 0 and stated(one.mean)
-            ]
+            before = [one.mean for one in arm if one.timepoint_weeks == 0 and stated(one.mean)]
             if not before:
                 continue
-            change = row.mean - before[0].mean
-            sd = base.spread(before[0])[0] if stated(base.spread(before[0])[0]) else sd
-        if math.isnan(sd):
-            sd = base.typical_sd(row)[0]
+            change -= before[0]
         if base.sign(row) * change < -base.limits.mean_gap * sd:
             message = (
                 f"{row.arm_id} got worse by {abs(change):.3g} points of {row.instrument} "
