@@ -13,19 +13,25 @@ ARGS ?=
 # pip names every package it takes; a dot for each keeps the terminal quiet but alive.
 DOTS := awk '/^ *Collecting/ { printf "."; fflush() } END { print "" }'
 
-.PHONY: help report test figures lab lint format bench fuzz validation lock clean
+.PHONY: help report test browser figures lab lint format bench fuzz validation lock clean
 
 help:  ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 report: $(VENV)/.installed  ## Run the notebooks and build the site in report/ (options: ARGS="--only 03").
 	$(BIN)/evidence report $(ARGS)
 
 test: $(VENV)/.installed  ## Run the tests with coverage (options for pytest: ARGS="-k forest").
-	$(BIN)/python -m pytest -n auto --cov $(ARGS)
+	$(BIN)/python -m pytest -n auto --mpl --cov $(ARGS)
+
+browser: report  ## Look at the report in Chromium, as its readers do (Debian: apt install chromium).
+	$(BIN)/python -m pytest -m browser tests/browser
 
 figures: $(VENV)/.installed  ## Draw the forest and funnel plot of every analysis into figures/.
 	$(BIN)/evidence figures $(ARGS)
+
+figures-check: $(VENV)/.installed  ## Draw the figures afresh; compare with figures/, differences in build/figures-check.html.
+	$(BIN)/evidence figures --check --output-page build/figures-check.html $(ARGS)
 
 lab: $(VENV)/.installed-lab  ## Open the notebooks in JupyterLab.
 	$(BIN)/jupyter lab notebooks

@@ -14,10 +14,13 @@ from PIL import Image
 from evidence.cli import main
 from evidence.errors import DataError
 from evidence.models import pool
+from evidence.models.synthesis import synthesise
 from evidence.report import gallery
 from evidence.report.figure_check import FigureCheck, check_figures, compare_galleries
 from evidence.report.gallery import write_gallery
+from evidence.tables.review import Review
 
+FIGURES = Path(__file__).parents[2] / "figures"
 FOREST, FUNNEL = "singing-crying-short-forest", "singing-crying-short-funnel"
 
 
@@ -168,3 +171,15 @@ def test_what_cannot_be_compared_is_said(filled: Any, kept: Path, tmp_path: Path
         check(filled, tmp_path / "nothing")
     with pytest.raises(DataError, match="image_tolerance must be 0 or more"):
         check(filled, kept, image_tolerance=-1.0)
+
+
+@pytest.mark.mpl_image_compare(
+    baseline_dir=str(FIGURES),
+    filename="massage-inactive-pain-short-forest.png",
+    tolerance=0.1,
+    savefig_kwargs={"dpi": 200},
+    style="default",
+)
+def test_a_forest_plot_of_the_review_is_the_one_that_is_kept(review: Review) -> Any:
+    """Compared where pytest runs with --mpl, as in `make test`; `make figures-check` compares all of them."""
+    return gallery.figures_of(review, synthesise(review, "massage-inactive-pain-short"))["forest"]

@@ -181,7 +181,7 @@ def _compare_figure(
     name: str, old: Path, new: Path, changed: int, image_tolerance: float
 ) -> FigureComparison:
     kept, drawn = _existing(old / f"{name}.png"), new / f"{name}.png"
-    reasons = [f"{changed} number{'s' * (changed != 1)} or texts changed"] if changed else []
+    reasons = [f"{changed} value{'s' * (changed != 1)} changed"] if changed else []
     rms, difference = math.nan, None
     if kept is None:
         reasons.append("the image that was kept is missing")

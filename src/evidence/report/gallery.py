@@ -12,7 +12,7 @@ from evidence.figures import EvidenceFigure, forest, funnel, save
 from evidence.models.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 
-__all__ = ["MANIFEST", "read_manifest", "write_gallery"]
+__all__ = ["MANIFEST", "figures_of", "read_manifest", "write_gallery"]
 
 MANIFEST = "manifest.json"
 
@@ -51,14 +51,15 @@ def write_gallery(review: Review, folder: Path) -> tuple[list[str], list[str]]:
         if synthesis.fit is None:
             left.append(id_)
             continue
-        for kind, figure in _figures(review, synthesis).items():
+        for kind, figure in figures_of(review, synthesis).items():
             entries[f"{id_}-{kind}"] = _entry(synthesis, figure, folder / f"{id_}-{kind}")
     text = json.dumps({"figures": entries, "not_pooled": left}, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", "utf-8")
     return list(entries), left
 
 
-def _figures(review: Review, synthesis: Synthesis) -> dict[str, EvidenceFigure]:
+def figures_of(review: Review, synthesis: Synthesis) -> dict[str, EvidenceFigure]:
+    """Draw the forest and the funnel plot of an analysis that was pooled."""
     fit, analysis = synthesis.fit, synthesis.analysis
     assert fit is not None
     favours = "favours " + " or ".join(analysis.spec.intervention).replace("_", " "), "favours comparator"
