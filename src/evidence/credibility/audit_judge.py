@@ -134,7 +134,7 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = f"{bearing.result}, certainty {bearing.certainty}"
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):
-        return Judgement(UNCERTAIN, "certainty", f"{told}, below {rule.certainty}")
+        return Judgement(UNCERTAIN, "certainty", f"{told}, where the rule asks for {rule.certainty}")
     turn = -words.benefit if kind == "harm" else words.benefit
     estimate = turn * bearing.estimate
     low, high = sorted((turn * bearing.ci_low, turn * bearing.ci_high))
@@ -173,8 +173,9 @@ def _conditions(rule: AuditRule) -> dict[str, str]:
         "not pooled": "fewer results can be pooled than the protocol asks for",
         "certainty": f"the certainty is below {rule.certainty}",
         "opposite": "the whole confidence interval lies on the other side than the claim",
+        "share": "the claim is about most people, and the step 'supported' would apply, but not more than "
+        f"{100 * rule.majority:g} of 100 treated patients have it",
         "supported": f"the whole confidence interval lies on the side of the claim{demand}",
-        "share": f"a benefit is shown, but not for more than {100 * rule.majority:g} of 100 treated patients",
         "ruled out": "the confidence interval excludes the smallest difference that matters",
         "no clear effect": "the confidence interval includes no effect",
         "may be too small": "an effect is shown, but it may be less than what matters",
@@ -202,12 +203,11 @@ def rule_steps(rule: AuditRule) -> pd.DataFrame:
         "ruled out": CONTRADICTED,
     }
     single, part, whole = "one result", "one part", "whole claim"
-    rows = [
-        (single, step, condition + (" (claims about most people)" if step == "share" else ""))
+    judged = [
+        (single, step, condition, verdicts.get(step, UNCERTAIN))
         for step, condition in _conditions(rule).items()
         if step != "mixed"
     ]
-    judged = [(*row, verdicts.get(row[1], UNCERTAIN)) for row in rows]
     best = (
         "several pooled results answer one part (an intervention and an outcome): that of the highest certainty "
         "decides, then that from most trials"
