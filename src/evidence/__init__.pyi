@@ -119,3 +119,4 @@ from .tables.agreement import agreement as agreement
 from .tables.datapackage import datapackage as datapackage
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
+from .tables.starting import init_review as init_review

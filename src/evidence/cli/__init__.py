@@ -6,11 +6,13 @@ import sys
 
 from evidence.cli.commands import app
 from evidence.cli.export import export
+from evidence.cli.init import init
 from evidence.errors import DataError, EvidenceError
 
 __all__ = ["app", "main"]
 
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
+app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)
 
 
 def main() -> None:
