@@ -13,7 +13,7 @@ ARGS ?=
 # pip names every package it takes; a dot for each keeps the terminal quiet but alive.
 DOTS := awk '/^ *Collecting/ { printf "."; fflush() } END { print "" }'
 
-.PHONY: help report test browser figures lab lint format bench fuzz validation lock clean
+.PHONY: help report test browser figures figures-check lab lint format bench fuzz validation lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
