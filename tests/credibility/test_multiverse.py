@@ -129,8 +129,8 @@ def test_every_path_of_a_small_review(small: Any, rules: dict[str, Any]) -> None
     many = ev.multiverse(review, CRYING)
     assert not many.sample
     rng = np.random.default_rng(2)
-    paths = np.unique([0, *rng.integers(0, len(many), 60)])
-    assert sum(check_path(review, CRYING, many, int(path), 1e-10) for path in paths) > 10
+    paths = np.unique([0, *rng.integers(0, len(many), 40)])
+    assert sum(check_path(review, CRYING, many, int(path), 1e-10) for path in paths) >= 8
     assert {"measure", "shared arms", "indirect results"} <= set(many.active)
 
 
@@ -280,6 +280,22 @@ def test_progress_is_reported(small: Any) -> None:
     calls: list[tuple[int, int]] = []
     many = ev.multiverse(lullabies(small), CRYING, progress=lambda done, of: calls.append((done, of)))
     assert calls[-1][0] == calls[-1][1] <= len(many.k)
+
+
+def test_a_bar_needs_a_terminal(
+    small: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("evidence.credibility.multiverse.LONG", 1)
+    ev.multiverse(lullabies(small), CRYING)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_too_many_choices_to_draw_from(small: Any) -> None:
+    for number in range(62):
+        small.trial(f"gus{number}", song="singing, 9", quiet="silence, 9")
+        small.contrast(f"gus{number}", "song", "quiet", estimate=-1, se=1, note="CHECK: odd")
+    with pytest.raises(DataError, match="come in together"):
+        ev.multiverse(lullabies(small), CRYING)
 
 
 @pytest.mark.parametrize(

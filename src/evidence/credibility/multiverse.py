@@ -102,7 +102,7 @@ def multiverse(
     if limit < models:
         raise DataError(f"limit must be at least {models}, the number of models; got {limit}.")
     sample = settings * models > limit
-    codes = _draw(sizes, limit // models, seed) if sample else _all(sizes)
+    codes = _codes(_draw(settings, limit // models, seed) if sample else np.arange(settings), sizes)
     options = [np.array(rows)[code] for rows, code in zip(kept, codes, strict=True)]
     rows = _rows(review, trials, options)
     converted = np.zeros(len(rows), dtype=np.int64)
@@ -173,20 +173,25 @@ def _alike(choice: Choice, axis: int, trials: Sequence[TrialData]) -> tuple[int,
     return tuple(first)
 
 
-def _all(sizes: Sequence[int]) -> list[Codes]:
-    """Every combination, as one array of option numbers for each choice; the first combination is all zero."""
-    return [codes.ravel() for codes in np.indices(sizes).astype(np.intp)] if sizes else []
-
-
-def _draw(sizes: Sequence[int], number: int, seed: int) -> list[Codes]:
-    """Draw combinations without repetition, and put the default first."""
+def _draw(settings: int, number: int, seed: int) -> Codes:
+    """Draw different combinations by their numbers; the first is number 0, the default."""
+    if settings >= 2**62:
+        raise DataError(
+            "review.yaml, multiverse: the choices have too many combinations to draw from; "
+            "let the doubtful results come in together, or declare fewer choices"
+        )
     rng = np.random.default_rng(seed)
-    drawn = np.zeros((1, len(sizes)), dtype=np.intp)
-    while len(drawn) < number:
-        more = rng.integers(0, sizes, size=(number - len(drawn), len(sizes)), dtype=np.intp)
-        both = np.concatenate([drawn, more])
-        drawn = both[np.sort(np.unique(both, axis=0, return_index=True)[1])]
-    return list(drawn[:number].T)
+    others = 1 + rng.choice(settings - 1, number - 1, replace=False, shuffle=False)
+    return np.concatenate([[0], np.sort(others)])
+
+
+def _codes(settings: Codes, sizes: Sequence[int]) -> list[Codes]:
+    """Turn numbers of combinations into the options of each choice, the last varying fastest."""
+    codes = []
+    for size in reversed(sizes):
+        settings, code = np.divmod(settings, size)
+        codes.append(code)
+    return codes[::-1]
 
 
 def _rows(review: Review, trials: Sequence[TrialData], options: Sequence[Codes]) -> Codes:
@@ -199,7 +204,7 @@ def _rows(review: Review, trials: Sequence[TrialData], options: Sequence[Codes])
     n = len(options[0]) if options else 1
     rows = np.zeros((n, len(trials)), dtype=np.intp)
     for column, trial in enumerate(trials):
-        rows[:, column] = trial.look_up(list(options))
+        rows[:, column] = trial.look_up(options)
     column_of = {trial.trial_id: column for column, trial in enumerate(trials)}
     present = rows > 0
     for group in review.protocol.same_patients:

@@ -7,7 +7,8 @@ the combinations of the whole analysis are then put together by array look-ups.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -44,8 +45,8 @@ class TrialData:
     trial_id : str
     classes : tuple of ndarray
         For each choice, which of its options come to the same in this trial: one number an option.
-    found : ndarray of int, one axis a choice
-        Row of `effect` for each combination of these classes.
+    found : ndarray of int, shape (combinations,)
+        Row of `effect` for each combination of these classes, the last choice varying fastest.
     effect, variance : ndarray, shape (contributions, comparisons)
         Contributions; NaN where there are fewer comparisons. The first row is empty: nothing to pool.
     poolable : ndarray of bool, shape (contributions,)
@@ -58,14 +59,19 @@ class TrialData:
     variance: NDArray[np.float64]
     poolable: NDArray[np.bool_]
 
-    def look_up(self, codes: list[Codes]) -> Codes:
+    def look_up(self, codes: Sequence[Codes]) -> Codes:
         """Row of `effect` for combinations given as one array of option numbers for each choice."""
-        return self.found[tuple(classes[code] for classes, code in zip(self.classes, codes, strict=True))]
+        place: Codes = np.zeros(1, dtype=np.intp)
+        for classes, code in zip(self.classes, codes, strict=True):
+            place = place * (int(classes.max()) + 1) + classes[code]
+        return self.found[place]
 
     def same(self, axis: int, one: int, other: int) -> bool:
         """Whether two options of a choice come to the same whatever the other choices."""
-        first, second = (self.found.take(self.classes[axis][option], axis) for option in (one, other))
-        return bool((first == second).all())
+        classes = self.classes[axis]
+        later = math.prod(int(each.max()) + 1 for each in self.classes[axis + 1 :])
+        table = self.found.reshape(-1, int(classes.max()) + 1, later)
+        return bool((table[:, classes[one]] == table[:, classes[other]]).all())
 
 
 def bearing(review: Review, analysis: Analysis, kinds: Iterable[Kind]) -> dict[str, Results]:
@@ -119,7 +125,7 @@ def trial_data(
     return TrialData(
         trial,
         tuple(classes),
-        np.array(found, dtype=np.intp).reshape([len(changes) for changes in distinct]),
+        np.array(found, dtype=np.intp),
         table[..., 0],
         table[..., 1],
         np.array([poolable for _, poolable in numbers]),
