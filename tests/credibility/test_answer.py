@@ -76,8 +76,9 @@ def test_words_follow_the_results(filled: Any) -> None:
     filled.protocol["outcomes"]["crying"]["minimal_important_difference"] = 10
     good = ev.answer(filled.read(), certainty=certain("high"))
     assert good.headline.startswith("After 1 to 13 weeks a benefit for crying that people would notice")
-    assert "compared with silence, humming or routine, people with singing had about 15 points of 100 less crying, "
-    assert "at least the 10 that people notice" in good.sentences[1]
+    assert "people begin to notice a difference of 10 points of 100 in crying" in good.sentences[0]
+    assert "compared with silence, humming or routine, people with singing had about 1" in good.sentences[1]
+    assert "points of 100 less crying, enough to notice" in good.sentences[1]
     assert "this is certain" in good.sentences[1]
     assert "cannot be said" in good.sentences[2]
     assert "added to rocking" in good.sentences[3]
@@ -86,7 +87,7 @@ def test_words_follow_the_results(filled: Any) -> None:
     assert small.headline.startswith(
         "After 1 to 13 weeks a small benefit for crying, but this is very uncertain"
     )
-    assert "not the 30 that people notice" in small.sentences[1]
+    assert "less crying, too little to notice" in small.sentences[1]
     for row in filled.rows["arm_results"]:
         row["mean"] = 4.0
     none = ev.answer(filled.read(), certainty=certain("high"))

@@ -8,7 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.credibility.answer_words import CERTAINTY_MEANS, found, headline, joined, treatment, unanswered
+from evidence.credibility.answer_words import (
+    CERTAINTY_MEANS,
+    found,
+    headline,
+    joined,
+    noticed,
+    treatment,
+    unanswered,
+)
 from evidence.credibility.audit import Rating, audit, bearing_of
 from evidence.credibility.audit_judge import Bearing
 from evidence.credibility.show import Shown
@@ -181,12 +189,12 @@ def _asked(review: Review, bearings: Sequence[Bearing]) -> str:
     trials = {name for id in used for name in review.effects(id)["trial_id"]}
     people = review.trials["n_randomised"].sum()
     what = question.get("intervention") or review.protocol.title
+    notice = noticed(bearings)
     whom = f" for {question['population']}" if question.get("population") else ""
-    against = f", compared with {question['comparator']}" if question.get("comparator") else ""
     return (
-        f"The question: what does {what} do{whom}{against}? {counted(len(review.trials), 'trial')} with about "
+        f"The question: what does {what} do{whom}? {counted(len(review.trials), 'trial')} with about "
         f"{people:.0f} people were found in which chance decided who got which treatment; {len(trials) or 'none'} of "
-        "them report numbers that are used for this answer."
+        f"them report numbers that are used for this answer{f'; {notice}' if notice else ''}."
     )
 
 

@@ -8,7 +8,7 @@ from evidence.credibility.audit_judge import Bearing
 from evidence.tables.protocol import Analysis, Protocol
 from evidence.tables.protocol_audit import CERTAINTIES
 
-__all__ = ["CERTAINTY_MEANS", "found", "headline", "joined", "treatment", "unanswered"]
+__all__ = ["CERTAINTY_MEANS", "found", "headline", "joined", "noticed", "treatment", "unanswered"]
 
 CERTAINTY_MEANS = {
     "high": "more trials would hardly change the result",
@@ -65,22 +65,32 @@ def comparator(analysis: Analysis, protocol: Protocol) -> str:
 
 
 def found(bearings: Sequence[Bearing], protocol: Protocol) -> list[str]:
-    """Say what pooled results show, one text for each window and comparator."""
-    groups: dict[tuple[str, str], dict[str, list[Bearing]]] = {}
+    """Say what pooled results show, one text for each window and comparator, and at the end how sure that is."""
+    if not bearings:
+        return []
+    groups: dict[str, dict[str, list[Bearing]]] = {}
     for one in bearings:
-        against = comparator(one.analysis, protocol)
-        start = f"{when(one.analysis.window, protocol)}, compared with {against}" if against else ""
-        start = start or f"{when(one.analysis.window, protocol)}, compared with the same without it"
-        worst = min((own.certainty for own in bearings), key=CERTAINTIES.index)
-        groups.setdefault((start, worst), {}).setdefault(intervention(one.analysis), []).append(one)
-    return [
+        against = comparator(one.analysis, protocol) or "the same without it"
+        start = f"{when(one.analysis.window, protocol)}, compared with {against}"
+        groups.setdefault(start, {}).setdefault(intervention(one.analysis), []).append(one)
+    texts = [
         f"{start}, people with "
         + "; people with ".join(
-            f"{compared} had {joined(_result(one) for one in group)}" for compared, group in by.items()
+            f"{had} had {joined(_result(one) for one in group)}" for had, group in by.items()
         )
-        + f" – {SURELY[worst]}"
-        for (start, worst), by in groups.items()
+        for start, by in groups.items()
     ]
+    worst = min((one.certainty for one in bearings), key=CERTAINTIES.index)
+    return [*texts[:-1], f"{texts[-1]} – {SURELY[worst]}"]
+
+
+def noticed(bearings: Sequence[Bearing]) -> str:
+    """Say from which difference on people notice one, for each outcome; empty where none is declared."""
+    known = {one.words.name: one.words for one in bearings if one.words.important}
+    amounts = [
+        f"{words.amount(words.benefit * words.mid, rough=True)} in {name}" for name, words in known.items()
+    ]
+    return f"people begin to notice a difference of {joined(amounts)}" if amounts else ""
 
 
 def unanswered(bearings: Sequence[Bearing], protocol: Protocol) -> str:
@@ -120,11 +130,8 @@ def _result(bearing: Bearing) -> str:
     possible = f"{words.span(bearing.ci_low, bearing.ci_high, rough=True)} is possible"
     if bearing.ci_low <= 0 <= bearing.ci_high:
         return f"no clear difference in {words.name} (about {about}, but {possible})"
-    if not words.important:
-        return f"about {about} ({possible})"
-    reached = "at least" if words.benefit * bearing.estimate >= words.mid else "not"
-    notice = words.size(words.benefit * words.mid, rough=True)
-    return f"about {about}, {reached} the {notice} that people notice ({possible})"
+    enough = "enough" if words.benefit * bearing.estimate >= words.mid else "too little"
+    return f"about {about}{f', {enough} to notice' if words.important else ''} ({possible})"
 
 
 def _in_brief(bearings: Sequence[Bearing], protocol: Protocol) -> str:
