@@ -15,6 +15,7 @@ from evidence.report.tables import table_html
 
 if TYPE_CHECKING:
     from evidence.credibility.answer import Answer
+    from evidence.credibility.grade import Certainty
     from evidence.tables.review import Review
 
 __all__ = ["front_html"]
@@ -50,7 +51,7 @@ def front_html(review: Review | None, answer: Answer | None, pages: Sequence[Pag
         parts += [_answer(answer), _key(answer.key, pages), _certainty(review, answer.certainty)]
         parts.append(_verdicts(answer.verdicts))
     cards = "".join(
-        f'<li><a href="{page.name}.html">{escape(page.title)}</a><p>{escape(page.description)}</p></li>\n'
+        f'<li><a href="{page.name}.html">{escape(page.title)}</a><span>{escape(page.description)}</span></li>\n'
         for page in pages
     )
     parts.append(f'<h2 id="pages-of-the-report">All pages</h2>\n<ul class="cards">\n{cards}</ul>\n')
@@ -116,9 +117,14 @@ def _certainty(review: Review | None, certainty: pd.DataFrame) -> str:
     )
     shown = pd.DataFrame({"result": certainty["label"], "certainty": certainty["certainty"]})
     if review is not None:
-        shown["what lowers it"] = ["; ".join(grade(review, name).reasons) for name in certainty["analysis"]]
+        shown["what lowers it"] = [_lowered(grade(review, name)) for name in certainty["analysis"]]
     table = _table(shown, "How sure one can be of each result, and why not more")
     return f'<h2 id="how-sure">How sure can one be?</h2>\n<dl class="levels">\n{levels}</dl>\n{table}'
+
+
+def _lowered(certainty: Certainty) -> str:
+    lowered = [f"{one.name} (−{one.downgrade})" for one in certainty.domains if one.downgrade]
+    return ", ".join(lowered) or certainty.note
 
 
 def _verdicts(verdicts: pd.DataFrame) -> str:

@@ -116,8 +116,8 @@ def finish(
     """
     arrange_headings(soup)
     arrange_tables(soup)
-    show_guides_once(soup)
     found = sections(name, title, soup)
+    show_guides_once(soup)
     link_references(soup, references)
     if defined:
         define_terms(soup)

@@ -73,7 +73,7 @@ def _nodes(parent: Tag) -> Iterator[Tag | NavigableString]:
         if isinstance(node, Tag):
             if node.name in HEADINGS and node.has_attr("id"):
                 yield node
-            elif node.name not in NOT_SEARCHED:
+            elif node.name not in NOT_SEARCHED and "downloads" not in (node.get("class") or ()):
                 yield from _nodes(node)
         elif isinstance(node, NavigableString) and not isinstance(node, PreformattedString):
             yield node

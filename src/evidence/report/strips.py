@@ -51,7 +51,8 @@ def strips_html(key: pd.DataFrame, links: Mapping[str, str]) -> str:
             for n, text in enumerate((outcome, unit))
             if text
         )
-        parts.append(f"<h3>{escape(heading)}</h3>\n<ol>{items}</ol>\n{_axis(scale, str(favours))}")
+        axis = _axis(scale, str(favours)) if rows["estimate"].notna().any() else ""
+        parts.append(f"<h3>{escape(heading)}</h3>\n<ol>{items}</ol>\n{axis}")
     return "\n".join(parts)
 
 
@@ -87,7 +88,10 @@ class Scale:
         for mid in rows["mid"].dropna():
             values += [1 / mid, mid] if none == 1 else [-mid, mid]
         finite = [float(value) for value in values if math.isfinite(value)]
-        return cls(min(finite), max(finite), none)
+        low, high = min(finite), max(finite)
+        if low == high:
+            low, high = (none / 2, none * 2) if none else (-1.0, 1.0)
+        return cls(low, high, none)
 
     @property
     def is_ratio(self) -> bool:
@@ -109,7 +113,7 @@ class Scale:
             found = [x for x in (0.1, 0.2, 0.5, 1, 2, 5, 10) if self.low <= x <= self.high]
             return found, 1
         step = 10 ** math.floor(math.log10((self.high - self.low) / 2.5))
-        step *= next(many for many in (1, 2, 5, 10) if (self.high - self.low) / (many * step) <= 5)
+        step *= next(many for many in (1, 2, 5, 10) if (self.high - self.low) / (many * step) <= 6)
         first = math.ceil(self.low / step)
         found = [step * place for place in range(first, math.floor(self.high / step) + 1)]
         return found, max(0, -math.floor(math.log10(step)))
