@@ -14,6 +14,7 @@ from typing import Any
 from evidence.errors import ReportError
 from evidence.report.cache import Cache
 from evidence.report.execute import CAN_FORK, Executed, execute_all
+from evidence.report.imports import load_nbformat
 from evidence.report.inputs import Inputs, digest
 from evidence.report.lock import locked
 from evidence.report.manifest import commit, hashes, read_manifest, write_manifest
@@ -227,6 +228,7 @@ class _Run:
 
     def write(self, site: Path, executed: Sequence[Executed]) -> None:
         """Write the pages and the manifest."""
+        load_nbformat()
         from evidence.report.site import write_site
         from evidence.tables.review import read_review
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.report.execute import Executed
+from evidence.report.imports import load_nbformat
 from evidence.report.inputs import Inputs, digest
 from evidence.report.plan import Job, read_cells
 
@@ -73,11 +74,9 @@ class Cache:
 
     def take(self, kept: Kept, folder: Path) -> Executed | None:
         """Write what the notebook published into a new folder; None, and no folder, if the entry is broken."""
-        import nbformat
-
         try:
             with zipfile.ZipFile(kept.path) as entry:
-                notebook = nbformat.reads(entry.read("notebook.ipynb").decode("utf-8"), as_version=4)
+                notebook = load_nbformat().reads(entry.read("notebook.ipynb").decode("utf-8"), as_version=4)
                 files = [name for name in entry.namelist() if name.startswith("output/")]
                 entry.extractall(folder.with_name(f"{folder.name}.part"), files)
             os.utime(kept.path)
@@ -103,8 +102,6 @@ class Cache:
         reads : mapping
             What it depends on and the hash of each.
         """
-        import nbformat
-
         self._make()
         record = {"started": done.started.isoformat(), "seconds": done.seconds, "reads": dict(reads)}
         state = digest(record["reads"])[:16]
@@ -113,7 +110,7 @@ class Cache:
         try:
             with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as entry:
                 entry.writestr("record.json", json.dumps(record))
-                entry.writestr("notebook.ipynb", nbformat.writes(done.notebook))
+                entry.writestr("notebook.ipynb", load_nbformat().writes(done.notebook))
                 for file in sorted(path for path in output.rglob("*") if path.is_file()):
                     how = zipfile.ZIP_STORED if file.suffix in PICTURES else zipfile.ZIP_DEFLATED
                     entry.write(file, f"output/{file.relative_to(output).as_posix()}", how)

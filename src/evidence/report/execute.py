@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evidence.errors import ReportError
+from evidence.report.imports import load_nbformat
 from evidence.report.plan import Job
 
 __all__ = ["CAN_FORK", "DISK_FULL", "Executed", "Order", "Place", "execute_all"]
@@ -288,8 +289,6 @@ def _quiet() -> dict[str, Any]:
 
 
 def _result(job: Job, place: Place, code: int) -> Executed:
-    import nbformat
-
     if code == DISK_FULL:
         raise ReportError(f"{job.path.name} was not finished: there is no room left on the disk.")
     try:
@@ -301,7 +300,7 @@ def _result(job: Job, place: Place, code: int) -> Executed:
         ) from None
     if "error" in answer:
         raise ReportError(answer["error"])
-    notebook = nbformat.read(place.notebook, as_version=4)
+    notebook = load_nbformat().read(place.notebook, as_version=4)
     return Executed(job, notebook, datetime.fromisoformat(answer["started"]), answer["seconds"])
 
 

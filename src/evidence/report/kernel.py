@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from evidence.report.imports import without
 from evidence.report.track import RECORD_VARIABLE, Recorder
 
 __all__ = ["ForkedKernel", "make_ready", "run"]
@@ -22,15 +23,9 @@ __all__ = ["ForkedKernel", "make_ready", "run"]
 
 def make_ready() -> None:
     """Import what a kernel is made of, but for the debugger: it takes long and nobody debugs a report."""
-    found = "debugpy" in sys.modules
-    if not found:
-        sys.modules["debugpy"] = None  # type: ignore[assignment]
-    try:
+    with without("debugpy"):
         for name in ("debugger", "ipkernel", "kernelapp"):
             importlib.import_module(f"ipykernel.{name}")
-    finally:
-        if not found:
-            del sys.modules["debugpy"]
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from evidence.report.imports import load_nbformat
+
 __all__ = ["serve"]
 
 
@@ -84,6 +86,7 @@ def _main() -> int:
     for name in sys.argv[2:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    load_nbformat()
     from evidence.report.kernel import make_ready
     from evidence.report.worker import work_forked
 
