@@ -139,3 +139,9 @@ def test_faults_of_a_file_are_named_with_their_place(
 def test_a_file_that_is_not_there_is_named(review: Review, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         ev.audit(review, citations=tmp_path / "none.csv")
+
+
+def test_rows_of_a_frame_may_have_any_index(review: Review) -> None:
+    claims = pd.DataFrame({"claim_id": ["x"], "claim": [None]}, index=["first"])
+    with pytest.raises(DataError, match=r"claims\.csv, row 2, column claim: may not be empty"):
+        ev.audit(review, claims)

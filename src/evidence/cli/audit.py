@@ -19,7 +19,9 @@ def audit(
     ] = Path("data"),
     claims: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="CSV with the columns of claims.csv; by default that of the review."),
+        typer.Option(
+            metavar="FILE", help="CSV with the columns of claims.csv; by default that of the review."
+        ),
     ] = None,
     citations: Annotated[
         Path | None,
@@ -31,8 +33,8 @@ def audit(
         bool,
         typer.Option(
             "--strict",
-            help="Exit with 1 if a claim is contradicted, too uncertain or supported for a shorter time only, or if a "
-            "citation is wrong. Claims that the evidence does not address do not count.",
+            help="Exit with 1 if a claim is contradicted, too uncertain or supported for a shorter time only, or if "
+            "a citation is wrong. Claims that the evidence does not address do not count.",
         ),
     ] = False,
     form: Annotated[

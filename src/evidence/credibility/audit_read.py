@@ -48,6 +48,8 @@ def read_table(source: pd.DataFrame | str | Path, name: str, protocol: Protocol)
     if isinstance(source, pd.DataFrame):
         file = table.file
         cells = source.astype("str").where(source.notna(), "")
+        if not pd.api.types.is_integer_dtype(cells.index.dtype):
+            cells.index = pd.RangeIndex(2, len(cells) + 2)  # as a spreadsheet would count the rows
     else:
         file = str(source)
         cells, faults = read_cells(Path(source), file)
