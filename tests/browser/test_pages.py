@@ -1,0 +1,166 @@
+"""The report as its readers meet it, page by page, in a real browser."""
+
+from __future__ import annotations
+
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+if TYPE_CHECKING:
+    from conftest import Watched
+
+WIDTHS = (360, 768, 1440)
+TRIALS_LOOKED_AT = 4
+
+
+def pages(report: Path) -> list[Path]:
+    """All pages but those of trials, which share one template; of them the largest, the smallest and two between."""
+    trials = sorted((report / "trials").glob("*.html"), key=lambda path: path.stat().st_size)
+    step = max(1, (len(trials) - 1) // (TRIALS_LOOKED_AT - 1))
+    return [*sorted(report.glob("*.html")), *trials[::step][:TRIALS_LOOKED_AT], *trials[-1:]]
+
+
+def test_no_page_reports_an_error_or_asks_for_anything_from_elsewhere(watched: Watched, report: Path) -> None:
+    for path in pages(report):
+        watched.open(path)
+        assert watched.faults == [], path.name
+    assert [address for address in watched.addresses if not address.startswith(("file:", "data:"))] == []
+
+
+def test_every_link_and_image_of_every_page_resolves(report: Path) -> None:
+    parsed = {
+        path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(report.rglob("*.html"))
+    }
+    ids = {path: {str(tag["id"]) for tag in soup.select("[id]")} for path, soup in parsed.items()}
+    broken = []
+    for path, soup in parsed.items():
+        for tag in soup.select("a[href], img[src], script[src], link[href]"):
+            address = urllib.parse.urlsplit(str(tag.get("href") or tag.get("src")))
+            if address.scheme in ("http", "https", "mailto", "data"):
+                continue
+            target = (path.parent / urllib.parse.unquote(address.path)).resolve() if address.path else path
+            if not target.exists():
+                broken.append(f"{path.name}: {address.geturl()}")
+            elif (
+                address.fragment
+                and target in ids
+                and urllib.parse.unquote(address.fragment) not in ids[target]
+            ):
+                # The explorer keeps its state behind the mark.
+                if target.name != "explorer.html":
+                    broken.append(f"{path.name}: {address.geturl()}")
+    assert broken == []
+
+
+def test_every_image_can_be_seen_and_is_described(watched: Watched, report: Path) -> None:
+    for path in pages(report):
+        page = watched.open(path)
+        images: list[dict[str, Any]] = page.evaluate(
+            """async () => Promise.all([...document.images].map(async image => {
+                image.loading = 'eager'; await image.decode().catch(() => null);
+                return {source: image.src.slice(-60), width: image.naturalWidth, alt: image.alt}; }))"""
+        )
+        for image in images:
+            assert image["width"] > 0, (path.name, image["source"])
+            assert len(image["alt"]) > 20, (path.name, image["source"])
+
+
+def test_each_page_has_one_title_and_headings_in_order(watched: Watched, report: Path) -> None:
+    for path in pages(report):
+        page = watched.open(path)
+        levels: list[int] = page.evaluate(
+            "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])"
+        )
+        assert levels.count(1) == 1, path.name
+        assert levels[0] == 1, path.name
+        assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), (path.name, levels)
+        assert page.title(), path.name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(watched: Watched, report: Path, scheme: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    watched.page.emulate_media(color_scheme=scheme)
+    found = []
+    for path in pages(report):
+        page = watched.open(path)
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                nodes = [node["html"][:120] for node in violation["nodes"][:3]]
+                found.append(f"{path.name}: {violation['id']} ({violation['impact']}): {nodes}")
+    assert found == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_scrolls_sideways(watched: Watched, report: Path, width: int) -> None:
+    watched.page.set_viewport_size({"width": width, "height": 800})
+    wide = {}
+    for path in pages(report):
+        page = watched.open(path)
+        over = page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
+        if over > 0:
+            wide[path.name] = over
+    assert wide == {}
+
+
+def test_keyboard_reaches_text_search_and_theme(watched: Watched, report: Path) -> None:
+    page = watched.open(report / "index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#main"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("prediction interval")
+    page.wait_for_selector("#found a")
+    page.keyboard.press("ArrowDown")
+    target = page.evaluate("document.activeElement.href")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url == target)
+    assert "prediction interval" in page.inner_text("main").lower()
+    assert watched.faults == []
+
+
+def test_search_says_when_nothing_is_found(watched: Watched, report: Path) -> None:
+    page = watched.open(report / "index.html")
+    page.fill("#search", "qqqqzzzz")
+    page.wait_for_function("document.getElementById('found').innerText.length > 0")
+    assert page.locator("#found a").count() == 0
+
+
+def test_theme_is_remembered(watched: Watched, report: Path) -> None:
+    page = watched.open(report / "index.html")
+    dark = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(dark)
+    seen = []
+    for _ in range(3):  # as the system, light, dark
+        page.click("button.theme")
+        seen.append(page.evaluate(dark))
+        if seen[-1] != before:
+            break
+    assert seen[-1] != before
+    watched.open(report / "glossary.html")
+    assert page.evaluate(dark) == seen[-1]
+
+
+def test_code_is_folded_and_opens(watched: Watched, report: Path) -> None:
+    path = next(
+        path for path in pages(report) if "<details" in path.read_text("utf-8") and path.parent == report
+    )
+    page = watched.open(path)
+    code = page.locator("details.code").first
+    assert code.get_attribute("open") is None
+    code.locator("summary").click()
+    assert code.locator("pre").first.is_visible()
+
+
+def test_print_leaves_out_what_only_a_screen_needs(watched: Watched, report: Path) -> None:
+    page = watched.open(report / "index.html")
+    page.emulate_media(media="print")
+    for part in ("header.top", "nav.pages"):
+        assert not page.locator(part).first.is_visible()
+    assert page.locator("main h1").is_visible()
