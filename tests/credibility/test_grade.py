@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import evidence as ev
@@ -199,6 +199,7 @@ def test_publication_bias_by_each_sign() -> None:
     assert lost(body([-20.0] * 12, 1.0))["publication bias"] == 0
 
 
+@settings(max_examples=40)
 @given(
     effect=st.lists(st.floats(-40, 40), min_size=1, max_size=12),
     se=st.floats(0.5, 8),
@@ -217,6 +218,7 @@ def test_turning_every_sign_changes_nothing(
     assert one == other
 
 
+@settings(max_examples=40)
 @given(
     effect=st.lists(st.floats(-40, 40), min_size=2, max_size=8),
     factor=st.sampled_from([0.25, 4.0]),
@@ -334,6 +336,33 @@ def test_a_single_comparison_is_rated_by_its_own_interval(small: Any) -> None:
         "publication bias": 0,
     }
     assert found.level == "moderate"
+
+
+def test_what_the_protocol_does_not_pool_is_pooled_for_the_rating_alone(filled: Any) -> None:
+    filled.protocol["model"] = {"minimum_studies": 3}
+    review = filled.read()
+    assert ev.synthesise(review, CRYING).fit is None
+    found = ev.grade(review, CRYING)
+    assert found.k == 2
+    assert "for the rating alone" in found.note
+    assert found.note in found.reasons
+
+
+def test_comparisons_that_share_an_arm_and_stay_correlated_count_once(small: Any) -> None:
+    small.protocol["model"] = {"multi_arm": "correlated"}
+    for trial in ("ava", "ben"):
+        small.trial(trial, song="singing, 36", hum="singing+rocking, 64", quiet="silence, 100")
+        for arm, mean, n in (("song", 3.0, 36), ("hum", 2.0, 64), ("quiet", 5.0, 100)):
+            small.arm(trial, arm, mean=mean, sd=3.0, n=n)
+    review = small.read()
+    assert ev.synthesise(review, CRYING).k == 4
+    assert ev.grade(review, CRYING).k == 2
+
+
+def test_equal_effects_have_no_prediction_interval(filled: Any) -> None:
+    filled.protocol["model"] = {"method": "EE", "interval": "z"}
+    found = {domain.name: domain for domain in ev.grade(filled.read(), CRYING).domains}
+    assert "no prediction interval" in found["inconsistency"].reason
 
 
 def test_trials_set_aside_or_repeated_are_not_missing(filled: Any) -> None:

@@ -225,6 +225,8 @@ def _in_points(review: Review, evidence: Evidence, effect: Span) -> tuple[str, S
     if math.isnan(sd):
         return "standard deviations", effect, (f"No SD of {instrument} is reported.",)
     note = f"1 standard deviation = {number(sd, 1)} {instrument} points: {source}."
+    if "minimal_important_change" in shown:
+        note += f" The least change that matters to one patient: {shown['minimal_important_change']} points."
     return f"{instrument} points", (effect[0] * sd, effect[1] * sd, effect[2] * sd), (note,)
 
 

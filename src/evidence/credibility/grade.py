@@ -61,7 +61,7 @@ class Certainty(Shown):
             for domain in self.domains
             if domain.downgrade
         )
-        return lowered or ((self.note,) if self.note else ())
+        return (*lowered, *([self.note] if self.note else []))
 
     def to_frame(self) -> pd.DataFrame:
         """One row a domain: analysis, level, domain, downgrade, computed, overridden, both reasons, inputs.
@@ -168,5 +168,10 @@ def rate(evidence: Evidence) -> Certainty:
         )
     lost = sum(domain.downgrade for domain in domains)
     return Certainty(
-        evidence.analysis, LEVELS[max(len(LEVELS) - 1 - lost, 0)], tuple(domains), fit.k, evidence.mid
+        evidence.analysis,
+        LEVELS[max(len(LEVELS) - 1 - lost, 0)],
+        tuple(domains),
+        fit.k,
+        evidence.mid,
+        evidence.note,
     )

@@ -125,14 +125,14 @@ def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
         else math.nan,
         "further thresholds in the prediction interval": "; ".join(reached),
     }
+    crossing = "crosses no line that the confidence interval does not"
+    if reached:
+        crossing = f"crosses the line of {' and of '.join(reached)}, which the confidence interval does not"
+    span = f"the prediction interval ({evidence.write(fit.prediction_low)} to {evidence.write(fit.prediction_high)})"
     reason = (
         f"I² is {number(fit.i2, 0)}%; the intervals of {percent(apart)} of the pairs of comparisons do not overlap; "
-        f"the prediction interval ({evidence.write(fit.prediction_low)} to {evidence.write(fit.prediction_high)}) "
-    )
-    reason += (
-        f"crosses the line of {' and of '.join(reached)}, which the confidence interval does not."
-        if reached
-        else "crosses no line that the confidence interval does not."
+        + ("the model has no prediction interval" if math.isnan(fit.prediction_low) else f"{span} {crossing}")
+        + "."
     )
     return downgrade, reason, inputs
 

@@ -54,6 +54,8 @@ class Evidence:
         Median risk of the comparator arms; NaN where none is reported.
     rules : CertaintyRules
     model : Model
+    note : str
+        Said where the protocol does not pool the comparisons and they are pooled for the rating alone; else "".
     """
 
     analysis: Analysis
@@ -68,6 +70,7 @@ class Evidence:
     risk: float
     rules: CertaintyRules
     model: Model
+    note: str = ""
 
     @property
     def share(self) -> Floats:
@@ -109,8 +112,8 @@ class Evidence:
 def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -> Evidence:
     """Gather the body of evidence of an analysis.
 
-    Where the protocol does not pool (too few comparisons, or several of one trial kept correlated) the comparisons
-    are still pooled here, one averaged comparison a trial, because a rating needs one interval.
+    Where the protocol does not pool because there are too few comparisons, or because several of one trial are kept
+    correlated, they are still pooled here (correlated ones as one average a trial), for a rating needs one interval.
 
     Parameters
     ----------
@@ -132,7 +135,8 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
     _check_names(review)
     model, rules = review.protocol.model, review.protocol.certainty
     result = synthesise(review, analysis)
-    if result.fit is None and result.effects["trial_id"].duplicated().any():
+    pooled = result.fit is not None
+    if not pooled and model.multi_arm == "correlated":
         result = synthesise(review, analysis, multi_arm="average")
     question, effects = result.analysis, result.effects
     direct_effects = review.effects(question, indirect=False)
@@ -156,6 +160,9 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         risk=risk,
         rules=rules,
         model=model,
+        note=""
+        if pooled or len(effects) < 2
+        else "The protocol does not pool these; they are for the rating alone.",
     )
 
 
