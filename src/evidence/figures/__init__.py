@@ -16,6 +16,7 @@ from evidence.figures.choice_importance import choice_importance
 from evidence.figures.comparison import comparison
 from evidence.figures.component_forest import component_forest
 from evidence.figures.cumulative import cumulative
+from evidence.figures.data_quality import data_quality
 from evidence.figures.direct_indirect import direct_indirect
 from evidence.figures.doi import doi
 from evidence.figures.drapery import drapery
@@ -52,6 +53,7 @@ __all__ = [
     "comparison",
     "component_forest",
     "cumulative",
+    "data_quality",
     "direct_indirect",
     "doi",
     "drapery",

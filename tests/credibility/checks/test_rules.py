@@ -210,6 +210,7 @@ PLANTED: dict[str, Plant] = {
     "year does not fit": trial("year", 2011, {"label": "Cleo 2001", "citation": "Cleo, J Lullabies 2001"}),
     "not a DOI": trial("doi", "doi.org/10.1000"),
     "unusual confidence level": contrast("ci_level", 20),
+    "time unlike the phrase": cell("timepoint_weeks", 12, also={"as_reported": "4.259 (2.215) at 12 months"}, **POST),
     "time beyond the usual": cell("timepoint_weeks", 70, **POST),
 }  # fmt: skip
 

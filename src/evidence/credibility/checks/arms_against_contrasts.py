@@ -125,7 +125,9 @@ def ratio_of_counts(base: EvidenceBase) -> Iterator[Hit]:
             row.measure
         ]
         rounding = half_unit(row.estimate, row.as_reported)
-        room = rounding + (0.02 if row.measure == "RD" else 0.03 * value)
+        # Where n is taken from randomisation, a few patients may be missing.
+        share = 0.03 if stated(first.n, second.n) else 0.1
+        room = rounding + (0.02 if row.measure == "RD" else share * value)
         if row.adjusted == "yes":
             room += 0.25 * abs(value)
         if abs(row.estimate - value) > room:

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,30 @@ from evidence.effects.arm_values import ArmSizes
 from evidence.tables.protocol_checks import CheckRules
 from evidence.tables.review import CHECK_MARK, Review
 
-__all__ = ["EvidenceBase", "decimals", "half_unit", "marked", "median", "printed_numbers", "stated"]
+__all__ = [
+    "EvidenceBase",
+    "decimals",
+    "half_unit",
+    "marked",
+    "median",
+    "printed_numbers",
+    "spelled_out",
+    "stated",
+]
 
+_UNITS = """no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+_WORDS = {word: value for value, word in enumerate(_UNITS.split())}
+_TENS = {
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+}
 _NUMBER = re.compile(r"\d+(?:[.,·]\d+)?|(?<!\d)[.·]\d+")
 
 
@@ -42,6 +65,16 @@ def printed_numbers(text: str) -> list[tuple[float, int]]:
     for match in _NUMBER.finditer(text.replace("−", "-")):
         token = match.group().replace(",", ".").replace("·", ".")
         found.append((float(token), len(token.partition(".")[2])))
+    return found
+
+
+def spelled_out(text: str) -> set[float]:
+    """Whole numbers below 100 that a text spells out."""
+    words = re.findall(r"[a-z]+", text.lower())
+    found = {float(_WORDS[word]) for word in words if word in _WORDS}
+    for first, second in pairwise([*words, ""]):
+        if first in _TENS:
+            found.add(float(_TENS[first] + (_WORDS.get(second, 0) if 0 < _WORDS.get(second, 0) < 10 else 0)))
     return found
 
 

@@ -5,43 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
-from evidence.credibility.checks.evidence_base import EvidenceBase, printed_numbers, stated
+from evidence.credibility.checks.evidence_base import EvidenceBase, printed_numbers, spelled_out, stated
 from evidence.credibility.checks.registry import Hit, rule
 
 _ARM_NUMBERS = ("mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "events")
 _CONTRAST_NUMBERS = ("estimate", "ci_low", "ci_high", "se", "p_value")
-_UNITS = """no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen"""
-_WORDS = {word: value for value, word in enumerate(_UNITS.split())}
-_TENS = {
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "fifty": 50,
-    "sixty": 60,
-    "seventy": 70,
-    "eighty": 80,
-    "ninety": 90,
-}
 _P = re.compile(r"\bp\s*(?:[<>=≤]|value|of)", re.IGNORECASE)
 _RANGE = re.compile(r"\d\s*%?\s*(?:to|,|;|–|-)\s*[-+−]?\s*\.?\d|\bCI\b|interval")
 _SIZE = re.compile(r"\b[nN]\s*=?\s*(\d+)\b")
 _OF = re.compile(r"\b(\d+)\s+of\s+(\d+)\b")
-
-
-def _in_words(text: str) -> set[float]:
-    """Whole numbers below 100 that a text spells out."""
-    words = re.findall(r"[a-z]+", text.lower())
-    found = {float(_WORDS[word]) for word in words if word in _WORDS}
-    for first, second in pairwise([*words, ""]):
-        if first in _TENS:
-            found.add(float(_TENS[first] + (_WORDS.get(second, 0) if 0 < _WORDS.get(second, 0) < 10 else 0)))
-    return found
 
 
 def _holds(numbers: set[float], value: float) -> bool:
@@ -72,17 +48,21 @@ def _expected_columns(table: str, row: Any, numbers: set[float]) -> list[str]:
 def not_in_phrase(base: EvidenceBase) -> Iterator[Hit]:
     """Numbers that do not stand in the phrase that was copied from the source with them.
 
-    Signs do not count, a proportion may be printed as a percentage and a whole number in words.
+    Signs do not count; a proportion may be printed as a percentage, a whole number in words. A number that the note
+    names with its column ("SD 21") is left alone.
     """
     for table, row in base.results():
         text = str(row.as_reported)
         numbers = {number for number, _ in printed_numbers(text)}
         if not numbers:
             continue
-        numbers |= _in_words(text)
+        numbers |= spelled_out(text)
         for column in _expected_columns(table, row, numbers):
             value = getattr(row, column)
             if not stated(value) or _holds(numbers, value):
+                continue
+            # A number that only another copy of the source has is named in the note.
+            if re.search(rf"\b{column}\s*(?:=|of)?\s*{abs(value):g}(?![\d.]*\d)", row.note, re.IGNORECASE):
                 continue
             # Programs print P = 0.000 for a P below 0.001; any bound is right that the print allows.
             if column == "p_value" and row.p_operator == "<" and 0.0 in numbers:

@@ -9,6 +9,7 @@ from typing import Any
 from evidence.credibility.checks.evidence_base import EvidenceBase, decimals, half_unit, median, stated
 from evidence.credibility.checks.registry import Hit, rule
 
+_ALIKE = 1.5
 _MANY = 5
 """Trials from which on their middle SD is a yardstick."""
 
@@ -151,7 +152,22 @@ def _reference(base: EvidenceBase, row: Any) -> tuple[float, str] | None:
             return None
         if len(own) == 1 and abs(math.log(sd / typical)) < abs(math.log(own[0] / typical)):
             return None
-    return (median(own), "the others of the trial") if own else None
+    if not own or _scales_with_the_mean(base, row):
+        return None
+    return median(own), "the others of the trial"
+
+
+def _scales_with_the_mean(base: EvidenceBase, row: Any) -> bool:
+    """Tell whether SD over mean is as in the trial's other scores: near the end of a scale both shrink together."""
+    others = [
+        base.spread(one)[0] / one.mean
+        for one in base.scores.get((row.trial_id, row.instrument), [])
+        if one is not row and one.mean > 0 and stated(base.spread(one)[0])
+    ]
+    if row.statistic != "post" or not row.mean > 0 or not others:
+        return False
+    ratio = base.spread(row)[0] / row.mean / median(others)
+    return 1 / _ALIKE < ratio < _ALIKE
 
 
 @rule(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evidence.credibility.checks.evidence_base import EvidenceBase, printed_numbers, stated
+from evidence.credibility.checks.evidence_base import EvidenceBase, printed_numbers, spelled_out, stated
 from evidence.credibility.checks.registry import Hit, rule
 
 _P_VALUE = re.compile(
@@ -15,6 +15,7 @@ _P_VALUE = re.compile(
 )
 _LEVEL = re.compile(r"(\d\d(?:\.\d)?)\s*%\s*(?:CI\b|confidence|credib)", re.IGNORECASE)
 _PAIR = re.compile(r"(\d+(?:\.\d+)?)\s*(?:±|\+/-|\(|\[|,?\s*SD\s*=?)\s*(\d+(?:\.\d+)?)")
+_UNITS = {"week": 1.0, "month": 365.25 / 12 / 7, "year": 365.25 / 7}
 _CHANGE = re.compile(r"(?:=|\bis\b) improvement|\bchange\b|\bpre-post\b|\breduction at week\b", re.IGNORECASE)
 _NAMES = {
     "ODI": ("odi", "oswestry"),
@@ -38,10 +39,10 @@ def operators(base: EvidenceBase) -> Iterator[Hit]:
         if not stated(row.p_value):
             continue
         signs = {
-            {"<=": "<", "≤": "<", "of": "="}.get(sign, sign)
+            {"<=": "<", "≤": "<", "of": "=", "": "="}.get(sign, sign)
             for sign, text in _P_VALUE.findall(row.as_reported)
             if math.isclose(float(text.replace(",", ".")), row.p_value, rel_tol=1e-9)
-        } - {""}
+        }
         if signs and row.p_operator not in signs:
             message = f"P {row.p_operator} {row.p_value:g}, but the source is quoted with: {row.as_reported}"
             yield Hit("contrast_results", row.Index, "p_operator", message)
@@ -159,3 +160,27 @@ def score_or_change(base: EvidenceBase) -> Iterator[Hit]:
                 "statistic",
                 f"filed as a score, but the source is quoted with: {row.as_reported}",
             )
+
+
+@rule(
+    "time unlike the phrase",
+    "warning",
+    why="A time in the wrong unit (12 months as 12 weeks) puts the result into another window of the protocol.",
+    look_at="The time in the source, and whether it counts from randomisation or from the end of treatment.",
+)
+def times(base: EvidenceBase) -> Iterator[Hit]:
+    """Times that no number of weeks, months or years in the printed phrase comes to.
+
+    A time that the note states in weeks is left alone.
+    """
+    for table, row in base.results():
+        text, week = row.as_reported.lower(), row.timepoint_weeks
+        units = [length for unit, length in _UNITS.items() if re.search(rf"\b{unit}s?\b", text)]
+        if not units or not stated(week) or week == 0 or re.search(rf"\b{week:g}\b", row.note):
+            continue
+        # "At one year" may be "at a year".
+        counts = {1.0, *(number for number, _ in printed_numbers(text)), *spelled_out(text)}
+        told = [count * length for count in counts for length in units]
+        if not any(abs(week - time) <= max(1.0, 0.1 * time) for time in told):
+            message = f"{week:g} weeks, but the source is quoted with: {row.as_reported}"
+            yield Hit(table, row.Index, "timepoint_weeks", message)
