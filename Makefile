@@ -45,8 +45,9 @@ format: $(VENV)/.installed  ## Put the code into the one agreed form.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(VENV)-bench/.installed  ## Time a fit beside other packages (options: ARGS="--rounds 50 --output times.json").
+bench: $(VENV)-bench/.installed $(VENV)/.installed  ## Time a fit beside other packages (options: ARGS="--rounds 50 --output times.json").
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)
+	$(BIN)/python benchmarks/report_times.py $(REPORT_ARGS)
 
 fuzz: $(VENV)/.installed  ## Try 20,000 random and adversarial inputs (options: ARGS="--inputs 2000 --seed 7").
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
@@ -66,7 +67,7 @@ UV := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate 
 	--no-emit-find-links --custom-compile-command 'make lock'
 
 clean:  ## Remove the report and all caches (the environment in .venv stays).
-	rm -rf report .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf report .evidence-cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(BIN)/pip:
