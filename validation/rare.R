@@ -96,17 +96,28 @@ brute <- function(model, d) {
   v <- solve(numDeriv::hessian(minus, c(fit$par[1], tau)))
   list(estimate = fit$par[1], se = sqrt(v[1, 1]), tau2 = tau^2, log_likelihood = -fit$objective)
 }
+
+# rma.glmm with every tolerance as tight as the data allow: lme4's inner iterations do not settle below a tolerance that
+# depends on the data, so that the smallest at which they do is used.
+precise_glmm <- function(d, model) {
+  fit <- function(...) try(suppressWarnings(
+    rma.glmm(ai = a, bi = b, ci = c, di = d, data = d, measure = "OR", model = model, ...)), silent = TRUE)
+  if (model == "CM.EL")
+    return(fit(control = list(optimizer = "nlminb", rel.tol = 1e-12, x.tol = 1e-10, dnchgprec = 1e-12,
+                              hessianCtrl = list(r = 4, d = 0.02), intCtrl = list(rel.tol = 1e-10, subdivisions = 1000L))))
+  for (tolerance in 10^(-13:-8)) {
+    m <- fit(nAGQ = 50, control = list(glmerCtrl = list(tolPwrss = tolerance, optimizer = "bobyqa",
+                                                        optCtrl = list(rhobeg = 1e-2, rhoend = 1e-10, maxfun = 1e5))))
+    if (!inherits(m, "try-error")) break
+  }
+  m
+}
 for (set in names(sets)) {
   d <- sets[[set]]
   for (model in c("UM.FS", "CM.AL", "CM.EL")) {
     if (model == "UM.FS" && nrow(d) > 30) next
     if (model == "CM.EL" && max(d$a + d$c) > 400) next
-    m <- try(suppressWarnings(
-      if (model == "CM.EL")
-        rma.glmm(ai = a, bi = b, ci = c, di = d, data = d, measure = "OR", model = model,
-                 control = list(optimizer = "nlminb", rel.tol = 1e-12, x.tol = 1e-10, dnchgprec = 1e-12))
-      else rma.glmm(ai = a, bi = b, ci = c, di = d, data = d, measure = "OR", model = model, nAGQ = 50,
-                    control = list(glmerCtrl = list(tolPwrss = 1e-9)))), silent = TRUE)
+    m <- precise_glmm(d, model)
     if (inherits(m, "try-error")) cat("metafor fails:", set, model, m)
     else if (m$se < 1e-3) cat("metafor's optimiser stopped early:", set, model, "\n")
     else note("glmm", set, list(model = model),

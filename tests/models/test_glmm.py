@@ -26,12 +26,12 @@ MODELS = ("UM.FS", "UM.RS", "CM.EL", "CM.AL")
     "case", CASES, ids=lambda c: f"{c['data']}-{c['options']['model']}-{c['reference'][:7]}"
 )
 def test_agrees_with_references(case):
-    """Integration in R is exact to its optimiser; lme4 stops within about 5e-4 of the maximum, which we exceed."""
+    """The references are as exact as their optimisers: 1e-5 by integration in R, 3e-5 by lme4."""
     exact = case["reference"].startswith("numerical")
     data = REFERENCE["data"][case["data"]]
     fit = glmm(data["a"], data["b"], data["c"], data["d"], **case["options"])
     for name, value in case["expected"].items():
-        tolerance = (1e-5 if exact else 1e-3) if name != "log_likelihood" else 1e-7
+        tolerance = (1e-5 if exact else 5e-5) if name != "log_likelihood" else 1e-7
         assert getattr(fit, name) == pytest.approx(value, rel=tolerance, abs=1e-6), name
     if "log_likelihood" in case["expected"]:
         assert fit.log_likelihood >= case["expected"]["log_likelihood"] - 1e-7
