@@ -12,7 +12,7 @@ import pytest
 from evidence.report.export.pdf import find_chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page, Request
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -53,14 +53,21 @@ class Watched:
         self.faults: list[str] = []
         self.addresses: list[str] = []
         page.on("console", lambda said: self._said(said.type, said.text))
-        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("pageerror", lambda error: self._said("error", str(error)))
         page.on("requestfailed", lambda request: self._failed(request.url, request.failure))
-        page.on("request", lambda request: self.addresses.append(request.url))
-        page.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", self._requested)
+        page.on("dialog", self._asked)
 
     def _said(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
             self.faults.append(f"{kind}: {text}")
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _requested(self, request: Request) -> None:
+        self.addresses.append(request.url)
 
     def _failed(self, address: str, why: str | None) -> None:
         if why != "net::ERR_ABORTED":  # a lazy image under way when the next page was opened

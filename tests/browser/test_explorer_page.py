@@ -15,8 +15,7 @@ from evidence.report.shell import Entry
 from evidence.report.trace import write_trials
 
 if TYPE_CHECKING:
-    from conftest import Watched
-
+    from tests.browser.conftest import Watched
     from tests.conftest import SmallReview
 
 

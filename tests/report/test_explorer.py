@@ -12,7 +12,7 @@ from evidence.report.explorer import INTERVALS, METHODS, QUANTITIES, explorer_da
 from evidence.report.shell import Entry
 
 if TYPE_CHECKING:
-    from conftest import SmallReview
+    from tests.conftest import SmallReview
 
 
 @pytest.fixture(scope="module")

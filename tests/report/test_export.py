@@ -25,7 +25,7 @@ from evidence.report.manifest import GENERATOR
 from evidence.report.shell import Entry, page
 
 if TYPE_CHECKING:
-    from conftest import SmallReview
+    from tests.conftest import SmallReview
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -120,7 +120,8 @@ def test_manuscript_writes_out_the_pooled_result(filled: SmallReview, tmp_path: 
     assert fit is not None
     shown = table.set_index("Question").loc[review.analyses["singing-crying-short"].title]
     numbers = [
-        float(part.replace("\u2212", "-")) for part in re.findall("[\u2212]?[0-9.]+", shown["Estimate (CI)"])
+        float(part.replace("\u2212", "-"))
+        for part in re.findall("[\u2212]?[0-9.]+", str(shown["Estimate (CI)"]))
     ]
     np.testing.assert_allclose(numbers, [fit.estimate, fit.ci_low, fit.ci_high], atol=0.05001)
     assert (table["Estimate (CI)"] == "not pooled").sum() == len(table) - sum(

@@ -13,7 +13,7 @@ from evidence.report.shell import Entry
 from evidence.report.trace import TrialBody, trial_bodies, write_trials
 
 if TYPE_CHECKING:
-    from conftest import SmallReview
+    from tests.conftest import SmallReview
 
 
 @pytest.fixture(scope="module")
