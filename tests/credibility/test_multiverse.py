@@ -47,7 +47,7 @@ def check_path(review: Review, name: str, many: ev.Multiverse, path: int, rtol: 
 @pytest.fixture(scope="module")
 def all_of(review: Review) -> dict[str, ev.Multiverse]:
     """Give a multiverse of every analysis, the largest ones from a sample of the paths."""
-    return {name: ev.multiverse(review, name, limit=100_000) for name in review.analyses}
+    return {name: ev.multiverse(review, name, limit=20_000) for name in review.analyses}
 
 
 def test_the_first_path_is_the_analysis(review: Review, all_of: dict[str, ev.Multiverse]) -> None:
@@ -73,8 +73,8 @@ def test_paths_equal_single_analyses(review: Review, all_of: dict[str, ev.Multiv
 def test_main_analyses_have_many_paths(review: Review, all_of: dict[str, ev.Multiverse]) -> None:
     assert sum(many.total >= 50_000 for many in all_of.values()) >= 4
     for many in all_of.values():
-        assert len(many) <= 100_000
-        assert many.sample == (many.total > 100_000)
+        assert len(many) <= 20_000
+        assert many.sample == (many.total > 20_000)
         assert not many.paths[list(many.active)].duplicated().any()
 
 

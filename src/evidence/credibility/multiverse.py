@@ -85,12 +85,12 @@ def multiverse(
         measures.append(rules.alternative_measure)
     fills = [tuple(fill) if fill != "protocol" else () for fill in review.protocol.multiverse.impute]
     results = bearing(review, question, [(measure, fill) for measure in measures for fill in fills])
-    contrasts = [one.contrast for kinds in results.values() for found in kinds.values() for one in found]
+    contrasts = [one.contrast for _, kinds in results.values() for found in kinds.values() for one in found]
     choices = declared(review, default, contrasts, alternative=len(measures) > 1)
 
     of_model = [choice for choice in choices if choice.of_model]
     of_data = [choice for choice in choices if not choice.of_model]
-    trials = [trial_data(review, question, trial, found, of_data) for trial, found in results.items()]
+    trials = [trial_data(review, question, asked, found, of_data) for asked, found in results.values()]
     trials = [trial for trial in trials if len(trial.effect) > 1]
     alike = [_alike(choice, axis, trials) for axis, choice in enumerate(of_data)]
     kept = [sorted(set(first)) for first in alike]

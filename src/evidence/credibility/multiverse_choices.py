@@ -61,7 +61,7 @@ def declared(
     default : Synthesis
         The analysis by the protocol.
     contrasts : iterable of Contrast
-        The results that bear on it.
+        The results that bear on it and have an estimate on its scale.
     alternative : bool
         Whether the outcome's alternative measure can be expressed on the scale of its own one.
 
@@ -170,8 +170,7 @@ def _doubtful(review: Review, contrasts: list[Contrast]) -> Iterator[Choice]:
     groups: list[set[str]] = []
     for contrast in contrasts:
         rows = marked.intersection(contrast.result_ids)
-        # A result without an estimate stays out whether it is doubted or not.
-        if way == "protocol" or not rows or contrast.reason:
+        if way == "protocol" or not rows:
             continue
         joined = [group for group in groups if way == "together" or group & rows]
         groups = [group for group in groups if group not in joined]

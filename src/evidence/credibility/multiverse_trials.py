@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from evidence.credibility.multiverse_choices import Choice
 from evidence.effects.choices import Choices
-from evidence.effects.question import pairs
-from evidence.effects.select import Candidate, choose, group_by_arms
+from evidence.effects.question import Pair, pairs
+from evidence.effects.select import Arms, Candidate, choose, group_by_arms
 from evidence.effects.sharing import one_each, shared_covariance, split_shared_arms
 from evidence.effects.suitable import OnScale, Suited, on_scale, preference, reasons
 from evidence.tables.protocol import Analysis
@@ -74,20 +74,28 @@ class TrialData:
         return bool((table[:, classes[one]] == table[:, classes[other]]).all())
 
 
-def bearing(review: Review, analysis: Analysis, kinds: Iterable[Kind]) -> dict[str, Results]:
-    """Find the results of the pairs of arms that an analysis asks for, by trial and kind."""
-    asked = {(pair.trial_id, pair.arm_id, pair.comparator_arm_id) for pair in pairs(review, analysis)}
+def bearing(
+    review: Review, analysis: Analysis, kinds: Iterable[Kind]
+) -> dict[str, tuple[list[Pair], Results]]:
+    """Find the pairs of arms that an analysis asks for, and their results that can be put on a scale, by trial."""
+    asked: dict[Arms, Pair] = {
+        (pair.trial_id, pair.arm_id, pair.comparator_arm_id): pair for pair in pairs(review, analysis)
+    }
     found: dict[str, Results] = {}
     for measure, impute in kinds:
         for one in on_scale(review, analysis.outcome, analysis.window, measure, impute):
             contrast = one.contrast
-            if (contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id) in asked:
+            arms = (contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id)
+            if arms in asked and not one.scaled.reason:
                 found.setdefault(contrast.trial_id, {}).setdefault((measure, impute), []).append(one)
-    return found
+    return {
+        trial: ([pair for pair in asked.values() if pair.trial_id == trial], results)
+        for trial, results in found.items()
+    }
 
 
 def trial_data(
-    review: Review, analysis: Analysis, trial: str, results: Results, choices: list[Choice]
+    review: Review, analysis: Analysis, asked: list[Pair], results: Results, choices: list[Choice]
 ) -> TrialData:
     """Work out what a trial brings under every combination of choices.
 
@@ -95,9 +103,9 @@ def trial_data(
     ----------
     review : Review
     analysis : Analysis
-    trial : str
+    asked : list of Pair
     results : dict
-        Its results by kind, from `bearing`.
+        The pairs of arms of the trial and their results by kind, from `bearing`.
     choices : list of Choice
         Choices about the data.
 
@@ -105,7 +113,7 @@ def trial_data(
     -------
     TrialData
     """
-    worker = _Trial(review, analysis, trial, results)
+    worker = _Trial(review, analysis, asked, results)
     classes, distinct = [], []
     for choice in choices:
         seen: dict[Any, int] = {}
@@ -123,7 +131,7 @@ def trial_data(
         if values:
             table[row, : len(values)] = values
     return TrialData(
-        trial,
+        worker.trial,
         tuple(classes),
         np.array(found, dtype=np.intp),
         table[..., 0],
@@ -147,9 +155,9 @@ def merged(changes: Iterable[dict[str, Any]]) -> dict[str, Any]:
 class _Trial:
     """The results of one trial, and what becomes of them."""
 
-    def __init__(self, review: Review, analysis: Analysis, trial: str, results: Results) -> None:
-        self.review, self.trial, self.results = review, trial, results
-        self.asked = [pair for pair in pairs(review, analysis) if pair.trial_id == trial]
+    def __init__(self, review: Review, analysis: Analysis, asked: list[Pair], results: Results) -> None:
+        self.review, self.asked, self.results = review, asked, results
+        self.trial = asked[0].trial_id
         self.rules = review.protocol.outcomes[analysis.outcome]
         self.window = review.protocol.windows[analysis.window]
         self.known: dict[Any, Contribution] = {}
@@ -164,8 +172,7 @@ class _Trial:
         signs: list[Any] = [choices.measure, choices.multi_arm if len(self.asked) > 1 else ""]
         for (_, impute), results in self.results.items():
             if impute == choices.impute:
-                scaled = (one.scaled for one in results)
-                signs.append(tuple(None if one.reason else (one.effect, one.variance) for one in scaled))
+                signs.append(tuple((one.scaled.effect, one.scaled.variance) for one in results))
             columns = zip(
                 *(preference(one, self.rules, self.window, choices) for one in results), strict=True
             )
@@ -189,7 +196,6 @@ class _Trial:
                 next(filter(None, reasons(self.review, one, choices)), ""),
             )
             for one in self.results.get((measure, choices.impute), ())
-            if not one.scaled.reason
         ]
         chosen, _ = choose(self.review, self.asked, group_by_arms(found), measure, choices)
         key = (measure, choices.multi_arm, tuple(id(candidate.contrast) for candidate in chosen))

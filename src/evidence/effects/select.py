@@ -14,7 +14,7 @@ from evidence.effects.suitable import Suited, suited
 from evidence.tables.protocol import Analysis
 from evidence.tables.review import Review
 
-__all__ = ["NO_RESULT", "Candidate", "choose", "group_by_arms", "select"]
+__all__ = ["NO_RESULT", "Arms", "Candidate", "choose", "group_by_arms", "select"]
 
 Arms = tuple[str, str, str]
 """Trial, arm and comparator arm."""
