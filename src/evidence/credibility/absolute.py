@@ -170,7 +170,9 @@ def absolute_of(
     sign = 1.0 if outcome.better == "higher" else -1.0
     notes: tuple[str, ...] = ()
     if evidence.measure in (*RATIOS, "RD"):
-        share, source = (evidence.risk, _of_arms(evidence.risk)) if response is None else (response, "given")
+        share, source = evidence.risk, "the median of the comparator arms"
+        if response is not None:
+            share, source = response, "given"
         with_it = _span(risk_with(effect, share, evidence.measure).tolist())
         gain = _span([sign * (risk - share) for risk in with_it])
         unit = "" if math.isnan(share) else "per 1000"
@@ -194,10 +196,6 @@ def _span(values: list[float]) -> Span:
     estimate, *limits = values
     low, high = sorted(limits)
     return estimate, low, high
-
-
-def _of_arms(value: float) -> str:
-    return "the median of the comparator arms" if not math.isnan(value) else ""
 
 
 def _in_points(review: Review, evidence: Evidence, effect: Span) -> tuple[str, Span, tuple[str, ...]]:

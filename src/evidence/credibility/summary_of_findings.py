@@ -10,6 +10,7 @@ import pandas as pd
 
 from evidence.credibility.absolute import absolute_of
 from evidence.credibility.grade import rate
+from evidence.credibility.grade_domains import RULES
 from evidence.credibility.grade_evidence import gather
 from evidence.credibility.grade_statement import (
     comparator_words,
@@ -71,7 +72,6 @@ def summary_of_findings(
     )
 
 
-_DOMAINS = ("risk of bias", "inconsistency", "indirectness", "imprecision", "publication bias")
 _COLUMNS = [
     *(
         "analysis",
@@ -104,7 +104,7 @@ _COLUMNS = [
         "gain_high",
         "needed_to_treat",
     ),
-    *("certainty", "symbols", *_DOMAINS, "statement", "footnotes", "assumptions"),
+    *("certainty", "symbols", *RULES, "statement", "footnotes", "assumptions"),
 ]
 
 
