@@ -10,6 +10,7 @@ import pandas as pd
 
 import evidence as ev
 from evidence.credibility.egger import PREDICTORS
+from evidence.models.split import METHODS
 
 from .draw import (
     ALONE,
@@ -34,6 +35,11 @@ RARE = UNTESTED | {
     *("tau2_p", "tau2_lrt", "lrt", "lrt_p", "sigma2"),
 }
 """May be missing where the events are too few."""
+NETWORK = UNTESTED | ALONE | {"q", "q_p", "i2", "h", "h2", "tau2"}
+"""May be missing in networks without a closed loop or a second study of a comparison."""
+NETWORK_METHODS = ("EE", "DL", "REML")
+SIDES = ("direct", "indirect", "difference")
+"""The evidence that a comparison is split into; each may be missing."""
 
 
 def of_fit(function: Callable[..., Any], *missing: str, **choices: Any) -> Callable[[Rng], Call]:
@@ -165,11 +171,54 @@ def gosh(rng: Rng) -> Call:
 
 
 def network(rng: Rng) -> Call:
+    contrasts, spoilt = two_arm_trials(rng)
+    return Call(
+        ev.network, tuple(contrasts.values()), {"method": pick(rng, NETWORK_METHODS)}, spoilt, NETWORK
+    )
+
+
+def components(rng: Rng) -> Call:
+    contrasts, spoilt = two_arm_trials(rng)
+    options = {"method": pick(rng, NETWORK_METHODS), "inactive": pick(rng, [None, "placebo"])}
+    missing = NETWORK | {
+        "p_additive",
+        "p_difference",
+        "effects",
+        "effects_common",
+        "se_common",
+        "estimate",
+        "se",
+    }
+    missing |= {"ci_low", "ci_high", "z"}
+    return Call(ev.components, (pd.DataFrame(contrasts),), options, spoilt, missing)
+
+
+def split(rng: Rng) -> Call:
+    contrasts, _ = two_arm_trials(rng, spoiling=False)
+    net = ev.network(*contrasts.values(), method=pick(rng, NETWORK_METHODS))
+    method = pick(rng, METHODS)
+    parts = [f"{part}{end}" for part in SIDES for end in ("", "_se", "_low", "_high")]
+    return Call(net.split, (method,), missing=frozenset({*parts, "z", "p_value"}))
+
+
+def decomposition(rng: Rng) -> Call:
+    contrasts, _ = two_arm_trials(rng, spoiling=False)
+    net = ev.network(*contrasts.values(), method=pick(rng, NETWORK_METHODS))
+    return Call(net.decomposition, missing=NETWORK | {"p_interaction", "p_between", "p_within"})
+
+
+def two_arm_trials(rng: Rng, *, spoiling: bool = True) -> tuple[dict[str, Any], str | None]:
+    """Draw the columns of a network of two-arm trials, and the study whose standard error was spoilt, if any."""
     effect, variance = studies(rng, 2, 15)
     treatments = np.array(["placebo", "a", "b", "a+b"])
     one, apart = rng.integers(0, 4, effect.size), rng.integers(1, 4, effect.size)
     se = np.sqrt(variance)
-    spoilt = spoil(rng, effect, se)
-    arguments = (names(effect.size), treatments[one], treatments[(one + apart) % 4], effect, se)
-    missing = UNTESTED | ALONE | {"q", "q_p", "i2", "h", "h2", "tau2"}
-    return Call(ev.network, arguments, {"method": pick(rng, ["EE", "DL", "REML"])}, spoilt, missing)
+    spoilt = spoil(rng, effect, se) if spoiling else None
+    columns = {
+        "study": names(effect.size),
+        "treat1": treatments[one],
+        "treat2": treatments[(one + apart) % 4],
+        "effect": effect,
+        "se": se,
+    }
+    return columns, spoilt
