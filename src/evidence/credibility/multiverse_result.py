@@ -59,7 +59,7 @@ class Multiverse(Shown):
     conversion : float
         What an effect by the alternative measure is multiplied with; NaN if there is none.
     codes : tuple of ndarray, shape (settings,)
-        For each active choice about the data, the number of the option among those that differ.
+        For each choice about the data, the number of the option among its different ones.
     data_set : ndarray, shape (settings,)
         Which of the different sets of data a setting of these choices gives.
     k, trials : ndarray, shape (sets,)
