@@ -168,8 +168,9 @@ class ForkedWorkers:
     def stop(self) -> None:
         """End all of them and their kernels."""
         self.control.close()
+        self.server.terminate()
         try:
-            self.server.wait(30)
+            self.server.wait(10)
         except subprocess.TimeoutExpired:
             _kill_tree(self.server)
 

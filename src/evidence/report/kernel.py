@@ -18,7 +18,9 @@ from pathlib import Path
 from evidence.report.imports import without
 from evidence.report.track import RECORD_VARIABLE, Recorder
 
-__all__ = ["ForkedKernel", "make_ready", "run"]
+__all__ = ["ForkedKernel", "end_with_parent", "make_ready", "run"]
+
+PR_SET_PDEATHSIG = 1
 
 
 def make_ready() -> None:
@@ -26,6 +28,14 @@ def make_ready() -> None:
     with without("debugpy"):
         for name in ("debugger", "ipkernel", "kernelapp"):
             importlib.import_module(f"ipykernel.{name}")
+
+
+def end_with_parent() -> None:
+    """Let the system end this process when the one that forked it dies; only Linux can."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -63,6 +73,7 @@ class ForkedKernel:
             os.close(reader)
             return cls(pid, writer)
         os.close(writer)
+        end_with_parent()
         return lambda: _obey(reader)
 
     def launch(self, arguments: Sequence[str], environment: dict[str, str], folder: str) -> None:

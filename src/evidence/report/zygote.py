@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from evidence.report.imports import load_nbformat
+from evidence.report.kernel import end_with_parent, make_ready
 
 __all__ = ["serve"]
 
@@ -36,9 +37,7 @@ def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int]
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
-    signal.signal(
-        signal.SIGCHLD, lambda number, frame: None
-    )  # so that the end of a worker wakes this process
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)  # so that the end of a worker wakes this one
     try:
         while True:
             ready = wait([control, woken])
@@ -48,16 +47,21 @@ def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int]
                     control.send((workers.pop(pid), code))
             if control in ready:
                 place = control.recv()
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the worker is known
                 if not (pid := os.fork()):
                     os.setsid()
+                    end_with_parent()
                     workers.clear()
                     signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for number in (signal.SIGCHLD, signal.SIGTERM):
+                        signal.signal(number, signal.SIG_DFL)
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
                     for descriptor in (woken, wake):
                         os.close(descriptor)
                     control.close()
                     return functools.partial(task, Path(place))
                 workers[pid] = place
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     except (EOFError, OSError):  # the process that gives orders is gone or wants no more
         return None
     finally:
@@ -82,12 +86,12 @@ def _kill(pid: int, kill: Callable[[int, int], None] = os.killpg) -> None:
 
 
 def _main() -> int:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # not without the workers
     control = Connection(int(sys.argv[1]))
     for name in sys.argv[2:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     load_nbformat()
-    from evidence.report.kernel import make_ready
     from evidence.report.worker import work_forked
 
     make_ready()
