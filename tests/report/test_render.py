@@ -171,5 +171,5 @@ def test_a_figure_says_once_on_a_page_how_to_read_it() -> None:
 
 
 def test_what_is_looked_at_is_offered_first() -> None:
-    paths = {"JSON": "a.json", "new": "a.new", "PNG": "a.png", "SVG": "a.svg"}
-    assert [label for label, _ in ordered(paths)] == ["SVG", "PNG", "JSON", "new"]
+    paths = {"numbers as CSV": "a.csv", "new": "a.new", "PNG": "a.png", "SVG": "a.svg"}
+    assert [label for label, _ in ordered(paths)] == ["SVG", "PNG", "numbers as CSV", "new"]

@@ -28,8 +28,8 @@ def test_svg_is_smaller_and_keeps_letters_and_description(files: tuple[Path, Pat
     path.write_bytes(files[0].read_bytes())
     shrink_svg(path)
     text = path.read_text("utf-8")
-    assert len(text) < 0.85 * len(files[0].read_text("utf-8"))
-    assert "scale(0.015625)" in text
+    assert len(text) < 0.7 * len(files[0].read_text("utf-8"))
+    assert "scale(0.125)" in text
     root = ElementTree.fromstring(text)
     names = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
     assert len(names) == len(set(names))

@@ -22,7 +22,7 @@ __all__ = ["MIME", "publish_figure", "publish_table"]
 
 MIME = "application/vnd.evidence.item+json"
 
-DPI = 160
+DPI = 144
 """Dots per inch of the PNG of a figure; its SVG has no limit."""
 
 
@@ -125,8 +125,12 @@ def _write_figure(figure: EvidenceFigure, folder: Path, name: str) -> dict[str, 
     svg, png, numbers = save(figure, folder / "figures" / name, dpi=DPI)
     shrink_svg(svg)
     shrink_png(png)
-    files = {path.suffix[1:].upper(): path.relative_to(folder).as_posix() for path in (svg, png, numbers)}
-    return files | {"numbers as CSV": _write_csv(figure.numbers, folder, name)}
+    numbers.unlink()  # the description is in the SVG, and the numbers follow with all digits
+    return {
+        "SVG": svg.relative_to(folder).as_posix(),
+        "PNG": png.relative_to(folder).as_posix(),
+        "numbers as CSV": _write_csv(figure.numbers, folder, name),
+    }
 
 
 def _write_csv(table: pd.DataFrame, folder: Path, name: str, *, index: bool = False) -> str:

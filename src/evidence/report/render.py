@@ -30,7 +30,7 @@ __all__ = ["Page", "finish", "ordered", "render"]
 KINDS = (MIME, "text/html", "text/markdown", "image/png", "image/jpeg", "application/json", "text/plain")
 """Kinds of output, the first that is present is shown."""
 
-FILES = ("SVG", "PNG", "CSV", "numbers as CSV", "JSON")
+FILES = ("SVG", "PNG", "CSV", "numbers as CSV")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from bs4 import BeautifulSoup
@@ -17,6 +18,7 @@ from evidence.report.execute import Executed
 from evidence.report.explorer import write_explorer
 from evidence.report.front import front_html
 from evidence.report.glossary import glossary_html
+from evidence.report.publish import MIME
 from evidence.report.references import known_references
 from evidence.report.render import Page, finish, render
 from evidence.report.search import Section, index_script, section_of_file
@@ -91,7 +93,7 @@ def write_site(
             entries=entries,
         )
         write(folder / f"{one.name}.html", text)
-        write(folder / "notebooks" / f"{one.name}.ipynb", nbformat.writes(done.notebook).rstrip() + "\n")
+        write(folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(done.notebook))
     add(LISTS, "Figures and tables", _lists(pages), defined=False)
     add(GLOSSARY, "Glossary", glossary_html(), defined=False)
     if review:
@@ -101,6 +103,16 @@ def write_site(
     write(folder / "search-index.js", index_script(found))
     for name in ASSETS:
         write(folder / name, files("evidence.report").joinpath("templates", name).read_text("utf-8"))
+
+
+def _plain_notebook(notebook: Any) -> str:
+    """Return a notebook without the records that only the site reads; what they say is shown beside them."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data.pop(MIME, None)
+    return nbformat.writes(notebook).rstrip() + "\n"
 
 
 def _answer(review: Review) -> Answer | None:
