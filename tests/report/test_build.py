@@ -14,6 +14,7 @@ import pytest
 from evidence.errors import DataError, ReportError
 from evidence.report import build
 from evidence.report.build import build_report
+from evidence.report.cache import Cache
 from evidence.report.execute import Executed
 from evidence.report.plan import Job
 from evidence.report.publish import MIME
@@ -292,6 +293,22 @@ def test_what_makes_a_notebook_run_again(
         monkeypatch.setenv("OPENBLAS_CORETYPE", "other")
     make(project, **options)
     assert answers.ran == expected
+
+
+def test_parameters_are_told_apart_by_kind(project: Path, answers: Answers) -> None:
+    for level in ([1], (1,), 1, True, "1"):
+        make(project, only=["01"], parameters={"level": level})
+    assert answers.ran == ["01-first"] * 5
+
+
+def test_the_cache_keeps_to_its_limit(
+    project: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(project)
+    (entry,) = (project / ".evidence-cache").glob("02-second.*.zip")
+    monkeypatch.setattr(Cache.__init__, "__defaults__", (entry.stat().st_size,))
+    make(project, force=True)
+    assert [path.name for path in (project / ".evidence-cache").glob("*.zip")] == [entry.name]
 
 
 def test_outputs_saved_in_a_notebook_change_nothing(project: Path, answers: Answers) -> None:

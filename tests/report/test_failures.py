@@ -136,7 +136,7 @@ def test_a_cell_without_end(project: Project) -> None:
     code, error = project.run("--timeout", "1")
     assert code == 1
     assert error == (
-        "evidence: 01-a.ipynb, cell 1: not done after 1 seconds, so it was ended; "
+        "evidence: 01-a.ipynb, cell 1: not done after 1 s, so it was ended; "
         "a cell may take longer with --timeout.\n"
     )
 

@@ -134,8 +134,8 @@ class _Run:
         self.cache_works = True
         self.every = self.inputs.every()
         self.commit = commit(notebooks)
-        chosen = [(job.name, sorted(job.parameters.items())) for job in jobs]
-        self.state = digest([self.every, self.inputs.environment, parameters, chosen, title, self.commit])
+        chosen = [repr((job.name, sorted(job.parameters.items()))) for job in jobs]
+        self.state = digest([self.every, self.inputs.environment, chosen, title, self.commit])
         self.owners: dict[str, str] = {}
 
     def stands(self, output: Path) -> bool:

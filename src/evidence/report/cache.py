@@ -79,7 +79,6 @@ class Cache:
                 notebook = load_nbformat().reads(entry.read("notebook.ipynb").decode("utf-8"), as_version=4)
                 files = [name for name in entry.namelist() if name.startswith("output/")]
                 entry.extractall(folder.with_name(f"{folder.name}.part"), files)
-            os.utime(kept.path)
         except Exception:  # a broken file breaks in many ways
             shutil.rmtree(folder.with_name(f"{folder.name}.part"), ignore_errors=True)
             return None
@@ -87,8 +86,10 @@ class Cache:
         (part / "output").mkdir(parents=True, exist_ok=True)
         (part / "output").rename(folder)
         part.rmdir()
+        with contextlib.suppress(OSError):  # a cache that can only be read
+            os.utime(kept.path)
         started, seconds = datetime.fromisoformat(kept.record["started"]), kept.record["seconds"]
-        return Executed(kept.job, notebook, started, seconds, True, tuple(kept.record["reads"]))
+        return Executed(kept.job, notebook, started, seconds, kept=True)
 
     def keep(self, done: Executed, output: Path, reads: Mapping[str, str | None]) -> None:
         """Store what a notebook gave.
@@ -144,7 +145,7 @@ class Cache:
                 (self.folder / name).write_text(text, "utf-8")
 
     def _stem(self, job: Job) -> str:
-        what = [FORM, self._common, read_cells(job.path), sorted(job.parameters.items())]
+        what = [FORM, self._common, read_cells(job.path), repr(sorted(job.parameters.items()))]
         return f"{job.name}.{digest(what)[:16]}"
 
     def _entries(self, pattern: str) -> list[Path]:

@@ -62,8 +62,6 @@ class Executed:
         How long it took.
     kept : bool
         Whether the outputs are those of an earlier run.
-    reads : tuple of str
-        The inputs that the notebook was seen to depend on, as the manifest names them.
     """
 
     job: Job
@@ -71,7 +69,6 @@ class Executed:
     started: datetime
     seconds: float
     kept: bool = False
-    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def execute(
             raise ReportError(_failure(job, error)) from error
         except CellTimeoutError as error:
             raise ReportError(
-                f"{job.path.name}, cell {_count(job, cell[-1])}: not done after {timeout:g} seconds, so it was "
+                f"{job.path.name}, cell {_count(job, cell[-1])}: not done after {timeout:g} s, so it was "
                 "ended; a cell may take longer with --timeout."
             ) from error
         except DeadKernelError as error:
