@@ -117,6 +117,9 @@ from .report.publish import publish_figure as publish_figure
 from .report.publish import publish_table as publish_table
 from .tables.agreement import agreement as agreement
 from .tables.datapackage import datapackage as datapackage
+from .tables.importing.imported import Imported as Imported
+from .tables.importing.read import import_effects as import_effects
+from .tables.importing.read import import_revman as import_revman
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
 from .tables.starting import init_review as init_review

@@ -6,6 +6,7 @@ import sys
 
 from evidence.cli.commands import app
 from evidence.cli.export import export
+from evidence.cli.import_ import import_
 from evidence.cli.init import init
 from evidence.errors import DataError, EvidenceError
 
@@ -13,6 +14,7 @@ __all__ = ["app", "main"]
 
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)
+app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review[/bold]")(import_)
 
 
 def main() -> None:

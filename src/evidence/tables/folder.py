@@ -32,7 +32,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     place = Path(os.path.abspath(folder))
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise DataError(f"'{folder}' exists and is not an empty folder; nothing was written. Name a new folder.")
+        raise DataError(
+            f"'{folder}' exists and is not an empty folder; nothing was written. Name a new folder."
+        )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.making-", dir=place.parent))
@@ -48,7 +50,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def write_table(folder: Path, name: str, rows: Iterable[Mapping[str, object]], extra: Iterable[str] = ()) -> None:
+def write_table(
+    folder: Path, name: str, rows: Iterable[Mapping[str, object]], extra: Iterable[str] = ()
+) -> None:
     """Write a table of a review with all columns of its schema; cells that a row does not have stay empty.
 
     Parameters

@@ -1,0 +1,1 @@
+"""Reviews made with other programs, turned into tables of this package."""

@@ -1,0 +1,159 @@
+"""A review that was imported, to be looked at and written as a folder."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from evidence.errors import DataError
+from evidence.tables.folder import new_folder, write_table
+from evidence.tables.importing.collected import Collected
+from evidence.tables.importing.compose import compose
+from evidence.tables.review import Review, read_review
+from evidence.wording import counted
+
+__all__ = ["Imported", "imported"]
+
+_COMMENTS = {
+    "components": "What arms received, by the names that the file gives its two sides.",
+    "outcomes": "One for each outcome of each comparison of the file; `better` as its figures say.",
+    "windows": "One window takes all results. Where times are known, correct timepoint_weeks and this.",
+    "model": "That of most analyses of the file; the `note` of an analysis has its own.",
+    "analyses": "One for each outcome of each comparison, named <id>-<outcome>-any.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """The tables and the protocol that a file of another program became.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    tables : dict of str to list of dict
+        Rows by table; cells that the file does not give are absent.
+    protocol : dict
+        The content of ``review.yaml``.
+    left_out : tuple of str
+        What the file holds and the tables cannot.
+    """
+
+    file: str
+    tables: dict[str, list[dict[str, str]]]
+    protocol: dict[str, Any]
+    left_out: tuple[str, ...]
+
+    @property
+    def analyses(self) -> tuple[str, ...]:
+        """Ids of the analyses, in the order of the file."""
+        return tuple(
+            f"{one['id']}-{one['outcomes'][0]}-{one['windows'][0]}".replace("_", "-")
+            for one in self.protocol["analyses"]
+        )
+
+    def write(self, folder: str | Path) -> Review:
+        """Write the folder of the review, with a notebook, and read it.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where; it must not exist or be empty.
+
+        Returns
+        -------
+        Review
+
+        Raises
+        ------
+        DataError
+            If the folder holds something or cannot be written, or if values of the file cannot stand in the tables;
+            nothing is left behind then.
+        """
+        place = Path(folder)
+        columns = self.protocol.get("columns", {})
+        with new_folder(place) as fresh:
+            for name, rows in self.tables.items():
+                write_table(fresh, name, rows, extra=columns.get(name, ()))
+            (fresh / "review.yaml").write_text(self._yaml(), encoding="utf-8")
+            if self.analyses:
+                template = files("evidence.tables").joinpath(
+                    "templates", "init", "notebooks", "01-results.ipynb"
+                )
+                text = template.read_text(encoding="utf-8")
+                (fresh / "notebooks").mkdir()
+                text = text.replace("bright-light-fatigue-short", self.analyses[0])
+                (fresh / "notebooks" / "01-results.ipynb").write_text(text, encoding="utf-8")
+            review = read_review(fresh)
+        return replace(review, path=place)
+
+    def _yaml(self) -> str:
+        lines = [f"# Protocol of the review, made from {self.file}. Names and choices may be changed."]
+        for key, value in self.protocol.items():
+            if key in _COMMENTS:
+                lines.append(f"\n# {_COMMENTS[key]}")
+            lines.append(
+                yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=110).rstrip()
+            )
+        return "\n".join(lines) + "\n"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per analysis: analysis, measure, arm, comparator, studies, note."""
+        results = pd.DataFrame(
+            [
+                (row["outcome"], row["trial_id"])
+                for name in ("arm_results", "contrast_results")
+                for row in self.tables[name]
+            ],
+            columns=["outcome", "trial"],
+        ).drop_duplicates()
+        studies = results["outcome"].value_counts()
+        return pd.DataFrame(
+            [
+                {
+                    "analysis": name,
+                    "measure": self.protocol["outcomes"][one["outcomes"][0]]["measure"],
+                    "arm": one["intervention"],
+                    "comparator": one["comparator"][0],
+                    "studies": int(studies.get(one["outcomes"][0], 0)),
+                    "note": one.get("note", ""),
+                }
+                for name, one in zip(self.analyses, self.protocol["analyses"], strict=True)
+            ],
+            columns=["analysis", "measure", "arm", "comparator", "studies", "note"],
+        )
+
+    def summary(self) -> str:
+        """Counts of what was read, the analyses, and what was left out."""
+        sizes = ", ".join(f"{len(rows)} in {name}.csv" for name, rows in self.tables.items() if rows)
+        lines = [f"{self.file}: {counted(len(self.analyses), 'analysis', 'analyses')}; rows: {sizes}"]
+        lines += [
+            f"  {row.analysis}: {row.measure}, {row.studies} studies" for row in self.to_frame().itertuples()
+        ]
+        lines += [f"  not imported: {text}" for text in self.left_out]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        left = "".join(f"<li>not imported: {html.escape(text)}</li>" for text in self.left_out)
+        return f"<p>{html.escape(self.file)}</p>{self.to_frame().to_html(index=False)}<ul>{left}</ul>"
+
+
+def imported(collected: Collected, weeks: float | None) -> Imported:
+    """Make tables of what was collected from a file.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to import.
+    """
+    if not any(one.entries for one in collected.comparisons):
+        left = f" ({'; '.join(collected.left_out)})" if collected.left_out else ""
+        raise DataError(f"{collected.file} holds no results that the tables can take{left}")
+    tables, protocol = compose(collected, weeks)
+    return Imported(collected.file, tables, protocol, tuple(dict.fromkeys(collected.left_out)))

@@ -1,0 +1,230 @@
+"""Read a review of RevMan 5 (``.rm5``, an XML file): comparisons, studies, their characteristics and risk of bias."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from evidence.errors import DataError, Fault
+from evidence.tables.importing.bias import bias_domain, worst_first
+from evidence.tables.importing.collected import Collected, Comparison, Entry, Numbers, Study, measure_of
+from evidence.tables.importing.xml import Element, read_xml
+
+__all__ = ["collect_xml"]
+
+_OUTCOMES = ("DICH_OUTCOME", "CONT_OUTCOME", "IV_OUTCOME", "IPD_OUTCOME")
+_POOLED = {
+    "estimate": "EFFECT_SIZE",
+    "ci_low": "CI_START",
+    "ci_high": "CI_END",
+    "k": "STUDIES",
+    "i2": "I2",
+}
+_RESULTS = {"YES": "low", "NO": "high", "UNKNOWN": "unclear"}
+
+
+def collect_xml(path: Path) -> Collected:
+    """Collect what a file of RevMan 5 holds.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Collected
+
+    Raises
+    ------
+    DataError
+        If the file is not a review of RevMan 5, or numbers in it are wrong; every fault is named with its line.
+    """
+    root = read_xml(path)
+    if root.name != "COCHRANE_REVIEW":
+        expected = "is no review of RevMan 5: its outermost element should be COCHRANE_REVIEW"
+        raise DataError([Fault(path.name, root.line, "", root.name, expected)])
+    doi = root.get("DOI")
+    collected = Collected(
+        file=path.name,
+        title=root.text("COVER_SHEET", "TITLE") or path.stem,
+        program="RevMan",
+        source_url=f"https://doi.org/{doi}" if doi else "",
+    )
+    characteristics = {char.get("STUDY_ID"): char for char in root.all("INCLUDED_CHAR")}
+    for group in root.all("INCLUDED_STUDIES"):
+        for study in group.all("STUDY"):
+            key = study.get("ID")
+            collected.studies[key] = _study(study, characteristics.get(key))
+    names = {study.get("ID"): study.get("NAME") for study in root.all("STUDY")}
+    for char in root.all("EXCLUDED_CHAR"):
+        key = char.get("STUDY_ID")
+        reason = char.text("CHAR_REASON_FOR_EXCLUSION") or "no reason in the file"
+        collected.excluded.append((names.get(key, key), reason))
+    _judgements(root, collected)
+    numbers = Numbers(path.name)
+    for comparison in root.all("COMPARISON"):
+        for outcome in comparison.children:
+            if outcome.name in _OUTCOMES:
+                _outcome(comparison, outcome, collected, numbers)
+            elif outcome.name.endswith("_OUTCOME"):
+                collected.left_out.append(
+                    f"'{outcome.text('NAME')}' (line {outcome.line}): it has text, not numbers"
+                )
+    numbers.done()
+    return collected
+
+
+def _study(study: Element, characteristics: Element | None) -> Study:
+    references = [child for child in study.children if child.name == "REFERENCE"]
+    references.sort(key=lambda reference: reference.get("PRIMARY") != "YES")
+    doi = pmid = citation = ""
+    if references:
+        first = references[0]
+        parts = (first.text(name) for name in ("AU", "TI", "SO", "YR", "VL", "NO", "PG"))
+        citation = ". ".join(part.rstrip(".") for part in parts if part)
+        kinds = {entry.get("TYPE"): entry.get("VALUE") for entry in first.all("IDENTIFIER")}
+        doi = kinds.get("DOI", "")
+        pmid = kinds.get("PUBMED", kinds.get("MEDLINE", ""))
+    year = study.get("YEAR") if re.fullmatch(r"(19|20)\d\d", study.get("YEAR")) else ""
+    described = Study(study.get("NAME"), year, citation=citation, doi=doi, pmid=pmid)
+    if characteristics:
+        described.population = characteristics.text("CHAR_PARTICIPANTS")
+        texts = {
+            name: characteristics.text(f"CHAR_{name.upper()}")
+            for name in ("Methods", "Interventions", "Outcomes", "Notes")
+        }
+        described.notes = "; ".join(f"{name}: {text}" for name, text in texts.items() if text)
+    return described
+
+
+def _judgements(root: Element, collected: Collected) -> None:
+    """Take the judgements on the domains of the Cochrane tool; of several for one study the worst stands."""
+    for item in root.all("QUALITY_ITEM"):
+        name = item.text("NAME")
+        entries = list(item.all("QUALITY_ITEM_DATA_ENTRY"))
+        domain = bias_domain(name)
+        if not domain:
+            if entries:
+                collected.left_out.append(
+                    f"judgements on '{name}': the Cochrane tool of 2011 has no such domain"
+                )
+            continue
+        found: dict[str, list[tuple[str, str]]] = {}
+        for entry in entries:
+            if entry.get("STUDY_ID") in collected.studies and entry.get("RESULT") in _RESULTS:
+                judged = _RESULTS[entry.get("RESULT")], entry.text("DESCRIPTION")
+                found.setdefault(entry.get("STUDY_ID"), []).append(judged)
+        for study, several in found.items():
+            if not any(known[:2] == (study, domain) for known in collected.judgements):
+                collected.judgements.append((study, domain, *worst_first(several)))
+
+
+def _outcome(comparison: Element, outcome: Element, collected: Collected, numbers: Numbers) -> None:
+    """Add one outcome of a comparison with the numbers of its studies."""
+    name, words = outcome.text("NAME"), outcome.get("EFFECT_MEASURE") or outcome.text("EFFECT_MEASURE")
+    measure = measure_of(words)
+    data = list(_data(outcome))
+    if not data:
+        return
+    if not measure:
+        collected.left_out.append(f"'{name}' (line {outcome.line}): the tables have no measure '{words}'")
+        return
+    labels = outcome.text("GROUP_LABEL_1"), outcome.text("GROUP_LABEL_2")
+    random = {"YES": "random", "NO": "fixed"}.get(outcome.get("RANDOM"), "")
+    method = {"MH": "Mantel-Haenszel", "IV": "inverse variance", "PETO": "Peto"}.get(
+        outcome.get("METHOD"), ""
+    )
+    place = f"comparison {comparison.get('NO')}, outcome {outcome.get('NO')}"
+    one = Comparison(
+        number=comparison.get("NO"),
+        comparison=comparison.text("NAME"),
+        outcome=name,
+        measure=measure,
+        arm=labels[0],
+        comparator=labels[1],
+        better=_better(outcome.text("GRAPH_LABEL_1"), labels[1]),
+        model=random,
+        method=", ".join(part for part in (method, f"{random} effects" if random else "") if part),
+        place=place,
+    )
+    if (
+        outcome.get("ESTIMABLE") == "YES"
+        and outcome.get("TOTALS") == "YES"
+        and outcome.get("CI_TOTAL") == "95"
+    ):
+        one.pooled = {
+            column: numbers.read(outcome.get(attribute), outcome.line, f"{outcome.name} {attribute}")
+            for column, attribute in _POOLED.items()
+        }
+        one.pooled = one.pooled if one.pooled["estimate"] else {}
+    for subgroup, row in data:
+        study = row.get("STUDY_ID")
+        if study not in collected.studies:
+            numbers.faults.append(
+                Fault(numbers.file, row.line, f"{row.name} STUDY_ID", study, "no included study has this ID")
+            )
+            continue
+        label = collected.studies[study].label
+        where = f"{place}{f', {subgroup}' if subgroup else ''}, {label} (line {row.line})"
+        values, printed, note = _values(row, outcome.get("SWAP_EVENTS") == "YES", numbers)
+        one.entries.append(Entry(study, values, where, printed, subgroup, note))
+    collected.comparisons.append(one)
+
+
+def _data(outcome: Element) -> Iterator[tuple[str, Element]]:
+    """Give the rows of studies with the name of their subgroup."""
+    for child in outcome.children:
+        if child.name.endswith("_SUBGROUP"):
+            yield from ((child.text("NAME"), row) for row in child.children if row.name.endswith("_DATA"))
+        elif child.name.endswith("_DATA"):
+            yield "", child
+
+
+def _values(row: Element, swap: bool, numbers: Numbers) -> tuple[dict[str, str], str, str]:
+    """Read the numbers of one study: values, the printed ones in words, and a note."""
+
+    def read(attribute: str, *, whole: bool = False, low: float = -math.inf, above: bool = False) -> str:
+        text = row.get(attribute)
+        return numbers.read(text, row.line, f"{row.name} {attribute}", whole=whole, low=low, above=above)
+
+    totals = {f"total_{arm}": read(f"TOTAL_{arm}", whole=True, low=0) for arm in "12"}
+    if row.name == "DICH_DATA":
+        events = {f"events_{arm}": read(f"EVENTS_{arm}", whole=True, low=0) for arm in "12"}
+        printed = f"{events['events_1']}/{totals['total_1']} v {events['events_2']}/{totals['total_2']}"
+        if swap:
+            for arm in "12":
+                with_event, size = events[f"events_{arm}"], totals[f"total_{arm}"]
+                if with_event and size:
+                    events[f"events_{arm}"] = str(int(size) - int(with_event))
+            return totals | events, printed, "the file analyses those without the event, who are counted here"
+        return totals | events, printed, ""
+    if row.name == "CONT_DATA":
+        values = totals.copy()
+        for arm in "12":
+            values |= {f"mean_{arm}": read(f"MEAN_{arm}"), f"sd_{arm}": read(f"SD_{arm}", low=0)}
+        sides = (
+            f"{row.get(f'MEAN_{arm}')} (SD {row.get(f'SD_{arm}')}), n {totals[f'total_{arm}']}"
+            for arm in "12"
+        )
+        return values, " v ".join(sides), ""
+    if row.name == "IPD_DATA":
+        difference, variance = read("O_E"), read("VAR", low=0)
+        given = bool(difference and variance and float(variance) > 0)
+        estimate = repr(float(difference) / float(variance)) if given else ""
+        se = repr(1 / math.sqrt(float(variance))) if given else ""
+        printed = f"O-E {row.get('O_E')}, variance {row.get('VAR')}"
+        return totals | {"estimate": estimate, "se": se}, printed, "estimate = (O-E) / V, SE = 1 / √V"
+    estimate, se = read("ESTIMATE"), read("SE", low=0)
+    return (
+        totals | {"estimate": estimate, "se": se},
+        f"estimate {row.get('ESTIMATE')}, SE {row.get('SE')}",
+        "",
+    )
+
+
+def _better(left: str, comparator: str) -> str:
+    """Tell the good direction from the left side of the figure: smaller values favour whom it names."""
+    names = {name for name in (comparator.lower(), "control", "placebo") if name}
+    return "higher" if any(name in left.lower() for name in names) else "lower"
