@@ -86,13 +86,13 @@
         const at = word.getClientRects()[0];
         const box = note.getBoundingClientRect();
         const below = at.bottom + 8 + box.height < innerHeight;
-        note.style.setProperty("--x", Math.max(16, Math.min(at.left, innerWidth - box.width - 16)) + "px");
-        note.style.setProperty("--y", (below ? at.bottom + 8 : Math.max(8, at.top - box.height - 8)) + "px");
+        const left = Math.max(16, Math.min(at.left, page.clientWidth - box.width - 16));
+        note.style.setProperty("--x", scrollX + left + "px");
+        note.style.setProperty("--y", scrollY + (below ? at.bottom + 8 : at.top - box.height - 8) + "px");
       };
       word.addEventListener("click", open);
       word.addEventListener("keydown", (event) => { if (event.key === " ") open(event); });
     }
-    addEventListener("scroll", () => document.querySelector(".definition:popover-open")?.hidePopover(), { passive: true });
   }
 
   // What does not need to scroll is no stop for the keyboard.
