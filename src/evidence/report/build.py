@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReportError
 from evidence.report.cache import Cache
@@ -20,6 +20,9 @@ from evidence.report.lock import locked
 from evidence.report.manifest import commit, hashes, read_manifest, write_manifest
 from evidence.report.place import explained, made_beside, put, refuse_foreign
 from evidence.report.plan import Job, plan
+
+if TYPE_CHECKING:
+    from evidence.tables.review import Review
 
 __all__ = ["CACHE_NAME", "build_report"]
 
@@ -132,6 +135,7 @@ class _Run:
         self.inputs = Inputs(data, notebooks)
         self.cache = Cache(cache or notebooks.resolve().parent / CACHE_NAME, self.inputs)
         self.cache_works = True
+        self.review: Review | None = None
         self.every = self.inputs.every()
         self.commit = commit(notebooks)
         chosen = [repr((job.name, sorted(job.parameters.items()))) for job in jobs]
@@ -161,7 +165,7 @@ class _Run:
     def check(self) -> None:
         """Find the title of the review, which is only given if all its tables are sound."""
         if self.title is None:
-            self.title = _title(self.data, self.inputs, self.cache.folder)
+            self.title, self.review = _title(self.data, self.inputs, self.cache.folder)
 
     def execute(
         self,
@@ -234,8 +238,9 @@ class _Run:
 
         site.mkdir(exist_ok=True)
         self.check()
-        review = None if self.given else read_review(self.data)
-        write_site(site, executed, self.title or "", review=review)
+        if self.review is None and not self.given:
+            self.review = read_review(self.data)
+        write_site(site, executed, self.title or "", review=self.review)
         shutil.rmtree(site / ".names", ignore_errors=True)
         state: str | None = self.state
         if Inputs(self.data, self.notebooks).every() != self.every:
@@ -254,27 +259,27 @@ class _Run:
         )
 
 
-def _title(data: Path, inputs: Inputs, cache: Path) -> str:
-    """Return the title of a review after a check of all its tables, or without if they passed it as they are."""
+def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]:
+    """Return the title of a review and, unless its tables passed all checks before as they are, the review."""
     checked = {name: code for name, code in inputs.every().items() if not name.startswith("notebooks/")}
     state = digest([inputs.environment, checked])
     known = cache / "review.json"
     try:
         found = json.loads(known.read_text("utf-8"))
         if found["state"] == state:
-            return str(found["title"])
+            return str(found["title"]), None
     except (OSError, ValueError, KeyError, TypeError):
         pass
     from evidence.tables.review import read_review
 
-    title = read_review(data).protocol.title
+    review = read_review(data)
     try:
         beside = known.with_suffix(f".{os.getpid()}.part")
-        beside.write_text(json.dumps({"state": state, "title": title}), "utf-8")
+        beside.write_text(json.dumps({"state": state, "title": review.protocol.title}), "utf-8")
         beside.replace(known)
     except OSError:  # the next run checks again
         pass
-    return title
+    return review.protocol.title, review
 
 
 def _reads(record: Path, inputs: Inputs, since: int) -> dict[str, str | None] | None:
