@@ -12,6 +12,8 @@ _NUMBER = r"[<>=]?\s*[-−+]?(\d[\d,.]*|\.\d+)(e[-+]?\d+)?\s*%?"
 NUMBER = re.compile(rf"\s*\(?{_NUMBER}(\s*(to|,|;|\()\s*{_NUMBER})*\)?\s*")
 SHORT = 14
 """Letters of a remark, such as "not pooled", that may stand in a column of numbers."""
+LABEL = 24
+"""Letters above which a column of texts needs some width."""
 TALL = 25
 """Rows above which a table scrolls in a frame of its own, under its headings."""
 
@@ -61,7 +63,7 @@ def arrange_tables(soup: BeautifulSoup) -> None:
 
 
 def _align(table: Tag) -> None:
-    """Align columns of numbers, and of ranges of numbers, at the right."""
+    """Align columns of numbers, and of ranges of numbers, at the right; give columns of longer texts room."""
     if table.select_one("[colspan], [rowspan]"):
         return
     rows = [row.find_all(["td", "th"], recursive=False) for row in table.find_all("tr")]
@@ -71,6 +73,9 @@ def _align(table: Tag) -> None:
         if numbers and all(cell in numbers or len(cell.get_text()) <= SHORT for cell in body):
             for cell in cells:
                 cell["class"] = "number"
+        elif any(len(cell.get_text(strip=True)) > LABEL for cell in cells):
+            for cell in cells:
+                cell["class"] = cell.get("class") or "label"
 
 
 def _region(soup: BeautifulSoup, table: Tag) -> Tag:
