@@ -62,11 +62,12 @@ def check(review: Review | str | Path, *, rules: str | list[str] | None = None) 
     Returns
     -------
     DataFrame
-        One row per finding: severity, rule, file, row (as a spreadsheet shows it), column, value, message (with the
-        numbers), id (of the result, trial, or trial and arm), look_at (where to look), and judgement and comment from
-        the review's table of judgements ("" where there is none). Severities are "error" (cannot be true), "warning"
-        (improbable or doubtful) and "note" (assumed). An error in a row marked ``CHECK:`` is a warning, because
-        it is known and kept out of pooling; one that was judged to be explained or a false alarm is a note.
+        One row per finding: severity, rule, file, row (as a spreadsheet shows it; 0 is the whole file), column,
+        value, message (with the numbers), id (of the result, trial, or trial and arm), look_at, and judgement and
+        comment from the review's table of judgements ("" where there is none). Severities are "error" (cannot be
+        true), "warning" (improbable or doubtful) and "note" (assumed). An error in a row marked ``CHECK:`` is a
+        warning, because it is known and kept out of pooling; one that was judged to be explained or a false alarm is
+        a note.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def _fault_row(fault: Fault) -> dict[str, Any]:
         "severity": "error",
         "rule": "not valid",
         "file": fault.file,
-        "row": fault.row,
+        "row": fault.row or 0,
         "column": fault.column,
         "value": fault.value,
         "message": fault.expected,

@@ -156,7 +156,8 @@ def _who_is_better(base: EvidenceBase, row: Any, text: str) -> int:
         title = _tokens(known.label)
         named = wanted & set(_tokens(f"{arm} {known.label} {known.components} {known.description}"))
         # Of "manipulation" and "simulated manipulation" the first is meant by the word alone.
-        scores.append((len(named), len(wanted & set(title)) / max(len(title), 1)))
+        whole = set(_tokens(arm)) <= wanted
+        scores.append((len(named), whole, len(wanted & set(title)) / max(len(title), 1)))
     return (scores[0] > scores[1]) - (scores[0] < scores[1])
 
 

@@ -133,7 +133,7 @@ class EvidenceBase:
         if usual is not None:
             low = usual.scale_min if math.isnan(low) else low
             high = usual.scale_max if math.isnan(high) else high
-        return low, high
+        return (low, high) if low < high else (math.nan, math.nan)
 
     def width(self, row: Any) -> float:
         """Width of the scale; NaN where unknown."""

@@ -18,6 +18,8 @@ from evidence.tables.validate import check_references, typed
 __all__ = ["read_with_faults"]
 
 _HEADER = 1
+_PROTOCOL = "review.yaml"
+_QUARTILES = ("q1", "median", "q3")
 
 
 def read_with_faults(path: str | Path) -> tuple[Review, tuple[Fault, ...]]:
@@ -47,10 +49,12 @@ def read_with_faults(path: str | Path) -> tuple[Review, tuple[Fault, ...]]:
         return read_review(path), ()
     except DataError as error:
         faults = error.faults
-        if not faults or any(fault.row is None or fault.row == _HEADER for fault in faults):
+        # What the protocol names and a table lacks is one fault among others; a table without a column is of no use.
+        whole = (fault for fault in faults if fault.file != _PROTOCOL)
+        if not faults or any(fault.row is None or fault.row == _HEADER for fault in whole):
             raise
     folder = Path(path)
-    protocol = read_protocol(folder / "review.yaml")
+    protocol = read_protocol(folder / _PROTOCOL)
     specs = tables_of(protocol)
     tables = {spec.name: _readable(folder, spec, faults) for spec in specs}
     while dangling := check_references(tables, specs):
@@ -76,7 +80,9 @@ def _readable(folder: Path, spec: Table, faults: Iterable[Fault]) -> pd.DataFram
         if fault.column in placing:
             dropped.add(fault.row)
         elif not _usable(cells.loc[fault.row, fault.column], columns[fault.column]):
-            cells.loc[fault.row, fault.column] = ""
+            # The median is used with its quartiles only.
+            together = [*_QUARTILES] if fault.column in _QUARTILES else [fault.column]
+            cells.loc[fault.row, together] = ""
     return typed(cells.drop(index=sorted(dropped)), spec)
 
 
@@ -84,8 +90,8 @@ def _usable(cell: Any, column: Column) -> bool:
     """Tell whether a cell that was objected to can stand until the checks have seen it."""
     if column.kind == "text":
         return not column.choices
-    # The median is used with its quartiles, which must be in order.
-    if column.name in ("median", "q1", "q3", "scale_min"):
+    # Quartiles and ends of a scale must be in order before anything can be worked out from them.
+    if column.name in (*_QUARTILES, "scale_min"):
         return False
     try:
         value = float(cell)

@@ -15,10 +15,16 @@ _RATIOS = ("RR", "OR", "HR")
 _NORMAL = 1e6  # degrees of freedom that count as infinitely many
 
 
+def _level(row: Any) -> float:
+    """Confidence level as a fraction; 95 % where the row states none, as for the mean of an arm."""
+    level = getattr(row, "ci_level", math.nan)
+    return float(level) / 100 if stated(level) else 0.95
+
+
 def _interval(row: Any, centre: float) -> tuple[float, float, float, float] | None:
     """Give centre, bounds and the rounding error of a bound, logs for a ratio; None without a usable interval."""
     values = (centre, row.ci_low, row.ci_high)
-    if not stated(*values) or row.ci_low >= row.ci_high:
+    if not stated(*values) or row.ci_low >= row.ci_high or not 0.5 <= _level(row) < 1:
         return None
     rounding = max(half_unit(value, row.as_reported) for value in values)
     if getattr(row, "measure", "") not in _RATIOS:
@@ -122,8 +128,7 @@ def interval_against_p(base: EvidenceBase) -> Iterator[Hit]:
         if found is None or not stated(row.p_value) or not found[1] <= found[0] <= found[2]:
             continue
         estimate, low, high, rounding = found
-        level = row.ci_level / 100 if stated(row.ci_level) else 0.95
-        quantile = _quantile(level, degrees_of_freedom(base, row))
+        quantile = _quantile(_level(row), degrees_of_freedom(base, row))
         half = 0.5 * (high - low)
         ratio = base.limits.error_ratio
         smallest = max(half - rounding, 1e-12) / quantile / ratio
@@ -169,8 +174,7 @@ def error_against_rest(base: EvidenceBase) -> Iterator[Hit]:
         found = _interval(row, row.estimate)
         df = degrees_of_freedom(base, row)
         if found is not None:
-            level = row.ci_level / 100 if stated(row.ci_level) else 0.95
-            expected = 0.5 * (found[2] - found[1]) / _quantile(level, df)
+            expected = 0.5 * (found[2] - found[1]) / _quantile(_level(row), df)
             rounding = found[3]
         elif row.p_operator == "=" and 0 < row.p_value < 1 and row.estimate and row.measure not in _RATIOS:
             expected = abs(row.estimate) / -float(stdtrit(df, row.p_value / 2))
