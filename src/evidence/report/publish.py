@@ -56,7 +56,10 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
     else:
         shown = figure._repr_mimebundle_()[0]["text/html"]
     shown += f"<figcaption>{html.escape(caption)}</figcaption>"
-    _display("figure", name, caption, files, shown, alt=figure.alt_text, width=width, height=height)
+    places = _places(figure) if files else []
+    _display(
+        "figure", name, caption, files, shown, alt=figure.alt_text, width=width, height=height, places=places
+    )
 
 
 def publish_table(
@@ -131,6 +134,15 @@ def _write_figure(figure: EvidenceFigure, folder: Path, name: str) -> dict[str, 
         "PNG": png.relative_to(folder).as_posix(),
         "numbers as CSV": _write_csv(figure.numbers, folder, name),
     }
+
+
+def _places(figure: EvidenceFigure) -> list[list[Any]]:
+    """Return where the names in a figure stand, in percent, so that the page can make them links."""
+    return [
+        [text, *(round(number, 2) for number in box)]
+        for text, *box in figure.places()
+        if re.search(r"[^\W\d_]{3}", text)
+    ]
 
 
 def _write_csv(table: pd.DataFrame, folder: Path, name: str, *, index: bool = False) -> str:

@@ -62,12 +62,35 @@ def link_references(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
     known : mapping from str to str
         Addresses by the names under which texts cite a publication, such as "Furlan 2015".
     """
+    _link_rows(soup, known)
+    _link_cells(soup, known)
     replace_in_texts(soup, DOI, lambda found: _link(soup, found[0], f"https://doi.org/{found[1]}"))
     replace_in_texts(soup, ADDRESS, lambda found: _link(soup, found[0], found[0]))
     if known:
         longest_first = sorted(known, key=len, reverse=True)
         names = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
         replace_in_texts(soup, names, partial(_first, soup, dict(known)))
+
+
+def _link_rows(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
+    """Let names in figures lead to their publications: the page lays an empty link over each text of a figure."""
+    for row in soup.select("a.row[data-text]"):
+        text = str(row["data-text"])
+        del row["data-text"]
+        # A name may be followed by the arm or the year of a second report.
+        name = max((one for one in known if re.match(re.escape(one) + r"(?!\w)", text)), key=len, default="")
+        if name:
+            row["href"], row["aria-label"] = known[name], text
+        else:
+            row.decompose()
+
+
+def _link_cells(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
+    """Let every cell of a table that holds nothing but a known name lead to its publication."""
+    for cell in soup.select("td, th"):
+        if (text := cell.get_text()) in known and cell.a is None:
+            cell.string = ""
+            cell.append(_link(soup, text, known[text]))
 
 
 def _first(soup: BeautifulSoup, left: dict[str, str], found: re.Match[str]) -> object:

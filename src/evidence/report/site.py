@@ -147,4 +147,4 @@ def _lists(pages: Sequence[Page]) -> str:
 
 
 def _downloads(paths: dict[str, str]) -> str:
-    return "".join(f'<a href="{escape(path)}" download>{escape(label)}</a>' for label, path in paths.items())
+    return "".join(f'<a href="{escape(path)}" download>{escape(label)}</a>' for label, path in ordered(paths))
