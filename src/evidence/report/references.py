@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from evidence.report.texts import replace_in_texts
 
@@ -60,7 +60,8 @@ def link_references(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
     soup : BeautifulSoup
         The page, changed in place. Links, code, headings and formulas stay as they are.
     known : mapping from str to str
-        Addresses by the names under which texts cite a publication, such as "Furlan 2015".
+        Addresses by the names under which texts cite a publication, such as "Furlan 2015". Rows of figures and
+        cells of tables that carry such a name lead to it every time.
     """
     _link_rows(soup, known)
     _link_cells(soup, known)
@@ -78,7 +79,8 @@ def _link_rows(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
         text = str(row["data-text"])
         del row["data-text"]
         # A name may be followed by the arm or the year of a second report.
-        name = max((one for one in known if re.match(re.escape(one) + r"(?!\w)", text)), key=len, default="")
+        named = (one for one in known if text.startswith(one) and not text[len(one) : len(one) + 1].isalnum())
+        name = max(named, key=len, default="")
         if name:
             row["href"], row["aria-label"] = known[name], text
         else:
@@ -89,7 +91,7 @@ def _link_cells(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
     """Let every cell of a table that holds nothing but a known name lead to its publication."""
     for cell in soup.select("td, th"):
         if (text := cell.get_text()) in known and cell.a is None:
-            cell.string = ""
+            cell.clear()
             cell.append(_link(soup, text, known[text]))
 
 
@@ -98,7 +100,7 @@ def _first(soup: BeautifulSoup, left: dict[str, str], found: re.Match[str]) -> o
     return _link(soup, found[1], address) if address else None
 
 
-def _link(soup: BeautifulSoup, text: str, address: str) -> object:
+def _link(soup: BeautifulSoup, text: str, address: str) -> Tag:
     link = soup.new_tag("a", href=address)
     link.string = text
     return link

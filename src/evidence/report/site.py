@@ -20,7 +20,7 @@ from evidence.report.front import front_html
 from evidence.report.glossary import glossary_html
 from evidence.report.publish import MIME
 from evidence.report.references import known_references
-from evidence.report.render import Page, finish, render
+from evidence.report.render import Page, finish, ordered, render
 from evidence.report.search import Section, index_script, section_of_file
 from evidence.report.shell import ASSETS, Entry, page, write
 from evidence.report.trace import FOLDER as TRIALS
