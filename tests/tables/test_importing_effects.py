@@ -107,9 +107,10 @@ def test_each_measure_gives_the_result_of_metafor(
     fit = pooled(made, tmp_path / "set", method=method)
     expected = FLEISS["results"][result]
     np.testing.assert_allclose(
-        [fit.estimate, fit.se, fit.ci_low, fit.ci_high], [expected[n] for n in ("estimate", "se", "ci_low", "ci_high")],
+        [fit.estimate, fit.se, fit.ci_low, fit.ci_high],
+        [expected[name] for name in ("estimate", "se", "ci_low", "ci_high")],
         rtol=1e-6,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -119,7 +120,12 @@ def aspirin(tmp_path: Path) -> Path:
 
 def test_every_row_names_its_place_and_nothing_is_added(aspirin: Path, tmp_path: Path) -> None:
     made = ev.import_effects(
-        aspirin, intervention="Aspirin", comparator="Placebo", outcome="death", weeks=52, source_url="https://a.org/x"
+        aspirin,
+        intervention="Aspirin",
+        comparator="Placebo",
+        outcome="death",
+        weeks=52,
+        source_url="https://a.org/x",
     )
     review = made.write(tmp_path / "review")
     assert made.analyses == ("aspirin-death-any",)
@@ -164,13 +170,19 @@ def test_rows_without_a_number_keep_their_trial_but_give_no_result(tmp_path: Pat
     ("text", "words"),
     [
         ("study,ai,n1i,ci\nA,1,2,3\n", ("set.csv, row 1, column n2i", "the column is missing", "--column")),
-        ("study,ai,n1i,ci,n2i\nA,1,9,2,9\nB,many,9,2,9\n", ("set.csv, row 3, column ai: found 'many'", "number")),
+        (
+            "study,ai,n1i,ci,n2i\nA,1,9,2,9\nB,many,9,2,9\n",
+            ("set.csv, row 3, column ai: found 'many'", "number"),
+        ),
         ("study,ai,n1i,ci,n2i\nA,1.5,9,2,9\n", ("row 2, column ai: found '1.5'", "whole number")),
         ("study,ai,n1i,ci,n2i\nA,-1,9,2,9\n", ("row 2, column ai: found '-1'", "at least 0")),
         ("study,yi,vi\nA,0.1,0\n", ("row 2, column vi: found '0'", "above 0")),
         ("study,yi,vi\nA,inf,1\n", ("row 2, column yi: found 'inf'", "number")),
         ("study;yi;vi\nA;1;1\n", ("set.csv, row 1", "semicolon")),
-        ("study,ai,n1i,ci,n2i\nA,7,5,2,9\n", ("events: found '7'", "more events than participants")),
+        (
+            "study,ai,n1i,ci,n2i\nA,7,5,2,9\n",
+            ("set.csv: row 2, column events: found '7'", "more events than participants"),
+        ),
         ("", ("set.csv", "empty")),
         ("study,yi,vi\n", ("column is missing",)),
     ],

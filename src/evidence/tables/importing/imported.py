@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from evidence.errors import DataError
+from evidence.errors import DataError, Fault
 from evidence.tables.folder import new_folder, write_table
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.compose import compose
@@ -90,8 +90,20 @@ class Imported:
                 (fresh / "notebooks").mkdir()
                 text = text.replace("bright-light-fatigue-short", self.analyses[0])
                 (fresh / "notebooks" / "01-results.ipynb").write_text(text, encoding="utf-8")
-            review = read_review(fresh)
+            try:
+                review = read_review(fresh)
+            except DataError as error:
+                raise DataError([self._in_file(fault) for fault in error.faults]) from None
         return replace(review, path=place)
+
+    def _in_file(self, fault: Fault) -> Fault:
+        """Name the place in the imported file of a fault in a table that is not kept."""
+        rows = self.tables.get(fault.file.removesuffix(".csv"), [])
+        if fault.row is None or not 2 <= fault.row <= len(rows) + 1:
+            return replace(fault, file=f"{self.file}, as {fault.file}")
+        row = rows[fault.row - 2]
+        place = row.get("locator") or f"{self.file}: {row.get('label') or row.get('trial_id') or fault.file}"
+        return replace(fault, file=place, row=None)
 
     def _yaml(self) -> str:
         lines = [f"# Protocol of the review, made from {self.file}. Names and choices may be changed."]
