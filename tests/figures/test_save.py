@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from evidence.errors import DataError
-from evidence.figures import forest, save
+from evidence.figures import EvidenceFigure, forest, save
 
 SCRIPT = """
 import sys
@@ -78,3 +78,17 @@ def test_refuses_an_unknown_format(trials, fit, tmp_path):
     with pytest.raises(DataError, match="'gif'"):
         save(forest(fit(trials(3))), tmp_path / "figure", ("gif",))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_places_are_where_the_texts_stand() -> None:
+    figure = EvidenceFigure(200, 100)
+    figure.write(50, 75, "halfway down and more")
+    figure.write(0, 10, "")
+    ((text, left, top, width, height),) = figure.places()
+    assert text == "halfway down and more"
+    assert left == pytest.approx(25, abs=1)
+    assert top < 75 < top + height + 2  # the baseline is near the foot of the letters
+    assert 20 < width < 75
+    wider = EvidenceFigure(400, 100)
+    wider.write(50, 75, "halfway down and more")
+    assert wider.places()[0][3] == pytest.approx(width / 2, rel=0.02)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from evidence.figures.style import BODY, style
 
@@ -47,6 +48,26 @@ class EvidenceFigure(Figure):
             return
         width, height = self.get_size_inches() * 72
         self.text(x / width, 1 - y / height, text, fontsize=size, parse_math=False, va="baseline", **look)
+
+    def places(self) -> list[tuple[str, float, float, float, float]]:
+        """Tell where each line of text stands: the text, and left, top, width and height in percent of the figure."""
+        width, height = self.bbox.width, self.bbox.height
+        found = []
+        with style():
+            renderer = self.canvas.get_renderer()  # type: ignore[attr-defined]
+            for text in self.findobj(Text):
+                if text.get_visible() and text.get_text().strip():
+                    box = text.get_window_extent(renderer)
+                    found.append(
+                        (
+                            text.get_text(),
+                            100 * box.x0 / width,
+                            100 * (1 - box.y1 / height),
+                            100 * box.width / width,
+                            100 * box.height / height,
+                        )
+                    )
+        return found
 
     def savefig(self, fname: Any, **options: Any) -> None:
         """Write the figure as `matplotlib.figure.Figure.savefig` does, always in the package's own look."""
