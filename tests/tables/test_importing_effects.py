@@ -19,10 +19,12 @@ FLEISS = json.loads((VALIDATION / "importing.json").read_text("utf-8"))
 
 def write(path: Path, columns: dict[str, Any]) -> Path:
     """Write columns as CSV, as R does: NA where there is no number."""
+    length = max(len(values) for values in columns.values() if not isinstance(values, str | int))
+    cells = [[values] * length if isinstance(values, str | int) else values for values in columns.values()]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerows(zip(*cells, strict=True))
     return path
 
 
@@ -115,7 +117,10 @@ def test_each_measure_gives_the_result_of_metafor(
 
 @pytest.fixture
 def aspirin(tmp_path: Path) -> Path:
-    return write(tmp_path / "aspirin.csv", {**FLEISS["data"]["aspirin"], "dose": [1, 2, 3, 4, 5, 6, "NA"]})
+    return write(
+        tmp_path / "aspirin.csv",
+        {**FLEISS["data"]["aspirin"], "dose": [1, 2, 3, 4, 5, 6, "NA"], "mean.age": 60, "notes": ""},
+    )
 
 
 def test_every_row_names_its_place_and_nothing_is_added(aspirin: Path, tmp_path: Path) -> None:
@@ -130,6 +135,8 @@ def test_every_row_names_its_place_and_nothing_is_added(aspirin: Path, tmp_path:
     review = made.write(tmp_path / "review")
     assert made.analyses == ("aspirin-death-any",)
     assert list(review.trials["label"][:2]) == ["MRC-1 1974", "CDP 1976"]
+    assert set(review.trials["mean_age"]) == {"60"}
+    assert "notes_in_file" in review.trials
     assert list(review.trials["dose"]) == ["1", "2", "3", "4", "5", "6", "NA"]
     first = review.arm_results.iloc[0]
     assert (first["n"], first["events"], first["timepoint_weeks"]) == (615, 49, 52)

@@ -121,7 +121,7 @@ class _Composer:
     def _comparison(self, one: Comparison) -> None:
         """Enter the results of one outcome of one comparison, its instrument and its analysis."""
         arm, comparator = self._components(one)
-        outcome = self._unique("outcome", _slug(one.outcome, "_"), "_")
+        outcome = self._unique("outcome", _slug(one.outcome, "_", 40), "_")
         instrument = self._unique("instrument", one.outcome, " ")
         self.rows["instruments"].append(
             {

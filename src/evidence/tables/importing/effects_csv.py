@@ -80,7 +80,12 @@ def collect_effects(
     label_column = _label_column(rows, names_of)
     used = {*shape, "n1i", "n2i", "year", "sei", "vi", label_column}
     known = {column.name for column in TABLES[0].columns}
-    kept = [name for name in names_of.values() if name not in used and re.fullmatch(r"[A-Za-z]\w*", name)]
+    kept = {}
+    for name in names_of.values():
+        # A column may not bear the name of one that the table of trials has anyway.
+        column = re.sub(r"\W+", "_", name).strip("_")
+        if name not in used and column:
+            kept[f"{column}_in_file" if column in known else column] = name
     collected = Collected(path.name, path.stem.replace("_", " "), "metafor")
     one = Comparison("1", f"{names[0]} v {names[1]}", outcome, measure, *names, better=better, place=kind)
     numbers = Numbers(path.name)
@@ -89,8 +94,7 @@ def collect_effects(
         key, year = str(row), texts.get("year", "")
         year = year if re.fullmatch(r"(19|20)\d\d", year) else ""
         label = _label(texts.get(label_column, ""), year, row)
-        # A column may not bear the name of one that the table of trials has anyway.
-        extra = {f"{name}_in_file" if name in known else name: texts[name] for name in kept}
+        extra = {column: texts[name] for column, name in kept.items()}
         collected.studies[key] = Study(label, year, extra=extra)
         values = _values(texts, shape, kind, row, numbers)
         if values:

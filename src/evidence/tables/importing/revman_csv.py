@@ -49,7 +49,7 @@ _OF_REVMAN_5 = {
     "Effect Estimate": "Mean",
     "CI Start": "CI start",
     "CI End": "CI end",
-    "I²": "Heterogeneity I²",
+    "I²(Q)": "Heterogeneity I²",
 }
 _POOLED = {"estimate": "Mean", "ci_low": "CI start", "ci_high": "CI end", "i2": "Heterogeneity I²"}
 
