@@ -47,7 +47,9 @@ def test_every_key_of_its_protocol_is_explained(tmp_path: Path) -> None:
     lines = text.splitlines()
     for key in yaml.safe_load(text):
         first = next(number for number, line in enumerate(lines) if line.startswith(f"{key}:"))
-        above = next(line for line in reversed(lines[:first]) if not line or line.startswith("#") or line[0] == " ")
+        above = next(
+            line for line in reversed(lines[:first]) if not line or line.startswith("#") or line[0] == " "
+        )
         assert above.startswith("#") or key in ("version", "title", "scope_note")
 
 

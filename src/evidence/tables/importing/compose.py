@@ -19,7 +19,7 @@ STAND_IN_WEEKS = 1.0
 """Stands where a file does not say when an outcome was measured: results without a time are not pooled."""
 
 _GENERIC = {"", "experimental", "treatment", "intervention", "control", "comparator"}
-_UNIT = {"RevMan": {"method": "DL", "prediction": "HTS"}, "metafor": {"method": "REML", "prediction": "z"}}
+_MODELS = {"RevMan": {"method": "DL", "prediction": "HTS"}, "metafor": {"method": "REML", "prediction": "z"}}
 
 
 def compose(collected: Collected, weeks: float | None) -> tuple[Rows, dict[str, Any]]:
@@ -253,7 +253,7 @@ class _Composer:
     def _protocol(self) -> dict[str, Any]:
         collected = self.collected
         models = Counter(one.model for one in collected.comparisons if one.model)
-        model = {**_UNIT[collected.program], "interval": "z"}
+        model = {**_MODELS[collected.program], "interval": "z"}
         if models and models.most_common(1)[0][0] == "fixed":
             model["method"] = "EE"
         notes = [f"Imported from {collected.file}; the searches and the question stand in the original."]
