@@ -36,6 +36,7 @@ def body(
     mid: float = 10.0,
     direct: Any = True,
     missing: int = 0,
+    withheld: int = 0,
     measure: str = "MD",
     rules: dict[str, Any] | None = None,
     ci: str = "HKSJ",
@@ -59,6 +60,7 @@ def body(
         measure=measure,
         effects=frame,
         missing=tuple(f"m{i}" for i in range(missing)),
+        withheld=tuple(f"m{i}" for i in range(withheld)),
         fit=pool_as(frame, model),
         direct=held,
         without_indirect=pool_as(frame[held], model),
@@ -187,8 +189,12 @@ def test_optimal_information_size_is_that_of_r() -> None:
 
 def test_publication_bias_by_each_sign() -> None:
     assert lost(body(**SOUND))["publication bias"] == 0
-    assert lost(body(**SOUND, missing=3))["publication bias"] == 1
-    assert lost(body(**SOUND, missing=2))["publication bias"] == 0
+    # Three can be pooled: most of the others by far, or few that may be missing because of their result.
+    assert lost(body(**SOUND, missing=9))["publication bias"] == 1
+    assert lost(body(**SOUND, missing=8))["publication bias"] == 0
+    assert lost(body(**SOUND, missing=2, withheld=1))["publication bias"] == 1
+    assert lost(body(**SOUND, missing=3, withheld=1))["publication bias"] == 0
+    assert lost(body(**SOUND, missing=2, rules={"missing_share": 0.4}))["publication bias"] == 1
     assert lost(body(**SOUND, n=60.0))["publication bias"] == 1
     assert lost(body([-1.0, 1.5, 0.2], 1.0, n=60.0))["publication bias"] == 0
     se = np.linspace(1.0, 6.0, 12)
@@ -377,6 +383,28 @@ def test_trials_set_aside_or_repeated_are_not_missing(filled: Any) -> None:
     filled.protocol["set_aside"] = [{"instrument": "CRY now", "reason": "another question"}]
     share = {d.name: d.inputs for d in ev.grade(filled.read(), CRYING).domains}["publication bias"]
     assert share["trials not poolable"] == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "withheld"),
+    [
+        ({"p_value": 0.4, "p_operator": "=", "timepoint_weeks": 8}, 1),
+        ({"p_value": 0.05, "p_operator": ">", "timepoint_weeks": 8}, 1),
+        ({"estimate": -1.0, "timepoint_weeks": 8}, 1),
+        ({"p_value": 0.01, "p_operator": "=", "timepoint_weeks": 8}, 0),
+        ({"estimate": -1.0, "p_value": 0.001, "p_operator": "<", "timepoint_weeks": 8}, 0),
+        ({"estimate": -1.0, "se": 0.4, "timepoint_weeks": ""}, 0),
+        ({"estimate": -1.0, "se": 0.4, "timepoint_weeks": 8, "note": "CHECK: too good"}, 0),
+    ],
+)
+def test_what_may_be_missing_because_of_the_result(
+    filled: Any, columns: dict[str, Any], withheld: int
+) -> None:
+    filled.trial("cat", song="singing, 40", quiet="silence, 50")
+    filled.contrast("cat", "song", "quiet", "CRY", **columns)
+    inputs = {d.name: d.inputs for d in ev.grade(filled.read(), CRYING).domains}["publication bias"]
+    assert inputs["trials not poolable"] == 1
+    assert inputs["trials with nothing usable or significant"] == withheld
 
 
 def test_the_review_is_rated(review: ev.Review) -> None:

@@ -231,13 +231,15 @@ def optimal_information_size(evidence: Evidence) -> float:
 def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     """One level if it is strongly suspected: never two, and never proof of the opposite.
 
-    It is, if the funnel is asymmetrical where there are enough comparisons to test it, if most trials with the
-    outcome have no numbers that can be pooled, or if small comparisons that cannot be tested carry a clear effect.
+    It is, if the funnel is asymmetrical where there are enough comparisons to test it; if nearly all trials with the
+    outcome have no numbers that can be pooled, or many of them may be missing because of their result; or if small
+    comparisons that cannot be tested carry a clear effect. Numbers that a source prints but nobody can use here (no
+    time, doubtful, another scale), and results reported as significant, are not missing because of their result.
     """
     rules, effects = evidence.rules, evidence.effects
-    lacking = len(evidence.missing)
+    lacking, withheld = len(evidence.missing), len(evidence.withheld)
     reported = lacking + int(effects["trial_id"].nunique())
-    missing = lacking / reported
+    trials = f"of the {counted(reported, 'trial')} with this outcome"
     small = float(evidence.share[(effects["n"] < rules.small_n).to_numpy()].sum())
     clear = fit.ci_low > 0.0 or fit.ci_high < 0.0
     tested = fit.k >= rules.funnel_k
@@ -245,17 +247,18 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     found = []
     if p < rules.funnel_p:
         found.append(f"the funnel is asymmetrical ({p_value(p)})")
-    if missing >= rules.missing_share:
-        found.append(
-            f"{lacking} of the {counted(reported, 'trial')} with this outcome have no numbers that can be pooled"
-        )
+    if lacking / reported >= rules.missing_share:
+        found.append(f"{lacking} {trials} have no numbers that can be pooled")
+    if withheld and withheld / reported >= rules.withheld_share:
+        found.append(f"{withheld} {trials} give neither usable numbers nor a significant result")
     if not tested and clear and small >= rules.small_share:
         found.append(f"{percent(small)} of the weight comes from small comparisons with a clear effect")
     inputs = {
         "k": fit.k,
         "P of funnel asymmetry": p,
         "trials not poolable": lacking,
-        "share not poolable": missing,
+        "share not poolable": lacking / reported,
+        "trials with nothing usable or significant": withheld,
         "share of small comparisons": small,
     }
     if found:
@@ -266,7 +269,9 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
         if tested
         else f"{counted(fit.k, 'comparison')} cannot show asymmetry"
     )
-    reason = f"{funnel}; {percent(missing)} of the trials with this outcome could not be pooled"
+    reason = f"{funnel}; {lacking or 'none'} {trials} could not be pooled"
+    if lacking:
+        reason += f", {withheld or 'none'} of them perhaps because of the result"
     return 0, f"Undetected, which is not the same as absent: {reason}.", inputs
 
 

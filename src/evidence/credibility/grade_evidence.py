@@ -25,6 +25,15 @@ __all__ = ["Evidence", "gather", "important_difference", "pool_as"]
 RATIOS = ("RR", "OR")
 # How the reason of a comparison begins whose absence takes no evidence away.
 _NOT_MISSING = ("the same patients", "may hold the same patients", "set aside by the protocol")
+# How it begins where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
+# not how the result came out.
+_PRINTED = (
+    "the time of measurement is not stated",
+    "doubtful as printed",
+    "the quartiles show a skewed",
+    "the range of the scale is not stated",
+    "reported as ",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +49,9 @@ class Evidence:
     missing : tuple of str
         Trials that report the outcome but have no comparison that can be pooled. Trials whose patients stand in
         another one, and results that the protocol sets aside, are not missing.
+    withheld : tuple of str
+        Those among them that may be missing because of their result: the source gives neither numbers that hold a
+        standard error nor a difference that is significant.
     fit : Pooled or None
         Their pooled result; of one comparison its own result; None without any.
     direct : ndarray of bool, shape (k,)
@@ -62,6 +74,7 @@ class Evidence:
     measure: str
     effects: pd.DataFrame
     missing: tuple[str, ...]
+    withheld: tuple[str, ...]
     fit: Pooled | None
     direct: np.ndarray
     without_indirect: Pooled | None
@@ -146,12 +159,15 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
     risks = comparator_risks(review, effects)
     risk = float(risks["risk"].median()) if len(risks) else math.nan
     sd = math.nan if result.measure in (*RATIOS, "RD") else implied_sd(effects, result.measure)
+    rest = _missing(result)
+    missing = tuple(rest["trial_id"].unique())
     least = important_difference(review, question, result.measure, mid=mid, sd=sd, risk=risk)
     return Evidence(
         analysis=question,
         measure=result.measure,
         effects=effects,
-        missing=_missing(result),
+        missing=missing,
+        withheld=_withheld(review, question, rest),
         fit=result.fit or pool_as(effects, model),
         direct=direct,
         without_indirect=pool_as(effects[direct], model),
@@ -195,12 +211,24 @@ def _check_names(review: Review) -> None:
             )
 
 
-def _missing(result: Synthesis) -> tuple[str, ...]:
+def _missing(result: Synthesis) -> pd.DataFrame:
+    """Reported comparisons of trials that have none that can be pooled."""
     rest = result.reported
-    rest = rest[
+    return rest[
         ~rest["reason"].str.startswith(_NOT_MISSING) & ~rest["trial_id"].isin(result.effects["trial_id"])
     ]
-    return tuple(rest["trial_id"].unique())
+
+
+def _withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
+    """Trials whose numbers may be missing because of what they would show."""
+    reason, alpha = missing["reason"].str, 1.0 - review.protocol.model.level + 1e-9
+    printed = reason.startswith(_PRINTED) | reason.contains(" cannot be put on ")
+    window, rows = review.protocol.windows[analysis.window], review.contrast_results
+    here = (rows["outcome"] == analysis.outcome) & rows["timepoint_weeks"].map(window.holds)
+    tested = rows[here & rows["p_value"].notna()]
+    clear = tested["p_operator"].isin(["=", "<"]) & (tested["p_value"] <= alpha)
+    significant = set(tested["trial_id"]) - set(tested.loc[~clear, "trial_id"])
+    return tuple(name for name in missing.loc[~printed, "trial_id"].unique() if name not in significant)
 
 
 def important_difference(

@@ -17,7 +17,7 @@ THRESHOLDS: dict[str, tuple[str, ...]] = {
     "inconsistency": ("i2_serious", "i2_very_serious", "apart_share"),
     "indirectness": ("indirect_share", "very_indirect_share", "material_change"),
     "imprecision": ("standard_difference", "ratio", "alpha", "power", "far_below"),
-    "publication bias": ("funnel_k", "funnel_p", "missing_share", "small_n", "small_share"),
+    "publication bias": ("funnel_k", "funnel_p", "withheld_share", "missing_share", "small_n", "small_share"),
     "size of the effect": ("slight", "large"),
 }
 """Thresholds by the domain that uses them."""
@@ -95,11 +95,21 @@ class CertaintyRules(ProtocolPart):
     funnel_p: float = Field(
         default=0.1, gt=0, lt=1, description="P value under which a funnel is asymmetrical"
     )
-    missing_share: float = Field(
-        default=0.5,
+    # Missing results: Page 2023, BMJ 383, e076754 (ROB-ME); Cochrane Handbook 13.3. They distort a result if they are
+    # missing because of how they came out, not where a reader cannot use what is printed.
+    withheld_share: float = Field(
+        default=0.2,
         ge=0,
         le=1,
-        description="share of trials with the outcome that cannot be pooled (most of them)",
+        description="share of trials with the outcome that give neither usable numbers nor a significant result "
+        "(set here)",
+    )
+    missing_share: float = Field(
+        default=0.75,
+        ge=0,
+        le=1,
+        description="share of trials with the outcome that cannot be pooled for any reason, so that the rest need "
+        "not stand for them (set here)",
     )
     small_n: int = Field(
         default=100, ge=1, description="patients under which a comparison is small (set here)"
