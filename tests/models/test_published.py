@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,21 @@ def test_options_reach_the_own_results(review: Review) -> None:
     pooled = (default["kind"] == "this review") & default["estimate"].notna()
     assert (wald.loc[pooled, "ci_low"] != default.loc[pooled, "ci_low"]).any()
     assert wald.loc[~pooled, "ci_low"].equals(default.loc[~pooled, "ci_low"])
+
+
+def test_ratios_stand_on_the_scale_on_which_they_are_published(review: Review) -> None:
+    group = review.protocol.published[0].model_copy(
+        update={"analyses": ("manual-inactive-responder-short",), "measure": None}
+    )
+    protocol = review.protocol.model_copy(update={"published": (group,)})
+    own = ev.beside_published(dataclasses.replace(review, protocol=protocol)).iloc[0]
+    fit = ev.synthesise(review, "manual-inactive-responder-short").fit
+    assert fit is not None
+    assert own["measure"] == "RR"
+    np.testing.assert_allclose(
+        [own["estimate"], own["ci_low"], own["prediction_high"]],
+        np.exp([fit.estimate, fit.ci_low, fit.prediction_high]),
+    )
 
 
 @pytest.mark.parametrize(

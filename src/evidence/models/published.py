@@ -45,8 +45,7 @@ def beside_published(review: Review, **overrides: Any) -> pd.DataFrame:
     DataFrame
         One row per pooled result: group, kind ("this review" or "published"), label, measure, estimate, ci_low,
         ci_high, prediction_low, prediction_high, k, n, certainty, comparison, population, timeframe, source_url,
-        note. An
-        estimate is NaN where this review could not pool; the note then says why.
+        note. Ratios are on their own scale. An estimate is NaN where this review could not pool; the note then says why.
 
     Raises
     ------
@@ -65,12 +64,14 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
     window = review.protocol.windows[result.analysis.window]
     fit = result.fit
     numbers = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
+    # Publications print ratios as they are, not as logarithms.
+    shown = math.exp if result.measure in ("RR", "OR") else float
     return {
         "group": group.group,
         "kind": "this review",
         "label": f"This review, {result.analysis.window.replace('_', ' ')} term",
         "measure": result.measure,
-        **{key: getattr(fit, key) if fit else math.nan for key in numbers},
+        **{key: shown(getattr(fit, key)) if fit else math.nan for key in numbers},
         "k": result.k,
         "n": result.n,
         "comparison": result.analysis.title,
