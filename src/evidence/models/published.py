@@ -45,7 +45,8 @@ def beside_published(review: Review, **overrides: Any) -> pd.DataFrame:
     DataFrame
         One row per pooled result: group, kind ("this review" or "published"), label, measure, estimate, ci_low,
         ci_high, prediction_low, prediction_high, k, n, certainty, comparison, population, timeframe, source_url,
-        note. Ratios are on their own scale. An estimate is NaN where this review could not pool; the note then says why.
+        note. Ratios are on their own scale. An estimate is NaN where this review could not pool; the note then says
+        why.
 
     Raises
     ------
