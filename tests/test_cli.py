@@ -47,7 +47,13 @@ def broken(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", ["report", "check", "effects", "pool", "figures"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("audit", "bench", "check", "effects", "export", "figures", "import", "init", "multiverse"),
+        *("pool", "report", "verify"),
+    ],
+)
 def test_help_of_each_command_shows_an_example(run: Any, command: str) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0
@@ -265,3 +271,11 @@ def test_progress_is_live_on_a_terminal() -> None:
         progress.end(Done())  # type: ignore[arg-type]
     assert "1 notebook " in screen.getvalue()
     assert "01-only" in screen.getvalue()
+
+
+def test_bench_times_the_library(run: Any) -> None:
+    code, out, _ = run("bench", "--rounds", "1", "--format", "json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["computation"].split(",")[0] for row in rows] == ["pool", "pool", "pool_many", "bayes"]
+    assert all(0 < row["least_ms"] <= row["median_ms"] for row in rows)

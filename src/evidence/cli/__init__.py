@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from evidence.cli.bench import bench
 from evidence.cli.commands import app
 from evidence.cli.export import export
 from evidence.cli.import_ import import_
@@ -12,6 +13,7 @@ from evidence.errors import DataError, EvidenceError
 
 __all__ = ["app", "main"]
 
+app.command(epilog="Example: [bold]evidence bench --data data[/bold]")(bench)
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)
 app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review[/bold]")(import_)
