@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import evidence as ev
 from evidence.credibility.answer import key_analyses
+from evidence.credibility.answer_words import comparator
 from evidence.credibility.effect_words import outcome_words
 from evidence.errors import DataError
 from evidence.tables.review import Review
@@ -61,6 +63,15 @@ def test_there_are_five_sentences_without_terms_of_the_trade(answered: ev.Answer
     assert answered.headline in answered.summary()
 
 
+def test_sentences_are_short_and_list_comparators_once(review: Review, answered: ev.Answer) -> None:
+    # Up to a full stop, a semicolon or a dash a reader has to keep no more than this in mind.
+    parts = [part for text in answered.sentences for part in re.split(r"[;?–]", text)]
+    assert max(len(part.split()) for part in parts) <= 70
+    listed = comparator(key_analyses(review)["short"][0], review.protocol)
+    assert " ".join(answered.sentences).count(listed) == 1
+    assert f"{review.trials['n_randomised'].sum():,.0f} people" in answered.sentences[0]
+
+
 def test_the_last_sentence_counts_the_verdicts(review: Review, answered: ev.Answer) -> None:
     counts = ev.audit(review, certainty=certain("low")).counts
     for verdict, count in counts.items():
@@ -75,24 +86,25 @@ def test_words_follow_the_results(filled: Any) -> None:
         filled.arm(name, "quiet", mean=5.0, sd=2.0, n=400)
     filled.protocol["outcomes"]["crying"]["minimal_important_difference"] = 10
     good = ev.answer(filled.read(), certainty=certain("high"))
-    assert good.headline.startswith("After 1 to 13 weeks a benefit for crying that people would notice")
-    assert "people begin to notice a difference of 10 points of 100 in crying" in good.sentences[0]
+    assert good.headline.startswith("After 1 to 13 weeks a benefit for crying large enough to matter")
+    assert "a difference matters from 10 points of 100 in crying on" in good.sentences[0]
     assert "compared with silence, humming or routine, people with singing had about 1" in good.sentences[1]
-    assert "points of 100 less crying, enough to notice" in good.sentences[1]
-    assert "this is certain" in good.sentences[1]
-    assert "cannot be said" in good.sentences[2]
-    assert "added to rocking" in good.sentences[3]
+    assert "points of 100 less crying (" in good.sentences[1]
+    assert "less is possible) – this is certain" in good.sentences[1]
+    assert "oo few trials give numbers to combine after" in good.sentences[2]
+    assert "for singing added to rocking" in good.sentences[3]
     filled.protocol["outcomes"]["crying"]["minimal_important_difference"] = 30
     small = ev.answer(filled.read(), certainty=certain("very low"))
     assert small.headline.startswith(
         "After 1 to 13 weeks a small benefit for crying, but this is very uncertain"
     )
-    assert "less crying, too little to notice" in small.sentences[1]
+    assert "less crying (too little to matter; " in small.sentences[1]
     for row in filled.rows["arm_results"]:
         row["mean"] = 4.0
     none = ev.answer(filled.read(), certainty=certain("high"))
     assert "no clear benefit" in none.headline
-    assert "no clear difference in crying" in none.sentences[1]
+    assert "had no clear difference in crying (" in none.sentences[1]
+    assert "points of 100 less to " in none.sentences[1]
 
 
 def test_an_analysis_that_the_protocol_does_not_have_is_named(filled: Any) -> None:
@@ -114,7 +126,14 @@ def test_effects_in_words(review: Review) -> None:
     assert words.change(11.44, rough=True) == "11 points of 100 more pain"
     assert words.span(-18.3, -4.6) == "4.6 to 18.3 less"
     assert words.span(-27.5, 11.9) == "27.5 less to 11.9 more"
+    assert words.span(-27.5, 11.9, unit=True) == "27.5 points of 100 less to 11.9 more"
     assert words.important == "10.0 points of 100"
+    # The same spread as in the summary of findings.
+    disability = outcome_words(review, "disability", "SMD")
+    name = "manual-inactive-disability-short"
+    shown, fit = ev.absolute_effects(review, name).difference[0], ev.synthesise(review, name).fit
+    assert fit is not None
+    assert disability.factor * fit.estimate == pytest.approx(shown, rel=1e-12)
     # Another measure has another scale, on which nothing is declared.
     assert outcome_words(review, "pain", "SMD").important == ""
     ratio = outcome_words(review, "responder", "RR")

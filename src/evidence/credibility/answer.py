@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,8 @@ from evidence.credibility.answer_words import (
     found,
     headline,
     joined,
-    noticed,
+    matters,
     treatment,
-    unanswered,
 )
 from evidence.credibility.audit import Rating, audit, bearing_of
 from evidence.credibility.audit_judge import Bearing
@@ -99,8 +99,8 @@ def answer(review: Review, *, certainty: Rating | None = None, **overrides: Any)
     sentences = (
         _asked(review, everything),
         _shown(parts["short"], review.protocol),
-        _shown(parts["long"], review.protocol),
-        _shown(parts["together"], review.protocol),
+        _shown(parts["long"], review.protocol, parts["short"]),
+        _shown(parts["together"], review.protocol, [*parts["short"], *parts["long"]]),
         _sure(everything, audited.counts),
     )
     return Answer(
@@ -188,39 +188,33 @@ def _asked(review: Review, bearings: Sequence[Bearing]) -> str:
     used = {one.analysis.id for one in bearings if one.k}
     trials = {name for id in used for name in review.effects(id)["trial_id"]}
     people = review.trials["n_randomised"].sum()
-    what = question.get("intervention") or review.protocol.title
-    notice = noticed(bearings)
-    whom = f" for {question['population']}" if question.get("population") else ""
+    what = str(question.get("intervention") or review.protocol.title)
+    whom = re.sub(r" \([^)]*\)", "", f" for {question['population']}" if question.get("population") else "")
+    yardstick = matters(bearings)
     return (
-        f"The question: what does {what} do{whom}? {counted(len(review.trials), 'trial')} with about "
-        f"{people:.0f} people were found in which chance decided who got which treatment; {len(trials) or 'none'} of "
-        f"them report numbers that are used for this answer{f'; {notice}' if notice else ''}."
+        f"The question: what does {what}{',' if ',' in what else ''} do{whom}? "
+        f"{counted(len(review.trials), 'trial')} with about {people:,.0f} people let chance decide who got which "
+        f"treatment; {len(trials) or 'none'} of them give numbers used here"
+        f"{f'; {yardstick}' if yardstick else ''}."
     )
 
 
-def _shown(bearings: Sequence[Bearing], protocol: Protocol) -> str:
-    """What trials show in one sentence: results in words, then what could not be combined."""
-    pooled = [one for one in bearings if one.pooled]
-    other = [one for one in bearings if not one.pooled]
-    texts = [*found(pooled, protocol), *([unanswered(other, protocol)] if other else [])]
-    if not texts:
-        return "The protocol of this review asks nothing about this."
-    text = "; ".join(texts)
+def _shown(bearings: Sequence[Bearing], protocol: Protocol, before: Sequence[Bearing] = ()) -> str:
+    """What trials show, in one sentence."""
+    text = found(bearings, protocol, before) or "the protocol of this review asks nothing about this"
     return f"{text[:1].upper()}{text[1:]}."
 
 
 def _sure(bearings: Sequence[Bearing], counts: pd.Series) -> str:
     """How sure one can be, and how the claims fared."""
     levels = [one.certainty for one in bearings if one.pooled]
-    sure = [
-        f"{levels.count(level)} of {level} certainty" for level in reversed(CERTAINTIES) if level in levels
-    ]
-    worst = min(levels, key=CERTAINTIES.index, default="")
+    sure = [f"{levels.count(level)} of {level}" for level in reversed(CERTAINTIES) if level in levels]
     text = "How sure one can be: nothing could be combined, so nothing is known with any certainty"
     if levels:
+        worst = min(levels, key=CERTAINTIES.index)
         text = (
-            f"How sure one can be: {counted(len(levels), 'combined result')}, {joined(sure)}, "
-            f"where {worst} means that {CERTAINTY_MEANS[worst]}"
+            f"How sure one can be: {counted(len(levels), 'combined result')}, {joined(sure)} certainty; "
+            f"{worst} means that {CERTAINTY_MEANS[worst]}"
         )
     claims = int(counts.sum())
     if claims:

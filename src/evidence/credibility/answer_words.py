@@ -8,7 +8,7 @@ from evidence.credibility.audit_judge import Bearing
 from evidence.tables.protocol import Analysis, Protocol
 from evidence.tables.protocol_audit import CERTAINTIES
 
-__all__ = ["CERTAINTY_MEANS", "found", "headline", "joined", "noticed", "treatment", "unanswered"]
+__all__ = ["CERTAINTY_MEANS", "found", "headline", "joined", "matters", "treatment"]
 
 CERTAINTY_MEANS = {
     "high": "more trials would hardly change the result",
@@ -64,46 +64,58 @@ def comparator(analysis: Analysis, protocol: Protocol) -> str:
     return joined(dict.fromkeys(names), "or")
 
 
-def found(bearings: Sequence[Bearing], protocol: Protocol) -> list[str]:
-    """Say what pooled results show, one text for each window and comparator, and at the end how sure that is."""
-    if not bearings:
-        return []
-    groups: dict[str, dict[str, list[Bearing]]] = {}
+def found(bearings: Sequence[Bearing], protocol: Protocol, before: Sequence[Bearing] = ()) -> str:
+    """Say in one sentence what trials show: results, for what too few numbers can be combined, how sure that is.
+
+    Parameters
+    ----------
+    bearings : sequence of Bearing
+        One for each question that the sentence is about.
+    protocol : Protocol
+    before : sequence of Bearing
+        Those of the sentence before: comparators that stand there are not listed again.
+
+    Returns
+    -------
+    str
+        Without the full stop.
+    """
+    pooled = [one for one in bearings if one.pooled]
+    said = {comparator(one.analysis, protocol) for one in before} - {""}
+    groups: dict[tuple[str, str], list[Bearing]] = {}
+    for one in pooled:
+        key = when(one.analysis.window, protocol), comparator(one.analysis, protocol)
+        groups.setdefault(key, []).append(one)
+    texts = []
+    for (time, against), group in groups.items():
+        others = "the same without it" if not against else "the same" if against in said else against
+        texts.append(f"{time}, compared with {others}, people {_results(group)}")
+        said.add(against)
+    told = {(when(one.analysis.window, protocol), intervention(one.analysis)) for one in pooled}
+    lacking: dict[tuple[str, str], list[str]] = {}
     for one in bearings:
-        against = comparator(one.analysis, protocol) or "the same without it"
-        start = f"{when(one.analysis.window, protocol)}, compared with {against}"
-        groups.setdefault(start, {}).setdefault(intervention(one.analysis), []).append(one)
-    texts = [
-        f"{start}, people with "
-        + "; people with ".join(
-            f"{had} had {joined(_result(one) for one in group)}" for had, group in by.items()
-        )
-        for start, by in groups.items()
-    ]
-    worst = min((one.certainty for one in bearings), key=CERTAINTIES.index)
-    return [*texts[:-1], f"{texts[-1]} – {SURELY[worst]}"]
+        if not one.pooled:
+            key = when(one.analysis.window, protocol), intervention(one.analysis)
+            lacking.setdefault(key, []).append(one.words.name)
+    if lacking:
+        times = {time for time, _ in groups}
+        open_parts = [
+            f"{'' if time in times else f'{time} '}for {had}{f' on {joined(names)}' if (time, had) in told else ''}"
+            for (time, had), names in lacking.items()
+        ]
+        texts.append(f"too few trials give numbers to combine {joined(open_parts)}")
+    if pooled:
+        texts[len(groups) - 1] += f" – {SURELY[_worst(pooled)]}"
+    return "; ".join(texts)
 
 
-def noticed(bearings: Sequence[Bearing]) -> str:
-    """Say from which difference on people notice one, for each outcome; empty where none is declared."""
+def matters(bearings: Sequence[Bearing]) -> str:
+    """Say from which difference on one matters, for each outcome; empty where none is declared."""
     known = {one.words.name: one.words for one in bearings if one.words.important}
     amounts = [
         f"{words.amount(words.benefit * words.mid, rough=True)} in {name}" for name, words in known.items()
     ]
-    return f"people begin to notice a difference of {joined(amounts)}" if amounts else ""
-
-
-def unanswered(bearings: Sequence[Bearing], protocol: Protocol) -> str:
-    """Say for which comparisons and outcomes too few numbers can be combined."""
-    outcomes: dict[tuple[str, str], list[str]] = {}
-    for one in bearings:
-        key = treatment(one.analysis, protocol), when(one.analysis.window, protocol)
-        outcomes.setdefault(key, []).append(one.words.name)
-    times: dict[tuple[str, str], list[str]] = {}
-    for (compared, time), names in outcomes.items():
-        times.setdefault((compared, joined(names)), []).append(time)
-    texts = [f"{compared} changes {names} {joined(when)}" for (compared, names), when in times.items()]
-    return f"whether {joined(texts)} cannot be said, because too few trials give numbers that can be combined"
+    return f"a difference matters from {joined(amounts)} on" if amounts else ""
 
 
 def headline(short: Sequence[Bearing], long: Sequence[Bearing], protocol: Protocol) -> str:
@@ -123,15 +135,51 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _result(bearing: Bearing) -> str:
-    """One result: its size, whether that would matter, and what else is possible."""
+def _worst(bearings: Sequence[Bearing]) -> str:
+    return min((one.certainty for one in bearings), key=CERTAINTIES.index)
+
+
+def _results(bearings: Sequence[Bearing]) -> str:
+    """Results of one comparison, outcome by outcome; a unit is told once, and once that an interval is possible."""
+    treatments = dict.fromkeys(intervention(one.analysis) for one in bearings)
+    by_outcome: dict[str, list[Bearing]] = {}
+    for one in bearings:
+        by_outcome.setdefault(one.words.name, []).append(one)
+    texts: list[str] = []
+    for group in by_outcome.values():
+        own: list[str] = []
+        for one in group:
+            text = _difference(one)
+            if own and _clear(one) and own[0].startswith("about ") and not one.words.ratio:
+                text = f"{one.words.size(one.estimate, rough=True)} {'less' if one.estimate < 0 else 'more'}"
+            elif len(treatments) == 1 and texts and not _clear(one) and texts[-1].startswith("no"):
+                text = f"none in {one.words.name}"
+            had = f" with {intervention(one.analysis)}" if len(treatments) > 1 else ""
+            possible = "" if texts or own else " is possible"
+            own.append(f"{text}{had} ({_possible(one)}{possible})")
+        texts.append(joined(own))
+    start = f"with {joined(treatments)} had" if len(treatments) == 1 else "had"
+    nested = len(by_outcome) < len(bearings)
+    return f"{start} {', and '.join(texts) if nested else joined(texts)}"
+
+
+def _clear(bearing: Bearing) -> bool:
+    return not bearing.ci_low <= 0 <= bearing.ci_high
+
+
+def _difference(bearing: Bearing) -> str:
     words = bearing.words
-    about = words.change(bearing.estimate, rough=True)
-    possible = f"{words.span(bearing.ci_low, bearing.ci_high, rough=True)} is possible"
-    if bearing.ci_low <= 0 <= bearing.ci_high:
-        return f"no clear difference in {words.name} (about {about}, but {possible})"
-    enough = "enough" if words.benefit * bearing.estimate >= words.mid else "too little"
-    return f"about {about}{f', {enough} to notice' if words.important else ''} ({possible})"
+    if not _clear(bearing):
+        return f"no clear difference in {words.name}"
+    return f"about {words.change(bearing.estimate, rough=True)}"
+
+
+def _possible(bearing: Bearing) -> str:
+    """What the interval holds, and whether the difference is too small to matter."""
+    words = bearing.words
+    span = words.span(bearing.ci_low, bearing.ci_high, rough=True, unit=True)
+    little = _clear(bearing) and words.important and abs(bearing.estimate) < words.mid
+    return f"too little to matter; {span}" if little else span
 
 
 def _in_brief(bearings: Sequence[Bearing], protocol: Protocol) -> str:
@@ -144,18 +192,17 @@ def _in_brief(bearings: Sequence[Bearing], protocol: Protocol) -> str:
     open_text = f"too few numbers to tell for {joined(missing)}"
     if not pooled:
         return f"{time} {open_text}"
-    better = [one for one in pooled if min(b * one.words.benefit for b in (one.ci_low, one.ci_high)) > 0]
+    better = [one for one in pooled if _clear(one) and one.words.benefit * one.estimate > 0]
     important = [
         one for one in better if not one.words.important or one.words.benefit * one.estimate >= one.words.mid
     ]
     text = "no clear benefit"
     if better:
-        size = "" if important else "small "
-        notice = (
-            f" that people would {'' if len(important) == len(better) else 'partly '}notice"
-            if important
-            else ""
+        enough = (
+            " large enough to matter" if len(important) == len(better) else " partly large enough to matter"
         )
-        text = f"a {size}benefit for {joined(dict.fromkeys(one.words.name for one in better))}{notice}"
-    worst = min((one.certainty for one in pooled), key=CERTAINTIES.index)
-    return f"{time} {text}, {SURELY[worst]}{f', and {open_text}' if missing else ''}"
+        text = (
+            f"a {'' if important else 'small '}benefit for {joined(dict.fromkeys(one.words.name for one in better))}"
+            f"{enough if important else ''}"
+        )
+    return f"{time} {text}, {SURELY[_worst(pooled)]}{f', and {open_text}' if missing else ''}"

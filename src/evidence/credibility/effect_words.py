@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from evidence.credibility.absolute_data import instrument_sd
 from evidence.tables.protocol import Outcome
 from evidence.tables.review import Review
 from evidence.wording import number
@@ -70,17 +71,23 @@ class OutcomeWords:
             return f"'{self.name}' {self.size(value, rough=rough)} times as often"
         return f"{self.amount(value, rough=rough)} {'less' if value < 0 else 'more'} {self.name}"
 
-    def span(self, low: float, high: float, *, rough: bool = False) -> str:
-        """What an interval leaves open, the side of benefit first where it has both: ``4.6 to 18.3 less``."""
+    def span(self, low: float, high: float, *, rough: bool = False, unit: bool = False) -> str:
+        """What an interval leaves open, the side of benefit first where it has both: ``4.6 to 18.3 less``.
+
+        With its unit ``4.6 points of 100 less to 2.1 more``, where it has both sides.
+        """
+        both = low < 0 < high
         bounds = (low, high) if self.ratio or self.benefit < 0 else (high, low)
-        if not self.ratio and not low < 0 < high:
+        if not self.ratio and not both:
             bounds = (low, high) if abs(low) < abs(high) else (high, low)
         first, second = (self.size(bound, rough=rough) for bound in bounds)
         if self.ratio:
             return f"{first} to {second} times"
         ways = ["less" if bound < 0 else "more" for bound in bounds]
         return (
-            f"{first} {ways[0]} to {second} {ways[1]}" if low < 0 < high else f"{first} to {second} {ways[1]}"
+            f"{first}{f' {self.unit}' if unit else ''} {ways[0]} to {second} {ways[1]}"
+            if both
+            else (f"{first} to {second} {ways[1]}")
         )
 
     @property
@@ -93,7 +100,7 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
     """Say how effects on an outcome are put into words.
 
     A standardised difference is told in points of the instrument under the outcome's ``present_as``, if it has one,
-    by multiplying it with that instrument's SD: the one given, or the median of the final SDs in the review's tables.
+    by multiplying it with that instrument's SD: the one given, or that of `instrument_sd`.
 
     Parameters
     ----------
@@ -136,11 +143,7 @@ def _instrument_unit(review: Review, outcome: Outcome) -> tuple[str, float, int]
         return plain
     sd = wanted.get("sd")
     if not isinstance(sd, int | float):
-        rows = review.arm_results[
-            (review.arm_results["instrument"] == wanted["instrument"])
-            & (review.arm_results["statistic"] == "post")
-        ]
-        sd = float(rows["sd"].median())
+        sd, _ = instrument_sd(review, wanted["instrument"])
     if not (math.isfinite(sd) and sd > 0):
         return plain
     width = float(known["scale_max"].iloc[0] - known["scale_min"].iloc[0])
