@@ -16,6 +16,7 @@ from evidence.tables.protocol_multiverse import Method, MultiverseChoices
 from evidence.tables.review import Review
 
 CRYING = "singing-crying-short"
+LIMIT = 4_000
 RESULTS = ("estimate", "ci_low", "ci_high", "p_value", "tau2")
 
 
@@ -47,7 +48,7 @@ def check_path(review: Review, name: str, many: ev.Multiverse, path: int, rtol: 
 @pytest.fixture(scope="module")
 def all_of(review: Review) -> dict[str, ev.Multiverse]:
     """Give a multiverse of every analysis, the largest ones from a sample of the paths."""
-    return {name: ev.multiverse(review, name, limit=20_000) for name in review.analyses}
+    return {name: ev.multiverse(review, name, limit=LIMIT) for name in review.analyses}
 
 
 def test_the_first_path_is_the_analysis(review: Review, all_of: dict[str, ev.Multiverse]) -> None:
@@ -65,7 +66,7 @@ def test_paths_equal_single_analyses(review: Review, all_of: dict[str, ev.Multiv
     for name, many in all_of.items():
         if len(many) > 1000:
             fitted = np.flatnonzero(many.paths["estimate"].notna())
-            paths = [*rng.choice(fitted, 3), *rng.integers(0, len(many), 1)]
+            paths = [*rng.choice(fitted, 2), *rng.integers(0, len(many), 1)]
             pooled += sum(check_path(review, name, many, int(path), 1e-10) for path in paths)
     assert pooled > 30
 
@@ -73,8 +74,8 @@ def test_paths_equal_single_analyses(review: Review, all_of: dict[str, ev.Multiv
 def test_main_analyses_have_many_paths(review: Review, all_of: dict[str, ev.Multiverse]) -> None:
     assert sum(many.total >= 50_000 for many in all_of.values()) >= 4
     for many in all_of.values():
-        assert len(many) <= 20_000
-        assert many.sample == (many.total > 20_000)
+        assert len(many) <= LIMIT
+        assert many.sample == (many.total > LIMIT)
         assert not many.paths[list(many.active)].duplicated().any()
 
 

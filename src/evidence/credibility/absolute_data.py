@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -67,15 +68,11 @@ def comparator_responses(review: Review, analysis: Analysis, outcome: str) -> pd
         within=[window.holds(weeks) for weeks in rows["timepoint_weeks"]],
     )
     rows = rows[rows["rank"].notna()].sort_values(["rank", "distance"], kind="stable")
-    own = {(pair.trial_id, pair.comparator_arm_id) for pair in pairs(review, analysis)}
-    every = {
-        (pair.trial_id, pair.comparator_arm_id)
-        for other in review.analyses.values()
-        for pair in pairs(review, other)
-    }
     arms = pd.Series(list(zip(rows["trial_id"], rows["arm_id"], strict=True)), index=rows.index, dtype=object)
-    mine = arms.isin(own) & rows["within"]
-    chosen = rows[mine] if mine.any() else rows[arms.isin(every)]
+    mine = arms.isin(_comparator_arms(review, [analysis])) & rows["within"]
+    # Analyses that differ in outcome and window alone compare the same arms.
+    others = {one.spec.id: one for one in review.analyses.values()}.values()
+    chosen = rows[mine] if mine.any() else rows[arms.isin(_comparator_arms(review, others))]
     chosen = chosen.drop_duplicates(["trial_id", "arm_id"])
     return chosen[_RISKS].assign(own=bool(mine.any())).reset_index(drop=True)
 
@@ -126,6 +123,11 @@ def instrument_sd(review: Review, instrument: str) -> tuple[float, int]:
     )
     by_trial = rows[usable].groupby("trial_id")["sd"].median()
     return (float(by_trial.median()) if len(by_trial) else math.nan), len(by_trial)
+
+
+def _comparator_arms(review: Review, analyses: Iterable[Analysis]) -> set[tuple[str, str]]:
+    """Trial and arm of all with which some analyses compare."""
+    return {(one.trial_id, one.comparator_arm_id) for analysis in analyses for one in pairs(review, analysis)}
 
 
 def _with_events(review: Review) -> pd.DataFrame:
