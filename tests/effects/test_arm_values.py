@@ -74,6 +74,13 @@ def test_skewed_quartiles_give_no_mean(value_of: Any) -> None:
     assert math.isnan(found.se)
 
 
+@pytest.mark.parametrize("mean", ["", 4.0])
+def test_quartiles_without_a_median_give_no_mean(mean: Any, value_of: Any) -> None:
+    found = value_of(mean=mean, q1=1.0, q3=6.0, n=40)
+    assert found.reason.startswith("quartiles without a median")
+    assert math.isnan(found.se)
+
+
 def test_nothing_but_a_mean(value_of: Any) -> None:
     found = value_of(mean=4, n=20)
     assert found.mean == 4

@@ -144,6 +144,8 @@ def arm_values(row: Any, sizes: ArmSizes) -> ArmValues:
             f"{row.arm_id}: mean {mean:g} (95% CI {row.ci_low:g} to {row.ci_high:g}), "
             f"SE = ({row.ci_high:g} - {signed(row.ci_low)}) / (2 × {quantile:.4g}) = {se:.4g} ({source})"
         )
+    elif row.q3 > row.q1 and math.isnan(row.median):
+        reason = "quartiles without a median, from which no mean and SD can be derived"
     elif row.q3 > row.q1 and n >= 5:
         form = "medians and quartiles"
         quartiles = from_quartiles(q1=row.q1, median=row.median, q3=row.q3, n=n)
