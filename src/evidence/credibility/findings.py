@@ -19,6 +19,7 @@ from evidence.credibility.checks import (
     records,
     scales,
     spreads,
+    times,
     twins,
     words,
 )
@@ -33,7 +34,7 @@ __all__ = ["check", "check_rules"]
 # Importing a module adds its rules; they are told in this order.
 _MODULES = (
     marks, printed, words, directions, scales, spreads, intervals, arms_against_contrasts, counts, baselines,
-    effects, twins, records,
+    effects, twins, times, records,
 )  # fmt: skip
 _RULES = {
     name: one for module in _MODULES for name, one in RULES.items() if one.find.__module__ == module.__name__
@@ -42,7 +43,12 @@ _RULES = {
 _COLUMNS = [
     "severity", "rule", "file", "row", "column", "value", "message", "id", "look_at", "judgement", "comment",
 ]  # fmt: skip
-_KEYS = {"trials": ("trial_id",), "arms": ("trial_id", "arm_id"), "risk_of_bias": ("trial_id", "domain")}
+_KEYS = {
+    "trials": ("trial_id",),
+    "arms": ("trial_id", "arm_id"),
+    "instruments": ("instrument",),
+    "risk_of_bias": ("trial_id", "domain"),
+}
 _ALL = "*"
 _SETTLED = ("explained", "false alarm")  # judgements after which a finding asks for nothing more
 

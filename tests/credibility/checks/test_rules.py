@@ -212,6 +212,12 @@ PLANTED: dict[str, Plant] = {
     "unusual confidence level": contrast("ci_level", 20),
     "time unlike the phrase": cell("timepoint_weeks", 12, also={"as_reported": "4.259 (2.215) at 12 months"}, **POST),
     "time beyond the usual": cell("timepoint_weeks", 70, **POST),
+    "time of one result alone": cell("timepoint_weeks", 17, **POST),
+    "components unlike the label": cell(
+        "components", "singing", table="arms", also={"label": "Daily silence"}, trial_id="cleo", arm_id="quiet"
+    ),
+    "direction of an instrument": cell("higher_means", "better", table="instruments", instrument="CRY"),
+    "interval unlike the SDs of the instrument": contrast("ci_low", -0.913, BARE | {"ci_high": -0.691}),
 }  # fmt: skip
 
 
@@ -222,6 +228,60 @@ def test_every_rule_has_a_planted_error() -> None:
 def test_clean_data_have_no_findings(small: Any) -> None:
     found = ev.check(clean(small).read())
     assert found.empty, found[["rule", "file", "row", "column", "message"]].to_string()
+
+
+def test_direction_of_an_instrument_is_that_of_the_published_change(small: Any) -> None:
+    small.add("instruments", instrument="HUSH", construct="crying", family="HUSH", higher_means="worse")
+    small.add("important_changes", instrument="HUSH", higher_means="better")
+    found = ev.check(clean(small).read(), rules="direction of an instrument")
+    assert found["id"].tolist() == ["HUSH"]
+
+
+def test_label_that_denies_a_component(small: Any) -> None:
+    clean(small).rows["arms"][1]["label"] = "No singing"
+    assert ev.check(small.read(), rules="components unlike the label").empty
+
+
+def test_own_visits_of_a_measurement_are_no_finding(small: Any) -> None:
+    clean(small)
+    first = small.rows["arm_results"][row_of(small, "arm_results", **POST) - 2]
+    small.add("arm_results", **first | {"timepoint_weeks": 17, "result_id": "later"})
+    assert ev.check(small.read(), rules="time of one result alone").empty
+
+
+def test_percentage_entered_as_events(small: Any) -> None:
+    row = row_of(clean(small), "arm_results", **COUNT)
+    small.rows["arm_results"][row - 2].update(events=22 * 100 // 42, n="", as_reported="22 (52%)")
+    found = ev.check(small.read(), rules="count and percentage disagree")
+    assert found[["row", "column"]].values.tolist() == [[row, "events"]]
+
+
+def test_arm_that_makes_the_gap_is_named(small: Any) -> None:
+    row = row_of(clean(small), "arms", trial_id="cleo", arm_id="quiet")
+    small.rows["arms"][row - 2]["n_randomised"] = 56
+    found = ev.check(small.read(), rules="arms do not add up")
+    assert found["id"].tolist() == ["cleo", "cleo/quiet"]
+
+
+@pytest.mark.parametrize(("size", "findings"), [(84, 0), (42, 0), (60, 1)])
+def test_arms_of_a_crossover(size: int, findings: int, small: Any) -> None:
+    row = row_of(clean(small), "trials", trial_id="cleo")
+    small.rows["trials"][row - 2].update(design="crossover", n_randomised=size)
+    found = ev.check(small.read(), rules="arms do not add up")
+    assert (found["file"] == "trials.csv").sum() == findings
+
+
+def test_p_value_without_a_difference_is_held_against_the_means(small: Any) -> None:
+    bare = BARE | {"estimate": "", "ci_low": "", "ci_high": "", "p_operator": "="}
+    place = contrast("p_value", 0.96, bare)(clean(small))
+    found = ev.check(small.read(), rules="P value or interval unlike the arms")
+    assert list(zip(found["file"], found["row"], found["column"], strict=True)) == [place]
+
+
+def test_sds_of_zero_stop_no_rule(small: Any) -> None:
+    for row in clean(small).rows["arm_results"]:
+        row.update(sd=0 if row.get("sd") else "", as_reported="")
+    assert (ev.check(small.read())["rule"] == "SD of zero").sum() == 4 * len(TRIALS)
 
 
 @pytest.mark.parametrize("rule", PLANTED)

@@ -9,8 +9,11 @@ from typing import Any
 from scipy.special import ndtri, stdtr, stdtrit
 
 from evidence.credibility.checks.evidence_base import EvidenceBase, half_unit, median, stated
-from evidence.credibility.checks.intervals import degrees_of_freedom
+from evidence.credibility.checks.intervals import confidence_level, degrees_of_freedom, t_quantile
 from evidence.credibility.checks.registry import Hit, rule
+
+_MANY = 5
+"""Trials from which on their middle SD is a yardstick."""
 
 
 def _pairs(base: EvidenceBase) -> Iterator[tuple[Any, Any, Any]]:
@@ -79,17 +82,18 @@ def precision_of_arms(base: EvidenceBase) -> Iterator[Hit]:
             base.spread(one)[0] / math.sqrt(base.n(one)) if base.n(one) > 1 else math.nan
             for one in (first, second)
         ]
-        if row.measure not in ("MD", "") or not stated(*spreads, row.estimate):
+        estimate = row.estimate if stated(row.estimate) else first.mean - second.mean
+        if row.measure not in ("MD", "") or not stated(*spreads, estimate):
             continue
         expected = math.hypot(*spreads)
         if row.ci_high > row.ci_low:
             column, error = "ci_low", 0.5 * (row.ci_high - row.ci_low) / float(ndtri(0.975))
-        elif row.p_operator == "=" and 0 < row.p_value < 1 and row.estimate != 0:
+        elif row.p_operator == "=" and 0 < row.p_value < 1 and estimate != 0:
             df = degrees_of_freedom(base, row)
-            column, error = "p_value", abs(row.estimate) / -float(stdtrit(df, row.p_value / 2))
+            column, error = "p_value", abs(estimate) / -float(stdtrit(df, row.p_value / 2))
         elif row.p_operator == "<" and stated(row.p_value):
             # A bound allows any smaller P: only a P from the arms far above it is a contradiction.
-            p = 2 * float(stdtr(degrees_of_freedom(base, row), -2 * abs(row.estimate) / expected))
+            p = 2 * float(stdtr(degrees_of_freedom(base, row), -2 * abs(estimate) / expected))
             column, error = "p_value", math.nan if p > row.p_value else expected
         else:
             continue
@@ -101,6 +105,36 @@ def precision_of_arms(base: EvidenceBase) -> Iterator[Hit]:
                 f"the SDs and sizes of the arms give a standard error of {expected:.3g}, against {implied}"
             )
             yield Hit("contrast_results", row.Index, column, message)
+
+
+@rule(
+    "interval unlike the SDs of the instrument",
+    "warning",
+    why="An interval and the sizes of the arms imply an SD; one unlike that of other trials is the mark of a "
+    "lost digit or sign, of another level, or of a wrong size.",
+    look_at="Both bounds, n of both arms, and the level of the interval.",
+)
+def implied_sd(base: EvidenceBase) -> Iterator[Hit]:
+    """Intervals of mean differences whose implied SD differs from the middle one of other trials.
+
+    The SD is the standard error over sqrt(1/n1 + 1/n2); adjustment makes it smaller, by up to a half.
+    """
+    for row in base.contrast_results:
+        n1 = base.n(row, row.arm_id, row.n_arm)
+        n2 = base.n(row, row.comparator_arm_id, row.n_comparator)
+        typical, trials = base.typical_sd(row)
+        if row.measure not in ("MD", "") or trials < _MANY or not row.ci_high > row.ci_low or not n1 + n2 > 2:
+            continue
+        half = 0.5 * (row.ci_high - row.ci_low)
+        rounding = half_unit(row.ci_low, row.as_reported) + half_unit(row.ci_high, row.as_reported)
+        unit = t_quantile(confidence_level(row), n1 + n2 - 2) * math.sqrt(1 / n1 + 1 / n2) * typical
+        limit = base.limits.sd_spread
+        if (half + rounding) / unit < 1 / limit or (half - rounding) / unit > limit:
+            message = (
+                f"{row.ci_low:g} to {row.ci_high:g} with {n1:g} and {n2:g} patients implies an SD of "
+                f"{half / unit * typical:.3g}; the middle of {trials} other trials is {typical:.3g}"
+            )
+            yield Hit("contrast_results", row.Index, "ci_low", message)
 
 
 @rule(

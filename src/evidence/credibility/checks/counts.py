@@ -45,15 +45,18 @@ def too_many_events(base: EvidenceBase) -> Iterator[Hit]:
     look_at="Which patients are below the line: those randomised or those seen.",
 )
 def percentages(base: EvidenceBase) -> Iterator[Hit]:
-    """Events whose share of n is not the percentage printed beside the count."""
+    """Events whose share of n is not the percentage printed beside the count, or that are that percentage."""
     for row in base.arm_results:
-        if not stated(row.events, row.n):
-            continue
-        for count, percent in _COUNT_PERCENT.findall(row.as_reported):
+        printed = _COUNT_PERCENT.findall(row.as_reported)
+        counts = {float(count) for count, _ in printed}
+        for count, percent in printed:
             share = 100 * row.events / row.n
-            if int(count) == row.events and abs(share - float(percent)) > 1.0:
+            if float(count) == row.events and abs(share - float(percent)) > 1.0:
                 message = f"{row.events:g} of {row.n:g} is {share:.0f} %, but {percent} % is printed"
                 yield Hit("arm_results", row.Index, "n", message)
+            if float(percent) == row.events and row.events not in counts:
+                message = f"{row.events:g} is the percentage; the source is quoted with: {row.as_reported}"
+                yield Hit("arm_results", row.Index, "events", message)
 
 
 @rule(
@@ -132,46 +135,37 @@ def sizes_differ(base: EvidenceBase) -> Iterator[Hit]:
     look_at="The flow chart, patients who left before treatment, arms that were not entered.",
 )
 def arms_add_up(base: EvidenceBase) -> Iterator[Hit]:
-    """Parallel trials whose arms do not add up to the number randomised.
+    """Trials whose arms do not add up to the number randomised, or whose known arms already exceed it.
 
-    Also trials smaller than the sum of the arms that are known.
+    In a crossover each arm may hold everybody. Where the gap is more than a few patients, arms that would be more
+    like the others without it are named too.
     """
     for trial, row in base.trials.items():
         arms = [arm for (owner, _), arm in base.arms.items() if owner == trial and arm.kind == "randomised"]
-        if row.design == "crossover" or not stated(row.n_randomised) or not arms:
-            continue
         known = [arm.n_randomised for arm in arms if stated(arm.n_randomised)]
+        if not stated(row.n_randomised) or not known:
+            continue
+        if row.design == "crossover" and set(known) == {row.n_randomised}:
+            continue  # Everybody is in every arm.
         total = sum(known)
         complete = len(known) == len(arms) and len(arms) > 1 and row.design != "factorial"
         if total > row.n_randomised or (complete and total != row.n_randomised):
             text = " + ".join(f"{n:g}" for n in known)
             message = f"{row.n_randomised:g} randomised, but the arms have {text} = {total:g}"
             yield Hit("trials", row.Index, "n_randomised", message)
-            # A larger gap is more often a slip in one arm than a patient who left: name the arms that explain it.
-            for arm in arms if abs(total - row.n_randomised) > _FEW * row.n_randomised else ():
-                rest = total - arm.n_randomised
-                if stated(arm.n_randomised) and _slip(arm.n_randomised, row.n_randomised - rest):
-                    expected = row.n_randomised - rest
-                    yield Hit(
-                        "arms",
-                        arm.Index,
-                        "n_randomised",
-                        f"{arm.n_randomised:g}, but {expected:g} would make up {row.n_randomised:g}",
-                    )
+            # A larger gap is more often a slip in one arm than a patient who left.
+            if abs(total - row.n_randomised) > _FEW * row.n_randomised:
+                yield from _arms_to_blame(arms, total - row.n_randomised)
 
 
-def _slip(found: float, expected: float) -> bool:
-    """Tell whether one number may be a slip of the pen for another."""
-    if expected <= 0 or found == expected:
-        return False
-    first, second = f"{found:g}", f"{expected:g}"
-    return (
-        found in (10 * expected, expected / 10)
-        or sorted(first) == sorted(second)
-        or (len(first) == len(second) and sum(a != b for a, b in zip(first, second, strict=True)) == 1)
-        or found > 1.5 * expected
-        or found < expected / 1.5
-    )
+def _arms_to_blame(arms: list[Any], gap: float) -> Iterator[Hit]:
+    """Arms that would be more like the trial's other arms if they made up for the gap."""
+    for arm in arms:
+        expected = arm.n_randomised - gap
+        others = median(one.n_randomised for one in arms if one is not arm and stated(one.n_randomised))
+        if expected > 0 and abs(expected - others) < abs(arm.n_randomised - others):
+            message = f"{arm.n_randomised:g}, but {expected:g} would make the arms add up"
+            yield Hit("arms", arm.Index, "n_randomised", message)
 
 
 @rule(

@@ -1,15 +1,18 @@
-"""Signs against the words of the source."""
+"""Signs against the words of the source, and directions of instruments."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from evidence.credibility.checks.evidence_base import EvidenceBase, stated
 from evidence.credibility.checks.registry import Hit, rule
 
+_SEVERAL = 3
+_NEARLY_ALL = 0.8
 _TURNED = re.compile(
     r"flip|turn|sign|favour|favor|better|greater|improve|benefit|reduc|decreas|lower|higher|drop|fall|fell|less|more|orient"
     r"|advantage|magnitude|minus",
@@ -167,3 +170,53 @@ def _tokens(text: str) -> list[str]:
         for word in re.split(r"[^a-z0-9]+", text.lower())
         if len(word) > 1 and word not in ("the", "than", "and", "to")
     ]
+
+
+@rule(
+    "direction of an instrument",
+    "error",
+    why="The direction says whether a lower score is a benefit; a wrong one turns every result of the instrument.",
+    look_at="The manual of the instrument.",
+)
+def instrument_direction(base: EvidenceBase) -> Iterator[Hit]:
+    """Instruments that mean worse where the table of important changes says better, or the other way round.
+
+    Also instruments on which nearly all groups of several trials would have got worse.
+    """
+    published: dict[str, set[str]] = defaultdict(set)
+    for change in base.review.important_changes.itertuples():
+        if change.higher_means:
+            published[str(change.instrument)].add(str(change.higher_means))
+    changes = _changes(base)
+    for name, row in base.instruments.items():
+        better, trials = changes[name], {trial for trial, _ in changes[name]}
+        worse = sum(value < 0 for _, value in better)
+        if published[name] and row.higher_means not in published[name]:
+            message = (
+                f"higher means {row.higher_means} here, {published[name].pop()} in important_changes.csv"
+            )
+        elif len(trials) >= _SEVERAL and worse > _NEARLY_ALL * len(better):
+            message = f"{worse} of {len(better)} groups in {len(trials)} trials would have got worse"
+        else:
+            continue
+        yield Hit("instruments", row.Index, "higher_means", message)
+
+
+def _changes(base: EvidenceBase) -> dict[str, list[tuple[str, float]]]:
+    """Mean improvement of each group after baseline, with its trial, by instrument."""
+    found: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    before = {
+        (row.trial_id, row.instrument, row.arm_id): row.mean
+        for row in base.arm_results
+        if row.timepoint_weeks == 0 and row.statistic == "post"
+    }
+    for row in base.arm_results:
+        start = (
+            0.0
+            if row.statistic == "change"
+            else before.get((row.trial_id, row.instrument, row.arm_id), math.nan)
+        )
+        change = base.sign(row) * (row.mean - start)
+        if row.timepoint_weeks != 0 and row.statistic != "count" and stated(change) and change:
+            found[row.instrument].append((row.trial_id, change))
+    return found

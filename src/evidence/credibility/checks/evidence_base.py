@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+import statistics
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from evidence.effects.arm_values import ArmSizes
 from evidence.tables.protocol_checks import CheckRules
@@ -51,7 +50,7 @@ def stated(*values: float) -> bool:
 def median(values: Iterable[float]) -> float:
     """Middle value; NaN of nothing."""
     given = list(values)
-    return float(np.median(given)) if given else math.nan
+    return statistics.median(given) if given else math.nan
 
 
 def marked(row: Any) -> bool:
@@ -157,6 +156,14 @@ class EvidenceBase:
         return row.trial_id, row.outcome, row.instrument, row.statistic, week
 
     @cached_property
+    def times(self) -> dict[str, Counter[float]]:
+        """For each trial, how many results it has at each time."""
+        found: dict[str, Counter[float]] = defaultdict(Counter)
+        for _, row in self.results():
+            found[row.trial_id][row.timepoint_weeks] += 1
+        return found
+
+    @cached_property
     def side_by_side(self) -> dict[tuple[Any, ...], list[Any]]:
         """Arm results by what was measured."""
         groups: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
@@ -174,10 +181,13 @@ class EvidenceBase:
         return groups
 
     def spread(self, row: Any) -> tuple[float, str]:
-        """SD of one arm and the column that gives it (sd, or se times the root of n); NaN if neither."""
-        if stated(row.sd):
+        """SD of one arm and the column that gives it (sd, or se times the root of n); NaN if neither.
+
+        An SD of 0 is none: no group has it, and nothing can be measured in it.
+        """
+        if row.sd > 0:
             return row.sd, "sd"
-        if stated(row.se):
+        if row.se > 0:
             return row.se * math.sqrt(self.n(row)), "se"
         return math.nan, ""
 

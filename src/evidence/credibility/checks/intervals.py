@@ -15,16 +15,16 @@ _RATIOS = ("RR", "OR", "HR")
 _NORMAL = 1e6  # degrees of freedom that count as infinitely many
 
 
-def _level(row: Any) -> float:
+def confidence_level(row: Any) -> float:
     """Confidence level as a fraction; 95 % where the row states none, as for the mean of an arm."""
-    level = getattr(row, "ci_level", math.nan)
-    return float(level) / 100 if stated(level) else 0.95
+    percent = getattr(row, "ci_level", math.nan)
+    return float(percent) / 100 if stated(percent) else 0.95
 
 
 def _interval(row: Any, centre: float) -> tuple[float, float, float, float] | None:
     """Give centre, bounds and the rounding error of a bound, logs for a ratio; None without a usable interval."""
     values = (centre, row.ci_low, row.ci_high)
-    if not stated(*values) or row.ci_low >= row.ci_high or not 0.5 <= _level(row) < 1:
+    if not stated(*values) or row.ci_low >= row.ci_high or not 0.5 <= confidence_level(row) < 1:
         return None
     rounding = max(half_unit(value, row.as_reported) for value in values)
     if getattr(row, "measure", "") not in _RATIOS:
@@ -128,7 +128,7 @@ def interval_against_p(base: EvidenceBase) -> Iterator[Hit]:
         if found is None or not stated(row.p_value) or not found[1] <= found[0] <= found[2]:
             continue
         estimate, low, high, rounding = found
-        quantile = _quantile(_level(row), degrees_of_freedom(base, row))
+        quantile = t_quantile(confidence_level(row), degrees_of_freedom(base, row))
         half = 0.5 * (high - low)
         ratio = base.limits.error_ratio
         smallest = max(half - rounding, 1e-12) / quantile / ratio
@@ -151,7 +151,8 @@ def interval_against_p(base: EvidenceBase) -> Iterator[Hit]:
             yield Hit("contrast_results", row.Index, "p_value", message)
 
 
-def _quantile(level: float, df: float) -> float:
+def t_quantile(level: float, df: float) -> float:
+    """How many standard errors half an interval is long."""
     return float(stdtrit(df, 0.5 + 0.5 * level)) if df < _NORMAL else float(ndtri(0.5 + 0.5 * level))
 
 
@@ -174,7 +175,7 @@ def error_against_rest(base: EvidenceBase) -> Iterator[Hit]:
         found = _interval(row, row.estimate)
         df = degrees_of_freedom(base, row)
         if found is not None:
-            expected = 0.5 * (found[2] - found[1]) / _quantile(_level(row), df)
+            expected = 0.5 * (found[2] - found[1]) / t_quantile(confidence_level(row), df)
             rounding = found[3]
         elif row.p_operator == "=" and 0 < row.p_value < 1 and row.estimate and row.measure not in _RATIOS:
             expected = abs(row.estimate) / -float(stdtrit(df, row.p_value / 2))
@@ -218,7 +219,7 @@ def arm_interval(base: EvidenceBase) -> Iterator[Hit]:
         if row.se > 0:
             errors["se"] = row.se
         if row.ci_high > row.ci_low and n > 1:
-            errors["ci_low"] = 0.5 * (row.ci_high - row.ci_low) / _quantile(0.95, n - 1)
+            errors["ci_low"] = 0.5 * (row.ci_high - row.ci_low) / t_quantile(0.95, n - 1)
         if len(errors) < 2:
             continue
         column, other = list(errors)[:2]

@@ -109,28 +109,3 @@ def unusual_level(base: EvidenceBase) -> Iterator[Hit]:
     for row in base.contrast_results:
         if stated(row.ci_level) and not 80 <= row.ci_level < 100:
             yield Hit("contrast_results", row.Index, "ci_level", f"a level of {row.ci_level:g} %")
-
-
-@rule(
-    "time beyond the usual",
-    "warning",
-    why="Months entered as weeks, or days, put a result into the wrong window of the protocol.",
-    look_at="The unit of time in the source.",
-)
-def time_beyond(base: EvidenceBase) -> Iterator[Hit]:
-    """Times of measurement more than twice as late as the latest of any other trial."""
-    latest: dict[str, float] = {}
-    for _, row in base.results():
-        if stated(row.timepoint_weeks):
-            latest[row.trial_id] = max(latest.get(row.trial_id, 0.0), row.timepoint_weeks)
-    if len(latest) < 3:
-        return
-    for table, row in base.results():
-        others = max(week for trial, week in latest.items() if trial != row.trial_id)
-        if others > 0 and row.timepoint_weeks > 2 * others:
-            yield Hit(
-                table,
-                row.Index,
-                "timepoint_weeks",
-                f"{row.timepoint_weeks:g} weeks; the latest of other trials is {others:g}",
-            )

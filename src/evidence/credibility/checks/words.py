@@ -1,4 +1,4 @@
-"""What the printed phrase says about a number beside the number itself: operator, level, order, instrument, kind."""
+"""Words against what was entered: operator, level, order, instrument, kind and time of a result, parts of an arm."""
 
 from __future__ import annotations
 
@@ -184,3 +184,20 @@ def times(base: EvidenceBase) -> Iterator[Hit]:
         if not any(abs(week - time) <= max(1.0, 0.1 * time) for time in told):
             message = f"{week:g} weeks, but the source is quoted with: {row.as_reported}"
             yield Hit(table, row.Index, "timepoint_weeks", message)
+
+
+@rule(
+    "components unlike the label",
+    "warning",
+    why="The components decide in which comparison an arm counts; a wrong one turns a treatment into a control.",
+    look_at="What the arm received, and components in arms.csv.",
+)
+def components_unlike_label(base: EvidenceBase) -> Iterator[Hit]:
+    """Arms whose label names components, but none of those with which the arm was entered."""
+    known = {name for arm in base.arms.values() for name in arm.components.split("+")}
+    for arm in base.arms.values():
+        text = re.sub(r"\b(?:no|without|not)\s+[a-z]+", " ", re.sub(r"[^a-z]+", " ", arm.label.lower()))
+        named = {name for name in known if re.search(rf"\b{re.escape(name.replace('_', ' '))}\b", text)}
+        if named and not named & set(arm.components.split("+")):
+            message = f"entered as {arm.components}, but the label is '{arm.label}'"
+            yield Hit("arms", arm.Index, "components", message)
