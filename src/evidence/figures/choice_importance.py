@@ -58,10 +58,14 @@ def choice_importance(result: Multiverse, *, title: str | None = None) -> Eviden
     columns = (("first_order", "total"), ("conclusion_first_order", "conclusion_total"))
     keys = KEYS[:1] if result.sample else KEYS
     key_room = keys_height(keys, left, PAGE)
+    together = (
+        "What choices do together is not shown, so the bars may add up to less than 100%."
+        if result.sample
+        else "An interaction counts for each choice that takes part in it, so the bars may add up to more than 100%."
+    )
     caption = (
         "Shares of the variance over the paths that can be pooled: of the estimate, and of whether the conclusion is "
-        "the protocol's own. An interaction counts for each choice that takes part in it, so the bars may add up to "
-        "more than 100%."
+        f"the protocol's own. {together}"
     )
     height = STEP * len(labels)
     with style():
