@@ -109,6 +109,7 @@ def test_high_risk_costs_two_levels_when_it_carries_the_result() -> None:
     assert domain.inputs["share high"] == pytest.approx(2 / 3, abs=0.01)
 
 
+@settings(max_examples=25)
 @given(
     risks=st.lists(st.sampled_from(["low", "some concerns", "not assessed", "high"]), min_size=1, max_size=6),
     ses=st.lists(st.floats(0.5, 5.0), min_size=7, max_size=7),
@@ -205,7 +206,7 @@ def test_publication_bias_by_each_sign() -> None:
     assert lost(body([-20.0] * 12, 1.0))["publication bias"] == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     effect=st.lists(st.floats(-40, 40), min_size=1, max_size=12),
     se=st.floats(0.5, 8),
@@ -224,7 +225,7 @@ def test_turning_every_sign_changes_nothing(
     assert one == other
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     effect=st.lists(st.floats(-40, 40), min_size=2, max_size=8),
     factor=st.sampled_from([0.25, 4.0]),

@@ -11,13 +11,14 @@ from evidence.credibility.grade_domains import RULES, Domain
 from evidence.credibility.grade_evidence import Evidence, gather
 from evidence.credibility.show import Shown
 from evidence.tables.protocol import Analysis
+from evidence.tables.protocol_audit import CERTAINTIES
 from evidence.tables.protocol_certainty import Override
 from evidence.tables.review import Review
 from evidence.wording import counted
 
 __all__ = ["LEVELS", "SYMBOLS", "Certainty", "grade", "rate"]
 
-LEVELS = ("very low", "low", "moderate", "high")
+LEVELS = CERTAINTIES
 """From the least certain to the most."""
 
 SYMBOLS = dict(zip(LEVELS, ("⊕⊖⊖⊖", "⊕⊕⊖⊖", "⊕⊕⊕⊖", "⊕⊕⊕⊕"), strict=True))
