@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -47,6 +46,9 @@ class Copy:
         self.touched.add((table, place))
         return [(f"{table}.csv", place + 2, column) for column in cells]
 
+    def time(self, place: int) -> float:
+        return float(self.tables["arm_results"][place]["timepoint_weeks"])
+
     def n(self, row: dict[str, str]) -> float:
         own = row.get("n") or next(
             arm["n_randomised"]
@@ -55,9 +57,13 @@ class Copy:
         )
         return float(own or "nan")
 
-    def write(self, folder: Path) -> Path:
-        shutil.copytree(DATA, folder, ignore=shutil.ignore_patterns("readings"))
+    def write(self, folder: Path, *, bare: bool = False) -> Path:
+        """Write the folder; a bare one has neither the printed phrases nor what the readers agreed on."""
+        left_out = ("readings", "agreement.csv") if bare else ("readings",)
+        shutil.copytree(DATA, folder, ignore=shutil.ignore_patterns(*left_out))
         for name, rows in self.tables.items():
+            if bare and name.endswith("results"):
+                rows = [row | {"as_reported": ""} for row in rows]
             with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
                 writer.writeheader()
@@ -221,6 +227,12 @@ def retracted(copy: Copy, rng: random.Random) -> Places:
     return copy.set(table, i, **{column: f"{copy.tables[table][i][column]} {text}".strip()})
 
 
+def months_as_weeks(copy: Copy, rng: random.Random) -> Places:
+    places = [i for i in copy.rows("arm_results", "timepoint_weeks") if copy.time(i) >= 12]
+    i = rng.choice(places)
+    return copy.set("arm_results", i, timepoint_weeks=f"{copy.time(i) / 4.345:.0f}")
+
+
 def year_wrong(copy: Copy, rng: random.Random) -> Places:
     trials = copy.tables["trials"]
     i = rng.choice(copy.rows("trials", "year"))
@@ -257,6 +269,7 @@ KINDS: dict[str, Callable[[Copy, random.Random], Places]] = {
     "DOI of another trial": doi_of_another,
     "retracted": retracted,
     "year wrong": year_wrong,
+    "months as weeks": months_as_weeks,
     "sign of a change": change_turned,
 }
 
@@ -275,18 +288,14 @@ def is_found(planted: Places, new: set[tuple[str, int, str]]) -> bool:
     )
 
 
-@pytest.fixture(scope="module")
-def before() -> set[tuple[str, int, str, str]]:
-    findings = ev.check(DATA)
-    return set(zip(findings["file"], findings["row"], findings["column"], findings["rule"], strict=True))
-
-
-@pytest.mark.parametrize("seed", [1])
-def test_planted_errors_are_found_at_their_place(seed: int, before: Any, tmp_path: Path) -> None:
-    copy, planted = plant(seed, 40)
-    findings = ev.check(copy.write(tmp_path / "data"))
-    keys = zip(findings["file"], findings["row"], findings["column"], findings["rule"], strict=True)
-    new = {key[:3] for key in keys if key not in before}
+@pytest.mark.parametrize(("bare", "may_be_missed"), [(False, 2), (True, 6)])
+def test_planted_errors_are_found_at_their_place(bare: bool, may_be_missed: int, tmp_path: Path) -> None:
+    untouched = ev.check(Copy().write(tmp_path / "untouched", bare=bare))
+    place = ["file", "row", "column", "rule"]
+    before = set(untouched[place].itertuples(index=False, name=None))
+    copy, planted = plant(1, 40)
+    findings = ev.check(copy.write(tmp_path / "planted", bare=bare))
+    new = {key[:3] for key in findings[place].itertuples(index=False, name=None) if key not in before}
     missed = [(kind, cells) for kind, cells in planted if not is_found(cells, new)]
     assert len({kind for kind, _ in planted}) >= 12
-    assert len(missed) <= 2, missed
+    assert len(missed) <= may_be_missed, missed

@@ -68,12 +68,18 @@ def cell(
     return plant
 
 
-POST = {"trial_id": "cleo", "arm_id": "song", "instrument": "CRY", "timepoint_weeks": 10, "statistic": "post"}
-START = {"trial_id": "cleo", "arm_id": "song", "instrument": "CRY", "timepoint_weeks": 0}
-CHANGE = {"trial_id": "cleo", "arm_id": "song", "statistic": "change"}
-COUNT = {"trial_id": "cleo", "arm_id": "song", "statistic": "count"}
-SLEPT = {"trial_id": "cleo", "arm_id": "song", "instrument": "SLEEP"}
-BARE = {"as_reported": ""}
+POST: dict[str, Any] = {
+    "trial_id": "cleo",
+    "arm_id": "song",
+    "instrument": "CRY",
+    "timepoint_weeks": 10,
+    "statistic": "post",
+}
+START: dict[str, Any] = {"trial_id": "cleo", "arm_id": "song", "instrument": "CRY", "timepoint_weeks": 0}
+CHANGE: dict[str, Any] = {"trial_id": "cleo", "arm_id": "song", "statistic": "change"}
+COUNT: dict[str, Any] = {"trial_id": "cleo", "arm_id": "song", "statistic": "count"}
+SLEPT: dict[str, Any] = {"trial_id": "cleo", "arm_id": "song", "instrument": "SLEEP"}
+BARE: dict[str, Any] = {"as_reported": ""}
 
 
 def contrast(column: str, value: Any, also: dict[str, Any] | None = None) -> Plant:
@@ -144,6 +150,14 @@ def other_range(small: Any) -> tuple[str, int, str]:
 
 def other_level(small: Any) -> tuple[str, int, str]:
     return contrast("ci_level", 90)(small)
+
+
+def turned_sign(small: Any) -> tuple[str, int, str]:
+    row = small.rows["contrast_results"][row_of(small, "contrast_results", trial_id="cleo") - 2]
+    clear = BARE | {"estimate": -1.62, "ci_low": -2.58, "ci_high": -0.66, "p_value": ""}
+    for week in (20, 30):
+        small.add("contrast_results", **row | clear | {"timepoint_weeks": week, "result_id": f"week-{week}"})
+    return contrast("estimate", 1.62, BARE | {"ci_low": 0.66, "ci_high": 2.58, "p_value": ""})(small)
 
 
 PLANTED: dict[str, Plant] = {
@@ -217,6 +231,7 @@ PLANTED: dict[str, Plant] = {
         "components", "singing", table="arms", also={"label": "Daily silence"}, trial_id="cleo", arm_id="quiet"
     ),
     "direction of an instrument": cell("higher_means", "better", table="instruments", instrument="CRY"),
+    "clear effects in both directions": turned_sign,
     "interval unlike the SDs of the instrument": contrast("ci_low", -0.913, BARE | {"ci_high": -0.691}),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.special import ndtri, stdtr, stdtrit
 
-from evidence.credibility.checks.evidence_base import EvidenceBase, half_unit, median, stated
+from evidence.credibility.checks.evidence_base import EvidenceBase, half_unit, median, rounding_of, stated
 from evidence.credibility.checks.intervals import confidence_level, degrees_of_freedom, t_quantile
 from evidence.credibility.checks.registry import Hit, rule
 
@@ -126,7 +126,7 @@ def implied_sd(base: EvidenceBase) -> Iterator[Hit]:
         if row.measure not in ("MD", "") or trials < _MANY or not row.ci_high > row.ci_low or not n1 + n2 > 2:
             continue
         half = 0.5 * (row.ci_high - row.ci_low)
-        rounding = half_unit(row.ci_low, row.as_reported) + half_unit(row.ci_high, row.as_reported)
+        rounding = rounding_of(row.ci_low, row.ci_high, text=row.as_reported)
         unit = t_quantile(confidence_level(row), n1 + n2 - 2) * math.sqrt(1 / n1 + 1 / n2) * typical
         limit = base.limits.sd_spread
         if (half + rounding) / unit < 1 / limit or (half - rounding) / unit > limit:

@@ -11,6 +11,7 @@ from typing import Any
 from evidence.credibility.checks.evidence_base import EvidenceBase, stated
 from evidence.credibility.checks.registry import Hit, rule
 
+_CHANCE = 0.05
 _SEVERAL = 3
 _NEARLY_ALL = 0.8
 _TURNED = re.compile(
@@ -170,6 +171,42 @@ def _tokens(text: str) -> list[str]:
         for word in re.split(r"[^a-z0-9]+", text.lower())
         if len(word) > 1 and word not in ("the", "than", "and", "to")
     ]
+
+
+@rule(
+    "clear effects in both directions",
+    "warning",
+    why="One arm is rarely clearly better than another on one measure and clearly worse on the next; far more "
+    "often a sign was turned or the arms were exchanged.",
+    look_at="The sign of the odd result, and which arm was subtracted from which.",
+)
+def both_directions(base: EvidenceBase) -> Iterator[Hit]:
+    """Differences beyond chance that favour one arm where most of the trial's favour the other.
+
+    Where both are equally many, all are named.
+    """
+    pairs: dict[tuple[str, frozenset[str]], list[tuple[Any, str]]] = defaultdict(list)
+    for row in base.contrast_results:
+        better = _clearly_better(base, row)
+        if better:
+            pairs[row.trial_id, frozenset((row.arm_id, row.comparator_arm_id))].append((row, better))
+    for results in pairs.values():
+        for row, better in results:
+            against = [other.result_id for other, arm in results if arm != better]
+            if 2 * len(against) >= len(results):
+                message = f"{row.estimate:g} clearly favours {better}, unlike {', '.join(against)}"
+                yield Hit("contrast_results", row.Index, "estimate", message)
+
+
+def _clearly_better(base: EvidenceBase, row: Any) -> str:
+    """Name the arm that a difference favours beyond chance; "" if neither."""
+    beyond_chance = (
+        row.ci_low > 0 or row.ci_high < 0 or (row.p_operator in ("=", "<") and row.p_value <= _CHANCE)
+    )
+    gain = base.sign(row) * row.estimate
+    if row.measure not in ("MD", "SMD", "") or row.statistic == "count" or not beyond_chance:
+        return ""
+    return str(row.arm_id) if gain > 0 else str(row.comparator_arm_id) if gain < 0 else ""
 
 
 @rule(

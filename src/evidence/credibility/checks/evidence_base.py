@@ -22,6 +22,7 @@ __all__ = [
     "marked",
     "median",
     "printed_numbers",
+    "rounding_of",
     "spelled_out",
     "stated",
 ]
@@ -88,6 +89,16 @@ def decimals(value: float, text: str = "") -> int:
 def half_unit(value: float, text: str = "") -> float:
     """Half a unit of the last printed decimal: how far rounding may have moved the value."""
     return 0.5 * 10.0 ** -decimals(value, text)
+
+
+def rounding_of(*values: float, text: str = "") -> float:
+    """Half a unit of numbers that were printed side by side.
+
+    One that the phrase does not hold has the decimals of the most precise: 1.0 beside 2.4 is stored as 1.
+    """
+    places = max(decimals(value) for value in values)
+    printed = [number for number, _ in printed_numbers(text)]
+    return max(half_unit(value, text) if abs(value) in printed else 0.5 * 10.0**-places for value in values)
 
 
 class EvidenceBase:

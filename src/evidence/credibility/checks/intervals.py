@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from evidence.credibility.checks.evidence_base import EvidenceBase, half_unit, stated
+from evidence.credibility.checks.evidence_base import EvidenceBase, half_unit, rounding_of, stated
 from evidence.credibility.checks.registry import Hit, rule
 
 _RATIOS = ("RR", "OR", "HR")
@@ -26,7 +26,7 @@ def _interval(row: Any, centre: float) -> tuple[float, float, float, float] | No
     values = (centre, row.ci_low, row.ci_high)
     if not stated(*values) or row.ci_low >= row.ci_high or not 0.5 <= confidence_level(row) < 1:
         return None
-    rounding = max(half_unit(value, row.as_reported) for value in values)
+    rounding = rounding_of(*values, text=row.as_reported)
     if getattr(row, "measure", "") not in _RATIOS:
         return centre, row.ci_low, row.ci_high, rounding
     if min(values) <= 0:
