@@ -102,8 +102,13 @@ def test_words_follow_the_results(filled: Any) -> None:
     for row in filled.rows["arm_results"]:
         row["mean"] = 4.0
     none = ev.answer(filled.read(), certainty=certain("high"))
-    assert "no clear benefit" in none.headline
+    assert "no clear benefit or harm" in none.headline
     assert "had no clear difference in crying (" in none.sentences[1]
+    for row in filled.rows["arm_results"]:
+        row["mean"] = 6.0 if row["arm_id"] == "song" else 4.0
+    worse = ev.answer(filled.read(), certainty=certain("high"))
+    assert "a small harm for crying, this is certain" in worse.headline
+    assert "more crying (too little to matter; " in worse.sentences[1]
 
 
 def test_an_analysis_that_the_protocol_does_not_have_is_named(filled: Any) -> None:

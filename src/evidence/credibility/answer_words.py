@@ -73,7 +73,7 @@ def found(bearings: Sequence[Bearing], protocol: Protocol, before: Sequence[Bear
         One for each question that the sentence is about.
     protocol : Protocol
     before : sequence of Bearing
-        Those of the sentence before: comparators that stand there are not listed again.
+        Those of the sentences before: comparators that stand there are not listed again.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def found(bearings: Sequence[Bearing], protocol: Protocol, before: Sequence[Bear
         Without the full stop.
     """
     pooled = [one for one in bearings if one.pooled]
-    said = {comparator(one.analysis, protocol) for one in before} - {""}
+    said = {comparator(one.analysis, protocol) for one in before if one.pooled} - {""}
     groups: dict[tuple[str, str], list[Bearing]] = {}
     for one in pooled:
         key = when(one.analysis.window, protocol), comparator(one.analysis, protocol)
@@ -192,17 +192,15 @@ def _in_brief(bearings: Sequence[Bearing], protocol: Protocol) -> str:
     open_text = f"too few numbers to tell for {joined(missing)}"
     if not pooled:
         return f"{time} {open_text}"
-    better = [one for one in pooled if _clear(one) and one.words.benefit * one.estimate > 0]
-    important = [
-        one for one in better if not one.words.important or one.words.benefit * one.estimate >= one.words.mid
-    ]
-    text = "no clear benefit"
-    if better:
-        enough = (
-            " large enough to matter" if len(important) == len(better) else " partly large enough to matter"
-        )
-        text = (
-            f"a {'' if important else 'small '}benefit for {joined(dict.fromkeys(one.words.name for one in better))}"
-            f"{enough if important else ''}"
-        )
+    texts = []
+    for side, kind in ((1, "benefit"), (-1, "harm")):
+        seen = [one for one in pooled if _clear(one) and side * one.words.benefit * one.estimate > 0]
+        enough = [one for one in seen if not one.words.important or abs(one.estimate) >= one.words.mid]
+        if seen:
+            matter = (
+                " large enough to matter" if len(enough) == len(seen) else " partly large enough to matter"
+            )
+            what = f"a {'' if enough else 'small '}{kind} for {joined(dict.fromkeys(one.words.name for one in seen))}"
+            texts.append(f"{what}{matter if enough else ''}")
+    text = joined(texts) or "no clear benefit or harm"
     return f"{time} {text}, {SURELY[_worst(pooled)]}{f', and {open_text}' if missing else ''}"
