@@ -248,9 +248,9 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     if p < rules.funnel_p:
         found.append(f"the funnel is asymmetrical ({p_value(p)})")
     if lacking / reported >= rules.missing_share:
-        found.append(f"{lacking} {trials} have no numbers that can be pooled")
+        found.append(f"{lacking} {trials} cannot be pooled")
     if withheld and withheld / reported >= rules.withheld_share:
-        found.append(f"{withheld} {trials} give neither usable numbers nor a significant result")
+        found.append(f"neither usable numbers nor a significant result in {withheld} {trials}")
     if not tested and clear and small >= rules.small_share:
         found.append(f"{percent(small)} of the weight comes from small comparisons with a clear effect")
     inputs = {
