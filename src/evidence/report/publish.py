@@ -22,7 +22,7 @@ __all__ = ["MIME", "publish_figure", "publish_table"]
 
 MIME = "application/vnd.evidence.item+json"
 
-DPI = 144
+DPI = 120
 """Dots per inch of the PNG of a figure; its SVG has no limit."""
 
 

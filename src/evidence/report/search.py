@@ -17,7 +17,7 @@ __all__ = ["Section", "index_script", "section_of_file", "sections"]
 LONGEST = 6000
 """Letters of a section that are searched."""
 
-SHORTER = 1500
+SHORTER = 900
 """Letters that are searched of a page that is one of very many."""
 
 HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})

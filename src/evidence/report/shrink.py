@@ -11,7 +11,9 @@ from PIL.PngImagePlugin import PngInfo
 
 __all__ = ["shrink_png", "shrink_svg"]
 
-COLOURS = 64
+COLOURS = 48
+SHORT = 5
+"""Letters of a name that is kept."""
 
 NUMBER = re.compile(r"(?<![\w.#-])-?\d+\.\d{3,}(?![\w.])")
 USED = re.compile(r'(?:href="#|url\(#)([^")]+)')
@@ -19,11 +21,14 @@ LETTER = re.compile(r'<path id="(DejaVuSans[^"]*)" d="([^"]*)" transform="scale\
 LETTER_NAME = re.compile(r"DejaVuSans-(?:(Bold|Oblique)-)?([0-9a-f]+)")
 LETTER_PLACE = re.compile(r'transform="translate\((-?[\d.]+) 0\)"')
 OUTLINE = re.compile(r' d="([^"]*)"')
-# Texts, marks and scales are kept as they are.
-EXACT = re.compile(
-    r'(<path id="[^"]*" d="[^"]*"|(?:scale|matrix)\([^)]*\)|<metadata>.*?</metadata>|<title>.*?</title>)',
-    re.DOTALL,
+STYLE = re.compile(r' style="([^"]*)"')
+NAMED = re.compile(r'( id="| href="#|url\(#)([^")]+)')
+# A group that changes nothing: around marks, or around one other group.
+EMPTY_GROUP = re.compile(
+    r"<g>((?:<(?:path|use|image)\b[^>]*/>)*|<g [^>]*>(?:(?!</?g[ >]).)*</g>)</g>", re.DOTALL
 )
+# Texts, marks and scales are kept as they are.
+EXACT = re.compile(r'(<path id="[^"]*" d="[^"]*"|(?:scale|matrix)\([^)]*\)|<title>.*?</title>)', re.DOTALL)
 
 
 def shrink_png(path: Path) -> None:
@@ -50,15 +55,17 @@ def shrink_png(path: Path) -> None:
 
 
 def shrink_svg(path: Path) -> None:
-    """Write an SVG of matplotlib again with coordinates to a hundredth of a point and without unused names.
+    """Write an SVG of matplotlib again with coordinates to a hundredth of a point, short names and nothing unused.
 
     Parameters
     ----------
     path : Path
-        The file, replaced in one step. Outlines of letters move by less than a hundredth of a point too.
+        The file, replaced in one step. Outlines of letters move by less than a hundredth of a point too. The title,
+        which describes the figure, stays; references are written as SVG 2 has them, without XLink.
     """
     text = path.read_text("utf-8")
-    text = re.sub(r"<!DOCTYPE.*?>\s*|<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    unread = r"<!DOCTYPE.*?>\s*|<!--.*?-->\s*|<metadata>.*?</metadata>\s*| xmlns:xlink=\"[^\"]*\""
+    text = re.sub(unread, "", text, flags=re.DOTALL).replace("xlink:href=", "href=")
     text = LETTER.sub(_letter, text)
     text = "".join(
         part if place % 2 else LETTER_PLACE.sub(_place, NUMBER.sub(_rounded, part))
@@ -69,6 +76,12 @@ def shrink_svg(path: Path) -> None:
     used = set(USED.findall(text))
     text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
     text = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", text))
+    text = STYLE.sub(lambda found: re.sub(r"\s*([:;,])\s*", r"\1", found[0]), text)
+    short = {name: f"n{place:x}" for place, name in enumerate(sorted(used)) if len(name) > SHORT}
+    text = NAMED.sub(lambda found: found[1] + short.get(found[2], found[2]), text)
+    groups = 1
+    while groups:
+        text, groups = EMPTY_GROUP.subn(r"\1", text)
     draft = path.with_name(f".{path.stem}.{os.getpid()}.svg")
     draft.write_text(text.strip() + "\n", "utf-8", newline="\n")
     os.replace(draft, path)
