@@ -20,6 +20,18 @@ from evidence.report.guides import figure_guide, guide_html
         ("Network graph. 20 studies", "network graph"),
         ("League table of 10 treatments, Mean difference.", "league table"),
         ("Risk of bias of 20 trials by RoB 2. Counts", "traffic-light plot"),
+        ("Risk of bias by RoB 2, percent of the trials. Overall", "bar chart of the risk of bias"),
+        (
+            "Pooled results with and without trials at high risk of bias. Pain",
+            "comparison with and without trials at high risk of bias",
+        ),
+        ("SD against mean of 132 scores as percent of their scales.", "plot of standard deviations"),
+        ("Findings by rule: marked as doubtful 108 (64%)", "bar chart"),
+        ("Verdicts on claims, with the deciding effects", "figure of verdicts"),
+        ("Importance of the choices for Pain. Of the variance", "figure of the importance of choices"),
+        ("Certainty of the evidence of 42 analyses. Pain", "table of certainty"),
+        ("Flow of trials. Looked at: 241 trials.", "flow diagram"),
+        ("Sequential analysis of 14 studies.", "plot of sequential analysis"),
     ],
 )
 def test_the_description_says_what_kind_a_figure_is(alt: str, kind: str) -> None:
