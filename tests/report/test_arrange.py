@@ -4,7 +4,7 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.report.arrange import TALL, arrange_headings, arrange_tables, take_title
+from evidence.report.arrange import TALL, arrange_headings, arrange_signs, arrange_tables, take_title
 
 
 def soup_of(body: str) -> BeautifulSoup:
@@ -64,3 +64,12 @@ def test_long_tables_scroll_under_their_headings() -> None:
     arrange_tables(soup)
     assert len(soup.select(".scroll.tall")) == 1
     assert len(soup.select(".scroll")) == 1
+
+
+def test_signs_are_those_of_print_outside_code_and_quotations() -> None:
+    soup = soup_of(
+        "<p>SE = (-1.8 - (-4)) / 2 = |-.5|, scale 0-10, 18 % of 2017-01-01</p><blockquote>-1</blockquote>"
+        "<pre>-1</pre><table><tr><td>d = -0.2</td></tr></table>"
+    )
+    arrange_signs(soup)
+    assert soup.get_text() == "SE = (−1.8 − (−4)) / 2 = |−.5|, scale 0-10, 18% of 2017-01-01-1-1d = −0.2"

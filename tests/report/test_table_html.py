@@ -55,7 +55,7 @@ def test_truth_values_and_missing_text() -> None:
 
 def test_headings_of_several_levels_are_joined() -> None:
     frame = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("pain", "k"), ("pain", "n")]))
-    assert re.findall(r"<th[^>]*>([^<]*)</th>", table_html(frame)) == ["pain k", "pain n"]
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", table_html(frame)) == ["Pain k", "Pain n"]
 
 
 def test_headings_say_of_what_and_names_of_rows_are_headings() -> None:
@@ -65,3 +65,23 @@ def test_headings_say_of_what_and_names_of_rows_are_headings() -> None:
     assert re.findall(r'<th scope="row">([^<]*)</th>', page) == ["A", "B"]
     assert 'scope="row"' not in table_html(frame.assign(study="A"))
     assert 'scope="row"' not in table_html(frame[["study"]])
+
+
+def test_names_of_columns_become_headings() -> None:
+    names = ["trial", "ci_low", "tau2", "k", "95% CI", "why_it matters", "P-score", "result <b>"]
+    page = table_html(pd.DataFrame([["x"] * len(names)], columns=names))
+    assert re.findall(r'<th scope="col">([^<]*)</th>', page) == [
+        "Trial",
+        "CI low",
+        "τ²",
+        "k",
+        "95% CI",
+        "Why it matters",
+        "P-score",
+        "Result &lt;b&gt;",
+    ]
+
+
+def test_long_addresses_are_shown_by_their_site() -> None:
+    address = "https://www.example.org/a/very/long/way/to/a/page?b=1"
+    assert f'<a href="{address}">example.org</a>' in table_html(pd.DataFrame({"source": [address]}))

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 import evidence as ev
 from evidence.report.shell import Entry
-from evidence.report.trace import TrialBody, trial_bodies, write_trials
+from evidence.report.trace import TrialBody, derivation_steps, trial_bodies, write_trials
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -44,7 +44,11 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
         if part["id"] == "massage-inactive-disability-short" and str(row["result_ids"]) in part.get_text()
     )
     steps = [step.get_text() for step in use.select("li")]
-    assert ". ".join(steps) + "." == row["derivation"]
+    assert steps == derivation_steps(row["derivation"], {"usual": "Usual care"})
+    assert sum(step.count("−") for step in steps) == row["derivation"].count("-") - row["derivation"].count(
+        "0-23"
+    )
+    assert any(step.startswith("Usual care takes part in 2 comparisons") for step in steps)
     fit = ev.synthesise(review, "massage-inactive-disability-short").fit
     assert fit is not None
     weight = re.search(r"weight ([0-9.]+)%", use.get_text())
@@ -62,6 +66,17 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
         "Agreed",
     ]
     assert str(row["source_url"]) in [link["href"] for link in result.select("a")]
+
+
+def test_steps_name_the_arms_and_begin_with_capital_letters() -> None:
+    text = "uc: mean -4.2, SD 4.8, n 70. MD = -4.2 - (-4) = -0.2. g = -0.2 / 4.9. uc takes part in 2 comparisons."
+    assert derivation_steps(text, {"uc": "Usual care", "u": "Other"}) == [
+        "Usual care: mean −4.2, SD 4.8, n 70",
+        "MD = −4.2 − (−4) = −0.2",
+        "g = −0.2 / 4.9",
+        "Usual care takes part in 2 comparisons",
+    ]
+    assert derivation_steps("") == []
 
 
 def test_ids_of_a_page_are_unique(bodies: dict[str, TrialBody]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
-__all__ = ["arrange_headings", "arrange_tables", "take_title"]
+from evidence.report.texts import replace_in_texts
+
+__all__ = ["arrange_headings", "arrange_signs", "arrange_tables", "signs", "take_title"]
 
 _NUMBER = r"[<>=]?\s*[-−+]?(\d[\d,.]*|\.\d+)(e[-+]?\d+)?\s*%?"
 NUMBER = re.compile(rf"\s*\(?{_NUMBER}(\s*(to|,|;|\()\s*{_NUMBER})*\)?\s*")
@@ -16,6 +18,8 @@ LABEL = 24
 """Letters above which a column of texts needs some width."""
 TALL = 25
 """Rows above which a table scrolls in a frame of its own, under its headings."""
+SIGN = re.compile(r"(?<![\w.)\]%+/-])-(?=\.?\d)|(?<=[\w)] )-(?= [\d(−-])|(?<=\d) (?=%)")
+"""A hyphen for a minus sign, before a number or between two terms; a space before the sign of percent."""
 
 
 def take_title(soup: BeautifulSoup) -> str:
@@ -76,6 +80,20 @@ def _align(table: Tag) -> None:
         elif any(len(cell.get_text(strip=True)) > LABEL for cell in cells):
             for cell in cells:
                 cell["class"] = cell.get("class") or "label"
+
+
+def arrange_signs(soup: BeautifulSoup) -> None:
+    """Write minus signs and percentages as print does; quotations and code stay as they are."""
+    replace_in_texts(soup, SIGN, lambda found: NavigableString(_sign(found)), apart=("blockquote",))
+
+
+def signs(text: str) -> str:
+    """Return a plain text with the same signs."""
+    return SIGN.sub(_sign, text)
+
+
+def _sign(found: re.Match[str]) -> str:
+    return "−" if found[0] == "-" else ""
 
 
 def _region(soup: BeautifulSoup, table: Tag) -> Tag:

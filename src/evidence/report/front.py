@@ -142,8 +142,7 @@ def _verdicts(verdicts: pd.DataFrame) -> str:
 
 
 def _table(table: pd.DataFrame, caption: str) -> str:
-    named = table.rename(columns=lambda name: str(name).replace("_", " "))
-    shown = table_html(named).replace(
+    shown = table_html(table).replace(
         "<table>", f"<table><caption><span>{escape(caption)}</span></caption>", 1
     )
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import re
@@ -16,7 +17,7 @@ from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
 from traitlets.config import Config
 
-from evidence.report.arrange import arrange_headings, arrange_tables, take_title
+from evidence.report.arrange import arrange_headings, arrange_signs, arrange_tables, take_title
 from evidence.report.clean import clean_html, plain
 from evidence.report.glossary import define_terms
 from evidence.report.guides import guide_html, show_guides_once
@@ -78,7 +79,7 @@ def render(name: str, notebook: Any, references: Mapping[str, str] | None = None
     Page
         Text that came out of the code is escaped or, where it is HTML, cleaned of everything that could run.
     """
-    body, _ = _exporter().from_notebook_node(notebook)
+    body, _ = _exporter().from_notebook_node(_without_repeats(notebook))
     soup = BeautifulSoup(body, "html.parser")
     title = take_title(soup) or name
     first = soup.select_one(".text p")
@@ -91,6 +92,24 @@ def render(name: str, notebook: Any, references: Mapping[str, str] | None = None
         if MIME in output.get("data", {})
     )
     return Page(name, title, description, str(soup).strip() + "\n", found, items)
+
+
+def _without_repeats(notebook: Any) -> Any:
+    """Leave out the parameters of a run where they are those that stand in the notebook anyway."""
+    usual = {
+        line
+        for cell in notebook.cells
+        if "parameters" in cell.metadata.get("tags", [])
+        for line in cell.source.splitlines()
+    }
+    shown = copy.copy(notebook)
+    shown.cells = [
+        cell
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+        or any(line not in usual for line in cell.source.splitlines() if line and not line.startswith("#"))
+    ]
+    return shown
 
 
 def finish(
@@ -116,6 +135,7 @@ def finish(
     """
     arrange_headings(soup)
     arrange_tables(soup)
+    arrange_signs(soup)
     found = sections(name, title, soup)
     show_guides_once(soup)
     link_references(soup, references)

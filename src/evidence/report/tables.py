@@ -14,6 +14,10 @@ __all__ = ["table_html"]
 MINUS = "\u2212"
 LONG = 60
 """Letters above which a text gets a wide column."""
+ADDRESS = 40
+"""Letters above which an address is shown by the name of its site alone."""
+WORDS = {"ci": "CI", "id": "ID", "sd": "SD", "se": "SE", "mid": "MID", "tau2": "τ²", "i2": "I²"}
+"""How parts of names of columns are written."""
 
 
 def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> str:
@@ -30,7 +34,7 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
     -------
     str
         HTML in which every text from the frame is escaped. Missing values are empty cells. The first column names the
-        rows if it is text and no two rows have the same.
+        rows if it is text and no two rows have the same. Names of columns become headings: "ci_low" is "CI low".
     """
     columns: list[Any] = list(table.columns)
     names = [" ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in columns]
@@ -39,7 +43,7 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
     ]
     places = [decimals if isinstance(decimals, int) else decimals.get(name, 2) for name in names]
     head = "".join(
-        f'<th scope="col"{_look(is_number)}>{html.escape(n)}</th>'
+        f'<th scope="col"{_look(is_number)}>{html.escape(_heading(n))}</th>'
         for n, is_number in zip(names, numeric, strict=True)
     )
     looks = list(zip(numeric, places, strict=True))
@@ -55,6 +59,16 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
+def _heading(name: str) -> str:
+    """Write the name of a column as words; signs of one letter, such as k, stay small."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name.partition(" ")[0]):
+        return name
+    words = [WORDS.get(word, word) for word in name.replace("_", " ").split(" ")]
+    if re.match("[a-z]{2}", words[0]):
+        words[0] = words[0][0].upper() + words[0][1:]
+    return " ".join(words)
+
+
 def _cell(value: Any, is_number: bool, places: int) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return f"<td{_look(is_number)}></td>"
@@ -67,7 +81,8 @@ def _cell(value: Any, is_number: bool, places: int) -> str:
     if is_number:
         return f'<td class="number">{text.replace("-", MINUS)}</td>'
     if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
-        text = f'<a href="{text}">{text}</a>'
+        site = re.sub(r"^https?://(?:www\.)?([^/?#]+).*", r"\1", text) if len(text) > ADDRESS else text
+        return f'<td><a href="{text}">{site}</a></td>'
     return f'<td class="long">{text}</td>' if len(str(value)) > LONG else f"<td>{text}</td>"
 
 

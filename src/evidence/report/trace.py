@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,11 +15,12 @@ from jinja2 import Environment, PackageLoader
 from evidence.effects.inventory import inventory
 from evidence.effects.select import NO_RESULT
 from evidence.models.synthesis import Synthesis, synthesise
+from evidence.report.arrange import signs
 from evidence.report.shell import Entry, page, write
 from evidence.tables.review import Review
 from evidence.wording import interval, number
 
-__all__ = ["FOLDER", "TrialBody", "trial_bodies", "write_trials"]
+__all__ = ["FOLDER", "TrialBody", "derivation_steps", "trial_bodies", "write_trials"]
 
 FOLDER = "trials"
 """Folder of the pages, under the root of the site."""
@@ -38,6 +39,21 @@ _NUMBERS = {
         "n_comparator",
     ),
 }
+_FIELDS = {
+    "n": "patients",
+    "sd": "SD",
+    "se": "SE",
+    "ci_low": "CI from",
+    "ci_high": "to",
+    "ci_level": "level in percent",
+    "q1": "first quartile",
+    "q3": "third quartile",
+    "p_value": "P",
+    "n_arm": "patients in the first group",
+    "n_comparator": "in the second",
+}
+"""How columns are named on the page, where not by their own names."""
+_STATISTICS = {"post": "final scores", "change": "change from baseline", "count": "numbers of patients"}
 _AS_IT_STANDS = (
     *(
         "trial_id",
@@ -104,9 +120,13 @@ def trial_bodies(review: Review) -> dict[str, TrialBody]:
     """
     # Each table is gone through once, not once a trial.
     done = [synthesise(review, name) for name in review.analyses]
-    uses = _by_trial(use for one in done for use in _uses(one))
+    arm_names = {
+        str(trial): dict(zip(rows["arm_id"], rows["label"], strict=True))
+        for trial, rows in review.arms.groupby("trial_id")
+    }
+    uses = _by_trial(use for one in done for use in _uses(one, arm_names))
     refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
-    results = _by_trial(result for table in _NUMBERS for result in _results(review, table))
+    results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
     arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
     template = _templates().get_template("trial.html")
     bodies = {}
@@ -139,7 +159,34 @@ def _facts(trial: dict[Any, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in named.items() if value}
 
 
-def _uses(one: Synthesis) -> Iterator[dict[str, Any]]:
+def derivation_steps(derivation: str, arms: Mapping[str, str] | None = None) -> list[str]:
+    """Part the derivation of an effect into its steps.
+
+    Parameters
+    ----------
+    derivation : str
+        As the column `derivation` of the effects of an analysis.
+    arms : mapping from str to str, optional
+        Names of the arms of the trial by their ids, with which some steps begin.
+
+    Returns
+    -------
+    list of str
+        Plain texts with true minus signs, each from a capital letter on unless it begins with a sign such as g.
+    """
+    ids = "|".join(map(re.escape, sorted(arms or {}, key=len, reverse=True)))
+    named = re.compile(rf"(?:^|(?<=; )|(?<=the arm ))({ids})(?=:| takes part in| = )") if ids else None
+    steps = []
+    # The derivation is one text of sentences; a number never has a space after its point.
+    for part in re.split(r"\.\s+", derivation):
+        step = signs(part.rstrip("."))
+        if named and arms:
+            step = named.sub(lambda found: arms[found[1]], step)
+        steps.append(step[0].upper() + step[1:] if re.match(r"[a-z]{2}", step) else step)
+    return [step for step in steps if step]
+
+
+def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     """Give the effects in one analysis, each with its steps and its weight."""
     weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
     ratio = one.measure in ("RR", "OR")
@@ -151,9 +198,8 @@ def _uses(one: Synthesis) -> Iterator[dict[str, Any]]:
             "title": one.analysis.title,
             "effect": f"{one.measure} {interval(*values, digits=1 if one.measure == 'MD' else 2)}",
             "unit": row["unit"],
-            "weight": f"{number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
-            # The derivation is one text of sentences; a number never has a space after its point.
-            "steps": [step.rstrip(".") for step in re.split(r"\.\s+", row["derivation"]) if step.strip(".")],
+            "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
+            "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
             "assumptions": row["assumptions"],
             "result_ids": str(row["result_ids"]).split("; "),
             "source": row["source"],
@@ -173,7 +219,7 @@ def _refusals(one: Synthesis) -> Iterator[dict[str, str]]:
         }
 
 
-def _results(review: Review, table: str) -> Iterator[dict[str, Any]]:
+def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     """Give the rows that hold what the trials reported, as they stand in the tables."""
     agreed = review.agreement[review.agreement["table"] == table]
     readings: dict[str, list[dict[Any, Any]]] = {}
@@ -181,19 +227,22 @@ def _results(review: Review, table: str) -> Iterator[dict[str, Any]]:
         readings.setdefault(str(reading["result_id"]), []).append(reading)
     frame = getattr(review, table)
     for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
+        names = arms.get(str(row["trial_id"]), {})
+        groups = [row[key] for key in ("arm_id", "comparator_arm_id") if key in row]
         yield {
             "id": row["result_id"],
             "file": f"{table}.csv",
             "row": place,
-            "who": " v ".join(str(row[key]) for key in ("arm_id", "comparator_arm_id") if key in row),
+            "who": " v ".join(str(names.get(group, group)) for group in groups),
             "what": f"{row['outcome']}, {row['instrument']}".replace("_", " "),
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
             "numbers": {
-                key.replace("_", " "): _plain(row[key], row["p_operator"] if key == "p_value" else "")
+                _FIELDS.get(key, key): _plain(row[key], row["p_operator"] if key == "p_value" else "")
                 for key in _NUMBERS[table]
                 if not _missing(row[key])
             },
             "readings": readings.get(str(row["result_id"]), []),
+            "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
             **{key: row[key] for key in _AS_IT_STANDS},
         }
 
@@ -203,7 +252,7 @@ def _missing(value: Any) -> bool:
 
 
 def _plain(value: Any, operator: str) -> str:
-    text = f"{value:.12g}" if isinstance(value, float) else str(value)
+    text = signs(f"{value:.12g}" if isinstance(value, float) else str(value))
     return f"{operator} {text}" if operator in ("<", ">") else text
 
 

@@ -111,7 +111,7 @@
   };
 
   const drawPlot = (one, keep, result) => {
-    const line = 24, top = 30, left = 190, right = 165, width = 760;
+    const line = 24, top = 30, left = 230, right = 165, width = 840;
     const rows = one.studies.length;
     const height = top + line * (rows + (result ? 2 : 0)) + 52;
     const used = one.studies.filter((_, i) => keep[i]);
@@ -142,7 +142,7 @@
     one.studies.forEach((s, i) => {
       const y = top + line * i + line / 2;
       const name = keep[i] ? "study" : "study gone";
-      svg.append(make("text", { x: 0, y: y + 4, class: name }, make("title", {}, s.name), s.name.length > 28 ? s.name.slice(0, 27) + "\u2026" : s.name));
+      svg.append(make("text", { x: 0, y: y + 4, class: name }, make("title", {}, s.name), s.name.length > 34 ? s.name.slice(0, 33) + "\u2026" : s.name));
       svg.append(make("text", { x: width, y: y + 4, "text-anchor": "end", class: name }, `${number(one, s.effect)} (${range(one, s.low, s.high)})`));
       if (s.low <= high && s.high >= low) whisker(y, s.low, s.high, name);
       const size = 4 + (most ? 10 * Math.sqrt(weights[i] / most) : 3);
