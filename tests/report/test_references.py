@@ -50,16 +50,21 @@ def test_references_of_a_review(review: Review) -> None:
 
 
 def test_rows_of_figures_and_cells_of_tables_lead_to_their_publications() -> None:
-    known = {"Ava 2001": "trials/ava.html", "Ava 2001b": "trials/b.html"}
+    known = {"Ava 2001": "trials/ava.html", "Ava 2001b": "trials/b.html", "Ava Longer 1999": "trials/c.html"}
     soup = BeautifulSoup(
         '<a class="row" data-text="Ava 2001b (song)"></a><a class="row" data-text="Ava 2001"></a>'
         '<a class="row" data-text="Ava 20012"></a><a class="row" data-text="Pooled"></a>'
+        '<a class="row" data-text="Ava Long…"></a>'
         "<table><tr><th>Ava 2001</th><td>Ava 2001</td><td>not Ava 2001 alone</td></tr></table>",
         "html.parser",
     )
     link_references(soup, known)
     rows = [(row["href"], row["aria-label"]) for row in soup.select("a.row")]
-    assert rows == [("trials/b.html", "Ava 2001b (song)"), ("trials/ava.html", "Ava 2001")]
+    assert rows == [
+        ("trials/b.html", "Ava 2001b (song)"),
+        ("trials/ava.html", "Ava 2001"),
+        ("trials/c.html", "Ava Long…"),
+    ]
     cells = soup.select("th, td")
-    assert [cell.a is not None and cell.a["href"] for cell in cells[:2]] == ["trials/ava.html"] * 2
+    assert [cell.a is not None and cell.a["href"] for cell in cells] == ["trials/ava.html"] * 3
     assert [cell.get_text() for cell in cells] == ["Ava 2001", "Ava 2001", "not Ava 2001 alone"]

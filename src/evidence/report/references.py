@@ -35,13 +35,17 @@ def known_references(review: Review, trials: str = "") -> dict[str, str]:
     Returns
     -------
     dict
-        For publications the address of the DOI or else of the PubMed number; those with neither are left out.
+        For publications the address of the DOI or else of the PubMed number; those with neither are left out. With a
+        folder of trials also the places of all results, by their ids.
     """
     known: dict[str, str] = {}
     if trials:
         known = {
             str(row["label"]): f"{trials}/{row['trial_id']}.html" for row in review.trials.to_dict("records")
         }
+        for table in (review.arm_results, review.contrast_results):
+            for trial, result in zip(table["trial_id"], table["result_id"], strict=True):
+                known.setdefault(str(result), f"{trials}/{trial}.html#{result}")
     for table in (review.trials, review.reviews):
         for row in table.to_dict("records"):
             doi, pmid = (row.get(name) for name in ("doi", "pmid"))
@@ -61,15 +65,17 @@ def link_references(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
         The page, changed in place. Links, code, headings and formulas stay as they are.
     known : mapping from str to str
         Addresses by the names under which texts cite a publication, such as "Furlan 2015". Rows of figures and
-        cells of tables that carry such a name lead to it every time.
+        cells of tables that hold such a name lead to it every time.
     """
     _link_rows(soup, known)
-    _link_cells(soup, known)
     replace_in_texts(soup, DOI, lambda found: _link(soup, found[0], f"https://doi.org/{found[1]}"))
     replace_in_texts(soup, ADDRESS, lambda found: _link(soup, found[0], found[0]))
     if known:
         longest_first = sorted(known, key=len, reverse=True)
         names = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+        replace_in_texts(
+            soup, names, lambda found: _link(soup, found[1], known[found[1]]), within=("td", "th")
+        )
         replace_in_texts(soup, names, partial(_first, soup, dict(known)))
 
 
@@ -78,21 +84,14 @@ def _link_rows(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
     for row in soup.select("a.row[data-text]"):
         text = str(row["data-text"])
         del row["data-text"]
-        # A name may be followed by the arm or the year of a second report.
+        # A name may be followed by the arm or the year of a second report, or be cut for want of room.
         named = (one for one in known if text.startswith(one) and not text[len(one) : len(one) + 1].isalnum())
-        name = max(named, key=len, default="")
+        cut = [one for one in known if text.endswith("…") and one.startswith(text[:-1])]
+        name = cut[0] if len(cut) == 1 else max(named, key=len, default="")
         if name:
             row["href"], row["aria-label"] = known[name], text
         else:
             row.decompose()
-
-
-def _link_cells(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
-    """Let every cell of a table that holds nothing but a known name lead to its publication."""
-    for cell in soup.select("td, th"):
-        if (text := cell.get_text()) in known and cell.a is None:
-            cell.clear()
-            cell.append(_link(soup, text, known[text]))
 
 
 def _first(soup: BeautifulSoup, left: dict[str, str], found: re.Match[str]) -> object:
