@@ -249,11 +249,14 @@ def values_of(result: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def selection_values(test: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
-    """Log-likelihoods of a selection model, where the reference found the same maximum."""
-    result = selection_fit(test, case)
-    if result is None or result.log_likelihood > case["values"]["log_likelihood"] + 1e-6:
+    """Fit of a selection model, where the reference found the same maximum; estimates where it found it exactly."""
+    result, values = selection_fit(test, case), case["values"]
+    if result is None or result.log_likelihood > values["log_likelihood"] + 1e-6:
         return {}
-    return {name: getattr(result, name) for name in ("log_likelihood", "unadjusted_log_likelihood", "lrt")}
+    names = ["log_likelihood", "unadjusted_log_likelihood", "lrt"]
+    if values.get("polished"):
+        names += ["estimate", "tau2", "delta"] + ["se"] * ("se" in values and result.tau2 > 0.0)
+    return {name: getattr(result, name) for name in names}
 
 
 def selection_fit(test: ModuleType, case: dict[str, Any]) -> Any:

@@ -105,15 +105,28 @@ for (set in names(sets)) {
 
 message("excess significance")
 
-# Excess significance. metafor integrates power over mean -/+ 5 tau; rel.tol tightens that as far as it goes.
+# Excess significance. tes() integrates the power over mean -/+ 5 tau; it is given an integral over twice that range here,
+# in pieces of one tau, which is exact to rounding.
+tes_whole <- local({
+  whole <- new.env(parent = asNamespace("metafor"))
+  whole$integrate <- function(f, lower, upper, ..., rel.tol) {
+    cut <- (lower + upper) / 2 + (upper - lower) / 10 * (-10:10)
+    pieces <- mapply(function(from, to) stats::integrate(f, from, to, ..., rel.tol = 1e-12, abs.tol = 0)$value,
+                     cut[-21], cut[-1])
+    list(value = sum(pieces))
+  }
+  given <- metafor::tes
+  environment(given) <- whole
+  given
+})
 for (set in names(sets)) for (method in c("EE", "REML")) for (test in c("exact", "chi2", "binom"))
   for (alternative in c("two.sided", "greater", "less")) {
     d <- sets[[set]]
     if (nrow(d) > 10 && test == "exact") next
     if (nrow(d) > 40) next
     x <- fit(d, method, "z")
-    run <- function(theta) suppressWarnings(tes(d$yi, d$vi, theta = theta, tau2 = x$tau2, test = test,
-      alternative = alternative, progbar = FALSE, rel.tol = 1e-10, find.lim = FALSE))
+    run <- function(theta) suppressWarnings(tes_whole(d$yi, d$vi, theta = theta, tau2 = x$tau2, test = test,
+      alternative = alternative, progbar = FALSE, find.lim = FALSE))
     r <- run(as.numeric(x$beta))
     values <- list(observed = r$O, expected = r$E, p_value = r$pval, power = r$power)
     if (test == "chi2") values$statistic <- r$X2
@@ -129,22 +142,42 @@ for (set in names(sets)) for (method in c("EE", "REML")) for (test in c("exact",
 
 message("selection models")
 
-# Selection models: the reference's optimum and log-likelihood. Standard errors from a numerical Hessian at its optimum.
-hessian <- function(r, method) {
+# Selection models. selmodel() stops near the maximum; Newton steps on its own log-likelihood, with derivatives by Richardson
+# extrapolation, go the rest of the way. The parameters are beta, tau2 and the free weights delta; what selmodel() leaves at
+# a bound of its search stays there.
+height <- function(r, beta, tau2, delta) {
   fun <- getFromNamespace(if (r$type == "stepfun") ".selmodel.ll.stepfun" else ".selmodel.ll.cont", "metafor")
-  free <- if (r$type == "stepfun") seq_along(r$delta)[-1] else seq_along(r$delta)
-  tau2_free <- method != "EE"
-  target <- function(par) {
-    delta <- r$delta; delta[free] <- par[(1 + tau2_free) + seq_along(free)]
-    tau2 <- if (tau2_free) par[2] else 0
-    fun(c(par[1], tau2, delta), yi = c(r$yi), vi = r$vi, X = r$X, preci = rep(1, r$k), k = r$k, pX = 1, pvals = r$pvals,
-        deltas = length(delta), delta.val = rep(NA, length(delta)), delta.transf = FALSE, mapfun = rep(NA, length(delta)),
-        delta.min = 0, delta.max = 100, tau2.val = NA, tau2.transf = FALSE, tau2.max = Inf, beta.val = NA,
-        wi.fun = r$wi.fun, steps = r$steps, pgrp = r$pgrp, alternative = r$alternative, pval.min = r$pval.min,
-        intCtrl = list(lower = -Inf, upper = Inf, subdivisions = 1000L, rel.tol = 1e-9), verbose = FALSE, digits = r$digits)
+  -fun(c(beta, tau2, delta), yi = c(r$yi), vi = r$vi, X = r$X, preci = rep(1, r$k), k = r$k, pX = 1, pvals = r$pvals,
+       deltas = length(delta), delta.val = rep(NA, length(delta)), delta.transf = FALSE,
+       mapfun = rep(NA, length(delta)), delta.min = 0, delta.max = 100, tau2.val = NA, tau2.transf = FALSE, tau2.max = Inf,
+       beta.val = NA, wi.fun = r$wi.fun, steps = r$steps, pgrp = r$pgrp, alternative = r$alternative, pval.min = r$pval.min,
+       intCtrl = list(lower = -Inf, upper = Inf, subdivisions = 1000L, rel.tol = 1e-11), verbose = FALSE, digits = r$digits)
+}
+polish <- function(r, method) {
+  least <- if (r$type == "stepfun") 1e-8 else 1e-5
+  delta <- ifelse(r$delta < 5 * least, least, ifelse(r$delta > 99.9, 100, r$delta))
+  free <- which(delta > least & delta < 100 & (r$type != "stepfun" | seq_along(delta) > 1))
+  tau2_free <- method != "EE" && r$tau2 > 1e-6
+  split <- function(par) list(beta = par[1], tau2 = if (tau2_free) par[2] else 0,
+                              delta = replace(delta, free, par[(1 + tau2_free) + seq_along(free)]))
+  target <- function(par) { at <- split(par); height(r, at$beta, at$tau2, at$delta) }
+  at <- c(r$beta, if (tau2_free) r$tau2, delta[free])
+  best <- target(at)
+  lowest <- c(-Inf, if (tau2_free) 0, rep(least, length(free)))
+  precision <- if (r$type == "stepfun") 1e-12 else 1e-9  # of the logarithm; with beta weights it is integrated
+  for (step in 1:10) {
+    H <- numDeriv::hessian(target, at); g <- numDeriv::grad(target, at)
+    if (!all(is.finite(H)) || any(eigen(-H, symmetric = TRUE)$values <= 0)) return(NULL)
+    move <- solve(-H, g)
+    while (any(at + move < lowest) || !isTRUE(target(at + move) >= best - precision)) {
+      move <- move / 2
+      if (max(abs(move)) < 1e-10) return(NULL)
+    }
+    at <- at + move; best <- target(at)
+    if (max(abs(move) / pmax(abs(at), 1e-3)) < 1e-7) break
   }
-  at <- c(r$beta, if (tau2_free) r$tau2, r$delta[free])
-  optimHess(at, target, control = list(ndeps = 1e-4 * pmax(abs(at), 1e-2)))
+  inside <- all(delta > least & delta < 100)
+  c(list(ll = best, se = if (inside) sqrt(solve(-H)[1, 1])), split(at))
 }
 chosen <- c("bcg", "hackshaw1998", "dorn2007", "normand1999", "gibson2002", "raudenbush1985", "molloy2014")
 for (set in chosen) for (method in c("EE", "ML")) for (type in c("stepfun", "beta"))
@@ -161,10 +194,13 @@ for (set in chosen) for (method in c("EE", "ML")) for (type in c("stepfun", "bet
     if (inherits(r, "try-error")) next
     values <- list(log_likelihood = r$ll, unadjusted_log_likelihood = r$ll0, estimate = r$beta, tau2 = r$tau2,
                    delta = r$delta, lrt = r$LRT, lrt_df = r$LRTdf, lrt_p = r$LRTp)
-    if (type == "stepfun" && (r$tau2 > 1e-4 || method == "EE")) {
-      H <- try(suppressWarnings(hessian(r, method)), silent = TRUE)
-      if (!inherits(H, "try-error") && all(is.finite(H)) && all(eigen(H, symmetric = TRUE)$values > 0))
-        values$se <- sqrt(solve(H)[1, 1])
+    at <- suppressWarnings(try(polish(r, method), silent = TRUE))
+    if (is.list(at)) {
+      lrt <- 2 * (at$ll - r$ll0)
+      values <- modifyList(values, list(log_likelihood = at$ll, estimate = at$beta, tau2 = at$tau2, delta = at$delta,
+                                        lrt = lrt, lrt_p = pchisq(lrt, r$LRTdf, lower.tail = FALSE)))
+      if (at$tau2 > 1e-4 || method == "EE") values$se <- at$se
+      values$polished <- TRUE
     }
     add("selection_model", set, values, list(type = if (type == "beta") "beta" else "step", steps = as.list(steps),
       alternative = sub(".", "-", alternative, fixed = TRUE)), method, "z")
