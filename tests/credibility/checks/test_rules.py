@@ -264,9 +264,10 @@ def test_own_visits_of_a_measurement_are_no_finding(small: Any) -> None:
     assert ev.check(small.read(), rules="time of one result alone").empty
 
 
-def test_percentage_entered_as_events(small: Any) -> None:
+@pytest.mark.parametrize("phrase", ["22 (52%)", "Twenty-two (52 %) had settled"])
+def test_percentage_entered_as_events(phrase: str, small: Any) -> None:
     row = row_of(clean(small), "arm_results", **COUNT)
-    small.rows["arm_results"][row - 2].update(events=22 * 100 // 42, n="", as_reported="22 (52%)")
+    small.rows["arm_results"][row - 2].update(events=52, n="", as_reported=phrase)
     found = ev.check(small.read(), rules="count and percentage disagree")
     assert found[["row", "column"]].values.tolist() == [[row, "events"]]
 

@@ -123,16 +123,19 @@ def implied_sd(base: EvidenceBase) -> Iterator[Hit]:
         n1 = base.n(row, row.arm_id, row.n_arm)
         n2 = base.n(row, row.comparator_arm_id, row.n_comparator)
         typical, trials = base.typical_sd(row)
-        if row.measure not in ("MD", "") or trials < _MANY or not row.ci_high > row.ci_low or not n1 + n2 > 2:
+        level = confidence_level(row)
+        usable = row.measure in ("MD", "") and row.ci_high > row.ci_low and 0.5 <= level < 1 and n1 + n2 > 2
+        if trials < _MANY or not usable:
             continue
         half = 0.5 * (row.ci_high - row.ci_low)
         rounding = rounding_of(row.ci_low, row.ci_high, text=row.as_reported)
-        unit = t_quantile(confidence_level(row), n1 + n2 - 2) * math.sqrt(1 / n1 + 1 / n2) * typical
+        errors = t_quantile(level, n1 + n2 - 2) * math.sqrt(1 / n1 + 1 / n2)
+        unit = errors * typical
         limit = base.limits.sd_spread
-        if (half + rounding) / unit < 1 / limit or (half - rounding) / unit > limit:
+        if (half + rounding) * limit < unit or half - rounding > limit * unit:
             message = (
                 f"{row.ci_low:g} to {row.ci_high:g} with {n1:g} and {n2:g} patients implies an SD of "
-                f"{half / unit * typical:.3g}; the middle of {trials} other trials is {typical:.3g}"
+                f"{half / errors:.3g}; the middle of {trials} other trials is {typical:.3g}"
             )
             yield Hit("contrast_results", row.Index, "ci_low", message)
 

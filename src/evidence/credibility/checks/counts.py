@@ -8,10 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from evidence.credibility.checks.evidence_base import EvidenceBase, median, stated
+from evidence.credibility.checks.evidence_base import (
+    EvidenceBase,
+    median,
+    printed_numbers,
+    spelled_out,
+    stated,
+)
 from evidence.credibility.checks.registry import Hit, rule
 
 _FEW = 0.02
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _COUNT_PERCENT = re.compile(r"\b(\d+)\s*\((\d+(?:\.\d+)?)\s*%\)")
 
 
@@ -47,16 +54,17 @@ def too_many_events(base: EvidenceBase) -> Iterator[Hit]:
 def percentages(base: EvidenceBase) -> Iterator[Hit]:
     """Events whose share of n is not the percentage printed beside the count, or that are that percentage."""
     for row in base.arm_results:
-        printed = _COUNT_PERCENT.findall(row.as_reported)
-        counts = {float(count) for count, _ in printed}
-        for count, percent in printed:
-            share = 100 * row.events / row.n
-            if float(count) == row.events and abs(share - float(percent)) > 1.0:
+        share = 100 * row.events / base.n(row)  # NaN where a size is unknown
+        for count, percent in _COUNT_PERCENT.findall(row.as_reported):
+            if float(count) == row.events and abs(100 * row.events / row.n - float(percent)) > 1.0:
                 message = f"{row.events:g} of {row.n:g} is {share:.0f} %, but {percent} % is printed"
                 yield Hit("arm_results", row.Index, "n", message)
-            if float(percent) == row.events and row.events not in counts:
-                message = f"{row.events:g} is the percentage; the source is quoted with: {row.as_reported}"
-                yield Hit("arm_results", row.Index, "events", message)
+        counts = {number for number, _ in printed_numbers(_PERCENT.sub("", row.as_reported))}
+        counts |= spelled_out(row.as_reported)
+        percents = {float(percent) for percent in _PERCENT.findall(row.as_reported)}
+        if counts and row.events in percents - counts and abs(share - row.events) > 1.0:
+            message = f"{row.events:g} is a percentage in the source, quoted with: {row.as_reported}"
+            yield Hit("arm_results", row.Index, "events", message)
 
 
 @rule(
