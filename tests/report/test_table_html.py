@@ -50,7 +50,7 @@ def test_addresses_become_links_and_nothing_else_does() -> None:
 
 def test_truth_values_and_missing_text() -> None:
     page = table_html(pd.DataFrame({"pooled": [True, False], "note": [None, "x"]}))
-    assert re.findall(r"<td>([^<]*)</td>", page) == ["True", "", "False", "x"]
+    assert re.findall(r"<td>([^<]*)</td>", page) == ["yes", "", "no", "x"]
 
 
 def test_headings_of_several_levels_are_joined() -> None:
@@ -68,7 +68,7 @@ def test_headings_say_of_what_and_names_of_rows_are_headings() -> None:
 
 
 def test_names_of_columns_become_headings() -> None:
-    names = ["trial", "ci_low", "tau2", "k", "95% CI", "why_it matters", "P-score", "result <b>"]
+    names = ["trial", "ci_low", "tau2", "k", "95% CI", "why_it matters", "P-score", "where, and what <b>"]
     page = table_html(pd.DataFrame([["x"] * len(names)], columns=names))
     assert re.findall(r'<th scope="col">([^<]*)</th>', page) == [
         "Trial",
@@ -78,7 +78,7 @@ def test_names_of_columns_become_headings() -> None:
         "95% CI",
         "Why it matters",
         "P-score",
-        "Result &lt;b&gt;",
+        "Where, and what &lt;b&gt;",
     ]
 
 

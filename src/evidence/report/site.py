@@ -132,18 +132,23 @@ def _label(name: str) -> str:
 
 
 def _lists(pages: Sequence[Page]) -> str:
+    """List what the notebooks publish, by kind and by page."""
     parts = []
     for kind, heading in (("figure", "Figures"), ("table", "Tables")):
-        rows = [
-            f'<li><a href="{one.name}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
-            f'<span class="downloads">{_downloads(item["files"])}</span></li>\n'
-            for one in pages
-            for item in one.items
-            if item["kind"] == kind
-        ]
-        if rows:
-            parts.append(f"<h2>{heading}</h2>\n<ul>\n{''.join(rows)}</ul>\n")
+        listed = [_list(one, kind) for one in pages]
+        if any(listed):
+            parts.append(f"<h2>{heading}</h2>\n{''.join(listed)}")
     return "".join(parts) or "<p>The notebooks of this report publish no figures and no tables.</p>\n"
+
+
+def _list(one: Page, kind: str) -> str:
+    rows = "".join(
+        f'<li><a href="{one.name}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
+        f'<span class="downloads">{_downloads(item["files"])}</span></li>\n'
+        for item in one.items
+        if item["kind"] == kind
+    )
+    return f"<h3>{escape(one.title)}</h3>\n<ul>\n{rows}</ul>\n" if rows else ""
 
 
 def _downloads(paths: dict[str, str]) -> str:

@@ -61,7 +61,7 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
 
 def _heading(name: str) -> str:
     """Write the name of a column as words; signs of one letter, such as k, stay small."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name.partition(" ")[0]):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*,?", name.partition(" ")[0]):
         return name
     words = [WORDS.get(word, word) for word in name.replace("_", " ").split(" ")]
     if re.match("[a-z]{2}", words[0]):
@@ -72,6 +72,8 @@ def _heading(name: str) -> str:
 def _cell(value: Any, is_number: bool, places: int) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return f"<td{_look(is_number)}></td>"
+    if pd.api.types.is_bool(value):
+        return f"<td>{'yes' if value else 'no'}</td>"
     if isinstance(value, float):
         shown = f"{value:.{places}f}".replace("-", MINUS)
         if not shown.strip(f"{MINUS}0."):

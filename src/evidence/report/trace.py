@@ -215,7 +215,7 @@ def _refusals(one: Synthesis) -> Iterator[dict[str, str]]:
             "trial_id": row["trial_id"],
             "title": one.analysis.title,
             "arms": f"{row['arm']} v {row['comparator']}",
-            "reason": row["reason"],
+            "reason": signs(row["reason"]),
         }
 
 
