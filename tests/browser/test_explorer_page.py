@@ -60,7 +60,7 @@ def test_its_numbers_are_the_librarys_whatever_is_chosen(
             page,
             comparison=comparison,
             outcome=done.analysis.outcome.replace("_", " "),
-            window=done.analysis.window.replace("_", " "),
+            window=done.analysis.title.rpartition(", ")[2],
             method=method,
             interval=interval,
         )

@@ -159,7 +159,7 @@ def _analysis(
         "title": analysis.title,
         "comparison": whole,
         "outcome": analysis.outcome.replace("_", " "),
-        "window": analysis.window.replace("_", " "),
+        "window": analysis.title.rpartition(", ")[2],
         "measure": done.measure,
         "unit": str(done.effects["unit"].iloc[0]),
         "ratio": done.measure in ("RR", "OR"),
