@@ -157,6 +157,16 @@ def test_one_page_needs_nothing_beside_it(report: Path, tmp_path: Path) -> None:
     assert "&lt;script&gt;" in text
 
 
+def test_one_page_leaves_out_what_scripts_would_fill(report: Path, tmp_path: Path) -> None:
+    path = report / "trace" / "one.html"
+    path.write_text(
+        path.read_text("utf-8").replace('<h2 id="top">', '<noscript>Scripts</noscript><h2 id="top">')
+    )
+    text = write_one_page(report, tmp_path / "all.html").read_text("utf-8")
+    assert "One trial" not in text
+    assert "see" in BeautifulSoup(text, "html.parser").get_text()
+
+
 def test_one_page_wants_a_report(tmp_path: Path) -> None:
     with pytest.raises(ev.DataError, match="holds no report"):
         write_one_page(tmp_path, tmp_path / "all.html")
