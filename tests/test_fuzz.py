@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from pathlib import Path
@@ -24,11 +25,11 @@ def test_random_and_adversarial_input(start: int) -> None:
 
 
 def test_every_statistical_function_is_tried() -> None:
-    tried = {
-        call.function
-        for _, draw in fuzz.TARGETS.values()
-        for call in [draw(np.random.default_rng([3, number])) for number in range(20)]
-    }
+    tried = set()
+    for _, draw in fuzz.TARGETS.values():
+        for number in range(20):
+            with contextlib.suppress(ev.ModelError):  # of the network on which a split is to be tried
+                tried.add(draw(np.random.default_rng([3, number])).function)
     for function in (ev.pool, ev.regress, ev.multilevel, ev.robust, ev.bayes, ev.glmm, ev.gosh, ev.network):
         assert function in tried
 
