@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -69,7 +70,13 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     DataError
         If an option is unknown.
     """
-    choices = Choices.of(review, options)
+    return _listed(review, analysis.model_dump_json(), Choices.of(review, options)).copy()
+
+
+@lru_cache(maxsize=256)
+def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
+    """List the comparisons once for each question and choice: pooling, rating and auditing all ask for them."""
+    analysis = Analysis.model_validate_json(question)
     measure = choices.measure or review.protocol.outcomes[analysis.outcome].measure
     chosen, reasons = select(review, analysis, measure, choices)
     if choices.multi_arm == "split_comparator":

@@ -7,7 +7,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from evidence.report.place import explained, made_beside, put, refuse_foreign
 from evidence.report.plan import Job, plan
 
 if TYPE_CHECKING:
+    from evidence.report.site import Site
     from evidence.tables.review import Review
 
 __all__ = ["CACHE_NAME", "build_report"]
@@ -105,11 +108,14 @@ def build_report(
             on_plan(jobs)
             kept = {} if force else run.kept(fresh / "site", on_end)
             rest = sorted((job for job in jobs if job.name not in kept), key=run.cache.seconds, reverse=True)
-            done = run.execute(
-                rest, fresh / "site", on_start, on_end, workers=workers, timeout=timeout, fork=fork
-            )
-            by_name = kept | {one.job.name: one for one in done}
-            run.write(fresh / "site", [by_name[job.name] for job in jobs])
+            try:
+                done = run.execute(
+                    rest, kept, fresh / "site", on_start, on_end, workers=workers, timeout=timeout, fork=fork
+                )
+                by_name = kept | {one.job.name: one for one in done}
+                run.write(fresh / "site", [by_name[job.name] for job in jobs])
+            finally:
+                run.pages.stop()
             put(fresh / "site", output)
     except OSError as error:
         raise explained(error, output) from error
@@ -141,6 +147,7 @@ class _Run:
         chosen = [repr((job.name, sorted(job.parameters.items()))) for job in jobs]
         self.state = digest([self.every, self.inputs.environment, chosen, title, self.commit])
         self.owners: dict[str, str] = {}
+        self.pages = _Pages()
 
     def stands(self, output: Path) -> bool:
         """Return whether a report was made from this state and nobody has changed it since."""
@@ -167,9 +174,31 @@ class _Run:
         if self.title is None:
             self.title, self.review = _title(self.data, self.inputs, self.cache.folder)
 
+    def begin(self, site: Path, kept: Mapping[str, Executed]) -> None:
+        """Begin to write the site, once the review is known to be sound."""
+        site.mkdir(exist_ok=True)
+        self.check()
+        self.pages.begin(partial(self.open, site))
+        for done in kept.values():
+            self.pages.add(done)
+
+    def open(self, site: Path) -> Site:
+        """Write the pages that need no notebook."""
+        load_nbformat()
+        from evidence.report.site import Site
+        from evidence.tables.review import read_review
+
+        review = self.review
+        if review is None and not self.given:
+            review = read_review(self.data)
+        opened = Site(site, [job.name for job in self.jobs], self.title or "", review)
+        opened.write_review_pages()
+        return opened
+
     def execute(
         self,
         jobs: list[Job],
+        kept: Mapping[str, Executed],
         site: Path,
         on_start: Callable[[Job], None],
         on_end: Callable[[Executed], None],
@@ -178,16 +207,18 @@ class _Run:
         timeout: float | None,
         fork: bool,
     ) -> list[Executed]:
-        """Run notebooks, and keep what each gives."""
+        """Run notebooks, keep what each gives, and write the site meanwhile."""
 
         def ended(done: Executed, part: Path, record: Path) -> None:
             reads = _reads(record, self.inputs, self.clock)
             if reads is not None and self.cache_works:
                 self.keep(done, part, reads)
             self.merge(done, part, site)
+            self.pages.add(done)
             on_end(done)
 
         if not jobs:
+            self.begin(site, kept)
             return []
         parts = site.parent / "parts"
         count = min(workers or os.cpu_count() or 1, len(jobs))
@@ -198,7 +229,7 @@ class _Run:
             workers=count,
             timeout=timeout,
             fork=fork,
-            meanwhile=self.check,
+            meanwhile=partial(self.begin, site, kept),
             on_start=on_start,
             on_end=ended,
         )
@@ -231,16 +262,8 @@ class _Run:
             path.rename(site / name)
 
     def write(self, site: Path, executed: Sequence[Executed]) -> None:
-        """Write the pages and the manifest."""
-        load_nbformat()
-        from evidence.report.site import write_site
-        from evidence.tables.review import read_review
-
-        site.mkdir(exist_ok=True)
-        self.check()
-        if self.review is None and not self.given:
-            self.review = read_review(self.data)
-        write_site(site, executed, self.title or "", review=self.review)
+        """Write the last pages and the manifest."""
+        self.pages.finish()
         shutil.rmtree(site / ".names", ignore_errors=True)
         state: str | None = self.state
         if Inputs(self.data, self.notebooks).every() != self.every:
@@ -257,6 +280,36 @@ class _Run:
             executed=executed,
             start=self.began,
         )
+
+
+class _Pages:
+    """The pages, written by one thread while the notebooks run in processes of their own."""
+
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(1)
+        self.site: Future[Site] | None = None
+        self.added: list[Future[None]] = []
+
+    def begin(self, open_site: Callable[[], Site]) -> None:
+        """Open the site, which takes a while."""
+        self.site = self.thread.submit(open_site)
+
+    def add(self, done: Executed) -> None:
+        """Write the page of a notebook when those before it are written."""
+        assert self.site is not None
+        site = self.site
+        self.added.append(self.thread.submit(lambda: site.result().add(done)))
+
+    def finish(self) -> None:
+        """Wait for all pages and write those that need them; what went wrong with one is raised here."""
+        assert self.site is not None
+        for one in self.added:
+            one.result()
+        self.site.result().finish()
+
+    def stop(self) -> None:
+        """Write nothing more."""
+        self.thread.shutdown(cancel_futures=True)
 
 
 def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from evidence.credibility.answer import Answer
     from evidence.tables.review import Review
 
-__all__ = ["write_site"]
+__all__ = ["Site", "write_site"]
 
 ANSWER, LISTS, GLOSSARY, LOOK_UP = "index", "figures-and-tables", "glossary", "Look up"
 
@@ -60,49 +60,85 @@ def write_site(
         Asked for its question, its answer, and the publications that texts name; with it come a page on which readers
         choose how results are computed, and a page for each trial.
     """
-    references = known_references(review, TRIALS) if review else {}
-    pages = [render(done.job.name, done.notebook, references) for done in executed]
-    entries = (
-        Entry(ANSWER, "The answer"),
-        *(Entry(one.name, _label(one.name), "Chapters") for one in pages),
-        *(
-            (Entry("explorer", "Explore the results", LOOK_UP), Entry("trials", "Trials", LOOK_UP))
-            if review
-            else ()
-        ),
-        Entry(LISTS, "Figures and tables", LOOK_UP),
-        Entry(GLOSSARY, "Glossary", LOOK_UP),
-    )
-    found: list[Section] = []
+    site = Site(folder, [done.job.name for done in executed], title, review)
+    site.write_review_pages()
+    for done in executed:
+        site.add(done)
+    site.finish()
 
-    def add(name: str, heading: str, body: str, *, lead: str = "", defined: bool = True) -> None:
-        soup = BeautifulSoup(body, "html.parser")
-        found.extend(finish(soup, name, heading, references if defined else {}, defined=defined))
-        shown = page(heading, str(soup), active=name, site=title, entries=entries, lead=lead, kind=name)
-        write(folder / f"{name}.html", shown)
 
-    lead, body = front_html(review, _answer(review) if review else None, pages)
-    add(ANSWER, title, body, lead=lead)
-    for one, done in zip(pages, executed, strict=True):
-        found += one.sections
-        text = page(
-            one.title,
-            one.body + _NOTEBOOK.format(one.name),
-            active=one.name,
-            site=title,
-            entries=entries,
+class Site:
+    """A site that is written piece by piece, so that pages are made while other notebooks still run.
+
+    Parameters
+    ----------
+    folder, title, review
+        As for `write_site`.
+    names : sequence of str
+        Names of the notebooks, in the order of the navigation.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], title: str, review: Review | None) -> None:
+        self.folder, self.names, self.title, self.review = folder, list(names), title, review
+        self.references = known_references(review, TRIALS) if review else {}
+        self.entries = (
+            Entry(ANSWER, "The answer"),
+            *(Entry(name, _label(name), "Chapters") for name in names),
+            *(
+                (Entry("explorer", "Explore the results", LOOK_UP), Entry("trials", "Trials", LOOK_UP))
+                if review
+                else ()
+            ),
+            Entry(LISTS, "Figures and tables", LOOK_UP),
+            Entry(GLOSSARY, "Glossary", LOOK_UP),
         )
-        write(folder / f"{one.name}.html", text)
-        write(folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(done.notebook))
-    add(LISTS, "Figures and tables", _lists(pages), defined=False)
-    add(GLOSSARY, "Glossary", glossary_html(), defined=False)
-    if review:
-        write_explorer(review, folder, title=title, entries=entries, traces=TRIALS)
-        write_trials(review, folder, title=title, entries=entries)
-        found += [section_of_file(path, folder) for path in sorted((folder / TRIALS).glob("*.html"))]
-    write(folder / "search-index.js", index_script(found))
-    for name in ASSETS:
-        write(folder / name, files("evidence.report").joinpath("templates", name).read_text("utf-8"))
+        self.pages: dict[str, Page] = {}
+        self.answer: Answer | None = None
+
+    def write_review_pages(self) -> None:
+        """Write what depends on the review alone, and find its answer."""
+        if self.review is None:
+            return
+        self.answer = _answer(self.review)
+        write_explorer(self.review, self.folder, title=self.title, entries=self.entries, traces=TRIALS)
+        write_trials(self.review, self.folder, title=self.title, entries=self.entries)
+
+    def add(self, done: Executed) -> None:
+        """Write the page of a notebook, and the notebook itself to download."""
+        one = render(done.job.name, done.notebook, self.references)
+        self.pages[one.name] = one
+        body = one.body + _NOTEBOOK.format(one.name)
+        text = page(one.title, body, active=one.name, site=self.title, entries=self.entries)
+        write(self.folder / f"{one.name}.html", text)
+        write(self.folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(done.notebook))
+
+    def finish(self) -> None:
+        """Write what needs all pages: the first one, the lists, the search."""
+        pages = [self.pages[name] for name in self.names]
+        lead, body = front_html(self.review, self.answer, pages)
+        found = self._write(ANSWER, self.title, body, lead=lead)
+        found += [section for one in pages for section in one.sections]
+        found += self._write(LISTS, "Figures and tables", _lists(pages), defined=False)
+        found += self._write(GLOSSARY, "Glossary", glossary_html(), defined=False)
+        trials = sorted((self.folder / TRIALS).glob("*.html")) if self.review else []
+        found += [section_of_file(path, self.folder) for path in trials]
+        write(self.folder / "search-index.js", index_script(found))
+        for name in ASSETS:
+            text = files("evidence.report").joinpath("templates", name).read_text("utf-8")
+            write(self.folder / name, text)
+
+    def _write(
+        self, name: str, heading: str, body: str, *, lead: str = "", defined: bool = True
+    ) -> list[Section]:
+        """Write a page that is no notebook, and return its text for the search."""
+        soup = BeautifulSoup(body, "html.parser")
+        references = self.references if defined else {}
+        found = finish(soup, name, heading, references, defined=defined)
+        shown = page(
+            heading, str(soup), active=name, site=self.title, entries=self.entries, lead=lead, kind=name
+        )
+        write(self.folder / f"{name}.html", shown)
+        return list(found)
 
 
 def _plain_notebook(notebook: Any) -> str:
