@@ -143,7 +143,10 @@ def test_a_stricter_rule_never_supports_more(drawn: tuple[Any, ...]) -> None:
         judge(result, AuditRule(benefit=demand)).verdict == SUPPORTED
         for demand in ("any", "estimate", "interval")
     ]
-    by_certainty = [judge(result, AuditRule(certainty=level)).verdict == SUPPORTED for level in CERTAINTIES]
+    by_certainty = [
+        judge(result, AuditRule.model_validate({"certainty": level})).verdict == SUPPORTED
+        for level in CERTAINTIES
+    ]
     assert by_demand == sorted(by_demand, reverse=True)
     assert by_certainty == sorted(by_certainty, reverse=True)
 
@@ -307,7 +310,7 @@ def test_numbers_are_those_of_the_synthesis(sung: Any) -> None:
     assert fit is not None
     assert (row["estimate"], row["ci_low"], row["ci_high"]) == (fit.estimate, fit.ci_low, fit.ci_high)
     assert (row["k"], row["trials"], row["mid"], row["certainty"]) == (4, 4, 10.0, "moderate")
-    assert f"{-fit.estimate:.1f} points of 100 less crying" in audited.claims.loc[0, "sentence"]
+    assert f"{-fit.estimate:.1f} points of 100 less crying" in str(audited.claims.loc[0, "sentence"])
 
 
 def test_every_claim_of_the_repository_has_a_verdict_by_a_step_of_the_rule(review: Review) -> None:

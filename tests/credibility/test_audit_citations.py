@@ -61,7 +61,7 @@ def test_what_the_citation_leaves_out_is_background() -> None:
     assert (row["basis"], row["same"], row["disagreement"]) == ("background", None, "")
     told = judge_citations(pd.DataFrame([row]), pd.DataFrame({"claim_id": [], "cited_as": []}))
     assert told.loc[0, "correct"]
-    assert "Author list belongs to: another edition." in told.loc[0, "sentence"]
+    assert "Author list belongs to: another edition." in str(told.loc[0, "sentence"])
 
 
 def test_one_sentence_tells_what_is_wrong_and_which_claims_rest_on_it(review: Review) -> None:
@@ -98,7 +98,7 @@ def test_columns_that_a_file_lacks_are_empty(review: Review, tmp_path: Path) -> 
     path = tmp_path / "mine.csv"
     path.write_text("claim_id,claim\n1,Singing helps\n", "utf-8")
     table = read_table(path, "claims", review.protocol)
-    assert table.loc[2, ["claim", "kind", "intervention", "window", "note"]].tolist() == [
+    assert [table.loc[2, name] for name in ("claim", "kind", "intervention", "window", "note")] == [
         "Singing helps",
         "",
         "",

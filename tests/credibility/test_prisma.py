@@ -36,7 +36,7 @@ def test_every_number_is_counted_in_the_tables(mixed):
     ]
     assert stages.loc["included", "detail"] == "8 groups"
     assert stages.loc["with numbers", "detail"] == "5 reported results"
-    assert "2 comparisons in 1 analysis, 1 of them pooled" in stages.loc["in an analysis", "detail"]
+    assert "2 comparisons in 1 analysis, 1 of them pooled" in str(stages.loc["in an analysis", "detail"])
     assert "no infants" in flow.summary()
 
 
@@ -81,7 +81,7 @@ def test_the_checklist_has_every_item_once_and_in_order(review):
 def test_the_checklist_points_to_what_there_is(review):
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     for row in ev.prisma_checklist(review).items.itertuples():
-        for place in filter(None, row.where.split("; ")):
+        for place in filter(None, str(row.where).split("; ")):
             assert place in notebooks or (ROOT / place).exists(), (row.item, place)
         # What is reported is somewhere; what is not, or only in part, has a word on why.
         assert row.where or row.status == "no"

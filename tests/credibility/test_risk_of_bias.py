@@ -43,6 +43,7 @@ def test_weights_are_those_of_the_pooled_result(judged):
     review = judged.read()
     result = ev.synthesise(review, ANALYSIS)
     bias = ev.risk_of_bias(review, ANALYSIS)
+    assert result.fit is not None
     weights = dict(zip(result.effects["trial_id"], result.fit.weights, strict=True))
     assert bias.trials.set_index("trial_id")["weight"].to_dict() == pytest.approx(weights)
     shares = bias.shares().set_index(["domain", "judgement"])
@@ -86,6 +87,7 @@ def test_sets_are_pooled_as_the_whole(judged):
     frame = sets.to_frame().set_index("set")
     assert frame["k"].to_dict() == {"all trials": 4, "without high risk": 3, "only low risk": 2}
     effects = result.effects.set_index("trial_id")
+    assert result.fit is not None
     for name, trials in (
         ("all trials", ["ava", "ben", "cy", "dot"]),
         ("without high risk", ["ben", "cy", "dot"]),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,7 +66,7 @@ def test_crossings_follow_from_z_and_the_boundaries(result):
 
 
 def test_conclusions_in_words():
-    few = {"variance": [0.02] * 4, "method": "EE", "ci": "z"}
+    few: dict[str, Any] = {"variance": [0.02] * 4, "method": "EE", "ci": "z"}
     strong = ev.sequential(ev.pool([-0.8, -0.9, -0.7, -0.8], **few), delta=0.3)
     assert strong.conclusion == "benefit"
     assert "beyond the boundary for benefit" in strong.note
@@ -137,7 +139,9 @@ def test_the_protocol_plans_the_analysis(review):
     assert (found.alpha, found.power) == (plan.alpha, plan.power)
     assert found.delta == review.protocol.outcomes["disability"].minimal_important_difference
     assert found.looks["order"].is_monotonic_increasing
-    assert found.fit.k == ev.synthesise(review, "manual-inactive-disability-short").fit.k
+    fit = ev.synthesise(review, "manual-inactive-disability-short").fit
+    assert fit is not None
+    assert found.fit.k == fit.k
     ratio = ev.sequential_analysis(review, "manual-inactive-responder-short")
     assert ratio.delta == pytest.approx(np.log(plan.delta["responder"]))
     assert ratio.better == "higher"

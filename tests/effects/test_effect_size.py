@@ -168,7 +168,13 @@ def test_any_numbers_give_a_sound_result_or_a_reason(measure: str, given_: st.Da
 
 
 def test_second_sd_makes_no_difference_to_a_change_in_sds_of_the_first() -> None:
-    given = {"m1": [3.1, 2.0], "sd1": [2.0, 1.5], "m2": [4.2, 1.0], "n": [50, 20], "r": [0.5, 0.7]}
+    given: dict[str, Any] = {
+        "m1": [3.1, 2.0],
+        "sd1": [2.0, 1.5],
+        "m2": [4.2, 1.0],
+        "n": [50, 20],
+        "r": [0.5, 0.7],
+    }
     expected = effect_size("SMCR", **given)
     pd.testing.assert_frame_equal(effect_size("SMCR", **given, sd2=[2.2, np.nan]), expected)
     with pytest.raises(DataError, match="superfluous: n2"):

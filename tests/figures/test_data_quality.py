@@ -15,7 +15,7 @@ def test_points_are_shares_of_the_scale_and_findings_are_named(review: Any) -> N
     row = review.arm_results.set_index("result_id").loc["wang-2005-2"]
     assert numbers.loc["wang-2005-2", "mean"] == pytest.approx(100 * row["mean"] / 100)
     assert numbers.loc["wang-2005-2", "sd"] == pytest.approx(100 * row["sd"] / 100)
-    assert "standard error as SD" in numbers.loc["wang-2005-2", "rules"]
+    assert "standard error as SD" in str(numbers.loc["wang-2005-2", "rules"])
     assert (numbers["sd"] <= np.sqrt(numbers["mean"] * (100 - numbers["mean"])) * 1.05).all()
     assert f"Rules object to {(numbers['rules'] != '').sum()}" in figure.alt_text
 

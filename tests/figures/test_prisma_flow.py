@@ -46,8 +46,9 @@ def test_boxes_hold_the_counts(review, texts, faults):
     for stage in flow.stages.itertuples():
         assert f"Trials {stage.stage}: {stage.trials}" in drawn
         if stage.left:
-            assert f"{stage.why[0].upper()}{stage.why[1:]}: {stage.left}" in drawn
-            assert f"{stage.why}: {stage.left}".lower() in figure.alt_text.lower()
+            why = str(stage.why)
+            assert f"{why[0].upper()}{why[1:]}: {int(str(stage.left))}" in drawn
+            assert f"{why}: {int(str(stage.left))}".lower() in figure.alt_text.lower()
     pd.testing.assert_frame_equal(figure.numbers, flow.to_frame())
     boxes = figure.numbers[(figure.numbers["reason"] == "") | (figure.numbers["reason"] == "all")]
     assert list(boxes["trials"]) == [

@@ -115,7 +115,7 @@ def test_grid_equals_batches() -> None:
     assert (row["row"], row["method"], row["ci"]) == (5, "DL", "z")
     assert row["ci_low"] == grid.ci_low[5, 1, 1]
     assert row["estimate"] == grid.estimate[5, 1]
-    assert done[-1] == (np.count_nonzero(grid.k),) * 2
+    assert done[-1] == (int(np.count_nonzero(grid.k)),) * 2
     assert "3 methods" in grid.summary()
     assert grid.summary() in grid._repr_html_()
 

@@ -57,7 +57,7 @@ def test_a_changed_digit_in_the_data(filled: Any, kept: Path) -> None:
     result = check(filled, kept)
     assert states(result) == {FOREST: "changed", FUNNEL: "changed"}
     changes = result.changes.set_index(["figure", "series", "row", "column"])
-    variance = changes.loc[(FOREST, "study", "Ava", "variance")]
+    variance = changes.xs((FOREST, "study", "Ava", "variance"))
     assert variance["old"] == pytest.approx(20.0**2 / 40 + 25.0**2 / 50)  # in percent of the scale
     assert variance["new"] == pytest.approx(20.0**2 / 40 + 26.0**2 / 50)
     assert (FOREST, "study", "Ben", "variance") not in changes.index

@@ -74,7 +74,7 @@ def check(
                 )
         findings = findings[findings["rule"].isin(rule)]
     if form is Format.table:
-        place = findings["file"].str.cat([findings["row"].astype(str), findings["column"]], sep=":")
+        place = findings["file"].str.cat(findings[["row", "column"]].astype(str), sep=":")
         value = findings["value"].astype(str).str.slice(0, 40)
         names = ("severity", "place", "value", "rule", "message", "judgement")
         print_frame(findings.assign(place=place, value=value), form, columns={name: name for name in names})
