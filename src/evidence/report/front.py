@@ -23,7 +23,7 @@ __all__ = ["front_html"]
 LEGEND = (
     "Each dot is the average over the trials of one question, the line through it the range of true averages with "
     "which the trials agree well. The upright line marks no difference between the groups; in the shaded band a "
-    "difference is too small for most patients to notice. A line that crosses the upright line leaves open whether "
+    "difference is too small to matter. A line that crosses the upright line leaves open whether "
     "there is any difference; one that lies inside the band speaks against a difference that matters."
 )
 
