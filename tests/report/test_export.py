@@ -17,10 +17,10 @@ import evidence as ev
 from evidence import cli
 from evidence.report.export import crate, pdf
 from evidence.report.export.codebook import codebook
-from evidence.report.export.files import draft, folder
 from evidence.report.export.manuscript import manuscript_tables, write_manuscript
 from evidence.report.export.one_page import write_one_page
 from evidence.report.export.results import result_tables, write_results
+from evidence.report.files import draft, folder
 from evidence.report.manifest import GENERATOR
 from evidence.report.shell import Entry, page
 

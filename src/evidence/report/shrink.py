@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from evidence.report.files import draft
 
 __all__ = ["shrink_png", "shrink_svg"]
 
@@ -49,9 +50,8 @@ def shrink_png(path: Path) -> None:
         flat = image.convert("RGB").quantize(
             COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
         )
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    flat.save(draft, optimize=True, pnginfo=texts, **({"dpi": resolution} if resolution else {}))
-    os.replace(draft, path)
+    with draft(path) as beside:
+        flat.save(beside, optimize=True, pnginfo=texts, **({"dpi": resolution} if resolution else {}))
 
 
 def shrink_svg(path: Path) -> None:
@@ -82,9 +82,8 @@ def shrink_svg(path: Path) -> None:
     groups = 1
     while groups:
         text, groups = EMPTY_GROUP.subn(r"\1", text)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.svg")
-    draft.write_text(text.strip() + "\n", "utf-8", newline="\n")
-    os.replace(draft, path)
+    with draft(path) as beside:
+        beside.write_text(text.strip() + "\n", "utf-8", newline="\n")
 
 
 def _rounded(found: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.models.synthesis import synthesise
-from evidence.report.export.files import draft, folder
+from evidence.report.files import draft, folder
 from evidence.report.tables import table_html
 from evidence.tables.review import Review
 from evidence.wording import number

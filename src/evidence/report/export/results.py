@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.models.synthesis import synthesise
 from evidence.report.export.codebook import codebook
-from evidence.report.export.files import draft, folder
+from evidence.report.files import draft, folder
 from evidence.tables.review import Review
 
 if TYPE_CHECKING:
