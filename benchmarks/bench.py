@@ -27,11 +27,11 @@ from rich.progress import track
 from rich.table import Table
 
 import evidence as ev
-from evidence.credibility.gosh import gosh
-from evidence.credibility.leave_one_out import leave_one_out
-from evidence.effects.contrasts import reported_contrasts
-from evidence.effects.suitable import on_scale
-from evidence.models.regress import regress
+from evidence.diagnostics.gosh import gosh
+from evidence.diagnostics.subsets import leave_one_out
+from evidence.effects.choosing.candidates import on_scale
+from evidence.effects.reported.contrasts import reported_contrasts
+from evidence.models.regression.fit import regress
 
 ROOT = Path(__file__).parents[1]
 BATCH_SECONDS = 0.01

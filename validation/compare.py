@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import evidence as ev
-from evidence.models.network_regression import network_regression
+from evidence.models.network.regression import network_regression
 
 HERE = Path(__file__).parent
 
@@ -54,7 +54,7 @@ def tests(name: str) -> ModuleType:
 
 def effect_sizes() -> Iterator[Comparison]:
     """Compare `effect_size` with metafor's escalc."""
-    test, reference = tests("effects/test_effect_size"), read("effect_size.json")
+    test, reference = tests("effects/sizes/test_effect_size"), read("effect_size.json")
     for case in reference["cases"]:
         options = {"variance_form": case["variance_form"], **case["options"]}
         try:
@@ -74,7 +74,7 @@ def pooling() -> Iterator[Comparison]:
             if expected is not None:
                 function = f"pool ({case['method']})"
                 yield Comparison(function, "metafor", case["data"], test.value(case, name), expected)
-    frame = tests("models/test_subgroups").frame
+    frame = tests("models/regression/test_subgroups").frame
     for case in reference["subgroups"]:
         options = {name: case[name] for name in ("method", "ci", "common_tau2")}
         found = ev.subgroups(frame(case["data"]), "group", **options)
@@ -107,13 +107,13 @@ def short(reference: str) -> str:
 
 def regressions() -> Iterator[Comparison]:
     """Compare `regress` and `permutation_test` with metafor's rma and permutest."""
-    test, reference = tests("models/test_regression"), read("regression.json")
+    test, reference = tests("models/regression/test_result"), read("regression.json")
     for case in reference["cases"]:
         fit = test.fit_case(case["data"], case["formula"], case["method"], case["ci"])
         for name, expected in case["values"].items():
             if not (expected is None or (isinstance(expected, list) and None in expected)):
                 yield Comparison("regress", "metafor", case["data"], test.value(fit, name), expected)
-    frame = tests("models/test_permutation").frame
+    frame = tests("models/regression/test_permutation").frame
     for case in reference["permutations"]:
         data = frame(case["data"], case["rows"])
         fit = ev.regress(case["formula"], data, variance="vi", method=case["method"], ci=case["ci"])
@@ -125,7 +125,7 @@ def regressions() -> Iterator[Comparison]:
 
 def dependent_effects() -> Iterator[Comparison]:
     """Compare `multilevel`, `covariance_matrix`, `aggregate` and `robust` with metafor and clubSandwich."""
-    test, reference = tests("models/test_multilevel"), read("multilevel.json")
+    test, reference = tests("models/multilevel/test_fit"), read("multilevel.json")
     for number, case in enumerate(reference["cases"]):
         fit = test.fit_case(number)
         for name, expected in case["values"].items():
@@ -153,7 +153,7 @@ def dependent_effects() -> Iterator[Comparison]:
 
 def robust_inference() -> Iterator[Comparison]:
     """Compare `robust` with clubSandwich."""
-    test, reference = tests("models/test_robust"), read("robust.json")
+    test, reference = tests("models/regression/test_robust"), read("robust.json")
     for case in reference["cases"]:
         levels = tuple(np.atleast_1d(case.get("levels") or []))
         fit = test.fit_case(
@@ -193,7 +193,7 @@ def bayesian() -> Iterator[Comparison]:
 
 def diagnostics() -> Iterator[Comparison]:
     """Compare the diagnostics of a pooled fit with metafor's."""
-    test = tests("credibility/test_diagnostics")
+    test = tests("diagnostics/test_diagnostics")
     for case in test.CASES:
         result = test.compute(case, test.fit_of(case))
         for name, expected in case["values"].items():
@@ -204,7 +204,7 @@ def diagnostics() -> Iterator[Comparison]:
 
 def small_study_effects() -> Iterator[Comparison]:
     """Compare tests of asymmetry and corrections for it with metafor, or with least squares in R."""
-    test = tests("credibility/test_small_study")
+    test = tests("diagnostics/small_study/test_small_study")
     by_definition = {"pet_peese", "limit_meta", "doi_plot", "harbord", "peters", "debray"}
     for case in test.CASES:
         function, values = case["function"], case["values"]
@@ -272,7 +272,7 @@ def selection_fit(test: ModuleType, case: dict[str, Any]) -> Any:
 
 def networks() -> Iterator[Comparison]:
     """Compare networks with netmeta, and with metafor where netmeta's REML leaves covariances out."""
-    test = tests("models/test_network_reference")
+    test = tests("models/network/test_reference")
     for case in test.NETMETA:
         expected, name = case["expected"], case["dataset"]
         if case["analysis"] == "network":
@@ -306,7 +306,7 @@ def networks() -> Iterator[Comparison]:
 
 def monitoring() -> Iterator[Comparison]:
     """Compare the boundaries of a sequential analysis with multivariate normal probabilities."""
-    test = tests("credibility/test_sequential_boundaries")
+    test = tests("diagnostics/sequential/test_boundaries")
     for case in test.REFERENCE["cases"]:
         for name, ours in test.values(case).items():
             if name != "spent":
@@ -349,7 +349,7 @@ def maxima() -> Iterator[Maxima]:
             ours = ev.pool(case["yi"], case["vi"], method=method).log_likelihood
             gains.append(np.nan if reached is None else ours - reached)
         yield count_maxima(f"pool ({method}), hard data", gains)
-    test, gains = tests("credibility/test_small_study"), []
+    test, gains = tests("diagnostics/small_study/test_small_study"), []
     for case in test.cases_of("selection_model"):
         result = selection_fit(test, case)
         height = case["values"]["log_likelihood"]

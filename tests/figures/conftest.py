@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from evidence.figures import EvidenceFigure
-from evidence.figures.style import style
+from evidence.figures.drawing.style import style
 from evidence.models.pool import pool
-from evidence.models.subgroups import subgroups
+from evidence.models.regression.subgroups import subgroups
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.credibility.baujat import baujat as coordinates
+from evidence.diagnostics.coordinates import baujat as coordinates
 from evidence.errors import ModelError
 from evidence.figures import baujat
 

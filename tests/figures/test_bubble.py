@@ -7,8 +7,8 @@ from matplotlib.collections import PathCollection
 
 from evidence.errors import DataError
 from evidence.figures import bubble
-from evidence.figures.text import significant
-from evidence.models.regress import regress
+from evidence.figures.drawing.text import significant
+from evidence.models.regression.fit import regress
 
 
 @pytest.fixture

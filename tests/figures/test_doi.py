@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.credibility.doi import doi_plot
+from evidence.diagnostics.coordinates import doi_plot
 from evidence.errors import ModelError
 from evidence.figures import doi
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from evidence.credibility.trim_and_fill import trim_and_fill
+from evidence.diagnostics.small_study.trim_and_fill import trim_and_fill
 from evidence.errors import DataError
 from evidence.figures import funnel
 

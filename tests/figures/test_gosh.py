@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.credibility.gosh import gosh as subsets
+from evidence.diagnostics.gosh import gosh as subsets
 from evidence.errors import DataError
 from evidence.figures import gosh
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.credibility.profile import profile_tau2
+from evidence.diagnostics.profile import profile_tau2
 from evidence.errors import ModelError
 from evidence.figures import profile
 

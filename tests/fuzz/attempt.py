@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 import evidence as ev
-from evidence.credibility.failsafe import TYPES
+from evidence.diagnostics.small_study.failsafe import TYPES
 
 from . import models, pooling
 from .draw import Call, Rng

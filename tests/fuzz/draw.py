@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import evidence as ev
-from evidence.models.heterogeneity import METHODS
+from evidence.models.core.heterogeneity import METHODS
 
 Rng = np.random.Generator
 FAULTS = (np.nan, np.inf, -np.inf, 0.0, -0.1, 1e40)

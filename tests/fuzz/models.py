@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 import evidence as ev
-from evidence.credibility.egger import PREDICTORS
-from evidence.models.split import METHODS
+from evidence.diagnostics.small_study.egger import PREDICTORS
+from evidence.models.network.split import METHODS
 
 from .draw import (
     ALONE,

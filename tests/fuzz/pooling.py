@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import evidence as ev
-from evidence.effects.effect_size import MEASURES
+from evidence.effects.sizes.effect_size import MEASURES
 
 from .draw import (
     ALONE,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.errors import DataError, EvidenceError
-from evidence.models.heterogeneity import METHODS
+from evidence.models.core.heterogeneity import METHODS
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled, tau2_interval
 

@@ -5,7 +5,7 @@ import pytest
 
 from evidence.errors import DataError
 from evidence.models import pool_many as module
-from evidence.models.heterogeneity import METHODS
+from evidence.models.core.heterogeneity import METHODS
 from evidence.models.pool import pool
 from evidence.models.pool_many import pool_grid, pool_many
 

@@ -14,10 +14,10 @@ import pytest
 from evidence.errors import DataError, ReportError
 from evidence.report import build
 from evidence.report.build import build_report
-from evidence.report.cache import Cache
-from evidence.report.execute import Executed
-from evidence.report.plan import Job
 from evidence.report.publish import MIME
+from evidence.report.running.cache import Cache
+from evidence.report.running.execute import Executed
+from evidence.report.running.plan import Job
 
 TITLE = "A review of <this> & that"
 

@@ -14,10 +14,10 @@ from PIL import Image
 from evidence.cli import main
 from evidence.errors import DataError
 from evidence.models import pool
-from evidence.models.synthesis import synthesise
 from evidence.report import gallery
 from evidence.report.figure_check import FigureCheck, check_figures, compare_galleries
 from evidence.report.gallery import write_gallery
+from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 
 FIGURES = Path(__file__).parents[2] / "figures"

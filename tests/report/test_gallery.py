@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from evidence.errors import DataError
-from evidence.models.synthesis import synthesise
 from evidence.report import gallery
 from evidence.report.gallery import write_gallery
+from evidence.synthesis.synthesis import synthesise
 
 POOLED = "singing-crying-short"
 

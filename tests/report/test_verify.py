@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from evidence.errors import DataError
-from evidence.report.inputs import Inputs
 from evidence.report.manifest import GENERATOR, hashes
+from evidence.report.running.inputs import Inputs
 from evidence.report.verify import verify_report
 
 

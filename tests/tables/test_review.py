@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import evidence as ev
 from evidence.errors import Fault
-from evidence.tables.protocol import read_protocol
+from evidence.tables.protocol.protocol import read_protocol
 from evidence.tables.read import read_cells
 from evidence.tables.review import tables_of
 from evidence.tables.validate import check_cells

@@ -9,8 +9,8 @@ from rich import progress as rich_progress
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from evidence.report.execute import Executed
-    from evidence.report.plan import Job
+    from evidence.report.running.execute import Executed
+    from evidence.report.running.plan import Job
 
 __all__ = ["Progress"]
 

@@ -55,7 +55,7 @@ def report(
     with _ended_in_order():
         from evidence.cli.progress import Progress
         from evidence.report.build import build_report
-        from evidence.report.plan import parse_parameters
+        from evidence.report.running.plan import parse_parameters
 
         with Progress() as progress:
             index = build_report(

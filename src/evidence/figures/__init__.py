@@ -5,41 +5,40 @@ The functions share their names with their modules, so they are imported here an
 
 from __future__ import annotations
 
-from evidence.figures.bars import bars
+from evidence.figures.appraisal.bars import bars
+from evidence.figures.appraisal.bias_sensitivity import bias_sensitivity
+from evidence.figures.appraisal.bias_summary import bias_summary
+from evidence.figures.appraisal.certainty import certainty
+from evidence.figures.appraisal.choice_importance import choice_importance
+from evidence.figures.appraisal.data_quality import data_quality
+from evidence.figures.appraisal.prisma_flow import prisma_flow
+from evidence.figures.appraisal.sequential import sequential
+from evidence.figures.appraisal.specification_curve import specification_curve
+from evidence.figures.appraisal.traffic_light import traffic_light
+from evidence.figures.appraisal.verdicts import verdicts
 from evidence.figures.baujat import baujat
-from evidence.figures.bias_sensitivity import bias_sensitivity
-from evidence.figures.bias_summary import bias_summary
 from evidence.figures.bubble import bubble
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.certainty import certainty
-from evidence.figures.choice_importance import choice_importance
 from evidence.figures.comparison import comparison
-from evidence.figures.component_forest import component_forest
-from evidence.figures.cumulative import cumulative
-from evidence.figures.data_quality import data_quality
-from evidence.figures.direct_indirect import direct_indirect
 from evidence.figures.doi import doi
 from evidence.figures.drapery import drapery
+from evidence.figures.drawing.canvas import EvidenceFigure
 from evidence.figures.forest import forest
 from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
 from evidence.figures.influence import influence
-from evidence.figures.league import league
-from evidence.figures.leave_one_out import leave_one_out
-from evidence.figures.network_forest import network_forest
-from evidence.figures.network_graph import network_graph
+from evidence.figures.network.component_forest import component_forest
+from evidence.figures.network.direct_indirect import direct_indirect
+from evidence.figures.network.forest import network_forest
+from evidence.figures.network.graph import network_graph
+from evidence.figures.network.league import league
+from evidence.figures.network.rankogram import rankogram
+from evidence.figures.network.waterfall import waterfall
 from evidence.figures.posterior import posterior
-from evidence.figures.prisma_flow import prisma_flow
 from evidence.figures.profile import profile
 from evidence.figures.radial import radial
-from evidence.figures.rankogram import rankogram
+from evidence.figures.refits import cumulative, leave_one_out
 from evidence.figures.save import save
-from evidence.figures.sequential import sequential
 from evidence.figures.shrinkage import shrinkage
-from evidence.figures.specification_curve import specification_curve
-from evidence.figures.traffic_light import traffic_light
-from evidence.figures.verdicts import verdicts
-from evidence.figures.waterfall import waterfall
 
 __all__ = [
     "EvidenceFigure",

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.credibility.baujat import baujat as coordinates
-from evidence.figures.axis import make_axis
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.labels import place_labels
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, WIDTH, add_plot, dots, left_margin, page
-from evidence.figures.sentences import pooled_text
-from evidence.figures.studies import read_studies
-from evidence.figures.style import MARGIN, ORANGE, style
-from evidence.figures.text import significant
-from evidence.models.studies import Floats
+from evidence.diagnostics.coordinates import baujat as coordinates
+from evidence.figures.drawing.axis import make_axis
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.labels import place_labels
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, left_margin, page
+from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.studies import read_studies
+from evidence.figures.drawing.style import MARGIN, ORANGE, style
+from evidence.figures.drawing.text import significant
+from evidence.models.core.studies import Floats
 from evidence.wording import counted
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.figures.axis import Axis, Scale, make_axis, range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.labels import place_labels
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import (
+from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.labels import place_labels
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import (
     BELOW,
     WIDTH,
     Key,
@@ -24,14 +24,14 @@ from evidence.figures.plot import (
     span,
     write_keys,
 )
-from evidence.figures.sentences import estimate_text, interval_name
-from evidence.figures.style import BLUE, GREY, HAIRLINE, MARGIN, SMALL, VERMILLION, style
-from evidence.figures.text import clean, significant, wrap
-from evidence.models.studies import Floats
+from evidence.figures.drawing.sentences import estimate_text, interval_name
+from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, MARGIN, SMALL, VERMILLION, style
+from evidence.figures.drawing.text import clean, significant, wrap
+from evidence.models.core.studies import Floats
 from evidence.wording import counted, number, p_value
 
 if TYPE_CHECKING:
-    from evidence.models.regression import Regression
+    from evidence.models.regression.result import Regression
 
 __all__ = ["bubble"]
 

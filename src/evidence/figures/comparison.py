@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.figures.axis import Scale, range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.layout import Block, Column, Row
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.rows import draw
-from evidence.figures.sentences import estimate_text, interval_name
-from evidence.figures.text import clean
+from evidence.figures.drawing.axis import Scale, range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.rows import draw
+from evidence.figures.drawing.sentences import estimate_text, interval_name
+from evidence.figures.drawing.text import clean
 from evidence.wording import number
 
 __all__ = ["comparison"]

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from evidence.figures.axis import Axis, make_axis, range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, WIDTH, Key, add_plot, keys_height, page, write_keys
-from evidence.figures.sentences import pooled_text
-from evidence.figures.studies import Studies, read_studies
-from evidence.figures.style import GREY, HAIRLINE, INK, SKY, VERMILLION, style
-from evidence.models.studies import Floats
+from evidence.figures.drawing.axis import Axis, make_axis, range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import BELOW, WIDTH, Key, add_plot, keys_height, page, write_keys
+from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.studies import Studies, read_studies
+from evidence.figures.drawing.style import GREY, HAIRLINE, INK, SKY, VERMILLION, style
+from evidence.models.core.studies import Floats
 from evidence.wording import counted, p_value
 
 if TYPE_CHECKING:
-    from evidence.figures.axis import Scale
+    from evidence.figures.drawing.axis import Scale
     from evidence.models.pooled import Pooled
 
 __all__ = ["drapery"]

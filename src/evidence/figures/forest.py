@@ -10,24 +10,24 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.figures.axis import Scale, range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.layout import Block, Row
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.rows import draw
-from evidence.figures.sentences import (
+from evidence.figures.drawing.axis import Scale, range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.layout import Block, Row
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.rows import draw
+from evidence.figures.drawing.sentences import (
     between_groups_line,
     heterogeneity_line,
     interval_name,
     model_line,
     pooled_text,
 )
-from evidence.figures.studies import Studies, read_studies
-from evidence.figures.text import clean
+from evidence.figures.drawing.studies import Studies, read_studies
+from evidence.figures.drawing.text import clean
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
-    from evidence.models.subgroups import Subgroups
+    from evidence.models.regression.subgroups import Subgroups
 
 __all__ = ["forest"]
 

@@ -13,12 +13,12 @@ from matplotlib.patches import Polygon
 from scipy.special import ndtr, ndtri
 
 from evidence.errors import DataError
-from evidence.figures.axis import Scale, make_axis, range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.directions import directions_height, place_directions, write_directions
-from evidence.figures.labels import place_labels
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import (
+from evidence.figures.drawing.axis import Scale, make_axis, range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.directions import directions_height, place_directions, write_directions
+from evidence.figures.drawing.labels import place_labels
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import (
     BELOW,
     WIDTH,
     Key,
@@ -29,15 +29,15 @@ from evidence.figures.plot import (
     page,
     write_keys,
 )
-from evidence.figures.sentences import pooled_text
-from evidence.figures.studies import study_labels
-from evidence.figures.style import BLUE, BODY, GREY, HAIRLINE, INK, LINE, MARGIN, VERMILLION, style
-from evidence.figures.text import clean, significant, wrap
-from evidence.models.studies import Floats
+from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.studies import study_labels
+from evidence.figures.drawing.style import BLUE, BODY, GREY, HAIRLINE, INK, LINE, MARGIN, VERMILLION, style
+from evidence.figures.drawing.text import clean, significant, wrap
+from evidence.models.core.studies import Floats
 from evidence.wording import counted
 
 if TYPE_CHECKING:
-    from evidence.credibility.trim_and_fill import TrimAndFill
+    from evidence.diagnostics.small_study.trim_and_fill import TrimAndFill
     from evidence.models.pooled import Pooled
 
 __all__ = ["funnel"]

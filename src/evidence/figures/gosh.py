@@ -11,10 +11,10 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
-from evidence.figures.axis import Axis, Scale, make_axis
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import (
+from evidence.figures.drawing.axis import Axis, Scale, make_axis
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import (
     BELOW,
     WIDTH,
     Key,
@@ -26,13 +26,13 @@ from evidence.figures.plot import (
     span,
     write_keys,
 )
-from evidence.figures.style import BLUE, MARGIN, ORANGE, SMALL, VERMILLION, style
-from evidence.figures.text import clean, significant, wrap
-from evidence.models.studies import Floats
+from evidence.figures.drawing.style import BLUE, MARGIN, ORANGE, SMALL, VERMILLION, style
+from evidence.figures.drawing.text import clean, significant, wrap
+from evidence.models.core.studies import Floats
 from evidence.wording import number
 
 if TYPE_CHECKING:
-    from evidence.credibility.gosh import Gosh
+    from evidence.diagnostics.gosh import Gosh
 
 __all__ = ["gosh"]
 
@@ -58,7 +58,7 @@ def gosh(
     Parameters
     ----------
     result : Gosh
-        As from `evidence.credibility.gosh`.
+        As from `evidence.diagnostics.gosh`.
     quantity : {"i2", "tau2"}
         The measure of heterogeneity on the vertical axis.
     study : str, optional

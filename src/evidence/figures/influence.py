@@ -11,20 +11,32 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, ndtri
 
-from evidence.credibility.influence import influence as measures
-from evidence.figures.axis import Axis, make_axis
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import add_plot, dots, page, span
-from evidence.figures.sentences import pooled_text
-from evidence.figures.studies import read_studies
-from evidence.figures.style import BLUE, BODY, FAINT, GREY, HAIRLINE, INK, MARGIN, ORANGE, PAGE, SMALL, style
-from evidence.figures.text import text_width, wrap
-from evidence.models.studies import Floats
+from evidence.diagnostics.influence import influence as measures
+from evidence.figures.drawing.axis import Axis, make_axis
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import add_plot, dots, page, span
+from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.studies import read_studies
+from evidence.figures.drawing.style import (
+    BLUE,
+    BODY,
+    FAINT,
+    GREY,
+    HAIRLINE,
+    INK,
+    MARGIN,
+    ORANGE,
+    PAGE,
+    SMALL,
+    style,
+)
+from evidence.figures.drawing.text import text_width, wrap
+from evidence.models.core.studies import Floats
 from evidence.wording import number
 
 if TYPE_CHECKING:
-    from evidence.credibility.influence import Influence
+    from evidence.diagnostics.influence import Influence
     from evidence.models.pooled import Pooled
 
 __all__ = ["influence"]
@@ -55,7 +67,7 @@ def influence(
     """Draw how far each study lies from the others and what leaving it out changes.
 
     Grey lines are what all studies together give, or zero; dashed lines are the limits of
-    `evidence.credibility.influence` and, for residuals, the normal quantiles at the level of the fit. A study
+    `evidence.diagnostics.influence` and, for residuals, the normal quantiles at the level of the fit. A study
     that passes a limit of DFFITS, DFBETAS, Cook's distance or weight is influential and coloured.
 
     Parameters

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from evidence.figures.axis import Axis, Scale, make_axis
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, Key, add_plot, keys_height, page, write_keys
-from evidence.figures.style import BLUE, GREY, HAIRLINE, INK, MARGIN, PAGE, VERMILLION, style
-from evidence.models.studies import Floats
+from evidence.figures.drawing.axis import Axis, Scale, make_axis
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, page, write_keys
+from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, MARGIN, PAGE, VERMILLION, style
+from evidence.models.core.studies import Floats
 from evidence.wording import counted, number
 
 if TYPE_CHECKING:
-    from evidence.models.posterior import Posterior
+    from evidence.models.bayes.posterior import Posterior
 
 __all__ = ["credible_text", "posterior", "posterior_scale", "priors_text", "tau_text"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.credibility.profile import profile_tau2
-from evidence.figures.axis import make_axis
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, WIDTH, add_plot, left_margin, page, span
-from evidence.figures.sentences import pooled_text
-from evidence.figures.style import BLUE, GREY, HAIRLINE, INK, LINE, MARGIN, SKY, VERMILLION, style
-from evidence.figures.text import significant
+from evidence.diagnostics.profile import profile_tau2
+from evidence.figures.drawing.axis import make_axis
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, left_margin, page, span
+from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, LINE, MARGIN, SKY, VERMILLION, style
+from evidence.figures.drawing.text import significant
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled

@@ -11,17 +11,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
-from evidence.credibility.radial import radial as coordinates
-from evidence.figures.axis import Axis, Scale, make_axis, range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.labels import place_labels
-from evidence.figures.measure import choose_scale, measure_code, measure_name
-from evidence.figures.plot import BELOW, WIDTH, add_plot, dots, page
-from evidence.figures.sentences import pooled_text
-from evidence.figures.studies import read_studies
-from evidence.figures.style import GREY, HAIRLINE, INK, LINE, MARGIN, ORANGE, SMALL, VERMILLION, style
-from evidence.figures.text import text_width
-from evidence.models.studies import Floats
+from evidence.diagnostics.coordinates import radial as coordinates
+from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.labels import place_labels
+from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, page
+from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.studies import read_studies
+from evidence.figures.drawing.style import GREY, HAIRLINE, INK, LINE, MARGIN, ORANGE, SMALL, VERMILLION, style
+from evidence.figures.drawing.text import text_width
+from evidence.models.core.studies import Floats
 from evidence.wording import counted, number
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import DataError
-from evidence.figures.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure
 
 __all__ = ["save"]
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 from scipy.special import ndtri
 
-from evidence.figures.axis import range_of
-from evidence.figures.canvas import EvidenceFigure
-from evidence.figures.layout import Block, Column, Row
-from evidence.figures.measure import measure_code, measure_name
+from evidence.figures.drawing.axis import range_of
+from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.measure import measure_code, measure_name
+from evidence.figures.drawing.rows import draw
+from evidence.figures.drawing.text import clean
 from evidence.figures.posterior import credible_text, posterior_scale, priors_text, tau_text
-from evidence.figures.rows import draw
-from evidence.figures.text import clean
 from evidence.wording import counted
 
 if TYPE_CHECKING:
-    from evidence.models.posterior import Posterior
+    from evidence.models.bayes.posterior import Posterior
 
 __all__ = ["shrinkage"]
 

@@ -1,6 +1,1 @@
-"""Models that pool effects."""
-
-import lazy_loader
-
-# The priors are reached as a module, evidence.priors, through this package.
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["priors"])
+"""Models that pool effects: start with `pool` and `pooled`; each folder is a family, `core` what they share."""

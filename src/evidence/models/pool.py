@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
-from evidence.models.heterogeneity import METHODS, estimate_tau2, q_and_trace
-from evidence.models.intervals import CI, PREDICTION, mean_effect
+from evidence.models.core.heterogeneity import METHODS, estimate_tau2, q_and_trace
+from evidence.models.core.intervals import CI, PREDICTION, mean_effect
+from evidence.models.core.studies import Floats, Studies, arrange, sums
 from evidence.models.pooled import Pooled
-from evidence.models.studies import Floats, Studies, arrange, sums
 
 __all__ = [
     "EFFECT_LIMIT",
@@ -54,7 +54,7 @@ def pool(
         Sampling variances, strictly positive, between 1e-30 and 1e30.
     method : str
         Estimator of the between-study variance: EE, DL, DL2, HE, HS, SJ, ML, REML, EB, PM, PMM or GENQ (see
-        `evidence.models.heterogeneity.METHODS`). REML and ML give the global maximum.
+        `evidence.models.core.heterogeneity.METHODS`). REML and ML give the global maximum.
     ci : str
         Confidence interval of the mean: "z", "t", "HKSJ", "HKSJ-adhoc" or, with REML, "KR" (Kenward-Roger). With one
         study it is the study's own, by the normal distribution.

@@ -12,10 +12,10 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from evidence.errors import DataError
-from evidence.models.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
-from evidence.models.intervals import mean_effect, prediction_interval
+from evidence.models.core.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
+from evidence.models.core.intervals import mean_effect, prediction_interval
+from evidence.models.core.studies import Floats, arrange
 from evidence.models.pool import as_floats, check_options, describe_fault, within_limits
-from evidence.models.studies import Floats, arrange
 
 __all__ = ["PooledGrid", "PooledMany", "pool_grid", "pool_many"]
 

@@ -12,11 +12,11 @@ import pandas as pd
 from scipy.special import chdtrc, ndtri
 
 from evidence.errors import DataError
-from evidence.models.heterogeneity import heterogeneity_share, tau2_standard_error
-from evidence.models.intervals import prediction_interval, profile_interval, q_profile_interval
-from evidence.models.likelihood import log_likelihood, peaks
-from evidence.models.studies import Floats, Studies
-from evidence.models.text import number, p_text, span
+from evidence.models.core.heterogeneity import heterogeneity_share, tau2_standard_error
+from evidence.models.core.intervals import prediction_interval, profile_interval, q_profile_interval
+from evidence.models.core.likelihood import log_likelihood, peaks
+from evidence.models.core.studies import Floats, Studies
+from evidence.results import number, p_text, span
 
 __all__ = ["Pooled", "tau2_interval"]
 

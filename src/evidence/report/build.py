@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReportError
-from evidence.report.cache import Cache
-from evidence.report.execute import CAN_FORK, Executed, execute_all
-from evidence.report.imports import load_nbformat
-from evidence.report.inputs import Inputs, digest
-from evidence.report.lock import locked
 from evidence.report.manifest import commit, hashes, read_manifest, write_manifest
 from evidence.report.place import explained, made_beside, put, refuse_foreign
-from evidence.report.plan import Job, plan
+from evidence.report.running.cache import Cache
+from evidence.report.running.execute import CAN_FORK, Executed, execute_all
+from evidence.report.running.imports import load_nbformat
+from evidence.report.running.inputs import Inputs, digest
+from evidence.report.running.lock import locked
+from evidence.report.running.plan import Job, plan
 
 if TYPE_CHECKING:
-    from evidence.report.site import Site
+    from evidence.report.site.site import Site
     from evidence.tables.review import Review
 
 __all__ = ["CACHE_NAME", "build_report"]
@@ -185,7 +185,7 @@ class _Run:
     def open(self, site: Path) -> Site:
         """Write the pages that need no notebook."""
         load_nbformat()
-        from evidence.report.site import Site
+        from evidence.report.site.site import Site
         from evidence.tables.review import read_review
 
         review = self.review

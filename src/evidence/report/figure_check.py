@@ -92,7 +92,10 @@ class FigureCheck:
     def page(self) -> str:
         """Lay out one HTML page that needs no other file: old, new and difference side by side, and what changed."""
         environment = Environment(
-            loader=PackageLoader("evidence.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+            loader=PackageLoader("evidence.report.site"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         environment.filters.update(image=_embed, value=_show)
         changes = {name: part.to_dict("records") for name, part in self.changes.groupby("figure", sort=False)}

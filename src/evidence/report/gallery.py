@@ -9,7 +9,7 @@ from typing import Any
 
 from evidence.errors import DataError
 from evidence.figures import EvidenceFigure, forest, funnel, save
-from evidence.models.synthesis import Synthesis, synthesise
+from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 
 __all__ = ["MANIFEST", "figures_of", "read_manifest", "write_gallery"]

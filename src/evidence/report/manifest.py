@@ -12,8 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evidence.report.execute import Executed
-from evidence.report.inputs import visible
+from evidence.report.running.execute import Executed
+from evidence.report.running.inputs import visible
 
 __all__ = ["FILE_NAME", "commit", "hashes", "is_ours", "read_manifest", "write_manifest"]
 

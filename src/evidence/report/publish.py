@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.errors import DataError, ReportError
 from evidence.report import FOLDER_VARIABLE
-from evidence.report.tables import table_html
+from evidence.report.site.tables import table_html
 
 if TYPE_CHECKING:
     from evidence.figures import EvidenceFigure

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import DataError, Fault
-from evidence.tables.protocol import Analysis, Protocol, read_protocol
+from evidence.tables.protocol.protocol import Analysis, Protocol, read_protocol
 from evidence.tables.read import read_cells
 from evidence.tables.schema import READING_TABLES, TABLES, Column, Table
 from evidence.tables.validate import check_cells, check_references, typed
@@ -120,18 +120,18 @@ class Review:
     def comparisons(self, analysis: str | Analysis, **options: Any) -> pd.DataFrame:
         """All comparisons that bear on an analysis, poolable or not.
 
-        See `evidence.effects.comparisons.comparisons`.
+        See `evidence.effects.choosing.comparisons.comparisons`.
         """
-        from evidence.effects.comparisons import comparisons
+        from evidence.effects.choosing.comparisons import comparisons
 
         return comparisons(self, self.analysis(analysis), **options)
 
     def effects(self, analysis: str | Analysis, **options: Any) -> pd.DataFrame:
         """One effect and variance for each poolable comparison of an analysis.
 
-        See `evidence.effects.comparisons.effects`.
+        See `evidence.effects.choosing.comparisons.effects`.
         """
-        from evidence.effects.comparisons import effects
+        from evidence.effects.choosing.comparisons import effects
 
         return effects(self, self.analysis(analysis), **options)
 

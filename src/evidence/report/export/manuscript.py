@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.models.synthesis import synthesise
 from evidence.report.files import draft, folder
-from evidence.report.tables import table_html
+from evidence.report.site.tables import table_html
+from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 from evidence.wording import number
 

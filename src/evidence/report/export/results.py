@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evidence.models.synthesis import synthesise
 from evidence.report.export.codebook import codebook
 from evidence.report.files import draft, folder
+from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from evidence.tables.importing.collected import RATIOS, Collected, Comparison, Entry
-from evidence.tables.protocol import AnalysisSpec
+from evidence.tables.protocol.protocol import AnalysisSpec
 
 __all__ = ["compose"]
 

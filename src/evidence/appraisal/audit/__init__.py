@@ -1,0 +1,1 @@
+"""Claims set beside results; start with `audit`, then `judge`."""

@@ -1,0 +1,297 @@
+"""The audit: a verdict on each claim by the protocol's rule, a look at each citation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.appraisal.audit.citations import compare_citations, judge_citations
+from evidence.appraisal.audit.claims import bears_on
+from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
+from evidence.appraisal.audit.effect_words import outcome_words
+from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
+from evidence.appraisal.audit.read import read_table
+from evidence.appraisal.certainty.grade import grade
+from evidence.errors import DataError, Fault
+from evidence.results import Shown, table_text
+from evidence.synthesis.synthesis import synthesise
+from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import counted
+
+__all__ = ["Audit", "Rating", "audit", "bearing_of", "bearings_on"]
+
+Rating = Callable[[Review, str], Any]
+"""Rates an analysis; the result has the attribute `level`, one of `CERTAINTIES`."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Shown):
+    """Result of `audit`.
+
+    Attributes
+    ----------
+    claims : DataFrame
+        One row a claim: claim_id, section, claim, kind, window, cited_as, verdict, step (of the rule, see `rule`),
+        why (in a few words), details (with the numbers), certainty (the lowest among the results that decide),
+        analyses (their ids, joined by "; "), sentence (claim, verdict and details for a reader) and fails (whether
+        the verdict is less than was claimed).
+    results : DataFrame
+        One row for each part of a claim and each result that bears on it: claim_id, intervention, outcome, window,
+        analysis, deciding, verdict, step, why, measure, k, trials, n, reported, estimate, ci_low, ci_high, mid (all
+        four on the scale of the analysis, log for ratios), certainty and favours (the sign of a benefit). A part on
+        which nothing bears has a row with an empty analysis.
+    citations : DataFrame
+        One row a citation: citation_id, correct, wrong (kinds of disagreement, joined by "; "), sentence, claims
+        (that rest on it), evidence (addresses, joined by a blank) and doubts (where the table's own column ``agrees``
+        is not what the comparison gives).
+    fields : DataFrame
+        One row a field of a citation, as `compare_citations` gives it.
+    rule : DataFrame
+        The rule, as `rule_steps` gives it.
+    """
+
+    claims: pd.DataFrame
+    results: pd.DataFrame
+    citations: pd.DataFrame
+    fields: pd.DataFrame
+    rule: pd.DataFrame
+
+    @property
+    def counts(self) -> pd.Series:
+        """Number of claims by verdict, in the order of `VERDICTS`."""
+        return self.claims["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a claim or a citation fails: a verdict less than was claimed, a wrong or a doubtful citation."""
+        citations = self.citations
+        return bool(
+            self.claims["fails"].any() or (~citations["correct"]).any() or (citations["doubts"] != "").any()
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The claims."""
+        return self.claims
+
+    def summary(self) -> str:
+        """Counts of verdicts, the claims with their verdicts, and a sentence on each citation."""
+        wrong = int((~self.citations["correct"]).sum())
+        heading = (
+            f"{counted(len(self.claims), 'claim')}: "
+            + (
+                ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
+                or "nothing to judge"
+            )
+            + f". {counted(len(self.citations), 'citation')}, {wrong or 'none'} wrong."
+        )
+        shown = self.claims[["claim_id", "verdict", "step", "certainty", "claim"]]
+        note = "\n".join(self.citations["sentence"])
+        return table_text(heading, shown, note) if len(shown) else f"{heading}\n{note}".rstrip()
+
+
+def audit(
+    review: Review,
+    claims: pd.DataFrame | str | Path | None = None,
+    *,
+    citations: pd.DataFrame | str | Path | None = None,
+    rule: AuditRule | None = None,
+    certainty: Rating | None = None,
+    **overrides: Any,
+) -> Audit:
+    """Judge claims by the results of a review, and compare citations with the works that they name.
+
+    Parameters
+    ----------
+    review : Review
+    claims, citations : DataFrame, str or Path, optional
+        Rows, or a CSV file, with the columns of ``claims.csv`` and ``citations.csv``; by default the review's own. Of
+        its citations only those are looked at that other claims, where given, rest on.
+    rule : AuditRule, optional
+        By default the protocol's (``audit``).
+    certainty : callable, optional
+        Rates an analysis in place of `grade`: called with the review and the id of the analysis, it gives an object
+        with the attribute ``level``.
+    **overrides
+        Options of `pool` (method, ci, level, prediction) that differ from the protocol. Certainty is that of the
+        protocol's own model.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    DataError
+        If a table cannot be read or used, or the rule names a window that the protocol does not have.
+    """
+    protocol = review.protocol
+    rule = protocol.audit if rule is None else rule
+    for name in rule.short_term:
+        if name not in protocol.windows:
+            known = ", ".join(protocol.windows)
+            raise DataError([Fault("review.yaml", None, "audit.short_term", name, f"use one of {known}")])
+    judged = read_table(review.claims if claims is None else claims, "claims", protocol)
+    cited = read_table(review.citations if citations is None else citations, "citations", protocol)
+    if claims is not None and citations is None:
+        cited = cited[cited["citation_id"].isin(set(judged["cited_as"]))]
+    bearings = bearings_on(review, judged, certainty=certainty, **overrides)
+    rows, results = [], []
+    for claim in judged.to_dict("records"):
+        verdict = judge_claim(claim, bearings, protocol, rule)
+        rows.append(_claim_row(claim, verdict))
+        results.extend(_result_rows(claim, verdict))
+    fields = compare_citations(cited)
+    return Audit(
+        pd.DataFrame(rows, columns=_CLAIMS).astype({"fails": bool}),
+        pd.DataFrame(results, columns=_RESULTS).astype(
+            {"deciding": bool} | dict.fromkeys((*_NUMBERS, "mid", "favours"), float)
+        ),
+        judge_citations(fields, judged),
+        fields,
+        rule_steps(rule),
+    )
+
+
+def bearings_on(
+    review: Review, claims: pd.DataFrame, *, certainty: Rating | None = None, **overrides: Any
+) -> dict[str, Bearing]:
+    """Give the result of every analysis that bears on one of the claims, in any window.
+
+    Parameters
+    ----------
+    review, certainty, **overrides
+        As for `audit`.
+    claims : DataFrame
+        As `read_table` gives it.
+
+    Returns
+    -------
+    dict from analysis id to Bearing
+        In the protocol's order.
+    """
+    records = claims.to_dict("records")
+    return {
+        one.id: bearing_of(review, one, certainty=certainty, **overrides)
+        for one in review.analyses.values()
+        if any(bears_on(one, claim, review.protocol) for claim in records)
+    }
+
+
+def bearing_of(
+    review: Review, analysis: Analysis, *, certainty: Rating | None = None, **overrides: Any
+) -> Bearing:
+    """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
+    result = synthesise(review, analysis, **overrides)
+    words = outcome_words(review, analysis.outcome, result.measure)
+    bearing = Bearing(analysis, words, result.k, result.trials, result.n, len(result.reported))
+    if result.fit is None:
+        return bearing
+    level = str((certainty or grade)(review, analysis.id).level)
+    if level not in CERTAINTIES:
+        raise DataError(f"the certainty of {analysis.id} is '{level}'; it must be {', '.join(CERTAINTIES)}")
+    fit = result.fit
+    return replace(
+        bearing,
+        estimate=fit.estimate,
+        ci_low=fit.ci_low,
+        ci_high=fit.ci_high,
+        level=fit.level,
+        certainty=level,
+        share=_share(review, result.effects),
+    )
+
+
+def _share(review: Review, effects: pd.DataFrame) -> float:
+    """Share of the patients of the intervention arms who had the outcome, where arms report a count."""
+    where = ["trial_id", "arm_id", "outcome", "instrument", "timepoint_weeks"]
+    counts = review.arm_results.dropna(subset=["events", "n"])[[*where, "events", "n"]]
+    known = effects[where].drop_duplicates().merge(counts, on=where)
+    return float(known["events"].sum() / known["n"].sum()) if len(known) else float("nan")
+
+
+_CLAIMS = [
+    *("claim_id", "section", "claim", "kind", "window", "cited_as", "verdict", "step", "why", "details"),
+    *("certainty", "analyses", "sentence", "fails"),
+]
+_NUMBERS = ("k", "trials", "n", "reported", "estimate", "ci_low", "ci_high")
+_RESULTS = [
+    *(
+        "claim_id",
+        "intervention",
+        "outcome",
+        "window",
+        "analysis",
+        "deciding",
+        "verdict",
+        "step",
+        "why",
+        "measure",
+    ),
+    *(*_NUMBERS, "mid", "certainty", "favours"),
+]
+
+
+def _claim_row(claim: dict[Any, Any], verdict: ClaimVerdict) -> dict[str, Any]:
+    best = [part.results[0][0] for part in verdict.deciding if part.results]
+    levels = [one.certainty for one in best if one.certainty]
+    return {
+        **{name: claim[name] for name in ("claim_id", "section", "claim", "kind", "window", "cited_as")},
+        "verdict": verdict.verdict,
+        "step": verdict.step,
+        "why": verdict.why,
+        "details": verdict.details,
+        "certainty": min(levels, key=CERTAINTIES.index, default=""),
+        "analyses": "; ".join(dict.fromkeys(one.analysis.id for one in best)),
+        "sentence": f"{claim['claim'].rstrip('.')}: {verdict.verdict}. {_capital(verdict.details)}.",
+        "fails": verdict.verdict not in (SUPPORTED, NOT_ADDRESSED),
+    }
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _result_rows(claim: dict[Any, Any], verdict: ClaimVerdict) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for part in verdict.parts:
+        start = {
+            "claim_id": claim["claim_id"],
+            "intervention": part.intervention,
+            "outcome": part.outcome,
+            "window": part.window,
+        }
+        if not part.results:
+            own = part.judgement
+            rows.append(
+                {
+                    **start,
+                    "analysis": "",
+                    "deciding": False,
+                    "verdict": own.verdict,
+                    "step": own.step,
+                    "why": own.reason,
+                }
+            )
+        for number, (bearing, judgement) in enumerate(part.results):
+            rows.append(
+                {
+                    **start,
+                    "analysis": bearing.analysis.id,
+                    "deciding": number == 0 and part in verdict.deciding,
+                    "verdict": judgement.verdict,
+                    "step": judgement.step,
+                    "why": judgement.reason,
+                    "measure": bearing.words.measure,
+                    **{name: getattr(bearing, name) for name in _NUMBERS},
+                    "certainty": bearing.certainty,
+                    "mid": bearing.words.mid,
+                    "favours": bearing.words.benefit,
+                }
+            )
+    return rows

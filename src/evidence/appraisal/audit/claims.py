@@ -1,0 +1,109 @@
+"""Which analyses of the protocol bear on a claim, and what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.protocol.protocol import Analysis, Protocol
+from evidence.tables.review import Review
+
+__all__ = ["bears_on", "claim_results", "parts_of"]
+
+_COLUMNS = ["claim_id", "claim", "analysis", "k", "trials", "estimate", "ci_low", "ci_high", "result"]
+_WITH = {"yes": ("yes", "both_arms"), "no": ("no", "either"), "either": ("either", "no")}
+
+
+def claim_results(review: Review, **overrides: Any) -> pd.DataFrame:
+    """Give for each claim the results of the analyses that bear on it.
+
+    An analysis bears on a claim if it studies an intervention of the claim, is about one of its outcomes and its
+    window (any, if the claim names none), compares with its comparator, and treats co-interventions as the claim does
+    (column ``with_<component>``). On a claim of superiority only comparisons with other active treatments bear.
+
+    Parameters
+    ----------
+    review : Review
+    **overrides
+        Options of `synthesise`.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim and analysis: claim_id, claim, analysis, k, trials, estimate, ci_low, ci_high and result (a
+        sentence). A claim on which no analysis bears has one row with an empty analysis and the reason.
+    """
+    done: dict[str, Synthesis] = {}
+    rows: list[dict[str, Any]] = []
+    for claim in review.claims.to_dict("records"):
+        matching = [
+            one
+            for one in review.analyses.values()
+            if bears_on(one, claim, review.protocol) and claim["window"] in ("", one.window)
+        ]
+        if not matching:
+            reason = claim["note"] or "no analysis of the protocol asks this"
+            rows.append(
+                {"claim_id": claim["claim_id"], "claim": claim["claim"], "analysis": "", "result": reason}
+            )
+        for analysis in matching:
+            if analysis.id not in done:
+                done[analysis.id] = synthesise(review, analysis, **overrides)
+            result = done[analysis.id]
+            rows.append(
+                {
+                    "claim_id": claim["claim_id"],
+                    "claim": claim["claim"],
+                    "analysis": analysis.id,
+                    "k": result.k,
+                    "trials": result.trials,
+                    **(
+                        {name: getattr(result.fit, name) for name in ("estimate", "ci_low", "ci_high")}
+                        if result.fit
+                        else {}
+                    ),
+                    "result": result.sentence(),
+                }
+            )
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    """Read a cell that lists names, joined by |."""
+    return tuple(part.strip() for part in text.split("|") if part.strip())
+
+
+def bears_on(analysis: Analysis, claim: Mapping[Any, Any], protocol: Protocol) -> bool:
+    """Tell whether an analysis bears on a claim, whatever its window.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    claim : mapping
+        Columns of ``claims.csv``.
+    protocol : Protocol
+
+    Returns
+    -------
+    bool
+    """
+    spec, groups = analysis.spec, protocol.comparator_groups
+    if not set(spec.intervention) & set(parts_of(claim["intervention"])):
+        return False
+    if analysis.outcome not in parts_of(claim["outcome"]):
+        return False
+    wanted = claim["comparator"]
+    if wanted and wanted not in spec.comparator and not set(spec.comparator) & set(groups.get(wanted, ())):
+        return False
+    if claim["kind"] == "superiority":
+        weak = {"inactive", "usual", *protocol.components.inactive, *protocol.components.usual}
+        if weak & {name for entry in spec.comparator for name in (entry, *groups.get(entry, ()))}:
+            return False
+    for component in protocol.co_components:
+        how = claim.get(f"with_{component}", "")
+        if how and spec.conditions.get(component, "either") not in _WITH[how]:
+            return False
+    return True

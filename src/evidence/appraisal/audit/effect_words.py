@@ -1,0 +1,150 @@
+"""An effect in words for readers who have never seen a meta-analysis: so many points less of this or that."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.tables.protocol.protocol import Outcome
+from evidence.tables.review import Review
+from evidence.wording import number
+
+__all__ = ["OutcomeWords", "outcome_words"]
+
+_RATIOS = ("RR", "OR")
+
+ROUGH = 4.0
+"""Sizes from here on are whole numbers when told roughly."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeWords:
+    """How effects on one outcome are put into words.
+
+    Attributes
+    ----------
+    name : str
+        The outcome, in plain letters.
+    measure : str
+    unit : str
+        Said after an amount, such as "points of 100"; empty for ratios.
+    factor : float
+        By which an effect is multiplied to have that unit.
+    digits : int
+        Decimals of an amount.
+    mid : float
+        Minimal important difference on the scale of the analysis (log for ratios), above 0; NaN where there is none.
+    benefit : float
+        The sign of an effect that favours the intervention: -1 or 1.
+    """
+
+    name: str
+    measure: str
+    unit: str
+    factor: float
+    digits: int
+    mid: float
+    benefit: float
+
+    @property
+    def ratio(self) -> bool:
+        """Whether the effect is a ratio, analysed as its logarithm."""
+        return self.measure in _RATIOS
+
+    def shown(self, value: float) -> float:
+        """An effect in the unit: a difference in points, a ratio as a ratio."""
+        return math.exp(value) if self.ratio else value * self.factor
+
+    def size(self, value: float, *, rough: bool = False) -> str:
+        """The size of an effect without its unit: ``11.4``, roughly ``11``; a ratio as it is: ``1.40``."""
+        size = self.shown(value) if self.ratio else abs(self.shown(value))
+        return number(size, 0 if rough and size >= ROUGH else self.digits)
+
+    def amount(self, value: float, *, rough: bool = False) -> str:
+        """The size of an effect with its unit: ``11.4 points of 100``, ``1.40 times``."""
+        return f"{self.size(value, rough=rough)} {self.unit}"
+
+    def change(self, value: float, *, rough: bool = False) -> str:
+        """An effect with its direction: ``11.4 points of 100 less pain``, ``'relief' 1.40 times as often``."""
+        if self.ratio:
+            return f"'{self.name}' {self.size(value, rough=rough)} times as often"
+        return f"{self.amount(value, rough=rough)} {'less' if value < 0 else 'more'} {self.name}"
+
+    def span(self, low: float, high: float, *, rough: bool = False, unit: bool = False) -> str:
+        """What an interval leaves open, the side of benefit first where it has both: ``4.6 to 18.3 less``.
+
+        With its unit ``4.6 points of 100 less to 2.1 more``, where it has both sides.
+        """
+        both = low < 0 < high
+        bounds = (low, high) if self.ratio or self.benefit < 0 else (high, low)
+        if not self.ratio and not both:
+            bounds = (low, high) if abs(low) < abs(high) else (high, low)
+        first, second = (self.size(bound, rough=rough) for bound in bounds)
+        if self.ratio:
+            return f"{first} to {second} times"
+        ways = ["less" if bound < 0 else "more" for bound in bounds]
+        return (
+            f"{first}{f' {self.unit}' if unit else ''} {ways[0]} to {second} {ways[1]}"
+            if both
+            else (f"{first} to {second} {ways[1]}")
+        )
+
+    @property
+    def important(self) -> str:
+        """The smallest difference that matters, with its unit; empty where none is declared."""
+        return "" if math.isnan(self.mid) else self.amount(self.benefit * self.mid)
+
+
+def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
+    """Say how effects on an outcome are put into words.
+
+    A standardised difference is told in points of the instrument under the outcome's ``present_as``, if it has one,
+    by multiplying it with that instrument's SD: the one given, or that of `instrument_sd`.
+
+    Parameters
+    ----------
+    review : Review
+    name : str
+        An outcome of the protocol.
+    measure : str
+        The measure of the effect.
+
+    Returns
+    -------
+    OutcomeWords
+    """
+    outcome = review.protocol.outcomes[name]
+    unit, factor, digits = "points", 1.0, 1
+    if measure in _RATIOS:
+        unit, digits = "times", 2
+    elif measure == "RD":
+        unit, factor = "of 100 people", 100.0
+    elif measure == "MD" and outcome.rescale:
+        unit = f"points of {outcome.rescale[1] - outcome.rescale[0]:g}"
+    elif measure == "SMD":
+        unit, factor, digits = _instrument_unit(review, outcome)
+    mid = outcome.minimal_important_difference
+    # The difference is declared on the scale of the outcome's own measure.
+    if mid is None or measure != outcome.measure:
+        mid = math.nan
+    elif measure in _RATIOS:
+        mid = abs(math.log(mid))
+    benefit = 1.0 if outcome.better == "higher" else -1.0
+    return OutcomeWords(name.replace("_", " "), measure, unit, factor, digits, mid, benefit)
+
+
+def _instrument_unit(review: Review, outcome: Outcome) -> tuple[str, float, int]:
+    """Unit, factor and decimals of a standardised difference, in points of an instrument where one is named."""
+    plain = "standard deviations", 1.0, 2
+    wanted = outcome.present_as or {}
+    known = review.instruments[review.instruments["instrument"] == wanted.get("instrument")]
+    if known.empty:
+        return plain
+    sd = wanted.get("sd")
+    if not isinstance(sd, int | float):
+        sd, _ = instrument_sd(review, wanted["instrument"])
+    if not (math.isfinite(sd) and sd > 0):
+        return plain
+    width = float(known["scale_max"].iloc[0] - known["scale_min"].iloc[0])
+    return ("points" if math.isnan(width) else f"points of {width:g}"), float(sd), 1

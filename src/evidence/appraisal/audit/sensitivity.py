@@ -1,0 +1,99 @@
+"""How verdicts change when a threshold of the rule does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.appraisal.audit.audit import Rating, bearing_of, bearings_on
+from evidence.appraisal.audit.combine import judge_claim
+from evidence.appraisal.audit.judge import Bearing
+from evidence.appraisal.audit.read import read_table
+from evidence.errors import DataError, Fault
+from evidence.tables.protocol.audit import AuditRule
+from evidence.tables.review import Review
+
+__all__ = ["audit_sensitivity"]
+
+AS_DECLARED = "as declared"
+
+
+def audit_sensitivity(
+    review: Review,
+    claims: pd.DataFrame | str | Path | None = None,
+    *,
+    certainty: Rating | None = None,
+    **overrides: Any,
+) -> pd.DataFrame:
+    """Judge every claim again under the other thresholds that the protocol names (``audit.vary``).
+
+    Each certainty goes with each other threshold, of which one at a time differs from the protocol's. With another
+    important difference the certainty is rated again, too, as imprecision depends on it.
+
+    Parameters
+    ----------
+    review, claims, certainty, **overrides
+        As for `audit`.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim and variation: claim_id, claim, certainty (the lowest that decides), threshold ("as
+        declared" or what differs), verdict, and changed (whether it is another one than under the protocol's rule).
+        The protocol's own rule comes first.
+
+    Raises
+    ------
+    DataError
+        If a table cannot be used, or ``audit.vary`` names an outcome that the protocol does not have.
+    """
+    judged = read_table(review.claims if claims is None else claims, "claims", review.protocol)
+    bearings = bearings_on(review, judged, certainty=certainty, **overrides)
+    own, records = review.protocol.audit, judged.to_dict("records")
+    variations = list(_variations(review, bearings, certainty, overrides))
+    rows = []
+    for level in dict.fromkeys((own.certainty, *own.vary.certainty)):
+        for name, rule, varied in variations:
+            demanded = rule.model_copy(update={"certainty": level})
+            for claim in records:
+                verdict = judge_claim(claim, varied, review.protocol, demanded).verdict
+                rows.append((claim["claim_id"], claim["claim"], level, name, verdict))
+    table = pd.DataFrame(rows, columns=["claim_id", "claim", "certainty", "threshold", "verdict"])
+    declared = table["verdict"].head(len(records)).tolist()
+    return table.assign(changed=table["verdict"] != declared * (len(table) // max(len(records), 1)))
+
+
+def _variations(
+    review: Review, bearings: dict[str, Bearing], certainty: Rating | None, overrides: dict[str, Any]
+) -> Iterator[tuple[str, AuditRule, dict[str, Bearing]]]:
+    """Name each variation of another threshold than certainty and give its rule and the results under it."""
+    protocol, rule = review.protocol, review.protocol.audit
+    yield AS_DECLARED, rule, bearings
+    for benefit in rule.vary.benefit:
+        said = {
+            "any": "any benefit",
+            "estimate": "estimate beyond what matters",
+            "interval": "interval beyond what matters",
+        }
+        yield said[benefit], rule.model_copy(update={"benefit": benefit}), bearings
+    for outcome, differences in rule.vary.minimal_important_difference.items():
+        if outcome not in protocol.outcomes:
+            known = ", ".join(protocol.outcomes)
+            place = "audit.vary.minimal_important_difference"
+            raise DataError([Fault("review.yaml", None, place, outcome, f"use one of {known}")])
+        for difference in differences:
+            changed = protocol.outcomes[outcome].model_copy(
+                update={"minimal_important_difference": difference}
+            )
+            outcomes = {**protocol.outcomes, outcome: changed}
+            other = replace(review, protocol=protocol.model_copy(update={"outcomes": outcomes}))
+            again = {
+                id: bearing_of(other, one.analysis, certainty=certainty, **overrides)
+                for id, one in bearings.items()
+                if one.analysis.outcome == outcome
+            }
+            yield f"{outcome.replace('_', ' ')}: {difference:g} matters", rule, bearings | again

@@ -1,0 +1,281 @@
+"""What the rating of certainty looks at: the pooled result, its comparisons, and what counts as important."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.appraisal.certainty.absolute_data import comparator_risks, implied_sd
+from evidence.errors import DataError
+from evidence.models.core.studies import Floats
+from evidence.models.pool import pool
+from evidence.models.pooled import Pooled
+from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.protocol.certainty import CertaintyRules
+from evidence.tables.protocol.protocol import Analysis, Model
+from evidence.tables.review import Review
+from evidence.wording import interval, number
+
+__all__ = ["Evidence", "gather", "important_difference", "pool_as"]
+
+RATIOS = ("RR", "OR")
+# How the reason of a comparison begins whose absence takes no evidence away.
+_NOT_MISSING = ("the same patients", "may hold the same patients", "set aside by the protocol")
+# How it begins where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
+# not how the result came out.
+_PRINTED = (
+    "the time of measurement is not stated",
+    "doubtful as printed",
+    "the quartiles show a skewed",
+    "the range of the scale is not stated",
+    "reported as ",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The body of evidence of one analysis.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    measure : str
+    effects : DataFrame
+        Poolable comparisons, as `Review.effects` gives them.
+    missing : tuple of str
+        Trials that report the outcome but have no comparison that can be pooled. Trials whose patients stand in
+        another one, and results that the protocol sets aside, are not missing.
+    withheld : tuple of str
+        Those among them that may be missing because of their result: the source gives neither numbers that hold a
+        standard error nor a difference that is significant.
+    fit : Pooled or None
+        Their pooled result; of one comparison its own result; None without any.
+    direct : ndarray of bool, shape (k,)
+        Comparisons that fit the question fully.
+    without_indirect : Pooled or None
+        The result of those alone; None without any.
+    mid : float
+        Important difference on the analysis scale (log for ratios), positive; NaN where none can be named.
+    sd : float
+        Standard deviation on the analysis scale; NaN for ratios and risk differences.
+    risk : float
+        Median risk of the comparator arms; NaN where none is reported.
+    rules : CertaintyRules
+    model : Model
+    note : str
+        Said where the protocol does not pool the comparisons and they are pooled for the rating alone; else "".
+    """
+
+    analysis: Analysis
+    measure: str
+    effects: pd.DataFrame
+    missing: tuple[str, ...]
+    withheld: tuple[str, ...]
+    fit: Pooled | None
+    direct: np.ndarray
+    without_indirect: Pooled | None
+    mid: float
+    sd: float
+    risk: float
+    rules: CertaintyRules
+    model: Model
+    note: str = ""
+
+    @property
+    def share(self) -> Floats:
+        """Share of each comparison in the weight, shape (k,)."""
+        return np.empty(0) if self.fit is None else self.fit.weights / 100.0
+
+    @property
+    def show(self) -> Callable[[float], float]:
+        """From the analysis scale to the one that is read."""
+        return math.exp if self.measure in RATIOS else float
+
+    @property
+    def digits(self) -> int:
+        """Decimal places of an effect in a sentence."""
+        return 1 if self.measure == "MD" else 2
+
+    def write(self, value: float) -> str:
+        """Write an effect."""
+        return number(self.show(value), self.digits)
+
+    def write_fit(self, fit: Pooled) -> str:
+        """Write a pooled effect with its interval."""
+        values = (self.show(value) for value in (fit.estimate, fit.ci_low, fit.ci_high))
+        return interval(*values, digits=self.digits, level=fit.level)
+
+    def only(self, keep: np.ndarray) -> Pooled | None:
+        """Pool some of the comparisons as all of them were pooled; None if there is none."""
+        return pool_as(self.effects[keep], self.model)
+
+    def changed(self, fit: Pooled | None) -> bool:
+        """Tell whether another result differs by what matters; a result that is gone does."""
+        if fit is None or self.fit is None:
+            return True
+        moved = abs(fit.estimate - self.fit.estimate)
+        least = self.rules.material_change * self.mid
+        return moved >= least if math.isfinite(least) else moved > self.fit.se
+
+
+def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -> Evidence:
+    """Gather the body of evidence of an analysis.
+
+    Where the protocol does not pool because there are too few comparisons, or because several of one trial are kept
+    correlated, they are still pooled here (correlated ones as one average a trial), for a rating needs one interval.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+    mid : float, optional
+        Important difference in place of the protocol's, in the units of the measure (a ratio for ratios).
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    DataError
+        If the analysis is unknown, the protocol's rules name an unknown one or an unknown outcome, or `mid` is no
+        positive number (for ratios: is 1 or less).
+    """
+    _check_names(review)
+    model, rules = review.protocol.model, review.protocol.certainty
+    result = synthesise(review, analysis)
+    pooled = result.fit is not None
+    if not pooled and model.multi_arm == "correlated":
+        result = synthesise(review, analysis, multi_arm="average")
+    question, effects = result.analysis, result.effects
+    direct_effects = review.effects(question, indirect=False)
+    keys = ["trial_id", "arm_id", "comparator_arm_id", "result_ids"]
+    known = set(direct_effects[keys].itertuples(index=False, name=None))
+    direct = np.array([key in known for key in effects[keys].itertuples(index=False, name=None)], dtype=bool)
+    risks = comparator_risks(review, effects)
+    risk = float(risks["risk"].median()) if len(risks) else math.nan
+    sd = math.nan if result.measure in (*RATIOS, "RD") else implied_sd(effects, result.measure)
+    rest = _missing(result)
+    missing = tuple(rest["trial_id"].unique())
+    least = important_difference(review, question, result.measure, mid=mid, sd=sd, risk=risk)
+    return Evidence(
+        analysis=question,
+        measure=result.measure,
+        effects=effects,
+        missing=missing,
+        withheld=_withheld(review, question, rest),
+        fit=result.fit or pool_as(effects, model),
+        direct=direct,
+        without_indirect=pool_as(effects[direct], model),
+        mid=least,
+        sd=sd,
+        risk=risk,
+        rules=rules,
+        model=model,
+        note=""
+        if pooled or len(effects) < 2
+        else "The protocol does not pool these; they are for the rating alone.",
+    )
+
+
+def pool_as(effects: pd.DataFrame, model: Model) -> Pooled | None:
+    """Pool comparisons by the protocol's model, however few; None if there is none."""
+    if effects.empty:
+        return None
+    return pool(
+        effects["effect"],
+        effects["variance"],
+        labels=list(effects["label"]),
+        method=model.method,
+        ci=model.interval,
+        level=model.level,
+        prediction=model.prediction,
+    )
+
+
+def _check_names(review: Review) -> None:
+    """Refuse rules that name an analysis or outcome which the protocol does not have."""
+    rules, protocol = review.protocol.certainty, review.protocol
+    named = [("overrides", entry.analysis, "analysis", tuple(review.analyses)) for entry in rules.overrides]
+    named += [("mid_range", outcome, "outcome", tuple(protocol.outcomes)) for outcome in rules.mid_range]
+    if rules.response_outcome is not None:
+        named.append(("response_outcome", rules.response_outcome, "outcome", tuple(protocol.outcomes)))
+    for key, name, kind, known in named:
+        if name not in known:
+            raise DataError(
+                f"review.yaml, certainty.{key}: there is no {kind} '{name}'; use one of {', '.join(known)}"
+            )
+
+
+def _missing(result: Synthesis) -> pd.DataFrame:
+    """Reported comparisons of trials that have none that can be pooled."""
+    rest = result.reported
+    return rest[
+        ~rest["reason"].str.startswith(_NOT_MISSING) & ~rest["trial_id"].isin(result.effects["trial_id"])
+    ]
+
+
+def _withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
+    """Trials whose numbers may be missing because of what they would show."""
+    reason, alpha = missing["reason"].str, 1.0 - review.protocol.model.level + 1e-9
+    printed = reason.startswith(_PRINTED) | reason.contains(" cannot be put on ")
+    window, rows = review.protocol.windows[analysis.window], review.contrast_results
+    here = (rows["outcome"] == analysis.outcome) & rows["timepoint_weeks"].map(window.holds)
+    tested = rows[here & rows["p_value"].notna()]
+    clear = tested["p_operator"].isin(["=", "<"]) & (tested["p_value"] <= alpha)
+    significant = set(tested["trial_id"]) - set(tested.loc[~clear, "trial_id"])
+    return tuple(name for name in missing.loc[~printed, "trial_id"].unique() if name not in significant)
+
+
+def important_difference(
+    review: Review,
+    analysis: Analysis,
+    measure: str,
+    *,
+    mid: float | None = None,
+    sd: float = math.nan,
+    risk: float = math.nan,
+) -> float:
+    """Give the important difference on the analysis scale: the given one, the protocol's, or the rules' default.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+    measure : str
+    mid : float, optional
+        In the units of the measure; a ratio for ratios.
+    sd, risk : float
+        Standard deviation and comparator's risk, from which a default is made for mean and risk differences.
+
+    Returns
+    -------
+    float
+        Positive; on the log scale for ratios; NaN where none is named and none can be made.
+
+    Raises
+    ------
+    DataError
+        If it is no positive number (for ratios: is 1 or less).
+    """
+    rules = review.protocol.certainty
+    value = (
+        mid if mid is not None else review.protocol.outcomes[analysis.outcome].minimal_important_difference
+    )
+    if value is None:
+        defaults = {
+            "SMD": rules.standard_difference,
+            "MD": rules.standard_difference * sd,
+            "RD": risk * (1.0 - 1.0 / rules.ratio),
+        }
+        return defaults.get(measure, math.log(rules.ratio))
+    least = 1.0 if measure in RATIOS else 0.0
+    if not (math.isfinite(value) and value > least):
+        raise DataError(
+            f"the important difference of {analysis.outcome} is {value:g}; give a number above {least:g}"
+        )
+    return math.log(value) if measure in RATIOS else float(value)

@@ -1,0 +1,178 @@
+"""The certainty of a body of evidence by GRADE: every domain by a transparent rule, open to a written override."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evidence.appraisal.certainty.domains import RULES, Domain
+from evidence.appraisal.certainty.evidence import Evidence, gather
+from evidence.results import Shown
+from evidence.tables.protocol.audit import CERTAINTIES
+from evidence.tables.protocol.certainty import Override
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import counted
+
+__all__ = ["LEVELS", "SYMBOLS", "Certainty", "grade", "rate"]
+
+LEVELS = CERTAINTIES
+"""From the least certain to the most."""
+
+SYMBOLS = dict(zip(LEVELS, ("⊕⊖⊖⊖", "⊕⊕⊖⊖", "⊕⊕⊕⊖", "⊕⊕⊕⊕"), strict=True))
+
+
+@dataclass(frozen=True, repr=False)
+class Certainty(Shown):
+    """Result of `grade`.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    level : {"high", "moderate", "low", "very low"}
+        "very low" also where no comparison could be pooled; `k` is then 0 and `domains` empty.
+    domains : tuple of Domain
+    k : int
+        Comparisons on which the rating rests.
+    mid : float
+        Important difference on the analysis scale (log for ratios).
+    note : str
+        What the rating rests on where nothing was pooled.
+    """
+
+    analysis: Analysis
+    level: str
+    domains: tuple[Domain, ...]
+    k: int
+    mid: float
+    note: str = ""
+
+    @property
+    def symbols(self) -> str:
+        """The level as plus signs in circles."""
+        return SYMBOLS[self.level]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the certainty is not high, one sentence for each domain that lowers it."""
+        lowered = tuple(
+            f"{domain.name} (−{domain.downgrade}): {domain.reason}"
+            for domain in self.domains
+            if domain.downgrade
+        )
+        return (*lowered, *([self.note] if self.note else []))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a domain: analysis, level, domain, downgrade, computed, overridden, both reasons, inputs.
+
+        Without comparisons one row whose domain is "no evidence".
+        """
+        head = {"analysis": self.analysis.id, "level": self.level}
+        rows = [
+            head
+            | {
+                "domain": domain.name,
+                "downgrade": domain.downgrade,
+                "computed": domain.computed,
+                "overridden": domain.overridden,
+                "reason": domain.reason,
+                "computed_reason": domain.computed_reason,
+                "inputs": dict(domain.inputs),
+            }
+            for domain in self.domains
+        ]
+        none = {
+            "domain": "no evidence",
+            "downgrade": 3,
+            "computed": 3,
+            "overridden": False,
+            "reason": self.note,
+            "computed_reason": self.note,
+            "inputs": {},
+        }
+        return pd.DataFrame(rows or [head | none])
+
+    def summary(self) -> str:
+        """Describe the level and the reason of each domain as text."""
+        lines = [f"Certainty: {self.level} {self.symbols}", self.analysis.title, ""]
+        for domain in self.domains:
+            lines.append(f"  {domain.name:<17}{f'−{domain.downgrade}' if domain.downgrade else '0':>3}  ")
+            text = domain.reason
+            if domain.overridden:
+                text += f" (Written judgement; the rule gives {domain.computed}: {domain.computed_reason})"
+            first, *rest = textwrap.wrap(text, 88)
+            lines[-1] += first
+            lines += [" " * 24 + line for line in rest]
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+
+def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None) -> Certainty:
+    """Rate the certainty of the evidence that answers an analysis.
+
+    Randomised trials start high; each domain may lower the certainty by one or two levels. The rules are those of
+    `evidence.appraisal.certainty.domains`, with the thresholds of the protocol (``certainty``); a written override
+    replaces what a rule gives and shows both. A single comparison is rated by its own interval. Without any the level
+    is "very low": nothing is known, whatever was reported without usable numbers.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+    mid : float, optional
+        Important difference in place of the protocol's, in the units of the measure (a ratio for ratios).
+
+    Returns
+    -------
+    Certainty
+
+    Raises
+    ------
+    DataError
+        If the analysis or one that an override names is unknown, or `mid` is no positive number.
+
+    References
+    ----------
+    Guyatt G et al. (2011). GRADE guidelines 1 to 9. J Clin Epidemiol 64, 383-394, 407-415, 1277-1316.
+    Zeng L et al. (2022). GRADE guidance 34. J Clin Epidemiol 150, 216-224.
+    Guyatt G et al. (2023). GRADE guidance 36. J Clin Epidemiol 158, 70-83.
+    """
+    return rate(gather(review, analysis, mid))
+
+
+def rate(evidence: Evidence) -> Certainty:
+    """Apply the rules and the written overrides to a body of evidence."""
+    fit = evidence.fit
+    if fit is None:
+        reported = len(evidence.missing)
+        note = "No evidence: no comparison has numbers that can be used"
+        note += f"; {counted(reported, 'trial')} reported the outcome without them." if reported else "."
+        return Certainty(evidence.analysis, "very low", (), 0, evidence.mid, note)
+    written: dict[str, Override] = {
+        entry.domain: entry for entry in evidence.rules.overrides if entry.analysis == evidence.analysis.id
+    }
+    domains = []
+    for name, rule in RULES.items():
+        levels, reason, inputs = rule(evidence, fit)
+        entry = written.get(name)
+        domains.append(
+            Domain(
+                name=name,
+                downgrade=entry.downgrade if entry else levels,
+                reason=entry.reason if entry else reason,
+                inputs=inputs,
+                overridden=entry is not None,
+                computed=levels,
+                computed_reason=reason,
+            )
+        )
+    lost = sum(domain.downgrade for domain in domains)
+    return Certainty(
+        evidence.analysis,
+        LEVELS[max(len(LEVELS) - 1 - lost, 0)],
+        tuple(domains),
+        fit.k,
+        evidence.mid,
+        evidence.note,
+    )

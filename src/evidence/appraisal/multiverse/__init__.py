@@ -1,0 +1,1 @@
+"""One analysis along every path of defensible choices; start with `fit`, then `choices`."""

@@ -1,0 +1,279 @@
+"""Risk of bias: who was judged how, how much of a pooled result rests on it, and what remains without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from evidence.effects.choosing.description import overall_risk_of_bias
+from evidence.errors import DataError
+from evidence.models.pool import pool
+from evidence.models.pooled import Pooled
+from evidence.results import Shown, sentences, table_text
+from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.bias_tools import NOT_JUDGED, BiasTool, tool_of
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import counted, number
+
+__all__ = ["BiasSensitivity", "RiskOfBias", "bias_sensitivity", "risk_of_bias"]
+
+
+OVERALL = "overall"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RiskOfBias(Shown):
+    """Result of `risk_of_bias`: the judgements of the trials of an analysis, or of a whole review."""
+
+    analysis: Analysis | None
+    tool: BiasTool
+    trials: pd.DataFrame
+    """One row a trial: trial_id, label, weight (percent of the pooled result, NaN without one), the level of each
+    domain of the tool or "not judged", judged (number of domains), overall (the worst judgement, see
+    `overall_risk_of_bias`; "not judged" where too little was seen) and by_rule (the tool's own rule, which needs
+    every domain)."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Judgements from best to worst, with that for none at the end."""
+        return (*self.tool.levels, NOT_JUDGED)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether there is a pooled result whose weights count."""
+        return bool(self.trials["weight"].notna().all()) and not self.trials.empty
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a trial."""
+        return self.trials
+
+    def shares(self) -> pd.DataFrame:
+        """One row for each domain (the overall judgement last) and level.
+
+        Returns
+        -------
+        DataFrame
+            domain, heading, judgement, trials (number), percent (of the trials) and weight (percent of the weight in
+            the pooled result; NaN without one).
+        """
+        rows = []
+        for domain, heading in {**self.tool.domains, OVERALL: "Overall, as far as judged"}.items():
+            for level in self.levels:
+                held = self.trials[domain] == level
+                rows.append(
+                    {
+                        "domain": domain,
+                        "heading": heading,
+                        "judgement": level,
+                        "trials": int(held.sum()),
+                        "percent": 100.0 * held.mean() if len(held) else float("nan"),
+                        "weight": self.trials.loc[held, "weight"].sum() if self.weighted else float("nan"),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    @property
+    def note(self) -> str:
+        """What was judged and what was not, in words."""
+        k = len(self.trials)
+        judged = int((self.trials["judged"] > 0).sum())
+        full = int((self.trials["judged"] == len(self.tool.domains)).sum())
+        high = self.trials["overall"] == self.tool.levels[-1]
+        share = (
+            f" with {number(float(self.trials.loc[high, 'weight'].sum()), 0)}% of the weight"
+            if self.weighted
+            else ""
+        )
+        return sentences(
+            f"{judged} of {counted(k, 'trial')} judged in at least one domain of {self.tool.name}, {full} in all "
+            f"{len(self.tool.domains)}; {int(high.sum())} at high risk{share}.",
+            "A domain without a judgement in the sources seen is not judged: it is neither low nor unclear.",
+        )
+
+    def summary(self) -> str:
+        """Describe the judgements as a text table."""
+        heading = self.analysis.title if self.analysis else "All trials with a judgement"
+        frame = self.trials.drop(columns="trial_id")
+        return table_text(f"Risk of bias ({self.tool.name}): {heading}", frame, self.note)
+
+
+def risk_of_bias(review: Review, analysis: str | Analysis | Synthesis | None = None) -> RiskOfBias:
+    """Gather the judgements on the trials of an analysis, with their weights in its pooled result.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str, Analysis or Synthesis, optional
+        The analysis; without one, all trials of the review that have a judgement, without weights.
+
+    Returns
+    -------
+    RiskOfBias
+
+    Raises
+    ------
+    DataError
+        If the analysis is unknown or has no poolable trial, the review has no judgement, or a judgement or its
+        domain belongs to no tool.
+    """
+    table = review.risk_of_bias
+    tool = tool_of(table["domain"])
+    levels: dict[str, dict[str, str]] = {}
+    for row in table.to_dict("records"):
+        place = f"risk_of_bias.csv, {row['trial_id']}, {row['domain']}"
+        level = tool.level(str(row["judgement"]), place)
+        levels.setdefault(str(row["trial_id"]), {})[str(row["domain"])] = level
+    question, weights = None, dict.fromkeys(levels, float("nan"))
+    if analysis is not None:
+        result = analysis if isinstance(analysis, Synthesis) else synthesise(review, analysis)
+        question, weights = result.analysis, _weights(result)
+    overall = {trial: _as_level(word, tool) for trial, word in overall_risk_of_bias(table).items()}
+    labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+    rows: list[dict[str, Any]] = []
+    for trial in sorted(weights, key=lambda name: str(labels[name])):
+        judged = levels.get(trial, {})
+        rows.append(
+            {
+                "trial_id": trial,
+                "label": labels[trial],
+                "weight": weights[trial],
+                **{domain: judged.get(domain, NOT_JUDGED) for domain in tool.domains},
+                "judged": len(judged),
+                OVERALL: overall.get(trial, NOT_JUDGED),
+                "by_rule": tool.overall(judged),
+            }
+        )
+    return RiskOfBias(question, tool, pd.DataFrame(rows))
+
+
+def _weights(result: Synthesis) -> dict[str, float]:
+    """Weight of each trial in the pooled result, in percent; NaN where nothing was pooled."""
+    if result.effects.empty:
+        raise DataError(f"{result.analysis.id} has no poolable trial whose risk of bias could be shown.")
+    weight = pd.Series(float("nan") if result.fit is None else result.fit.weights, index=result.effects.index)
+    sums = weight.groupby(result.effects["trial_id"]).sum(min_count=1)
+    return {str(trial): float(value) for trial, value in sums.items()}
+
+
+def _as_level(word: str, tool: BiasTool) -> str:
+    """Turn the general word for the middle judgement into the tool's."""
+    return tool.levels[1] if word == "some concerns" else word
+
+
+SETS = {
+    "all trials": ("low", "some concerns", "not assessed", "high"),
+    "without high risk": ("low", "some concerns", "not assessed"),
+    "only low risk": ("low",),
+}
+"""Overall judgements, as in the effects' column `risk_of_bias`, that each set of trials holds."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BiasSensitivity(Shown):
+    """Result of `bias_sensitivity`: the pooled results of three sets of trials, each part of the one before."""
+
+    analysis: Analysis
+    measure: str
+    better: str
+    """Which direction favours the intervention: "lower" or "higher"."""
+    fits: dict[str, Pooled | None]
+    """By set; None with fewer comparisons than the protocol asks for."""
+    effects: dict[str, pd.DataFrame]
+    """The comparisons of each set."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a set.
+
+        Returns
+        -------
+        DataFrame
+            analysis, measure, set, k, trials, n (patients), estimate, se, ci_low, ci_high, p_value, tau2, i2 and
+            difference: the estimate minus that of all trials, without an interval, as the sets share trials. Ratios
+            are on the log scale. Missing where nothing was pooled.
+        """
+        whole = self.fits["all trials"]
+        rows = []
+        for name, fit in self.fits.items():
+            effects = self.effects[name]
+            row: dict[str, Any] = {
+                "analysis": self.analysis.id,
+                "measure": self.measure,
+                "set": name,
+                "k": len(effects),
+                "trials": int(effects["trial_id"].nunique()),
+                "n": float(effects["n"].sum(min_count=min(len(effects), 1))),
+            }
+            for value in ("estimate", "se", "ci_low", "ci_high", "p_value", "tau2", "i2"):
+                row[value] = nan if fit is None else getattr(fit, value)
+            row["difference"] = nan if fit is None or whole is None else fit.estimate - whole.estimate
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def note(self) -> str:
+        """What the sets hold, and what could not be pooled, in words."""
+        risk = self.effects["all trials"]["risk_of_bias"]
+        unknown = int((risk == "not assessed").sum())
+        parts = [
+            f"{counted(int((risk == 'high').sum()), 'comparison')} at high risk, {unknown or 'none'} not assessed "
+            "(these stay when trials at high risk leave, and go when only low risk is asked for)."
+        ]
+        empty = [name for name, fit in self.fits.items() if fit is None]
+        if empty:
+            parts.append(f"Too few comparisons to pool: {', '.join(empty)}.")
+        return " ".join(parts)
+
+    def summary(self) -> str:
+        """Describe the sets as a text table."""
+        columns = ["set", "k", "trials", "estimate", "ci_low", "ci_high", "difference"]
+        heading = f"Sensitivity to risk of bias: {self.analysis.title} ({self.measure})"
+        return table_text(heading, self.to_frame()[columns], self.note)
+
+
+def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any) -> BiasSensitivity:
+    """Pool all trials, those not at high risk of bias, and those at low risk as far as judged.
+
+    A trial's overall judgement is its worst one (`overall_risk_of_bias`); a trial that was not assessed is in the
+    first two sets and not in the third.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+    **overrides
+        As for `synthesise`.
+
+    Returns
+    -------
+    BiasSensitivity
+
+    Raises
+    ------
+    DataError
+        If the analysis or an option is unknown.
+    """
+    result = synthesise(review, analysis, **overrides)
+    fits: dict[str, Pooled | None] = {}
+    effects: dict[str, pd.DataFrame] = {}
+    for name, held in SETS.items():
+        part = result.effects[result.effects["risk_of_bias"].isin(held)].reset_index(drop=True)
+        effects[name] = part
+        whole = result.fit
+        if whole is None or len(part) < review.protocol.model.minimum_studies:
+            fits[name] = None
+        else:
+            fits[name] = pool(
+                part["effect"],
+                part["variance"],
+                method=whole.method,
+                ci=whole.ci,
+                level=whole.level,
+                prediction=whole.prediction,
+                labels=list(part["label"]),
+            )
+    better = review.protocol.outcomes[result.analysis.outcome].better
+    return BiasSensitivity(result.analysis, result.measure, better, fits, effects)

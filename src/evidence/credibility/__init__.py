@@ -1,1 +1,0 @@
-"""How far data and results can be trusted."""

@@ -1,1 +1,0 @@
-"""Plausibility checks: one small module for each family of rules."""

@@ -1,0 +1,1 @@
+"""What a fitted model hangs on: influence, subsets, small-study effects, selection, information."""

@@ -1,0 +1,1 @@
+"""Selection models; start with `fit`."""

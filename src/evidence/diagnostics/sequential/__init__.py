@@ -1,0 +1,1 @@
+"""Is the evidence enough? Start with `analysis`, then `boundaries`."""

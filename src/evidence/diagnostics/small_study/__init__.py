@@ -1,0 +1,1 @@
+"""Small-study effects: tests and corrections for funnel asymmetry; start with `egger`."""

@@ -1,0 +1,1 @@
+"""Which reported result stands for which comparison of a review; start with `comparisons`."""

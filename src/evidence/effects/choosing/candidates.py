@@ -1,0 +1,188 @@
+"""Reported results of one outcome and window: which can be used, in which order of preference, and why others not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from evidence.effects.choosing.choices import Choices
+from evidence.effects.choosing.rescale import Instrument, Scaled, put_on_scale
+from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.tables.protocol.protocol import Outcome, Window
+from evidence.tables.review import Review
+
+__all__ = ["OnScale", "Suited", "on_scale", "preference", "reasons", "suited"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnScale:
+    """A reported contrast seen from one of its arms, with its effect on a scale or the reason why there is none."""
+
+    contrast: Contrast
+    family: str
+    scaled: Scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Suited:
+    """A reported contrast on the scale of an analysis.
+
+    Attributes
+    ----------
+    contrast : Contrast
+    scaled : Scaled
+        Its effect; NaN if there is a reason.
+    rank : tuple of float
+        How far it is from what the protocol prefers; smaller is better.
+    reason : str
+        Why it cannot be used; "" if it can.
+    """
+
+    contrast: Contrast
+    scaled: Scaled
+    rank: tuple[float, ...]
+    reason: str
+
+
+def suited(review: Review, outcome: str, window: str, measure: str, choices: Choices) -> list[Suited]:
+    """Put every contrast of an outcome and window on one scale, seen from either arm.
+
+    Parameters
+    ----------
+    review : Review
+    outcome, window : str
+        Names in the protocol.
+    measure : str
+        Measure of the effect.
+    choices : Choices
+        How results are chosen.
+
+    Returns
+    -------
+    list of Suited
+        Two for each contrast whose time lies in the window or is not stated: as reported, and with arms exchanged.
+    """
+    rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
+    return [
+        Suited(
+            one.contrast,
+            one.scaled,
+            preference(one, rules, span, choices),
+            next(filter(None, reasons(review, one, choices)), ""),
+        )
+        for one in on_scale(review, outcome, window, measure, choices.impute)
+    ]
+
+
+@lru_cache(maxsize=128)
+def on_scale(
+    review: Review, outcome: str, window: str, measure: str, impute: tuple[str, ...] = ()
+) -> tuple[OnScale, ...]:
+    """Put every contrast of an outcome and window on one scale: the part of `suited` that no other choice touches."""
+    rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
+    instruments = {
+        str(row["instrument"]): Instrument(
+            str(row["family"]), str(row["higher_means"]), float(row["scale_min"]), float(row["scale_max"])
+        )
+        for row in review.instruments.to_dict("records")
+    }
+    found = []
+    for reported in reported_contrasts(review, impute):
+        if reported.outcome != outcome or not (math.isnan(reported.weeks) or span.holds(reported.weeks)):
+            continue
+        instrument = instruments.get(reported.instrument)
+        for contrast in (reported, reported.reversed()):
+            if instrument is None:
+                found.append(OnScale(contrast, "", Scaled(reason="the instrument is not named")))
+            else:
+                scaled = put_on_scale(contrast, instrument, rules, measure)
+                found.append(OnScale(contrast, instrument.family, scaled))
+    return tuple(found)
+
+
+def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices) -> tuple[float, ...]:
+    """Order of preference: instrument, nearness to the target time, adjustment, statistic, fewest assumptions.
+
+    Each number depends on one field of the choices at most.
+    """
+    contrast, family = one.contrast, one.family
+    order = (*choices.instruments, *(name for name in outcome.prefer if name not in choices.instruments))
+    named = [name for name in (contrast.instrument, family) if name in order]
+    instrument = order.index(named[0]) if named else len(order)
+    variant = float(contrast.instrument != family)
+    weeks = contrast.weeks
+    distance = {"target": abs(weeks - window.target), "earliest": weeks, "latest": -weeks}[choices.time]
+    adjusted = {"prefer": contrast.adjusted != "yes", "avoid": contrast.adjusted == "yes", "ignore": False}
+    statistic = (
+        choices.statistic.index(contrast.statistic)
+        if contrast.statistic in choices.statistic
+        else len(choices.statistic)
+    )
+    return (
+        instrument,
+        variant,
+        math.inf if math.isnan(weeks) else distance,
+        float(adjusted[choices.adjusted]),
+        statistic,
+        len(contrast.assumptions),
+        float("P" in contrast.form),
+        float(contrast.from_arms),
+    )
+
+
+def reasons(review: Review, one: OnScale, choices: Choices) -> Iterator[str]:
+    """Say for each rule in turn why a result takes no part; "" where it does.
+
+    Every rule depends on one field of the choices at most.
+    """
+    contrast = one.contrast
+    yield "the time of measurement is not stated" if math.isnan(contrast.weeks) else ""
+    yield _doubted(review, contrast, choices.doubtful)
+    lists = (
+        (review.protocol.set_aside, choices.set_aside, "set aside by the protocol"),
+        (review.protocol.indirect, not choices.indirect, "indirect"),
+    )
+    for entries, followed, words in lists:
+        why = (
+            f"{words}: {entry.reason}"
+            for entry in entries
+            if entry.trial in (None, contrast.trial_id)
+            and entry.instrument in (None, contrast.instrument)
+            and (entry.result is None or entry.result in contrast.result_ids)
+        )
+        yield next(why, "") if followed else ""
+    yield f"the trial {contrast.trial_id} is left out" if contrast.trial_id in choices.no_trials else ""
+    kind = contrast.source_kind
+    yield (
+        f"results from the source {kind.replace('_', ' ')} are left out" if kind in choices.no_sources else ""
+    )
+    once = not choices.single and not _rows_of(review)[1].isdisjoint(contrast.result_ids)
+    yield "read by one reader only" if once else ""
+    yield one.scaled.reason
+    refused = (
+        f"needs an assumption that is refused: {assumption}"
+        for assumption in (*contrast.assumptions, *one.scaled.assumptions)
+        if any(entry in assumption for entry in choices.refuse)
+    )
+    yield next(refused, "")
+
+
+def _doubted(review: Review, contrast: Contrast, doubtful: bool | tuple[str, ...]) -> str:
+    if not contrast.doubt or doubtful is True:
+        return ""
+    if isinstance(doubtful, tuple) and _rows_of(review)[0].intersection(contrast.result_ids) <= {*doubtful}:
+        return ""
+    return f"doubtful as printed: {contrast.doubt}"
+
+
+@lru_cache(maxsize=8)
+def _rows_of(review: Review) -> tuple[frozenset[str], frozenset[str]]:
+    """Results marked as doubtful, and results that one reading only holds."""
+    once = {
+        str(name)
+        for table in (review.arm_results, review.contrast_results)
+        for name in table["result_id"][table["status"] == "single"]
+    }
+    return frozenset(map(str, review.doubtful["result_id"])), frozenset(once)

@@ -1,0 +1,124 @@
+"""How results are chosen and combined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from evidence.effects.reported.imputed import IMPUTATIONS
+from evidence.errors import DataError
+from evidence.tables.review import Review
+
+__all__ = ["Choices"]
+
+_LISTS = ("statistic", "instruments", "impute", "refuse", "no_sources", "no_trials")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How results are chosen and combined; the protocol's model gives the defaults.
+
+    Attributes
+    ----------
+    measure : str or None
+        Measure of the effect instead of the protocol's, for example "SMD" for an outcome pooled as MD.
+    multi_arm : {"split_comparator", "average", "one", "correlated"}
+        What is done when an arm takes part in several comparisons. ``split_comparator`` divides its patients
+        equally among them, ``average`` puts one average effect a trial, ``one`` takes the trial's most preferred
+        comparison (among equals the largest), ``correlated`` keeps the comparisons as they are, for a model that
+        knows their covariance (`shared_covariance`).
+    adjusted : {"prefer", "avoid", "ignore"}
+        Whether adjusted results go before raw ones, after them, or neither.
+    statistic : tuple of str
+        Order of preference of final scores ("post") and changes from baseline ("change").
+    time : {"target", "earliest", "latest"}
+        Which of several times within a window goes first: the one nearest to the window's target, or an end.
+    instruments : tuple of str
+        Instruments or families that go before the protocol's order of preference.
+    doubtful : bool or tuple of str
+        Whether results marked ``CHECK:`` are used; or the ``result_id`` of those that are.
+    impute : tuple of str
+        Ways to fill what a source does not report: "P bound" takes the bound of a P value as the P value,
+        "borrowed SD" gives arms with a mean alone the standard deviation of other trials of the instrument.
+    refuse : tuple of str
+        Assumptions that may not be made; an entry refuses every assumption that contains it.
+    set_aside : bool
+        Whether the protocol's list of results to set aside is followed.
+    indirect : bool
+        Whether results take part that the protocol lists as indirect, such as trials of other patients.
+    single : bool
+        Whether results take part that rest on a row of status ``single``: one reading only.
+    no_sources : tuple of str
+        Kinds of source (``source_kind``) whose results take no part.
+    no_trials : tuple of str
+        Trials that take no part.
+    """
+
+    measure: str | None = None
+    multi_arm: str = "split_comparator"
+    adjusted: str = "prefer"
+    statistic: tuple[str, ...] = ("post", "change")
+    time: str = "target"
+    instruments: tuple[str, ...] = ()
+    doubtful: bool | tuple[str, ...] = False
+    impute: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+    set_aside: bool = True
+    indirect: bool = True
+    single: bool = True
+    no_sources: tuple[str, ...] = ()
+    no_trials: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, review: Review, options: dict[str, Any], *, beside: tuple[str, ...] = ()) -> Choices:
+        """Take the protocol's choices and replace those that are given.
+
+        Parameters
+        ----------
+        review : Review
+        options : dict
+            Fields that differ from the protocol.
+        beside : tuple of str
+            Names of the caller's own options, for the message about an unknown one.
+
+        Returns
+        -------
+        Choices
+
+        Raises
+        ------
+        DataError
+            If an option or its value is unknown.
+        """
+        model = review.protocol.model
+        defaults = cls(multi_arm=model.multi_arm, adjusted=model.adjusted, statistic=model.statistic)
+        known = [item.name for item in fields(cls)]
+        for name in options:
+            if name not in known:
+                close = get_close_matches(name, [*known, *beside], n=1)
+                hint = f" did you mean '{close[0]}'?" if close else ""
+                raise DataError(f"unknown option '{name}';{hint} use one of {', '.join([*known, *beside])}")
+        # One word may be given for a list of words.
+        listed = {
+            name: (value,) if isinstance(value, str) else tuple(value)
+            for name, value in options.items()
+            if name in _LISTS or (name == "doubtful" and not isinstance(value, bool))
+        }
+        choices = replace(defaults, **{**options, **listed})
+        for word in choices.statistic:
+            if word not in ("post", "change"):
+                raise DataError(f"statistic holds '{word}'; use post, change or both in order of preference")
+        for word in choices.impute:
+            if word not in IMPUTATIONS:
+                raise DataError(f"impute holds '{word}'; use {' or '.join(IMPUTATIONS)}")
+        for name, allowed in {
+            "measure": (None, "MD", "SMD", "RR", "OR", "RD"),
+            "multi_arm": ("split_comparator", "average", "one", "correlated"),
+            "adjusted": ("prefer", "avoid", "ignore"),
+            "time": ("target", "earliest", "latest"),
+        }.items():
+            if getattr(choices, name) not in allowed:
+                wanted = ", ".join(str(value) for value in allowed)
+                raise DataError(f"{name} is '{getattr(choices, name)}'; use one of {wanted}")
+        return choices

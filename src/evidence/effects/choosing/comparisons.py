@@ -1,0 +1,191 @@
+"""From the tables to the effects of one analysis: which result of which trial, on which scale, counted once."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+from scipy.special import ndtri
+
+from evidence.effects.choosing.choices import Choices
+from evidence.effects.choosing.description import TrialDescription
+from evidence.effects.choosing.question import Pair
+from evidence.effects.choosing.selection import Candidate, select
+from evidence.effects.choosing.sharing import average, one_each, split_shared_arms
+from evidence.effects.reported.contrasts import describe
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+
+__all__ = ["comparisons", "effects"]
+
+POOLED = "pooled"
+NOT_POOLABLE = "not poolable"
+
+
+def effects(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
+    """Give one effect and variance for each poolable comparison of an analysis.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+    **options
+        Fields of `Choices` that differ from the protocol.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `comparisons` whose status is "pooled", without the columns status and reason.
+    """
+    frame = comparisons(review, analysis, **options)
+    pooled = frame[frame["status"] == POOLED].drop(columns=["status", "reason"])
+    return pooled.reset_index(drop=True)
+
+
+def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
+    """List every comparison that bears on an analysis, with its effect or the reason why it has none.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+    **options
+        Fields of `Choices` that differ from the protocol.
+
+    Returns
+    -------
+    DataFrame
+        One row for each pair of arms that answers the analysis, ordered by year and label. Columns: analysis,
+        trial_id, label, year, arm_id, comparator_arm_id, arm, comparator, outcome, instrument, timepoint_weeks,
+        statistic, measure, effect, se, variance, ci_low, ci_high (95%), n_arm, n_comparator, n, reported_effect,
+        reported_se (units of the instrument, before sharing), unit, one column for each studied component on which
+        the protocol has a condition, comparator_group, the subgroup columns of trials, risk_of_bias, source_kind,
+        adjusted, form, assumptions, arm_share, derivation, result_ids, source, source_url, doi, status ("pooled"
+        or "not poolable") and reason.
+
+    Raises
+    ------
+    DataError
+        If an option is unknown.
+    """
+    return _listed(review, analysis.model_dump_json(), Choices.of(review, options)).copy()
+
+
+@lru_cache(maxsize=256)
+def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
+    """List the comparisons once for each question and choice: pooling, rating and auditing all ask for them."""
+    analysis = Analysis.model_validate_json(question)
+    measure = choices.measure or review.protocol.outcomes[analysis.outcome].measure
+    chosen, reasons = select(review, analysis, measure, choices)
+    if choices.multi_arm == "split_comparator":
+        chosen = split_shared_arms(chosen)
+    elif choices.multi_arm == "one":
+        chosen, others = one_each(chosen)
+        reasons |= others
+    describe_trial = TrialDescription(review)
+    rows = [_row(analysis, measure, candidate, describe_trial) for candidate in chosen]
+    if choices.multi_arm == "average":
+        rows = list(average(rows))
+    rows += [_reason_row(analysis, measure, pair, reason, describe_trial) for pair, reason in reasons.items()]
+    frame = pd.DataFrame(rows, columns=_columns(review))
+    return frame.sort_values(["status", "year", "label"], ascending=[False, True, True], ignore_index=True)
+
+
+def _row(
+    analysis: Analysis, measure: str, candidate: Candidate, describe_trial: TrialDescription
+) -> dict[str, Any]:
+    contrast, scaled = candidate.contrast, candidate.scaled
+    described = describe_trial(candidate.pair)
+    se = math.sqrt(scaled.variance)
+    half = float(ndtri(0.975)) * se
+    names = f"{described['arm']} v {described['comparator']}"
+    derivation = (
+        ". ".join([f"{names}, {', '.join(describe(contrast))}", *contrast.steps, *scaled.steps]) + "."
+    )
+    assumptions = dict.fromkeys((*contrast.assumptions, *scaled.assumptions))
+    place = (
+        f"{contrast.source_kind.replace('_', ' ')}: {contrast.locator}"
+        if contrast.locator
+        else contrast.source_kind
+    )
+    return {
+        **described,
+        "analysis": analysis.id,
+        "outcome": analysis.outcome,
+        "instrument": contrast.instrument,
+        "timepoint_weeks": contrast.weeks,
+        "statistic": contrast.statistic,
+        "measure": measure,
+        "effect": scaled.effect,
+        "se": se,
+        "variance": scaled.variance,
+        "ci_low": scaled.effect - half,
+        "ci_high": scaled.effect + half,
+        "n_arm": contrast.n_arm,
+        "n_comparator": contrast.n_comparator,
+        "n": contrast.n_arm + contrast.n_comparator,
+        "reported_effect": contrast.estimate,
+        "reported_se": contrast.se,
+        "unit": scaled.unit,
+        "source_kind": contrast.source_kind,
+        "adjusted": contrast.adjusted,
+        "form": contrast.form,
+        "assumptions": "; ".join(assumptions),
+        "arm_share": contrast.arm_share,
+        "derivation": derivation,
+        "result_ids": "; ".join(contrast.result_ids),
+        "source": place,
+        "source_url": contrast.source_url,
+        "status": POOLED,
+        "reason": "",
+    }
+
+
+def _reason_row(
+    analysis: Analysis, measure: str, pair: Pair, reason: str, describe_trial: TrialDescription
+) -> dict[str, Any]:
+    return {
+        **describe_trial(pair),
+        "analysis": analysis.id,
+        "outcome": analysis.outcome,
+        "measure": measure,
+        "status": NOT_POOLABLE,
+        "reason": reason,
+    }
+
+
+def _columns(review: Review) -> list[str]:
+    """Names of the columns of a frame of comparisons, in order."""
+    protocol = review.protocol
+    modifiers = [*protocol.co_components, "comparator_group", "risk_of_bias"]
+    modifiers += [name for name in protocol.subgroups if name in review.trials and name not in modifiers]
+    return [
+        *(
+            "analysis",
+            "trial_id",
+            "label",
+            "year",
+            "arm_id",
+            "comparator_arm_id",
+            "arm",
+            "comparator",
+            "outcome",
+        ),
+        *(
+            "instrument",
+            "timepoint_weeks",
+            "statistic",
+            "measure",
+            "effect",
+            "se",
+            "variance",
+            "ci_low",
+            "ci_high",
+        ),
+        *("n_arm", "n_comparator", "n", "reported_effect", "reported_se", "unit"),
+        *modifiers,
+        *("source_kind", "adjusted", "form", "assumptions", "arm_share", "derivation", "result_ids"),
+        *("source", "source_url", "doi", "status", "reason"),
+    ]

@@ -1,0 +1,92 @@
+"""What the evidence base holds: for each trial, whether its numbers can be used, and if not, why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from evidence.effects.choosing.comparisons import comparisons
+from evidence.effects.choosing.selection import NO_RESULT
+from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.tables.review import Review
+
+__all__ = ["inventory"]
+
+_GROUPS = (
+    ("doubtful as printed", lambda one: bool(one.doubt)),
+    ("only a P value", lambda one: one.reason.startswith("only a P value")),
+    ("P value only a bound, no interval", lambda one: "only a bound" in one.reason),
+    ("no standard deviation, interval or P value", lambda one: bool(one.reason)),
+)
+
+
+def inventory(review: Review) -> pd.DataFrame:
+    """Tell for each trial what it reports and what can be recovered.
+
+    Parameters
+    ----------
+    review : Review
+
+    Returns
+    -------
+    DataFrame
+        One row per trial, in the order of the table of trials: trial_id, label, year, n_randomised, rows (result
+        rows in the tables), contrasts (comparisons of two arms after baseline), recovered (those with an estimate
+        and a standard error that are not doubtful), forms (what they were recovered from), analyses (number of
+        analyses of the protocol that use the trial), status ("poolable", "reported, not poolable", "no numbers")
+        and reason (why it cannot be pooled, or, for a poolable trial, why no analysis uses it; else "").
+    """
+    by_trial: dict[str, list[Contrast]] = {}
+    for contrast in reported_contrasts(review):
+        by_trial.setdefault(contrast.trial_id, []).append(contrast)
+    rows = Counter(review.arm_results["trial_id"]) + Counter(review.contrast_results["trial_id"])
+    every = pd.concat([comparisons(review, analysis) for analysis in review.analyses.values()])
+    pooled = every["status"] == "pooled"
+    used = every[pooled].groupby("trial_id")["analysis"].nunique()
+    refused = every[~pooled].groupby("trial_id")["reason"].unique()
+    lines = []
+    for trial in review.trials.to_dict("records"):
+        name = str(trial["trial_id"])
+        contrasts = by_trial.get(name, [])
+        recovered = [one for one in contrasts if not one.reason and not one.doubt]
+        reasons = Counter(_group(one) for one in contrasts if one.reason or one.doubt)
+        if recovered:
+            status, reason = "poolable", "" if name in used else _why_unused(refused.get(name))
+        elif rows[name]:
+            status = "reported, not poolable"
+            reason = "; ".join(f"{group} ({count})" for group, count in reasons.most_common())
+            reason = reason or "only baseline values or a single arm"
+        else:
+            status, reason = "no numbers", "no outcome numbers in the text that was seen"
+        lines.append(
+            {
+                "trial_id": name,
+                "label": trial["label"],
+                "year": trial["year"],
+                "n_randomised": trial["n_randomised"],
+                "rows": rows[name],
+                "contrasts": len(contrasts),
+                "recovered": len(recovered),
+                "forms": "; ".join(sorted({one.form for one in recovered})),
+                "analyses": int(used.get(name, 0)),
+                "status": status,
+                "reason": reason,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _why_unused(reasons: Iterable[str] | None) -> str:
+    """Say why a trial with poolable numbers stands in no analysis, from the reasons of its comparisons."""
+    if reasons is None:
+        return "no analysis asks for its comparison"
+    stated = [reason for reason in reasons if not reason.startswith(NO_RESULT)]
+    return (
+        "; ".join(stated) or "its poolable results are of other outcomes or times than the analyses ask for"
+    )
+
+
+def _group(contrast: Contrast) -> str:
+    return next(name for name, holds in _GROUPS if holds(contrast))

@@ -1,0 +1,166 @@
+"""Which pairs of arms answer an analysis, and what the comparator then is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import permutations
+
+from evidence.tables.protocol.protocol import Analysis, Components, Protocol
+from evidence.tables.review import Review
+
+__all__ = ["Pair", "compare_arms", "pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two arms of a trial, read as intervention and comparator.
+
+    Attributes
+    ----------
+    trial_id, arm_id, comparator_arm_id : str
+    comparator : str
+        The component that makes the comparator what it is: the most active one that the intervention arm does
+        not have, or, where it has them all, the most active one of the shared background.
+    group : str
+        Class of that component: inactive, usual, active, or the component itself if it is studied.
+    added : bool
+        Whether the comparator arm received nothing that the intervention arm did not: the intervention is added
+        to a shared background.
+    extra : tuple of str
+        Components that only the intervention arm received.
+    held_by : dict of str to str
+        For each studied component, which of the arms have it: neither, intervention, comparator or both.
+    """
+
+    trial_id: str
+    arm_id: str
+    comparator_arm_id: str
+    comparator: str
+    group: str
+    added: bool
+    extra: tuple[str, ...]
+    held_by: dict[str, str] = field(hash=False)
+
+
+def compare_arms(
+    arm: frozenset[str], comparator: frozenset[str], components: Components
+) -> tuple[str, str, bool, tuple[str, ...], dict[str, str]]:
+    """Describe what sets two arms apart.
+
+    Parameters
+    ----------
+    arm, comparator : frozenset of str
+        Components of the two arms.
+    components : Components
+        Their classes in the protocol.
+
+    Returns
+    -------
+    tuple
+        The fields of `Pair` after the identifiers: comparator, group, added, extra, held_by.
+    """
+    only_comparator = comparator - arm
+    deciding = only_comparator or comparator
+    # From the most to the least active: what an arm is compared with is its strongest ingredient.
+    order = (*components.active, *components.studied, *components.inactive, *components.usual)
+    main = min(deciding, key=order.index)
+    held_by = {
+        name: {(True, True): "both", (True, False): "intervention", (False, True): "comparator"}.get(
+            (name in arm, name in comparator), "neither"
+        )
+        for name in components.studied
+    }
+    group = next(
+        (name for name in ("inactive", "usual", "active") if main in getattr(components, name)),
+        main,
+    )
+    return main, group, not only_comparator, tuple(sorted(arm - comparator)), held_by
+
+
+def pairs(review: Review, analysis: Analysis) -> list[Pair]:
+    """List the pairs of arms that answer an analysis.
+
+    A pair answers it if the intervention arm has a component of the analysis's intervention that the
+    comparator arm lacks; both are margins of a factorial trial or neither is; nothing else sets the arms
+    apart but components on which the analysis has a condition, usual care or an inactive treatment; the
+    conditions hold; and the comparator is one of the analysis's comparators. Where the intervention is added
+    to a shared *active* treatment, the comparison answers neither "against that treatment" nor "against
+    nothing" and is left out, unless the analysis names the treatment in a condition.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+
+    Returns
+    -------
+    list of Pair
+        In the order of the table of arms.
+    """
+    return [
+        pair
+        for pair, comparator_parts in _pairs_of_arms(review)
+        if _answers(pair, comparator_parts, analysis, review.protocol)
+    ]
+
+
+@lru_cache(maxsize=8)
+def _pairs_of_arms(review: Review) -> tuple[tuple[Pair, frozenset[str]], ...]:
+    """List every ordered pair of arms that can be compared, with the components of the comparator."""
+    trials: dict[str, dict[str, tuple[frozenset[str], bool]]] = {}
+    for row in review.arms.itertuples():
+        arms = trials.setdefault(str(row.trial_id), {})
+        arms[str(row.arm_id)] = frozenset(str(row.components).split("+")), str(row.kind) == "margin"
+    found = []
+    for trial, arms in trials.items():
+        for arm, comparator in permutations(arms, 2):
+            (parts, margin), (other_parts, other_margin) = arms[arm], arms[comparator]
+            # A margin of a factorial trial holds the patients of its cells, so the two are never compared.
+            if parts != other_parts and margin == other_margin:
+                described = compare_arms(parts, other_parts, review.protocol.components)
+                found.append((Pair(trial, arm, comparator, *described), other_parts))
+    return tuple(found)
+
+
+def _answers(pair: Pair, comparator_parts: frozenset[str], analysis: Analysis, protocol: Protocol) -> bool:
+    spec, components = analysis.spec, protocol.components
+    added = set(pair.extra) & set(spec.intervention)
+    allowed = {*spec.intervention, *spec.conditions, *components.inactive, *components.usual}
+    if not added or set(pair.extra) - allowed:
+        return False
+    if comparator_parts & set(spec.intervention):
+        return False
+    for name, condition in spec.conditions.items():
+        wanted = {
+            "either": None,
+            "no": ("neither", "comparator"),
+            "yes": ("intervention",),
+            "both_arms": ("both",),
+        }
+        places = wanted[condition]
+        if places is not None and pair.held_by[name] not in places:
+            return False
+    shared = [name for name, condition in spec.conditions.items() if condition == "both_arms"]
+    if shared:
+        # The background is the comparator; a sham or usual care beside it does not make it another one.
+        active = comparator_parts - {*shared, *components.inactive, *components.usual}
+        return not active and any(_is_one_of(name, spec.comparator, protocol) for name in shared)
+    if pair.added and pair.group not in ("inactive", "usual"):
+        return False
+    return any(_is_one_of(name, spec.comparator, protocol) for name in (pair.comparator, pair.group))
+
+
+def _is_one_of(name: str, wanted: tuple[str, ...], protocol: Protocol) -> bool:
+    """Tell whether a component or class is among wanted components and groups, or in one of the groups."""
+    seen: set[str] = set()
+    queue = list(wanted)
+    while queue:
+        entry = queue.pop()
+        if entry == name:
+            return True
+        if entry not in seen:
+            seen.add(entry)
+            # A group may bear the name of a component (exercise: [exercise]).
+            queue.extend(protocol.comparator_groups.get(entry, ()))
+    return False

@@ -1,0 +1,195 @@
+"""Which reported result stands for a pair of arms: the preferred one that can be pooled, nobody counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from evidence.effects.choosing.candidates import Suited, suited
+from evidence.effects.choosing.choices import Choices
+from evidence.effects.choosing.question import Pair, pairs
+from evidence.effects.choosing.rescale import Scaled
+from evidence.effects.reported.contrasts import Contrast
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+
+__all__ = ["NO_RESULT", "Arms", "Candidate", "choose", "group_by_arms", "select"]
+
+Arms = tuple[str, str, str]
+"""Trial, arm and comparator arm."""
+
+NO_RESULT = "no result for "
+"""How the reason of a pair begins for which nothing was reported, as opposed to reported and not poolable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reported result that could stand for a pair of arms, and how far it is from what is preferred."""
+
+    pair: Pair
+    contrast: Contrast
+    scaled: Scaled
+    rank: tuple[float, ...]
+
+
+def select(
+    review: Review, analysis: Analysis, measure: str, choices: Choices
+) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Choose one result for each pair of arms that answers an analysis.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+    measure : str
+        Measure of the effect.
+    choices : Choices
+        How results are chosen.
+
+    Returns
+    -------
+    chosen : list of Candidate
+        One for each pair that can be pooled.
+    reasons : dict of Pair to str
+        Why the other pairs cannot.
+    """
+    reported = group_by_arms(suited(review, analysis.outcome, analysis.window, measure, choices))
+    chosen, reasons = choose(review, pairs(review, analysis), reported, measure, choices)
+    for pair, reason in reasons.items():
+        if not reason:
+            reasons[pair] = f"{NO_RESULT}{analysis.outcome.replace('_', ' ')} in this window was seen"
+    return _without_repeated_patients(review, chosen, reasons)
+
+
+def group_by_arms(found: Iterable[Suited]) -> dict[Arms, list[Suited]]:
+    """Group results by trial, arm and comparator arm."""
+    reported: dict[Arms, list[Suited]] = {}
+    for one in found:
+        contrast = one.contrast
+        reported.setdefault((contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id), []).append(one)
+    return reported
+
+
+def choose(
+    review: Review,
+    asked: list[Pair],
+    reported: dict[Arms, list[Suited]],
+    measure: str,
+    choices: Choices,
+) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Choose for each pair the preferred result that can be pooled, or say why there is none.
+
+    What is chosen in one trial does not depend on the other trials.
+
+    Parameters
+    ----------
+    review : Review
+    asked : list of Pair
+        Pairs of arms that answer the analysis.
+    reported : dict
+        Results by trial, arm and comparator arm, as from `group_by_arms`.
+    measure : str
+        Measure of the effect.
+    choices : Choices
+        How results are chosen.
+
+    Returns
+    -------
+    chosen : list of Candidate
+    reasons : dict of Pair to str
+        Why the other pairs have none; "" if nothing was reported.
+    """
+    poolable: dict[Pair, list[Candidate]] = {}
+    reasons: dict[Pair, str] = {}
+    for pair in asked:
+        found = reported.get((pair.trial_id, pair.arm_id, pair.comparator_arm_id), [])
+        usable = [Candidate(pair, one.contrast, one.scaled, one.rank) for one in found if not one.reason]
+        if usable:
+            # The last two keys only make the choice independent of the order of the rows.
+            poolable[pair] = sorted(
+                usable, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
+            )
+        else:
+            distinct = dict.fromkeys(reason for _, reason in sorted((one.rank, one.reason) for one in found))
+            reasons[pair] = "; or: ".join(distinct)
+    return _without_cells(review, _one_statistic(poolable, reasons, measure, choices), reasons)
+
+
+def _one_statistic(
+    poolable: dict[Pair, list[Candidate]], reasons: dict[Pair, str], measure: str, choices: Choices
+) -> list[Candidate]:
+    """Take the preferred candidate of each pair; for an SMD all of a trial's are final scores or all are changes.
+
+    A pair that has only the other of the two is added to the reasons.
+    """
+    trials: dict[str, dict[Pair, list[Candidate]]] = {}
+    for pair, candidates in poolable.items():
+        trials.setdefault(pair.trial_id, {})[pair] = candidates
+    chosen: list[Candidate] = []
+    for found in trials.values():
+        firsts = {pair: candidates[0] for pair, candidates in found.items()}
+        if measure == "SMD" and len({one.contrast.statistic for one in firsts.values()}) > 1:
+            of_one_kind = [
+                {
+                    pair: next(one for one in candidates if one.contrast.statistic == statistic)
+                    for pair, candidates in found.items()
+                    if any(one.contrast.statistic == statistic for one in candidates)
+                }
+                for statistic in choices.statistic
+            ]
+            firsts = max(of_one_kind, key=len)
+            for pair in found.keys() - firsts.keys():
+                reasons[pair] = (
+                    "final scores and changes are not standardised together; "
+                    "the trial's other comparison has only the other kind"
+                )
+        chosen.extend(firsts.values())
+    return chosen
+
+
+def _without_cells(
+    review: Review, chosen: list[Candidate], reasons: dict[Pair, str]
+) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Drop comparisons of cells of a factorial trial whose margins are compared too."""
+    kinds = _kinds(review)
+
+    def both(pair: Pair) -> set[str]:
+        return {kinds[pair.trial_id, pair.arm_id], kinds[pair.trial_id, pair.comparator_arm_id]}
+
+    margins = {candidate.pair.trial_id for candidate in chosen if both(candidate.pair) == {"margin"}}
+    kept = []
+    for candidate in chosen:
+        pair = candidate.pair
+        if pair.trial_id in margins and both(pair) != {"margin"}:
+            reasons[pair] = "the same patients stand in the margins of the factorial trial"
+        else:
+            kept.append(candidate)
+    return kept, reasons
+
+
+def _without_repeated_patients(
+    review: Review, chosen: list[Candidate], reasons: dict[Pair, str]
+) -> tuple[list[Candidate], dict[Pair, str]]:
+    """Drop the comparisons of trials whose patients may stand in another trial of the analysis."""
+    present = {candidate.pair.trial_id for candidate in chosen}
+    replaced: dict[str, tuple[str, str]] = {}
+    for group in review.protocol.same_patients:
+        held = [trial for trial in group.trials if trial in present]
+        for trial in held[1:]:
+            replaced[trial] = held[0], group.reason
+    kept = []
+    for candidate in chosen:
+        if candidate.pair.trial_id in replaced:
+            other, why = replaced[candidate.pair.trial_id]
+            reasons[candidate.pair] = f"may hold the same patients as {other}: {why}"
+        else:
+            kept.append(candidate)
+    return kept, reasons
+
+
+@lru_cache(maxsize=8)
+def _kinds(review: Review) -> dict[tuple[str, str], str]:
+    """Kind of every arm: randomised, margin or cell."""
+    keys = zip(review.arms["trial_id"], review.arms["arm_id"], strict=True)
+    return dict(zip(keys, review.arms["kind"], strict=True))

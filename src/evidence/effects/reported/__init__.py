@@ -1,0 +1,1 @@
+"""What trials report, turned into contrasts with their derivation; start with `contrasts`."""

@@ -1,0 +1,395 @@
+"""Every comparison of two arms that a trial reports, with its estimate and standard error where recoverable.
+
+A contrast is kept in the units in which it was reported (score points, log ratios). Putting it on the scale of an
+analysis is the subject of `evidence.effects.choosing.rescale`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations
+from typing import Any
+
+from evidence.effects.reported.arm_values import SMALL_ARM, ArmSizes, ArmValues, arm_values, score_sd, signed
+from evidence.effects.reported.imputed import BORROWED_SD, P_BOUND, borrow_sd
+from evidence.effects.sizes.effect_size import effect_size
+from evidence.effects.sizes.recover import recover
+from evidence.errors import DataError
+from evidence.tables.review import CHECK_MARK, Review
+
+__all__ = ["LEVEL_ASSUMED", "Contrast", "reported_contrasts"]
+
+LEVEL_ASSUMED = "95% assumed for an interval of unstated level"
+_RATIOS = ("RR", "OR", "HR")
+_NAN = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """One reported comparison of two arms of a trial.
+
+    Attributes
+    ----------
+    trial_id, arm_id, comparator_arm_id : str
+    outcome, instrument, statistic, adjusted : str
+        As in the tables.
+    scale_min, scale_max, weeks : float
+        Range of the instrument and time from randomisation; NaN where not stated.
+    measure : str
+        MD, SMD, RR, OR, RD or HR.
+    estimate, se : float
+        In reported units, ratios as logs; NaN where not recoverable.
+    arm_share : float
+        Part of the variance that comes from the arm rather than the comparator, between 0 and 1.
+    n_arm, n_comparator : float
+        Patients, reported or assumed.
+    size_assumptions : tuple of str
+        What was assumed about them.
+    sd : float
+        Standard deviation of the scores in an arm; NaN where the trial does not give it.
+    sd_steps : str
+        Where `sd` comes from.
+    sd_assumptions : tuple of str
+        What `sd` rests on beside the reported numbers.
+    from_arms : bool
+        Whether the estimate is the difference of two reported arms.
+    events : tuple of float or None
+        Events and patients of the arm, then of the comparator.
+    form : str
+        What the number was recovered from, such as "difference with CI".
+    assumptions : tuple of str
+        What the estimate and its standard error rest on beside the reported numbers.
+    steps : tuple of str
+        The derivation.
+    doubt : str
+        Why the printed value is doubtful; "" if it is not.
+    reason : str
+        Why there is no estimate with a standard error; "" if there is one.
+    result_ids : tuple of str
+        Rows that it rests on.
+    as_reported, source_kind, source_url, locator : str
+        Where it was read.
+    """
+
+    trial_id: str
+    arm_id: str
+    comparator_arm_id: str
+    outcome: str
+    instrument: str
+    statistic: str
+    adjusted: str
+    scale_min: float
+    scale_max: float
+    weeks: float
+    measure: str
+    estimate: float = _NAN
+    se: float = _NAN
+    arm_share: float = 0.5
+    n_arm: float = _NAN
+    n_comparator: float = _NAN
+    size_assumptions: tuple[str, ...] = ()
+    sd: float = _NAN
+    sd_steps: str = ""
+    sd_assumptions: tuple[str, ...] = ()
+    from_arms: bool = False
+    events: tuple[float, float, float, float] | None = None
+    form: str = ""
+    assumptions: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    doubt: str = ""
+    reason: str = ""
+    result_ids: tuple[str, ...] = ()
+    as_reported: str = ""
+    source_kind: str = ""
+    source_url: str = ""
+    locator: str = ""
+
+    def reversed(self) -> Contrast:
+        """Give the same comparison with the arms exchanged."""
+        return replace(
+            self,
+            arm_id=self.comparator_arm_id,
+            comparator_arm_id=self.arm_id,
+            estimate=-self.estimate,
+            arm_share=1 - self.arm_share,
+            n_arm=self.n_comparator,
+            n_comparator=self.n_arm,
+            events=self.events and (*self.events[2:], *self.events[:2]),
+            steps=(*self.steps, "Arms exchanged, so the sign is turned") if self.steps else (),
+        )
+
+
+@lru_cache(maxsize=8)
+def reported_contrasts(review: Review, impute: tuple[str, ...] = ()) -> tuple[Contrast, ...]:
+    """Find and recover every contrast that the tables of a review hold; baseline values are left out.
+
+    Parameters
+    ----------
+    review : Review
+        The review; its tables must not be changed in place afterwards.
+    impute : tuple of str
+        Ways of `evidence.effects.reported.imputed.IMPUTATIONS` to fill what a source does not report.
+
+    Returns
+    -------
+    tuple of Contrast
+        Reported differences first, then differences of reported arms.
+    """
+    sizes = ArmSizes(review.trials, review.arms)
+    arms: dict[tuple[Any, ...], list[ArmValues]] = defaultdict(list)
+    for row in review.arm_results.itertuples():
+        if row.timepoint_weeks != 0:
+            arms[_measurement(row)].append(arm_values(row, sizes))
+    bounds = "P bound" in impute
+    contrasts = [_from_contrast_row(row, arms, sizes, bounds) for row in review.contrast_results.itertuples()]
+    lent = borrow_sd(arms, review.instruments) if "borrowed SD" in impute else arms
+    for reported in lent.values():
+        for first, second in combinations(reported, 2):
+            if first.row.arm_id != second.row.arm_id:
+                contrasts.append(_from_arms(first, second))
+    return tuple(contrasts)
+
+
+def _distinct(*words: str) -> tuple[str, ...]:
+    return tuple(sorted({word for word in words if word}))
+
+
+def _measurement(row: Any) -> tuple[Any, ...]:
+    """Tell which measurement a row belongs to; an unstated number equals another unstated one."""
+    numbers = (row.scale_min, row.scale_max, row.timepoint_weeks)
+    stated = tuple(None if math.isnan(value) else value for value in numbers)
+    return (row.trial_id, row.outcome, row.instrument, row.statistic, *stated)
+
+
+def _described(row: Any, measure: str) -> dict[str, Any]:
+    return {
+        "trial_id": row.trial_id,
+        "outcome": row.outcome,
+        "instrument": row.instrument,
+        "statistic": row.statistic,
+        "adjusted": row.adjusted,
+        "scale_min": row.scale_min,
+        "scale_max": row.scale_max,
+        "weeks": row.timepoint_weeks,
+        "measure": measure,
+        "source_kind": row.source_kind,
+        "source_url": row.source_url,
+        "locator": row.locator,
+    }
+
+
+def _doubt(*rows: Any) -> str:
+    marked = [row.note.removeprefix(CHECK_MARK).strip() for row in rows if row.note.startswith(CHECK_MARK)]
+    return "; ".join(dict.fromkeys(marked))
+
+
+def _from_contrast_row(
+    row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], sizes: ArmSizes, bounds: bool
+) -> Contrast:
+    """Recover a reported difference; two arm means stand in for a difference that only has a P value."""
+    n_arm, arm_assumption = sizes.analysed(row.trial_id, row.arm_id, row.n_arm)
+    n_comparator, comparator_assumption = sizes.analysed(
+        row.trial_id, row.comparator_arm_id, row.n_comparator
+    )
+    same = {values.row.arm_id: values for values in arms.get(_measurement(row), ())}
+    pair = [same[arm] for arm in (row.arm_id, row.comparator_arm_id) if arm in same]
+    sd, sd_steps, sd_assumptions = score_sd(pair)
+    contrast = Contrast(
+        **_described(row, row.measure or ("RR" if row.statistic == "count" else "MD")),
+        arm_id=row.arm_id,
+        comparator_arm_id=row.comparator_arm_id,
+        n_arm=n_arm,
+        n_comparator=n_comparator,
+        size_assumptions=_distinct(arm_assumption, comparator_assumption),
+        arm_share=n_comparator / (n_arm + n_comparator) if n_arm + n_comparator > 0 else 0.5,
+        sd=sd,
+        sd_steps=sd_steps,
+        sd_assumptions=sd_assumptions,
+        doubt=_doubt(row),
+        result_ids=(row.result_id,),
+        as_reported=row.as_reported,
+    )
+    estimate, opening = row.estimate, ""
+    if math.isnan(estimate) and len(pair) == 2 and not math.isnan(pair[0].mean + pair[1].mean):
+        estimate = pair[0].mean - pair[1].mean
+        opening = f"MD = {pair[0].mean:.4g} - {signed(pair[1].mean)} = {estimate:.4g}"
+        rows = [values.row for values in pair]
+        contrast = replace(
+            contrast,
+            doubt=_doubt(row, *rows),
+            result_ids=(row.result_id, *(arm.result_id for arm in rows)),
+        )
+    reason = _why_not(row, estimate, bounds)
+    if reason:
+        return replace(contrast, estimate=_NAN if contrast.measure in _RATIOS else estimate, reason=reason)
+    return _recovered(contrast, row, estimate, opening)
+
+
+def _why_not(row: Any, estimate: float, bounds: bool) -> str:
+    """Say why a reported difference cannot give an estimate with a standard error; "" if it can."""
+    interval = not math.isnan(row.ci_low + row.ci_high)
+    spread = interval or row.se > 0
+    exact = row.p_operator in (("=", "<") if bounds else ("=",)) and 0 < row.p_value < 1
+    if math.isnan(estimate):
+        if row.p_value >= 0:
+            return f"only a P value (P {row.p_operator} {row.p_value:g}), no difference and no pair of means"
+        return "no estimate"
+    if spread or (exact and estimate != 0):
+        return ""
+    if exact:
+        return "the difference is 0, so its P value says nothing about its standard error"
+    if row.p_operator == "=" and row.p_value >= 0:
+        return f"a P value printed as {row.p_value:g} says nothing about the standard error"
+    if row.p_value >= 0:
+        return f"the P value is only a bound (P {row.p_operator} {row.p_value:g}) and there is no interval"
+    return "neither interval, standard error nor P value"
+
+
+def _recovered(contrast: Contrast, row: Any, estimate: float, opening: str) -> Contrast:
+    """Get the standard error from what stands beside the estimate: SE, interval or exact P value."""
+    ratio = contrast.measure in _RATIOS
+    df = contrast.n_arm + contrast.n_comparator - 2
+    small = contrast.measure == "MD" and df > 0 and min(contrast.n_arm, contrast.n_comparator) < SMALL_ARM
+    assumptions: tuple[str, ...] = ()
+    given: dict[str, Any]
+    if row.se > 0:
+        form, given = "difference with SE", {"se": row.se}
+        uses_sizes = False
+    elif not math.isnan(row.ci_low + row.ci_high):
+        form = "difference with CI"
+        level = row.ci_level / 100
+        if math.isnan(level):
+            level, assumptions = 0.95, (LEVEL_ASSUMED,)
+        given = {"ci_low": row.ci_low, "ci_high": row.ci_high, "level": level}
+        uses_sizes = small
+    else:
+        form = "means with P" if opening else "difference with P"
+        given = {"p_value": row.p_value}
+        if row.p_operator == "<":
+            form, assumptions = form.replace("P", "bound of P"), (P_BOUND,)
+        uses_sizes = df > 0 and contrast.measure in ("MD", "SMD")
+    if uses_sizes:
+        given["df"] = df
+        assumptions += contrast.size_assumptions
+    try:
+        found = recover(estimate=estimate, log=ratio, **given)
+    except DataError as error:
+        return replace(contrast, reason=str(error))
+    steps = (opening, _printed(contrast.measure, row, estimate), *map(str, found.steps))
+    return replace(
+        contrast,
+        estimate=float(found.estimate),
+        se=float(found.se),
+        form=form,
+        assumptions=assumptions,
+        steps=tuple(step for step in steps if step),
+    )
+
+
+def _printed(measure: str, row: Any, estimate: float) -> str:
+    """Repeat what the source prints."""
+    text = f"{measure} {estimate:g}"
+    if not math.isnan(row.ci_low + row.ci_high):
+        level = "" if math.isnan(row.ci_level) else f"{row.ci_level:g}% "
+        return f"{text} ({level}CI {row.ci_low:g} to {row.ci_high:g})"
+    if row.se > 0:
+        return f"{text} (SE {row.se:g})"
+    return f"{text}, P {row.p_operator} {row.p_value:g}"
+
+
+def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
+    """Take the difference of two reported arms, or the ratio of their risks."""
+    rows = (first.row, second.row)
+    contrast = Contrast(
+        **_described(first.row, "RR" if first.row.statistic == "count" else "MD"),
+        arm_id=first.row.arm_id,
+        comparator_arm_id=second.row.arm_id,
+        n_arm=first.n,
+        n_comparator=second.n,
+        size_assumptions=_distinct(first.assumption, second.assumption),
+        from_arms=True,
+        doubt=_doubt(*rows),
+        result_ids=tuple(row.result_id for row in rows),
+        as_reported="; ".join(dict.fromkeys(row.as_reported for row in rows if row.as_reported)),
+    )
+    if contrast.statistic == "count":
+        return _counted(contrast, first, second)
+    missing = [values.row.arm_id for values in (first, second) if not values.se > 0]
+    if first.reason or second.reason:
+        return replace(contrast, reason=first.reason or second.reason)
+    if math.isnan(first.mean + second.mean):
+        return replace(contrast, reason="no mean in one of the arms")
+    if missing:
+        why = f"no SD, SE, interval or quartiles in {' and '.join(missing)}"
+        if any(values.sd > 0 and math.isnan(values.n) for values in (first, second)):
+            why = "the number of patients is not stated"
+        return replace(contrast, estimate=first.mean - second.mean, reason=why)
+    estimate, se = first.mean - second.mean, math.hypot(first.se, second.se)
+    sd, sd_steps, sd_assumptions = score_sd([first, second])
+    form = first.form if first.form == second.form else f"{first.form}; {second.form}"
+    uses_sizes = {values.form for values in (first, second)} != {"means and SEs"}
+    lent = tuple(word for word in sd_assumptions if word == BORROWED_SD)
+    return replace(
+        contrast,
+        estimate=estimate,
+        se=se,
+        arm_share=first.se**2 / se**2,
+        sd=sd,
+        sd_steps=sd_steps,
+        sd_assumptions=sd_assumptions,
+        form=form,
+        assumptions=(*(contrast.size_assumptions if uses_sizes else ()), *lent),
+        steps=(
+            *first.steps,
+            *second.steps,
+            f"MD = {first.mean:.4g} - {signed(second.mean)} = {estimate:.4g}",
+            f"SE = √({first.se:.4g}² + {second.se:.4g}²) = {se:.4g}",
+        ),
+    )
+
+
+def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contrast:
+    """Take the risk ratio of two arms that report events."""
+    a, c, n1, n2 = first.row.events, second.row.events, first.n, second.n
+    if math.isnan(a + c):
+        return replace(contrast, reason="the number of events is not stated")
+    if math.isnan(n1 + n2) or a > n1 or c > n2:
+        return replace(contrast, reason="the number of patients is not stated")
+    events = (a, n1, c, n2)
+    if a == c == 0:
+        return replace(contrast, events=events, reason="no event in either arm: the ratio is not defined")
+    ratio = effect_size("RR", a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
+    extra = 0.5 if 0 in (a, c, n1 - a, n2 - c) else 0.0
+    arm = 1 / (a + extra) - 1 / (n1 + 2 * extra)
+    se = math.sqrt(ratio["variance"])
+    added = "; 0.5 added to each cell because one is empty" if extra else ""
+    return replace(
+        contrast,
+        estimate=float(ratio["effect"]),
+        se=se,
+        arm_share=arm / se**2,
+        events=events,
+        form="counts",
+        assumptions=contrast.size_assumptions,
+        steps=(
+            f"{contrast.arm_id}: {a:g} of {n1:g}; {contrast.comparator_arm_id}: {c:g} of {n2:g}{added}",
+            f"RR = {math.exp(ratio['effect']):.4g}, log RR = {ratio['effect']:.4g}",
+            f"SE = √(1/{a:g} - 1/{n1:g} + 1/{c:g} - 1/{n2:g}) = {se:.4g}" if not extra else f"SE = {se:.4g}",
+        ),
+    )
+
+
+def describe(contrast: Contrast) -> Iterator[str]:
+    """Yield the words that open the derivation of a contrast: where and how it was measured."""
+    scale = ""
+    if not math.isnan(contrast.scale_min + contrast.scale_max):
+        scale = f" {contrast.scale_min:g}-{contrast.scale_max:g}"
+    when = "time not stated" if math.isnan(contrast.weeks) else f"at {contrast.weeks:g} weeks"
+    yield f"{contrast.instrument or 'instrument not named'}{scale} {when}"
+    yield {"post": "final scores", "change": "change from baseline", "count": "counts"}[contrast.statistic]
+    if contrast.adjusted == "yes":
+        yield "adjusted"

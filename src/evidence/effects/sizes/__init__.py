@@ -1,0 +1,1 @@
+"""Effect sizes and their sampling variances from summary statistics; start with `effect_size`, then `recover`."""

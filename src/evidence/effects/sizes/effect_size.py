@@ -1,0 +1,275 @@
+"""One function from summary data of studies to effects and variances, for every measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from evidence.effects.sizes import binary, continuous, single
+from evidence.effects.sizes.arguments import Columns, columns
+from evidence.errors import DataError
+
+__all__ = ["MEASURES", "Measure", "effect_size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a measure is, what it needs and which options it knows."""
+
+    title: str
+    needs: tuple[str, ...]
+    compute: Callable[..., tuple[np.ndarray, np.ndarray]]
+    forms: tuple[str, ...] = ("LS",)
+    correct: bool | None = None  # default of the bias correction; None: there is none
+    unused: tuple[str, ...] = ()  # may be given with the others, and changes nothing
+    add: float | None = None  # default added to cells of tables with a zero; None: not made from counts
+
+
+_GROUPS = ("m1", "sd1", "n1", "m2", "sd2", "n2")
+_CELLS = ("a", "b", "c", "d")
+_PAIRS = ("m1", "sd1", "m2", "sd2", "n", "r")
+
+MEASURES: dict[str, Measure] = {
+    "MD": Measure("mean difference", _GROUPS, continuous.mean_difference, ("LS", "UB", "HO")),
+    "SMD": Measure(
+        "standardised mean difference",
+        _GROUPS,
+        continuous.standardised_difference,
+        ("LS", "LS2", "UB", "AV"),
+        correct=True,
+    ),
+    "SMDH": Measure(
+        "standardised mean difference, unequal variances",
+        _GROUPS,
+        continuous.standardised_difference_unequal,
+        ("LS", "LS2"),
+        correct=True,
+    ),
+    "ROM": Measure(
+        "log ratio of means", _GROUPS, continuous.ratio_of_means, ("LS", "HO", "AV", "AVHO"), correct=False
+    ),
+    "MC": Measure("mean change", _PAIRS, continuous.mean_change),
+    "SMCC": Measure(
+        "mean change in SDs of the change",
+        _PAIRS,
+        continuous.standardised_change,
+        ("LS", "LS2"),
+        correct=True,
+    ),
+    "SMCR": Measure(
+        "mean change in SDs of the first measurement",
+        ("m1", "sd1", "m2", "n", "r"),
+        continuous.standardised_change_raw,
+        ("LS", "LS2"),
+        correct=True,
+        unused=("sd2",),
+    ),
+    "RR": Measure("log risk ratio", _CELLS, binary.log_risk_ratio, add=0.5),
+    "OR": Measure("log odds ratio", _CELLS, binary.log_odds_ratio, add=0.5),
+    "RD": Measure("risk difference", _CELLS, binary.risk_difference, ("LS", "UB", "AV"), add=0.5),
+    "AS": Measure("arcsine risk difference", _CELLS, binary.arcsine_difference, add=0.0),
+    "PETO": Measure("Peto log odds ratio", _CELLS, binary.peto_log_odds_ratio, add=0.5),
+    "PR": Measure("proportion", ("x", "m"), single.proportion, ("LS", "UB", "AV"), add=0.5),
+    "PLN": Measure("log proportion", ("x", "m"), single.log_proportion, ("LS", "AV"), add=0.5),
+    "PLO": Measure("logit of a proportion", ("x", "m"), single.logit_proportion, ("LS", "AV"), add=0.5),
+    "PAS": Measure("arcsine proportion", ("x", "m"), single.arcsine_proportion, add=0.0),
+    "PFT": Measure("double arcsine proportion", ("x", "m"), single.freeman_tukey_proportion, add=0.0),
+    "COR": Measure("correlation", ("r", "n"), single.correlation, ("LS", "AV")),
+    "ZCOR": Measure("Fisher's z of a correlation", ("r", "n"), single.fisher_z),
+}
+
+
+@np.errstate(all="ignore")  # what is not finite is reported
+def effect_size(
+    measure: str,
+    *,
+    m1: ArrayLike | None = None,
+    sd1: ArrayLike | None = None,
+    n1: ArrayLike | None = None,
+    m2: ArrayLike | None = None,
+    sd2: ArrayLike | None = None,
+    n2: ArrayLike | None = None,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    c: ArrayLike | None = None,
+    d: ArrayLike | None = None,
+    events1: ArrayLike | None = None,
+    events2: ArrayLike | None = None,
+    events: ArrayLike | None = None,
+    n: ArrayLike | None = None,
+    r: ArrayLike | None = None,
+    variance_form: str = "LS",
+    correct: bool | None = None,
+    add: float | None = None,
+    to: str = "only0",
+    drop00: bool = False,
+) -> pd.DataFrame:
+    """Compute effects and their sampling variances from the summary data of studies.
+
+    Effects compare group 1 with group 2 (first minus second measurement for paired designs); ratios and odds
+    are on the log scale.
+
+    Parameters
+    ----------
+    measure : str
+        - Two groups, ``m1, sd1, n1, m2, sd2, n2``: ``MD`` mean difference, ``SMD`` Hedges' g, ``SMDH`` the
+          same for unequal variances, ``ROM`` log ratio of means.
+        - One group measured twice, ``m1, sd1, m2, sd2, n, r``: ``MC`` mean change, ``SMCC`` in standard
+          deviations of the change, ``SMCR`` in standard deviations of the first measurement (``sd2`` may be
+          left out; it makes no difference).
+        - Two by two tables, ``a, b, c, d`` or ``events1, n1, events2, n2``: ``RR``, ``OR``, ``RD``, ``AS``
+          arcsine difference, ``PETO``.
+        - One proportion, ``events, n``: ``PR``, ``PLN`` log, ``PLO`` logit, ``PAS`` arcsine, ``PFT`` double
+          arcsine.
+        - One correlation, ``r, n``: ``COR``, ``ZCOR`` Fisher's z.
+    m1, sd1, n1, m2, sd2, n2 : array-like or float
+        Means, standard deviations (not negative) and sizes (at least 1) of two groups or measurements.
+    a, b, c, d : array-like or float
+        Group 1 with and without the event, group 2 with and without; not negative, need not be whole.
+    events1, events2, events : array-like or float
+        Numbers with the event, at most the size of the group.
+    n, r : array-like or float
+        Size of a single group; correlation, -1 to 1.
+    variance_form : str
+        ``LS`` large sample (all), ``LS2`` (SMD, SMDH, SMCC, SMCR), ``UB`` unbiased (MD, SMD, RD, PR),
+        ``AV`` from the average of the studies (SMD, ROM, RD, PR, PLN, PLO, COR), ``HO`` pooled variance
+        (MD, ROM), ``AVHO`` (ROM).
+    correct : bool, optional
+        Small-sample bias correction. Default: yes for SMD, SMDH, SMCC, SMCR; no for ROM.
+    add : float, optional
+        Added to the cells of the tables that `to` names. Default 0.5, for AS, PAS and PFT 0.
+    to : {"only0", "all", "if0all", "none"}
+        Which tables: those with a zero cell; all; all if one has a zero cell; none.
+    drop00 : bool
+        Leave out (as NaN) studies in which no one, or everyone, in both groups had the event.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``effect`` and ``variance``, one row a study, with the index of the Series given. A row with
+        an absent value (NaN) among its data is NaN.
+
+    Raises
+    ------
+    DataError
+        If the measure is unknown, an argument is missing, superfluous or out of range, or an effect or variance
+        cannot be computed; the message names the row and the value.
+
+    References
+    ----------
+    .. [1] Borenstein, Hedges, Higgins & Rothstein (2009). Introduction to Meta-Analysis, chapters 4 to 6.
+    .. [2] Viechtbauer (2010), J Stat Softw 36(3), whose `escalc` defines the same measures.
+
+    Examples
+    --------
+    >>> effect_size("MD", m1=3.1, sd1=2.0, n1=50, m2=4.2, sd2=2.2, n2=48).round(4)
+       effect  variance
+    0    -1.1    0.1808
+    """
+    spec = MEASURES.get(measure)
+    if spec is None:
+        raise DataError(f"Unknown measure {measure!r}; choose one of {', '.join(MEASURES)}.")
+    given = {
+        "m1": m1, "sd1": sd1, "n1": n1, "m2": m2, "sd2": sd2, "n2": n2, "a": a, "b": b, "c": c, "d": d,
+        "events1": events1, "events2": events2, "events": events, "n": n, "r": r,
+    }  # fmt: skip
+    options = _options(measure, spec, variance_form, correct, add, to, drop00)
+    table = columns(**_expected(measure, spec, given))
+    _check_ranges(table)
+
+    cells, left_out = _cells(table), table.absent()
+    if drop00:
+        left_out |= (cells["a"] == 0) & (cells["c"] == 0) | (cells["b"] == 0) & (cells["d"] == 0)
+    data = {name: np.where(left_out, np.nan, cells[name]) for name in spec.needs}
+    if spec.add is not None:
+        counts = binary.add_to_cells(list(data.values()), spec.add if add is None else add, to)
+        data = dict(zip(data, counts, strict=True))
+    effect, variance = spec.compute(**data, **options)
+    hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
+    return table.frame(effect, variance, f"the {spec.title} or its variance", left_out=left_out, hint=hint)
+
+
+def _expected(measure: str, spec: Measure, given: dict[str, ArrayLike | None]) -> dict[str, ArrayLike]:
+    """Keep the arguments that the measure needs; refuse a missing or superfluous one."""
+    needs = spec.needs
+    if needs == _CELLS and any(given[name] is not None for name in ("events1", "events2", "n1", "n2")):
+        needs = ("events1", "n1", "events2", "n2")
+    elif needs == ("x", "m"):
+        needs = ("events", "n")
+    missing = [name for name in needs if given[name] is None]
+    known = needs + spec.unused
+    extra = [name for name, value in given.items() if value is not None and name not in known]
+    if missing or extra:
+        faults = [f"missing: {', '.join(missing)}"] if missing else []
+        faults += [f"superfluous: {', '.join(extra)}"] if extra else []
+        raise DataError(f"{measure} takes {', '.join(needs)}; {'; '.join(faults)}.")
+    return {name: value for name in needs if (value := given[name]) is not None}
+
+
+def _options(
+    measure: str,
+    spec: Measure,
+    form: str,
+    correct: bool | None,
+    add: float | None,
+    to: str,
+    drop00: bool,
+) -> dict[str, str | bool]:
+    """Check the options against the measure; return those that its function takes."""
+    if form not in spec.forms:
+        raise DataError(f"{measure} has no variance form {form!r}; choose one of {', '.join(spec.forms)}.")
+    if to not in ("only0", "all", "if0all", "none"):
+        raise DataError(f'to must be "only0", "all", "if0all" or "none", not {to!r}.')
+    if spec.add is None and (add is not None or to != "only0"):
+        raise DataError(f"{measure} is not made from counts; leave out add and to.")
+    if add is not None and not (np.isfinite(add) and add >= 0):
+        raise DataError(f"add must be a number that is not negative, not {add!r}.")
+    if drop00 and spec.needs != _CELLS:
+        raise DataError(f"{measure} is not made from two by two tables; leave out drop00.")
+    if correct is not None and spec.correct is None:
+        raise DataError(f"{measure} has no bias correction; leave out correct.")
+    if correct is False and form == "UB":
+        raise DataError(
+            "The unbiased variance (UB) is that of the corrected effect; leave out correct=False."
+        )
+    options: dict[str, str | bool] = {}
+    if len(spec.forms) > 1:
+        options["form"] = form
+    if spec.correct is not None:
+        options["correct"] = spec.correct if correct is None else correct
+    return options
+
+
+def _check_ranges(table: Columns) -> None:
+    """Refuse values that no study can have."""
+    for name, values in table.data.items():
+        if name in ("n1", "n2", "n"):
+            table.refuse(values < 1, name, "at least 1")
+        elif name in ("sd1", "sd2", *_CELLS, "events1", "events2", "events"):
+            table.refuse(values < 0, name, "0 or more")
+        elif name == "r":
+            table.refuse(np.abs(values) > 1, name, "between -1 and 1")
+    if "r" in table.data and len(table.data) == 2:
+        table.refuse(table["n"] <= 3, "n", "above 3 for the variance of a correlation")
+    for event, other in (("a", "b"), ("c", "d")):
+        if event in table.data:
+            empty = (table[event] == 0) & (table[other] == 0)
+            table.refuse(empty, event, f"positive if {other} = 0: the group is empty")
+    for events, size in (("events1", "n1"), ("events2", "n2"), ("events", "n")):
+        if events in table.data:
+            table.refuse(table[events] > table[size], events, f"at most {size}")
+
+
+def _cells(table: Columns) -> dict[str, np.ndarray]:
+    """Add the cells that follow from events and sizes to the columns given."""
+    cells = dict(table.data)
+    if "events1" in cells:
+        cells["a"], cells["b"] = cells["events1"], cells["n1"] - cells["events1"]
+        cells["c"], cells["d"] = cells["events2"], cells["n2"] - cells["events2"]
+    if "events" in cells:
+        cells["x"], cells["m"] = cells["events"], cells["n"] - cells["events"]
+    return cells

@@ -1,0 +1,1 @@
+"""Figures of what `evidence.appraisal` finds, one file a plot."""

@@ -1,0 +1,87 @@
+"""The figure class: a matplotlib figure that carries the numbers it shows and a description in words."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import Any
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from evidence.figures.drawing.style import BODY, style
+
+__all__ = ["EvidenceFigure"]
+
+
+class EvidenceFigure(Figure):
+    """A figure, its numbers and its description; it shows itself in a notebook without any set-up.
+
+    Positions are in points (1/72 inch) from the top left corner, the way a page is read.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in points.
+
+    Attributes
+    ----------
+    numbers : DataFrame
+        One row for each thing drawn, on the scale on which it is shown.
+    alt_text : str
+        What the figure says, computed from the numbers, for readers who cannot see it.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
+        # Without pyplot, so that figures are not kept alive behind the reader's back.
+        super().__init__(figsize=(width / 72, height / 72))
+        FigureCanvasAgg(self)
+        self.numbers = pd.DataFrame()
+        self.alt_text = ""
+
+    def write(self, x: float, y: float, text: str, *, size: float = BODY, **look: Any) -> None:
+        """Put one line of text with its baseline at `y` points from the top."""
+        if not text:
+            return
+        width, height = self.get_size_inches() * 72
+        self.text(x / width, 1 - y / height, text, fontsize=size, parse_math=False, va="baseline", **look)
+
+    def places(self) -> list[tuple[str, float, float, float, float]]:
+        """Tell where each line of text stands: the text, and left, top, width and height in percent of the figure."""
+        width, height = self.bbox.width, self.bbox.height
+        found = []
+        with style():
+            renderer = self.canvas.get_renderer()  # type: ignore[attr-defined]
+            for text in self.findobj(Text):
+                if text.get_visible() and text.get_text().strip():
+                    box = text.get_window_extent(renderer)
+                    found.append(
+                        (
+                            text.get_text(),
+                            100 * box.x0 / width,
+                            100 * (1 - box.y1 / height),
+                            100 * box.width / width,
+                            100 * box.height / height,
+                        )
+                    )
+        return found
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write the figure as `matplotlib.figure.Figure.savefig` does, always in the package's own look."""
+        with style():
+            super().savefig(fname, **options)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=192, metadata={"Software": None})
+        image = buffer.getvalue()
+        width = round(96 * self.get_figwidth())
+        # As HTML, because notebook pages drop the description of a plain image; the image itself is for the rest.
+        page = (
+            f'<img alt="{html.escape(self.alt_text)}" width="{width}" style="max-width: 100%; height: auto" '
+            f'src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+        )
+        return {"text/html": page, "image/png": image, "text/plain": self.alt_text}, {}

@@ -1,0 +1,1 @@
+"""Figures of network meta-analyses, one file a plot."""

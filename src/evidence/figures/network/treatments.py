@@ -1,0 +1,60 @@
+"""What figures of networks share: names of treatments as printed, and models in one line."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from evidence.figures.drawing.sentences import interval_name
+from evidence.figures.drawing.text import clean, significant
+from evidence.wording import number, p_value
+
+if TYPE_CHECKING:
+    from evidence.models.network.components_result import Components
+    from evidence.models.network.result import Network
+
+__all__ = ["additivity_line", "component_name", "components_line", "network_line", "treatment_name"]
+
+
+def treatment_name(name: object) -> str:
+    """Name as printed: spaces for underscores and around every plus, so that long combinations can break."""
+    return clean(str(name).replace("_", " ").replace("+", " + "))
+
+
+def component_name(comp: Components, name: str) -> str:
+    """Name of a component or an interaction as printed."""
+    parts = name.split(":") if name in comp.design.interactions else [name]
+    return " × ".join(map(treatment_name, parts))
+
+
+def network_line(net: Network) -> str:
+    """Model, heterogeneity and size of a network."""
+    method = "given" if net.tau2_given else net.method
+    model = "Common-effects network" if net.method == "EE" else f"Random-effects network (τ² {method})"
+    tau2 = "" if net.method == "EE" else f"τ² = {significant(net.tau2)}, "
+    test = "no test of heterogeneity"
+    if net.q_df:
+        test = f"I² = {number(net.i2, 0)}%, {_q(net.q, net.q_df, net.q_p)}"
+    size = f"{net.k} studies, {len(net.treatments)} treatments"
+    return f"{model} of {size}; {interval_name(net.level)}: normal; {tau2}{test}"
+
+
+def components_line(comp: Components) -> str:
+    """Model, heterogeneity and size of a component model."""
+    method = "given" if comp.tau2_given else comp.method
+    model = "common effects" if comp.method == "EE" else f"random effects (τ² {method})"
+    tau2 = "" if comp.method == "EE" else f"; τ² = {significant(comp.tau2)}"
+    size = f"{comp.k} studies, {len(comp.contrasts.treatments)} treatments"
+    return f"Additive component model, {model}, of {size}; {interval_name(comp.level)}: normal{tau2}"
+
+
+def additivity_line(comp: Components) -> str:
+    """Test whether combinations have the sum of their components' effects."""
+    if not comp.df_difference:
+        return "Additivity: cannot be tested, because the network has no more treatments than components"
+    test = _q(comp.q_difference, comp.df_difference, comp.p_difference)
+    return f"Test of additivity (network against sums of components): {test}"
+
+
+def _q(q: float, df: int, p: float) -> str:
+    return f"Q = {number(q, 2)} on {df} df, {p_value(p)}" if math.isfinite(q) else ""

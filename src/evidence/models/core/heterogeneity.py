@@ -1,0 +1,256 @@
+"""Estimators of the between-study variance, their standard errors, and the measures of heterogeneity.
+
+All estimators are written for a common mean. Definitions follow Viechtbauer (2005), Veroniki et al. (2016) and the
+papers named beside each; all are truncated at zero.
+
+References
+----------
+Viechtbauer W (2005). J Educ Behav Stat 30(3), 261-293.
+Veroniki AA et al. (2016). Res Synth Methods 7(1), 55-79.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtri
+
+from evidence.models.core.likelihood import maximise
+from evidence.models.core.studies import (
+    Floats,
+    Studies,
+    Sums,
+    choose,
+    dispersion,
+    others,
+    positive,
+    sums,
+    trace_p,
+)
+
+__all__ = [
+    "METHODS",
+    "estimate_tau2",
+    "heterogeneity_share",
+    "q_and_trace",
+    "solve_q",
+    "tau2_standard_error",
+]
+
+METHODS = {
+    "EE": "equal effects (tau2 = 0)",
+    "DL": "DerSimonian-Laird (1986)",
+    "DL2": "two-step DerSimonian-Laird (DerSimonian and Kacker 2007)",
+    "HE": "Hedges (1983; Hedges-Olkin, Cochran ANOVA)",
+    "HS": "Hunter-Schmidt (1990)",
+    "SJ": "Sidik-Jonkman (2005)",
+    "ML": "maximum likelihood",
+    "REML": "restricted maximum likelihood",
+    "EB": "empirical Bayes (Morris 1983), the same equation as PM",
+    "PM": "Paule-Mandel (1982)",
+    "PMM": "median-unbiased Paule-Mandel (Viechtbauer 2021)",
+    "GENQ": "method of moments with given weights (DerSimonian and Kacker 2007)",
+}
+
+
+def q_and_trace(studies: Studies, tau2: Any, known: Sums | None = None) -> tuple[Any, Any]:
+    """Generalised Q statistic Y'PY with weights 1 / (variance + tau2), and tr P.
+
+    Parameters
+    ----------
+    studies : Studies
+    tau2 : scalar or ndarray, as for `evidence.models.core.studies.sums`
+    known : list, optional
+        Those sums up to the second power of the weights or higher, if they are known already.
+    """
+    w, (r, f, s), (r2, _, _), *_ = known or sums(studies, tau2, 2)
+    return positive(s - f * f / (w + r)), trace_p(w, r, r2)
+
+
+def estimate_tau2(
+    studies: Studies,
+    method: str,
+    q: Any,
+    trace: Any,
+    weights: Floats | None = None,
+    zero: Sums | None = None,
+) -> Any:
+    """Estimate the between-study variance.
+
+    Parameters
+    ----------
+    studies : Studies
+    method : str
+        A key of `METHODS`.
+    q, trace : scalar or ndarray
+        `q_and_trace` at tau2 = 0.
+    weights : ndarray, shape (k,), optional
+        For GENQ: weights of the studies in the order of `studies`, the anchor first.
+    zero : list, optional
+        `evidence.models.core.studies.sums` at tau2 = 0 up to the third power of the weights, if they are known.
+
+    Returns
+    -------
+    float, or ndarray of shape (n, 1) for a batch
+        Zero with fewer than two studies.
+    """
+    df = studies.k - 1
+    if method in ("REML", "ML"):
+        return maximise(studies, restricted=method == "REML", zero=zero)
+    if method in ("PM", "EB"):
+        return solve_q(studies, df)
+    if method == "PMM":
+        return solve_q(studies, _chi2_quantile(df, 0.5))
+    if method == "GENQ" and weights is not None:
+        return np.maximum(_moments(studies, weights), 0.0)
+    trace = choose(trace == 0.0, np.inf, trace)  # a single study
+    if method == "EE":
+        tau2 = 0.0 * q
+    elif method == "DL":
+        tau2 = (q - df) / trace
+    elif method == "DL2":
+        first = np.maximum((q - df) / trace, 0.0)
+        q2, trace2 = q_and_trace(studies, first)
+        tau2 = first + (q2 - df) / choose(trace2 == 0.0, np.inf, trace2)
+    elif method == "HS":
+        w, (r, _, _) = sums(studies, 0.0 * q, 1)
+        tau2 = (q - studies.k) / (w + r)
+    elif method == "HE":
+        tau2 = dispersion(studies) / np.maximum(df, 1) - _mean_variance(studies)
+    else:
+        start = dispersion(studies) / studies.k
+        tau2 = start * q_and_trace(studies, start)[0] / np.maximum(df, 1)
+    return np.maximum(tau2, 0.0)
+
+
+def solve_q(studies: Studies, target: Any) -> Any:
+    """Find tau2 >= 0 at which the generalised Q statistic equals `target`; zero if Q is smaller already at tau2 = 0.
+
+    The reciprocal of Q is concave and increasing in tau2, as Q = sum z^2 / (tau2 + l) for the eigenvalues l of the
+    sampling covariance of the contrasts. Newton's method on it therefore climbs to the root from below without
+    overshooting.
+    """
+    tau2 = 0.0 * studies.anchor_variance
+    for _ in range(200):
+        w, (r, f, s), (r2, f2, s2) = sums(studies, tau2, 2)
+        mean = f / (w + r)
+        q = s - mean * f
+        slope = s2 - mean * (2.0 * f2 - mean * (w * w + r2))
+        above = q > target
+        step = choose(above, q * (q - target), 0.0) / choose(above, target * slope, 1.0)
+        tau2 = tau2 + step
+        if not np.any(step > 1e-8 * (tau2 + studies.anchor_variance)):
+            break
+    return tau2
+
+
+def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> tuple[Any, Any]:
+    """I2 in percent and H2 (Higgins and Thompson 2002).
+
+    From tau2 and the typical sampling variance (k - 1) / tr P; in an equal-effects model from Q, as
+    I2 = (Q - df) / Q, not below zero, and H2 = Q / df. With one study 0 and 1.
+
+    Parameters
+    ----------
+    method : str
+    k, q, trace, tau2 : scalar or ndarray
+        Number of studies, `q_and_trace` at tau2 = 0 and the estimate of tau2.
+    """
+    df = choose(k > 1, k - 1, 1)
+    if method == "EE":
+        h2 = choose(k > 1, q / df, 1.0)
+        return 100.0 * np.maximum(1.0 - 1.0 / np.maximum(h2, 1.0), 0.0), h2
+    ratio = tau2 * trace / df
+    return 100.0 * ratio / (1.0 + ratio), 1.0 + ratio
+
+
+def tau2_standard_error(
+    method: str, effect: Floats, variance: Floats, tau2: float, weights: Floats | None
+) -> float:
+    """Large-sample standard error of the between-study variance of one fit.
+
+    Parameters
+    ----------
+    effect, variance : ndarray, shape (k,)
+        Studies, k >= 2.
+    tau2 : float
+        Estimate by `method`.
+    weights : ndarray, shape (k,), optional
+        For GENQ.
+
+    Returns
+    -------
+    float
+        NaN for EE. For DL2 the weights of the second step count as given.
+
+    References
+    ----------
+    Viechtbauer (2005), section on standard errors; Jackson, Turner, Rhodes and Viechtbauer (2014),
+    BMC Med Res Methodol 14, 103, for the generalised method of moments.
+    """
+    k = variance.size
+    df = k - 1
+    if method == "EE":
+        return float("nan")
+    if method in ("EB", "PM", "PMM"):
+        return float(np.sqrt(2.0 * k * k / df) / (1.0 / (variance + tau2)).sum())
+    if method == "ML":
+        return float(np.sqrt(2.0 / np.square(1.0 / (variance + tau2)).sum()))
+    one = np.ones(k)
+    if method == "REML":
+        return float(np.sqrt(2.0 / _trace(1.0 / (variance + tau2), one, one)))
+    start = float(np.square(effect - effect.mean()).mean())
+    if method == "GENQ" and weights is not None:
+        a = weights
+    elif method == "DL2":
+        a = 1.0 / (variance + _first_step(effect, variance))
+    elif method == "SJ":
+        a = 1.0 / (variance + start)
+    else:
+        a = one if method == "HE" else 1.0 / variance
+    scale = 1.0 / a.sum() if method == "HS" else start / df if method == "SJ" else 1.0 / _trace_p(a)
+    moments = (
+        2.0 * _trace(a, variance, variance)
+        + 4.0 * tau2 * _trace(a, variance, one)
+        + 2.0 * tau2 * tau2 * _trace(a, one, one)
+    )
+    return float(scale * np.sqrt(moments))
+
+
+def _mean_variance(studies: Studies) -> Any:
+    batch = studies.powers.ndim == 3
+    rest = np.sum(studies.variance, axis=-1, keepdims=batch, where=np.isfinite(studies.variance))
+    return (studies.anchor_variance + rest) / studies.k
+
+
+def _moments(studies: Studies, weights: Floats) -> Any:
+    """Untruncated method-of-moments estimate with given weights, one fit."""
+    variance = np.append(studies.anchor_variance, studies.variance)
+    difference = np.append(0.0, studies.difference)
+    residual = difference - weights @ difference / weights.sum()
+    free = weights * others(weights) / weights.sum()
+    return (weights @ np.square(residual) - free @ variance) / free.sum() if variance.size > 1 else 0.0
+
+
+def _first_step(effect: Floats, variance: Floats) -> float:
+    """DerSimonian-Laird estimate, the first step of DL2."""
+    w = 1.0 / variance
+    residual = effect - w @ effect / w.sum()
+    return max(0.0, float((w @ np.square(residual) - (w.size - 1)) / _trace_p(w)))
+
+
+def _trace_p(a: Floats) -> float:
+    """Trace of P = A - a a' / sum a, A the diagonal matrix of weights a."""
+    return float(a @ others(a) / a.sum())
+
+
+def _trace(a: Floats, d: Floats, e: Floats) -> float:
+    """Trace of P D P E for diagonal matrices D and E."""
+    total = a.sum()
+    own = d * e * np.square(a * others(a) / total)
+    return float(own.sum() + (d * a * a) @ others(e * a * a) / (total * total))
+
+
+def _chi2_quantile(df: Any, probability: float) -> Any:
+    return choose(df > 0, chdtri(choose(df > 0, df, 1), 1.0 - probability), 0.0)

@@ -1,0 +1,1 @@
+"""Methods for two-by-two tables of events; start with `tables`, then `mantel_haenszel`."""

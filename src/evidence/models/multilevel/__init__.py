@@ -1,0 +1,1 @@
+"""Models for dependent effects; start with `fit` and `structure`."""

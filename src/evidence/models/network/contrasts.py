@@ -1,0 +1,295 @@
+"""The contrasts of a network: reading, checking and arranging them as independent rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evidence.errors import DataError
+from evidence.models.core.weighted import Floats
+from evidence.models.network.columns import floats, texts
+from evidence.models.network.graph import connected_parts
+from evidence.models.network.study import (
+    RULES,
+    StudyPairs,
+    complete_study,
+    negative_arms,
+    shared_variance,
+    study_rows,
+)
+from evidence.models.pool import describe_fault, within_limits
+
+__all__ = ["COLUMNS", "Contrasts", "read_contrasts"]
+
+COLUMNS = ("study", "treat1", "treat2", "effect", "se")
+
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasts:
+    """Checked contrasts of a network.
+
+    The pairs are all contrasts between arms of a study, as reported or derived. The rows are independent
+    combinations of them: as many as arms less one in each study.
+    """
+
+    treatments: tuple[str, ...]
+    """In alphabetical order."""
+    studies: tuple[str, ...]
+    """In the order given."""
+    arms: tuple[tuple[int, ...], ...]
+    """Treatments of each study, ascending."""
+    matrix: Floats
+    """Coefficients of the treatments in each row, shape (rows, treatments)."""
+    response: Floats
+    variance: Floats
+    """Value and sampling variance of each row, shape (rows,)."""
+    row_study: Ints
+    """Study of each row."""
+    pair_study: Ints
+    pair_first: Ints
+    pair_second: Ints
+    """Study and treatments of each pair."""
+    pair_effect: Floats
+    pair_variance: Floats
+    """Effect of the first treatment minus the second, and its sampling variance."""
+    notes: tuple[str, ...]
+    """What was assumed or adjusted."""
+
+    @cached_property
+    def parts(self) -> list[list[int]]:
+        """Connected parts of the network, the largest first."""
+        return connected_parts(len(self.treatments), self.arms)
+
+    @property
+    def free_columns(self) -> list[int]:
+        """Treatments other than the first of each part, whose effects against that one are the parameters."""
+        return sorted(node for part in self.parts for node in part[1:])
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a pair: study, treat1, treat2, effect, se."""
+        names = np.array(self.treatments, dtype=object)
+        studies = np.array(self.studies, dtype=object)
+        return pd.DataFrame(
+            {
+                "study": studies[self.pair_study],
+                "treat1": names[self.pair_first],
+                "treat2": names[self.pair_second],
+                "effect": self.pair_effect,
+                "se": np.sqrt(self.pair_variance),
+            }
+        )
+
+
+def read_contrasts(
+    study: Any = "study",
+    treat1: Any = "treat1",
+    treat2: Any = "treat2",
+    effect: Any = "effect",
+    se: Any = "se",
+    *,
+    data: pd.DataFrame | None = None,
+    n1: Any = None,
+    n2: Any = None,
+    arm_variance: Any = None,
+    shared_arm_rule: str | float = "equal",
+    tolerance: float = 0.02,
+) -> Contrasts:
+    """Read and check the contrasts of a network; parameters as for `evidence.models.network.fit.network`."""
+    if shared_arm_rule not in RULES and not (
+        isinstance(shared_arm_rule, (int, float)) and 0.0 <= shared_arm_rule < 1.0
+    ):
+        raise DataError(
+            f"unknown shared_arm_rule {shared_arm_rule!r}; choose one of {', '.join(RULES)}, or a number from 0 to "
+            "below 1."
+        )
+    if isinstance(study, pd.DataFrame):
+        study, data = "study", study
+    names = texts(study, "study", data)
+    first, second = texts(treat1, "treat1", data), texts(treat2, "treat2", data)
+    effects, errors = floats(effect, "effect", data), floats(se, "se", data)
+    size = len(names)
+    for label, column in (("treat1", first), ("treat2", second), ("effect", effects), ("se", errors)):
+        if len(column) != size:
+            raise DataError(
+                f"study has {size} values and {label} has {len(column)}; give one of each a contrast."
+            )
+    if not size:
+        raise DataError("there is no contrast; give at least one.")
+    _check_rows(names, first, second, effects, errors)
+    variances = np.square(errors)
+    treatments = tuple(sorted({*first, *second}))
+    index = {name: i for i, name in enumerate(treatments)}
+    rows_of: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        rows_of.setdefault(name, []).append(row)
+    sizes = _sizes(rows_of, names, first, second, n1, n2, data)
+    given = _given(rows_of, arm_variance, data, size)
+    collected = _Rows(len(treatments))
+    for number, (name, rows) in enumerate(rows_of.items()):
+        if len(rows) == 1:
+            row = rows[0]
+            collected.two_arms(
+                number, index[first[row]], index[second[row]], float(effects[row]), float(variances[row])
+            )
+            continue
+        pairs = _pairs(name, rows, first, second, effects, variances)
+        shared, how = shared_variance(pairs, given.get(name), sizes.get(name, {}), shared_arm_rule)
+        whole, adjusted = complete_study(pairs, shared, tolerance)
+        collected.notes += [note for note in (how, adjusted) if note]
+        if negative := negative_arms(whole):
+            collected.notes.append(
+                f"{name}: by the standard errors of its contrasts the variance of {', '.join(negative)} would be "
+                "negative; check them."
+            )
+        collected.many_arms(number, whole, [index[arm] for arm in whole.arms])
+    return collected.arrange(treatments, tuple(rows_of))
+
+
+class _Rows:
+    """Collects the rows and pairs of the studies."""
+
+    def __init__(self, treatments: int) -> None:
+        self.treatments = treatments
+        self.arms: list[tuple[int, ...]] = []
+        self.rows: list[tuple[int, Any, Any, float, float]] = []
+        self.pairs: list[tuple[int, int, int, float, float]] = []
+        self.notes: list[str] = []
+
+    def two_arms(self, study: int, first: int, second: int, effect: float, variance: float) -> None:
+        self.arms.append((first, second) if first < second else (second, first))
+        self.rows.append((study, (first, second), (1.0, -1.0), effect, variance))
+        self.pairs.append((study, first, second, effect, variance))
+
+    def many_arms(self, study: int, whole: StudyPairs, arms: list[int]) -> None:
+        self.arms.append(tuple(arms))
+        for row, response, variance in zip(*study_rows(whole), strict=True):
+            self.rows.append((study, arms, row, float(response), float(variance)))
+        for i, first in enumerate(arms):
+            for j in range(i + 1, len(arms)):
+                self.pairs.append(
+                    (study, first, arms[j], float(whole.effect[i, j]), float(whole.variance[i, j]))
+                )
+
+    def arrange(self, treatments: tuple[str, ...], studies: tuple[str, ...]) -> Contrasts:
+        matrix = np.zeros((len(self.rows), self.treatments))
+        for i, (_, arms, coefficients, _, _) in enumerate(self.rows):
+            matrix[i, arms] = coefficients
+        row_study, _, _, response, variance = zip(*self.rows, strict=True)
+        pair_study, pair_first, pair_second, pair_effect, pair_variance = zip(*self.pairs, strict=True)
+        return Contrasts(
+            treatments,
+            studies,
+            tuple(self.arms),
+            matrix,
+            np.array(response),
+            np.array(variance),
+            np.array(row_study),
+            np.array(pair_study),
+            np.array(pair_first),
+            np.array(pair_second),
+            np.array(pair_effect),
+            np.array(pair_variance),
+            tuple(self.notes),
+        )
+
+
+def _pairs(
+    name: str, rows: list[int], first: list[str], second: list[str], effects: Floats, variances: Floats
+) -> StudyPairs:
+    arms = tuple(sorted({arm for row in rows for arm in (first[row], second[row])}))
+    place = {arm: i for i, arm in enumerate(arms)}
+    effect, variance = np.full((2, len(arms), len(arms)), np.nan)
+    np.fill_diagonal(effect, 0.0)
+    np.fill_diagonal(variance, 0.0)
+    for row in rows:
+        i, j = place[first[row]], place[second[row]]
+        if np.isfinite(effect[i, j]):
+            raise DataError(
+                f"{name}: two rows compare {first[row]} with {second[row]}; combine them, or give separate studies "
+                "separate names."
+            )
+        effect[i, j], effect[j, i] = effects[row], -effects[row]
+        variance[i, j] = variance[j, i] = variances[row]
+    return StudyPairs(name, arms, effect, variance)
+
+
+def _check_rows(
+    names: list[str], first: list[str], second: list[str], effects: Floats, errors: Floats
+) -> None:
+    for name, one, other in zip(names, first, second, strict=True):
+        if one == other:
+            raise DataError(f"{name}: it compares {one!r} with itself; correct the treatments.")
+        if not (one and other and name):
+            raise DataError(
+                f"{name or 'a row'}: study, treat1 and treat2 must be named; got {one!r} and {other!r}."
+            )
+    positive = errors > 0.0
+    variances = np.where(positive & (errors < 1e100), errors, np.nan) ** 2
+    good = positive & within_limits(effects, variances)
+    if not good.all():
+        row = int(np.argmin(good))
+        where = f"{names[row]} ({first[row]} v {second[row]})"
+        if not (np.isfinite(errors[row]) and errors[row] > 0.0):
+            raise DataError(
+                f"{where}: the standard error is {errors[row]:g}; give a positive, finite number."
+            )
+        raise DataError(
+            f"{where}: {describe_fault(float(effects[row]), float(min(errors[row], 1e100)) ** 2)}"
+        )
+
+
+def _sizes(
+    rows_of: Mapping[str, list[int]],
+    names: list[str],
+    first: list[str],
+    second: list[str],
+    n1: Any,
+    n2: Any,
+    data: pd.DataFrame | None,
+) -> dict[str, dict[str, float]]:
+    """Sizes of the arms of each study, where they are given."""
+    if n1 is None or n2 is None:
+        return {}
+    sizes: dict[str, dict[str, float]] = {name: {} for name in rows_of}
+    for arm, label, values in ((first, "n1", n1), (second, "n2", n2)):
+        column = floats(values, label, data)
+        if len(column) != len(names):
+            raise DataError(
+                f"study has {len(names)} values and {label} has {len(column)}; give one a contrast."
+            )
+        for name, treatment, value in zip(names, arm, column, strict=True):
+            if value > 0.0 and np.isfinite(value):
+                sizes[name][treatment] = float(value)
+    return sizes
+
+
+def _given(
+    rows_of: Mapping[str, list[int]], arm_variance: Any, data: pd.DataFrame | None, size: int
+) -> dict[str, float]:
+    """Variance of the shared arm of each study, where it is given."""
+    if arm_variance is None:
+        return {}
+    if isinstance(arm_variance, Mapping):
+        unknown = [name for name in arm_variance if str(name) not in rows_of]
+        if unknown:
+            raise DataError(f"arm_variance names a study that is not in the network: {unknown[0]!r}.")
+        return {str(name): float(value) for name, value in arm_variance.items()}
+    values = floats(arm_variance, "arm_variance", data)
+    if len(values) != size:
+        raise DataError(f"study has {size} values and arm_variance has {len(values)}; give one a contrast.")
+    found = {}
+    for name, rows in rows_of.items():
+        known = values[rows][np.isfinite(values[rows])]
+        if known.size:
+            if np.ptp(known) > 1e-9 * abs(known).max():
+                raise DataError(f"{name}: arm_variance differs between the rows of the study.")
+            found[name] = float(known[0])
+    return found

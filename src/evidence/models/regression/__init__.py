@@ -1,0 +1,1 @@
+"""Meta-regression; start with `fit` and `result`, then `subgroups` and `permutation`."""

@@ -1,0 +1,403 @@
+"""The result of a meta-regression."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log, nan
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc
+
+from evidence.errors import DataError
+from evidence.models.core.coefficients import (
+    Coefficients,
+    coefficients,
+    invert,
+    joint_test,
+    quantile,
+    two_sided,
+)
+from evidence.models.core.weighted import Floats, Model
+from evidence.models.core.weighted_tau2 import (
+    estimate_tau2,
+    log_likelihood,
+    q_profile_interval,
+    tau2_standard_error,
+)
+from evidence.models.regression.design import Design, new_rows
+
+__all__ = ["Regression", "describe", "remarks"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Regression:
+    """Result of `regress`; what a plain fit does not need is computed when first asked for."""
+
+    formula: str
+    design: Design
+    effect: Floats
+    """Effects of the studies in the model, shape (k,)."""
+    variance: Floats
+    """Their sampling variances, shape (k,)."""
+    labels: tuple[str, ...]
+    dropped: tuple[str, ...]
+    """Studies left out because a moderator is missing."""
+    method: str
+    ci: str
+    level: float
+    prediction: str
+    tau2: float
+    """Residual between-study variance."""
+
+    @property
+    def k(self) -> int:
+        """Number of studies in the model."""
+        return self.effect.size
+
+    @property
+    def p(self) -> int:
+        """Number of coefficients."""
+        return len(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self.design.names
+
+    @property
+    def matrix(self) -> Floats:
+        """Design matrix, shape (k, p)."""
+        return self.design.matrix
+
+    @property
+    def estimate(self) -> Floats:
+        """Coefficients, shape (p,)."""
+        return self._coefficients.estimate
+
+    @property
+    def covariance(self) -> pd.DataFrame:
+        """Covariance matrix of the coefficients, scaled for HKSJ."""
+        return pd.DataFrame(self._coefficients.covariance, index=self.names, columns=self.names)
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the tests; infinite for the normal distribution."""
+        return self._coefficients.df
+
+    @cached_property
+    def coefficients(self) -> pd.DataFrame:
+        """One row a coefficient: estimate, se, ci_low, ci_high, statistic, p_value."""
+        estimate, se, statistic = self.estimate, self._coefficients.se, self._coefficients.statistic
+        half = quantile(self.df, self.level) * se
+        return pd.DataFrame(
+            {
+                "estimate": estimate,
+                "se": se,
+                "ci_low": estimate - half,
+                "ci_high": estimate + half,
+                "statistic": statistic,
+                "p_value": two_sided(statistic, self.df),
+            },
+            index=pd.Index(self.names, name="coefficient"),
+        )
+
+    @property
+    def qm(self) -> float:
+        """Omnibus test of all coefficients but the intercept: Wald chi-squared (z), else F statistic."""
+        return float(self._omnibus[0])
+
+    @property
+    def qm_df(self) -> int:
+        """Number of coefficients in the omnibus test."""
+        return len(self._moderators)
+
+    @property
+    def qm_p(self) -> float:
+        """P value of the omnibus test."""
+        return float(self._omnibus[1])
+
+    @cached_property
+    def qe(self) -> float:
+        """Residual heterogeneity: Cochran's Q about the regression."""
+        return float(self._model.at(0.0).rss)
+
+    @property
+    def qe_df(self) -> int:
+        """Residual degrees of freedom, k - p."""
+        return self.k - self.p
+
+    @property
+    def qe_p(self) -> float:
+        """P value of residual heterogeneity; 1 without residual degrees of freedom."""
+        return float(chdtrc(self.qe_df, self.qe)) if self.qe_df else 1.0
+
+    @property
+    def i2(self) -> float:
+        """Percent of the unexplained variance of a typical study that is due to heterogeneity."""
+        if self.method == "EE":
+            return 100.0 * max(0.0, 1.0 - 1.0 / max(self.h2, 1.0))
+        return 100.0 * (1.0 - 1.0 / self.h2)
+
+    @property
+    def h2(self) -> float:
+        """Unexplained over sampling variance of a typical study; 1 without residual degrees of freedom."""
+        if not self.qe_df:
+            return 1.0
+        if self.method == "EE":
+            return self.qe / self.qe_df
+        return 1.0 + self.tau2 * float(self._model.at(0.0).trace_p) / self.qe_df
+
+    @cached_property
+    def r2(self) -> float:
+        """Percent of the between-study variance that the moderators explain, by the same estimator of tau2.
+
+        Zero if there is none to explain; for EE the adjusted R2 of the weighted regression; NaN without
+        moderators or without intercept.
+        """
+        if not self.design.intercept or self.p == 1:
+            return nan
+        plain = Model(self.matrix[:, :1], self.effect, self.variance)
+        if self.method == "EE":
+            total = float(plain.at(0.0).rss) / (self.k - 1)
+            return 100.0 * max(0.0, 1.0 - self.qe / self.qe_df / total) if total and self.qe_df else nan
+        total = float(estimate_tau2(plain, self.method))
+        return 100.0 * max(0.0, 1.0 - self.tau2 / total) if total else 0.0
+
+    @cached_property
+    def vif(self) -> pd.Series:
+        """Variance inflation factor of each coefficient but the intercept."""
+        columns = list(range(int(self.design.intercept), self.p))
+        covariance = self._model.at(self.tau2).covariance[np.ix_(columns, columns)]
+        se = np.sqrt(np.diagonal(covariance))
+        inverse = invert(covariance / np.outer(se, se))
+        return pd.Series(np.diagonal(inverse), index=[self.names[j] for j in columns], name="vif")
+
+    @cached_property
+    def tau2_se(self) -> float:
+        """Standard error of tau2; NaN for EE."""
+        return tau2_standard_error(self._model, self.method, self.tau2)
+
+    @property
+    def tau2_low(self) -> float:
+        """Lower limit of the Q-profile interval for tau2; NaN for EE."""
+        return self._tau2_interval[0]
+
+    @property
+    def tau2_high(self) -> float:
+        """Upper limit of the Q-profile interval for tau2; NaN for EE."""
+        return self._tau2_interval[1]
+
+    @cached_property
+    def log_likelihood(self) -> float:
+        """Log-likelihood: the restricted one for REML, else the full one."""
+        return float(log_likelihood(self._model, self.tau2, restricted=self.method == "REML"))
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion."""
+        return -2.0 * self.log_likelihood + 2.0 * self._parameters
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion; under REML the sample size is the number of contrasts, k - p."""
+        n = self._sample
+        return -2.0 * self.log_likelihood + self._parameters * log(n) if n else nan
+
+    @property
+    def aicc(self) -> float:
+        """Akaike's information criterion, corrected for small samples."""
+        m = self._parameters
+        n = max(self._sample, m + 2)
+        return -2.0 * self.log_likelihood + 2.0 * m * n / (n - m - 1)
+
+    @property
+    def fitted(self) -> Floats:
+        """Fitted values, shape (k,)."""
+        return self.effect - self.residuals
+
+    @property
+    def residuals(self) -> Floats:
+        """Effects less fitted values, shape (k,)."""
+        return self._model.at(self.tau2).residual
+
+    @property
+    def hat(self) -> Floats:
+        """Diagonal of the hat matrix, shape (k,)."""
+        return 1.0 - self._model.at(self.tau2).free
+
+    @property
+    def weights(self) -> Floats:
+        """Weights of the studies in percent, shape (k,)."""
+        weight = 1.0 / (self.variance + self.tau2)
+        return 100.0 * weight / weight.sum()
+
+    def predict(self, new_data: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Predict the mean effect for given moderators.
+
+        Parameters
+        ----------
+        new_data : DataFrame, optional
+            Columns that the formula uses; by default the studies of the model.
+
+        Returns
+        -------
+        DataFrame
+            Columns estimate, se, ci_low, ci_high, prediction_low, prediction_high (for the true effect of a
+            new study; NaN for EE); index of `new_data`, or the labels.
+        """
+        if new_data is None:
+            rows, index = self.matrix, pd.Index(self.labels, name="label")
+        else:
+            rows, index = new_rows(self.design.spec, new_data), new_data.index
+        estimate = rows @ self.estimate
+        variance = np.maximum(((rows @ self._coefficients.covariance) * rows).sum(axis=1), 0.0)
+        half = quantile(self.df, self.level) * np.sqrt(variance)
+        df = np.inf
+        if self.prediction != "z":
+            df = float(max(self.qe_df - (self.prediction == "HTS"), 1))
+        known = self.method != "EE" and self.qe_df
+        wide = (quantile(df, self.level) if known else nan) * np.sqrt(variance + self.tau2)
+        return pd.DataFrame(
+            {
+                "estimate": estimate,
+                "se": np.sqrt(variance),
+                "ci_low": estimate - half,
+                "ci_high": estimate + half,
+                "prediction_low": estimate - wide,
+                "prediction_high": estimate + wide,
+            },
+            index=index,
+        )
+
+    def test(self, names: Sequence[str]) -> pd.Series:
+        """Test that some coefficients are all zero.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of coefficients.
+
+        Returns
+        -------
+        Series
+            statistic (Wald chi-squared for "z", else F), df, df_residual, p_value.
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        unknown = [name for name in names if name not in self.names]
+        if unknown or not names:
+            raise DataError(f"no coefficient {unknown}; choose among {', '.join(self.names)}.")
+        columns = [self.names.index(name) for name in dict.fromkeys(names)]
+        statistic, p_value = self._joint(columns)
+        return pd.Series(
+            {
+                "statistic": float(statistic),
+                "df": len(columns),
+                "df_residual": self.df,
+                "p_value": float(p_value),
+            }
+        )
+
+    def anova(self) -> pd.DataFrame:
+        """Test each term of the formula: one row a term, columns as in `test`."""
+        rows = {
+            term: self.test([self.names[j] for j in columns]) for term, columns in self.design.terms.items()
+        }
+        return pd.DataFrame.from_dict(
+            rows, orient="index", columns=["statistic", "df", "df_residual", "p_value"]
+        ).rename_axis("term")
+
+    @property
+    def note(self) -> str:
+        """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
+        return remarks(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a coefficient, as `coefficients`."""
+        return self.coefficients.copy()
+
+    def summary(self) -> str:
+        """Describe the fit as text."""
+        return describe(self)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+    @cached_property
+    def _model(self) -> Model:
+        return Model(self.matrix, self.effect, self.variance)
+
+    @cached_property
+    def _coefficients(self) -> Coefficients:
+        return coefficients(self._model, self.tau2, self.ci)
+
+    @cached_property
+    def _tau2_interval(self) -> tuple[float, float]:
+        return (nan, nan) if self.method == "EE" else q_profile_interval(self._model, self.level)
+
+    @property
+    def _moderators(self) -> list[int]:
+        """Columns of the omnibus test: all but the intercept, unless there is nothing else."""
+        return list(range(int(self.design.intercept and self.p > 1), self.p))
+
+    @cached_property
+    def _omnibus(self) -> tuple[float, float]:
+        return self._joint(self._moderators)
+
+    def _joint(self, columns: list[int]) -> tuple[float, float]:
+        covariance = self._coefficients.covariance[np.ix_(columns, columns)]
+        return joint_test(self.estimate[columns], covariance, self.df)
+
+    @property
+    def _parameters(self) -> int:
+        return self.p + (self.method != "EE")
+
+    @property
+    def _sample(self) -> int:
+        return self.k - self.p * (self.method == "REML")
+
+
+def describe(fit: Regression) -> str:
+    """Coefficients, heterogeneity and tests as a text table."""
+    percent = f"{100 * fit.level:g}%"
+    kind = "Equal-effects" if fit.method == "EE" else "Mixed-effects"
+    tau2 = "" if fit.method == "EE" else f", tau2 by {fit.method}"
+    with pd.option_context("display.width", 110, "display.max_columns", 10):
+        table = fit.coefficients.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
+    degrees = f"{fit.qm_df}" if np.isinf(fit.df) else f"{fit.qm_df} and {fit.df:g}"
+    lines = [f"{kind} meta-regression (k = {fit.k}{tau2}): {fit.formula}", "", table, ""]
+    if fit.method != "EE":
+        lines.append(
+            f"  Residual tau2 {fit.tau2:.4f} ({percent} CI {fit.tau2_low:.4f} to {fit.tau2_high:.4f}), "
+            f"I2 {fit.i2:.1f}%, R2 {fit.r2:.1f}%"
+        )
+    lines += [
+        f"  Test of moderators {fit.qm:.4f}, df = {degrees}, P = {fit.qm_p:.4f} ({fit.ci})",
+        f"  Residual heterogeneity Q {fit.qe:.4f}, df = {fit.qe_df}, P = {fit.qe_p:.4f}",
+    ]
+    return "\n".join([*lines, "", fit.note] if fit.note else lines)
+
+
+def remarks(fit: Regression) -> str:
+    """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
+    notes = []
+    if fit.dropped:
+        notes.append(f"Left out, a moderator is missing: {', '.join(fit.dropped)}.")
+    if not fit.qe_df:
+        notes.append(
+            "There are as many coefficients as studies: tau2 cannot be estimated, and intervals rest on the "
+            "sampling variances alone (normal distribution)."
+        )
+    elif fit.method != "EE" and fit.tau2 == 0.0:
+        notes.append("The estimate of tau2 is on its boundary, zero.")
+    if fit.qe_df and fit.ci == "HKSJ" and fit.qe == 0.0:
+        notes.append("The regression fits without error, so HKSJ intervals have no width; prefer HKSJ-adhoc.")
+    if fit.qe_df and fit.k < 10 * fit.qm_df:
+        notes.append(f"{fit.k} studies for {fit.qm_df} moderator coefficients: fewer than ten each.")
+    return " ".join(notes)

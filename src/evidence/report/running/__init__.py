@@ -1,0 +1,1 @@
+"""Running notebooks: what is planned, executed, cached and recorded; start with `plan` and `execute`."""

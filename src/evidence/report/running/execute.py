@@ -1,0 +1,315 @@
+"""Running notebooks side by side, each in a process of its own with a kernel of its own."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Pipe
+from pathlib import Path
+from typing import Any, Protocol
+
+from evidence.errors import ReportError
+from evidence.report.running.imports import load_nbformat
+from evidence.report.running.plan import Job
+
+__all__ = ["CAN_FORK", "DISK_FULL", "Executed", "Order", "Place", "execute_all"]
+
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
+"""Whether a process may go on in a copy of itself; on macOS the system's own libraries do not stand it."""
+
+DISK_FULL = 74
+"""Exit code of a worker that could not write because there is no room."""
+
+STACK = (
+    "numpy.random",
+    "pandas",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.special",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_svg",
+    "matplotlib_inline.backend_inline",
+    "pandera.pandas",
+    "pydantic",
+    "yaml",
+)
+"""What nearly every notebook comes to import, and the library for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A notebook with its outputs, when it was run (UTC), and how many seconds that took.
+
+    Attributes
+    ----------
+    job : Job
+        The notebook and its parameters.
+    notebook : NotebookNode
+        The notebook with its outputs.
+    started : datetime
+        When the run began whose outputs these are.
+    seconds : float
+        How long it took.
+    kept : bool
+        Whether the outputs are those of an earlier run.
+    """
+
+    job: Job
+    notebook: Any
+    started: datetime
+    seconds: float
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is told: the notebook, where it publishes, the review, and the seconds a cell may take."""
+
+    job: Job
+    output: Path
+    data: Path
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder in which a worker finds its order and leaves what came of it."""
+
+    folder: Path
+
+    @property
+    def answer(self) -> Path:
+        """When the run began and how long it took, or what went wrong (JSON)."""
+        return self.folder / "answer.json"
+
+    @property
+    def record(self) -> Path:
+        """What the notebook depends on (JSON, see `Recorder.write`)."""
+        return self.folder / "record.json"
+
+    @property
+    def notebook(self) -> Path:
+        """The notebook with its outputs."""
+        return self.folder / "executed.ipynb"
+
+    def give(self, order: Order) -> None:
+        """Leave an order."""
+        self.folder.mkdir()
+        order.output.mkdir(parents=True)
+        content = {
+            "notebook": str(order.job.path),
+            "parameters": repr(order.job.parameters),  # literals; JSON would make lists of tuples
+            "output": str(order.output),
+            "data": str(order.data),
+            "timeout": order.timeout,
+        }
+        (self.folder / "order.json").write_text(json.dumps(content), "utf-8")
+
+    def order(self) -> Order:
+        """Read the order."""
+        content = json.loads((self.folder / "order.json").read_text("utf-8"))
+        job = Job(Path(content["notebook"]), ast.literal_eval(content["parameters"]))
+        return Order(job, Path(content["output"]), Path(content["data"]), content["timeout"])
+
+
+class Workers(Protocol):
+    """Processes that each run one notebook."""
+
+    def start(self, place: Path) -> None:
+        """Begin with the order in a place."""
+
+    def ended(self) -> tuple[Path, int]:
+        """Wait until one has ended; returns its place and its exit code."""
+
+    def stop(self) -> None:
+        """End all of them and their kernels."""
+
+
+class ForkedWorkers:
+    """Workers forked from one process that has imported what they need (see `evidence.report.running.zygote`)."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.control, theirs = Pipe()
+        self.server = subprocess.Popen(
+            [sys.executable, "-P", "-m", "evidence.report.running.zygote", str(theirs.fileno()), *modules],
+            pass_fds=[theirs.fileno()],
+            **_quiet(),
+        )
+        theirs.close()
+
+    def start(self, place: Path) -> None:
+        """Begin with the order in a place."""
+        with contextlib.suppress(BrokenPipeError):  # what is wrong shows when it should have ended
+            self.control.send(str(place))
+
+    def ended(self) -> tuple[Path, int]:
+        """Wait until one has ended; returns its place and its exit code."""
+        try:
+            place, code = self.control.recv()
+        except (EOFError, ConnectionResetError):
+            raise ReportError(
+                f"The process that runs the notebooks has ended with code {self.server.wait()}."
+            ) from None
+        return Path(place), code
+
+    def stop(self) -> None:
+        """End all of them and their kernels."""
+        self.control.close()
+        self.server.terminate()
+        try:
+            self.server.wait(10)
+        except subprocess.TimeoutExpired:
+            _kill_tree(self.server)
+
+
+class SpawnedWorkers:
+    """Workers each started anew, where processes cannot be forked."""
+
+    def __init__(self) -> None:
+        self.running: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def start(self, place: Path) -> None:
+        """Begin with the order in a place."""
+        command = [sys.executable, "-P", "-m", "evidence.report.running.worker", str(place)]
+        self.running[place] = subprocess.Popen(command, **_quiet())
+
+    def ended(self) -> tuple[Path, int]:
+        """Wait until one has ended; returns its place and its exit code."""
+        while True:
+            for place, process in self.running.items():
+                if (code := process.poll()) is not None:
+                    del self.running[place]
+                    return place, code
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End all of them and their kernels."""
+        for process in self.running.values():
+            _kill_tree(process)
+
+
+def execute_all(
+    jobs: Sequence[Job],
+    folder: Path,
+    data: Path,
+    *,
+    workers: int,
+    timeout: float | None = None,
+    fork: bool = CAN_FORK,
+    meanwhile: Callable[[], None] = lambda: None,
+    on_start: Callable[[Job], None] = lambda job: None,
+    on_end: Callable[[Executed, Path, Path], None] = lambda done, output, record: None,
+) -> list[Executed]:
+    """Run notebooks in up to `workers` processes at a time; the first failure ends them all.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The notebooks, begun in this order.
+    folder : Path
+        Each notebook publishes in a folder of its own name in this one.
+    data : Path
+        Folder of the review.
+    workers : int
+        Number of processes, at least 1.
+    timeout : float, optional
+        Seconds that a cell may take; without end by default.
+    fork : bool, optional
+        Whether the processes are forked from one that has imported what they need; by default where that is safe.
+    meanwhile : callable
+        Called once while that process makes ready; no notebook begins before it is done.
+    on_start, on_end : callable
+        Called in this process as notebooks begin and end; at the end with the folder that the notebook published in
+        and the record of what it depends on.
+
+    Returns
+    -------
+    list of Executed
+        In the order of the jobs.
+
+    Raises
+    ------
+    ReportError
+        If a notebook fails or its process dies; no process and no kernel is left.
+    """
+    waiting = list(reversed(list(enumerate(jobs))))
+    running: dict[Path, Job] = {}
+    done: dict[str, Executed] = {}
+    with tempfile.TemporaryDirectory(prefix="evidence-", ignore_cleanup_errors=True) as scratch:
+        pool: Workers = ForkedWorkers(_modules(jobs)) if fork else SpawnedWorkers()
+        try:
+            meanwhile()
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    number, job = waiting.pop()
+                    place = Path(scratch, str(number))
+                    Place(place).give(Order(job, folder / job.name, data.resolve(), timeout))
+                    running[place] = job
+                    pool.start(place)
+                    on_start(job)
+                place, code = pool.ended()
+                job = running.pop(place)
+                done[job.name] = _result(job, Place(place), code)
+                on_end(done[job.name], folder / job.name, Place(place).record)
+        finally:
+            pool.stop()
+    return [done[job.name] for job in jobs]
+
+
+def _modules(jobs: Sequence[Job]) -> list[str]:
+    """Choose what to import beforehand: much only if a notebook names this package or one of that stack."""
+    text = "".join(job.path.read_text("utf-8", "replace") for job in jobs)
+    needed = any(f"import {name}" in text for name in ("evidence", "pandas", "scipy", "matplotlib"))
+    return list(STACK) if needed else []
+
+
+def _quiet() -> dict[str, Any]:
+    """Options for processes that say what they have to say in files and do not hear the keyboard."""
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as ipykernel sets it
+    return {
+        "env": {**os.environ, **threads, **backend},
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "start_new_session": True,
+    }
+
+
+def _result(job: Job, place: Place, code: int) -> Executed:
+    if code == DISK_FULL:
+        raise ReportError(f"{job.path.name} was not finished: there is no room left on the disk.")
+    try:
+        answer = json.loads(place.answer.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise ReportError(
+            f"{job.path.name} was not finished: its process ended with code {code} "
+            "(a negative code is the number of a signal; -9 often means that memory ran out)."
+        ) from None
+    if "error" in answer:
+        raise ReportError(answer["error"])
+    notebook = load_nbformat().read(place.notebook, as_version=4)
+    return Executed(job, notebook, datetime.fromisoformat(answer["started"]), answer["seconds"])
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        first = psutil.Process(process.pid)
+        first.suspend()  # so that it starts nothing more
+        for member in [first, *first.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+    process.wait()

@@ -1,0 +1,186 @@
+"""An executed notebook as a page: by nbconvert, with a template of our own, then finished for every reader."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup
+from nbconvert.exporters import HTMLExporter
+from traitlets.config import Config
+
+from evidence.report.publish import MIME
+from evidence.report.site.arrange import arrange_headings, arrange_signs, arrange_tables, take_title
+from evidence.report.site.clean import clean_html, plain
+from evidence.report.site.glossary import define_terms
+from evidence.report.site.guides import guide_html, show_guides_once
+from evidence.report.site.markdown import markdown_html
+from evidence.report.site.references import link_references
+from evidence.report.site.search import Section, sections
+
+__all__ = ["Page", "finish", "ordered", "render"]
+
+KINDS = (MIME, "text/html", "text/markdown", "image/png", "image/jpeg", "application/json", "text/plain")
+"""Kinds of output, the first that is present is shown."""
+
+FILES = ("SVG", "PNG", "CSV", "numbers as CSV")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page and what stands in it.
+
+    Attributes
+    ----------
+    name : str
+        File name without ending.
+    title : str
+        Plain text of the first heading.
+    description : str
+        Plain text of the first paragraph.
+    body : str
+        HTML below the title.
+    sections : tuple of Section
+        The text under each heading, for the search.
+    items : tuple of dict
+        The figures and tables that the notebook published: kind, name, caption, files.
+    """
+
+    name: str
+    title: str
+    description: str
+    body: str
+    sections: tuple[Section, ...] = ()
+    items: tuple[dict[str, Any], ...] = ()
+
+
+def render(name: str, notebook: Any, references: Mapping[str, str] | None = None) -> Page:
+    """Turn a notebook into a page.
+
+    Parameters
+    ----------
+    name : str
+        Name of the page.
+    notebook : NotebookNode
+        With outputs.
+    references : mapping from str to str, optional
+        Addresses of publications by the short names under which texts and tables cite them.
+
+    Returns
+    -------
+    Page
+        Text that came out of the code is escaped or, where it is HTML, cleaned of everything that could run.
+    """
+    body, _ = _exporter().from_notebook_node(_without_repeats(notebook))
+    soup = BeautifulSoup(body, "html.parser")
+    title = take_title(soup) or name
+    first = soup.select_one(".text p")
+    description = re.sub(r"\s+", " ", first.get_text()).strip() if first else ""
+    found = finish(soup, name, title, references or {})
+    items = tuple(
+        output.data[MIME]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if MIME in output.get("data", {})
+    )
+    return Page(name, title, description, str(soup).strip() + "\n", found, items)
+
+
+def _without_repeats(notebook: Any) -> Any:
+    """Leave out the parameters of a run where they are those that stand in the notebook anyway."""
+    usual = {
+        line
+        for cell in notebook.cells
+        if "parameters" in cell.metadata.get("tags", [])
+        for line in cell.source.splitlines()
+    }
+    shown = copy.copy(notebook)
+    shown.cells = [
+        cell
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+        or any(line not in usual for line in cell.source.splitlines() if line and not line.startswith("#"))
+    ]
+    return shown
+
+
+def finish(
+    soup: BeautifulSoup,
+    name: str,
+    title: str,
+    references: Mapping[str, str],
+    *,
+    defined: bool = True,
+) -> tuple[Section, ...]:
+    """Finish the body of a page for every reader, in place, and return its text for the search.
+
+    Parameters
+    ----------
+    soup : BeautifulSoup
+        The body.
+    name, title : str
+        Of the page.
+    references : mapping from str to str
+        As for `render`.
+    defined : bool
+        Whether terms of the field are explained where they first come up.
+    """
+    arrange_headings(soup)
+    arrange_tables(soup)
+    arrange_signs(soup)
+    found = sections(name, title, soup)
+    show_guides_once(soup)
+    link_references(soup, references)
+    if defined:
+        define_terms(soup)
+    return found
+
+
+class PageExporter(HTMLExporter):
+    """The exporter of nbconvert with our template; formulas, tables and figures need no script and no network."""
+
+    def __init__(self) -> None:
+        settings = Config()
+        settings.NbConvertBase.display_data_priority = list(KINDS)
+        super().__init__(
+            config=settings,
+            template_name="notebook",
+            extra_template_basedirs=[str(Path(__file__).parent / "templates")],
+        )
+        self.log.setLevel(logging.ERROR)
+
+    def default_filters(self) -> Iterator[tuple[str, Any]]:
+        """Add the filters that the template uses."""
+        yield from super().default_filters()
+        yield "markdown2html", lambda text: markdown_html(text, trusted=True)
+        yield "untrusted_markdown", lambda text: markdown_html(text, trusted=False)
+        yield "clean", clean_html
+        yield "plain", plain
+        yield "json_text", lambda value: json.dumps(value, indent=1)
+        yield "captioned", _captioned
+        yield "ordered", ordered
+        yield "guide", lambda item: guide_html(str(item.get("alt", "")))
+
+
+def ordered(paths: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the files of a figure or table with their labels: what is looked at before what is computed with."""
+    labels = list(FILES)
+    return sorted(paths.items(), key=lambda item: labels.index(item[0]) if item[0] in labels else len(labels))
+
+
+@cache
+def _exporter() -> PageExporter:
+    return PageExporter()
+
+
+def _captioned(table: str, caption: str) -> str:
+    heading = f"<caption><span>{escape(caption)}</span></caption>"
+    return re.sub(r"<table[^>]*>", lambda found: found[0] + heading, table, count=1)

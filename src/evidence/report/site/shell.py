@@ -1,0 +1,140 @@
+"""The frame of every page of the site: head, navigation, table of contents, footer; nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+__all__ = ["ASSETS", "Entry", "Heading", "contents", "page", "write"]
+
+ASSETS = ("site.css", "site.js")
+"""Files that stand beside the pages."""
+
+HEADING = re.compile(r'<h([23])(?=[\s>])[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation.
+
+    Attributes
+    ----------
+    name : str
+        Path of the page from the root of the site, without ".html".
+    label : str
+        Plain text, a few words.
+    group : str
+        Heading under which the navigation lists the page; pages of one group follow each other.
+    """
+
+    name: str
+    label: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a page: its level (2 to 6), its anchor and its plain text."""
+
+    level: int
+    anchor: str
+    text: str
+
+
+def page(
+    title: str,
+    body_html: str,
+    *,
+    active: str,
+    site: str = "",
+    entries: Sequence[Entry] = (),
+    lead: str = "",
+    root: str = "",
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    toc: bool = True,
+    kind: str = "",
+) -> str:
+    """Return a complete page.
+
+    Parameters
+    ----------
+    title : str
+        Plain text; it becomes the only heading of level 1, so the body begins at level 2.
+    body_html : str
+        The rest of the page, as HTML that is safe to show: texts from data are escaped already.
+    active : str
+        Name of the entry that the navigation marks: that of the page itself, or of the page it belongs to.
+    site : str
+        Title of the site, plain text; that of the page if empty.
+    entries : sequence of Entry
+        The navigation.
+    lead : str
+        HTML shown under the title, before the table of contents on narrow screens.
+    root : str
+        Path from the page to the root of the site: empty, or "../" for a page in a folder.
+    scripts : sequence of str
+        Paths from the root to scripts of this page alone. The page allows scripts from files beside it only:
+        none inside its own text, none from elsewhere.
+    styles : sequence of str
+        Paths from the root to style sheets of this page alone.
+    toc : bool
+        Whether the headings of levels 2 and 3 that have an id make a table of contents.
+    kind : str
+        Class of the body element, for rules of one kind of page.
+
+    Returns
+    -------
+    str
+        HTML that ends with a line break.
+    """
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.group, []).append(entry)
+    text = _templates().get_template("shell.html")
+    shown = text.render(
+        title=title,
+        site=site or title,
+        body=Markup(body_html),
+        lead=Markup(lead),
+        active=active,
+        groups=groups,
+        root=root,
+        scripts=scripts,
+        styles=styles,
+        headings=contents(body_html) if toc else (),
+        kind=kind,
+    )
+    return shown.rstrip() + "\n"
+
+
+def contents(body_html: str) -> tuple[Heading, ...]:
+    """Return the headings of levels 2 and 3 that have an id, in their order."""
+    return tuple(
+        Heading(int(level), html.unescape(anchor), _text(inner))
+        for level, anchor, inner in HEADING.findall(body_html)
+    )
+
+
+def _text(inner: str) -> str:
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", inner))).strip()
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page with line feeds, whatever the system's own line ends; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8", newline="\n")
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("evidence.report.site"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )

@@ -1,0 +1,191 @@
+"""The pages of a report as files: the answer, one page for each notebook, lists, glossary, search; all inside."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from bs4 import BeautifulSoup
+
+from evidence.errors import EvidenceError
+from evidence.report.publish import MIME
+from evidence.report.running.execute import Executed
+from evidence.report.site.explorer import write_explorer
+from evidence.report.site.front import front_html
+from evidence.report.site.glossary import glossary_html
+from evidence.report.site.references import known_references
+from evidence.report.site.render import Page, finish, ordered, render
+from evidence.report.site.search import Section, index_script, section_of_file
+from evidence.report.site.shell import ASSETS, Entry, page, write
+from evidence.report.site.trace import FOLDER as TRIALS
+from evidence.report.site.trace import write_trials
+
+if TYPE_CHECKING:
+    from evidence.appraisal.answer import Answer
+    from evidence.tables.review import Review
+
+__all__ = ["Site", "write_site"]
+
+ANSWER, LISTS, GLOSSARY, LOOK_UP = "index", "figures-and-tables", "glossary", "Look up"
+
+_NOTEBOOK = (
+    '<p class="downloads">Download: <a href="notebooks/{}.ipynb" download>this page as a notebook</a></p>\n'
+)
+
+
+def write_site(
+    folder: Path,
+    executed: Sequence[Executed],
+    title: str,
+    *,
+    review: Review | None = None,
+) -> None:
+    """Write the site of executed notebooks.
+
+    Parameters
+    ----------
+    folder : Path
+        The report being made, in which the notebooks have published their figures and tables.
+    executed : sequence of Executed
+        The notebooks, in the order of the navigation.
+    title : str
+        Title of the review.
+    review : Review, optional
+        Asked for its question, its answer, and the publications that texts name; with it come a page on which readers
+        choose how results are computed, and a page for each trial.
+    """
+    site = Site(folder, [done.job.name for done in executed], title, review)
+    site.write_review_pages()
+    for done in executed:
+        site.add(done)
+    site.finish()
+
+
+class Site:
+    """A site that is written piece by piece, so that pages are made while other notebooks still run.
+
+    Parameters
+    ----------
+    folder, title, review
+        As for `write_site`.
+    names : sequence of str
+        Names of the notebooks, in the order of the navigation.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], title: str, review: Review | None) -> None:
+        self.folder, self.names, self.title, self.review = folder, list(names), title, review
+        self.references = known_references(review, TRIALS) if review else {}
+        self.entries = (
+            Entry(ANSWER, "The answer"),
+            *(Entry(name, _label(name), "Chapters") for name in names),
+            *(
+                (Entry("explorer", "Explore the results", LOOK_UP), Entry("trials", "Trials", LOOK_UP))
+                if review
+                else ()
+            ),
+            Entry(LISTS, "Figures and tables", LOOK_UP),
+            Entry(GLOSSARY, "Glossary", LOOK_UP),
+        )
+        self.pages: dict[str, Page] = {}
+        self.answer: Answer | None = None
+
+    def write_review_pages(self) -> None:
+        """Write what depends on the review alone, and find its answer."""
+        if self.review is None:
+            return
+        self.answer = _answer(self.review)
+        write_explorer(self.review, self.folder, title=self.title, entries=self.entries, traces=TRIALS)
+        write_trials(self.review, self.folder, title=self.title, entries=self.entries)
+
+    def add(self, done: Executed) -> None:
+        """Write the page of a notebook, and the notebook itself to download."""
+        one = render(done.job.name, done.notebook, self.references)
+        self.pages[one.name] = one
+        body = one.body + _NOTEBOOK.format(one.name)
+        text = page(one.title, body, active=one.name, site=self.title, entries=self.entries)
+        write(self.folder / f"{one.name}.html", text)
+        write(self.folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(done.notebook))
+
+    def finish(self) -> None:
+        """Write what needs all pages: the first one, the lists, the search."""
+        pages = [self.pages[name] for name in self.names]
+        lead, body = front_html(self.review, self.answer, pages)
+        found = self._write(ANSWER, self.title, body, lead=lead)
+        found += [section for one in pages for section in one.sections]
+        found += self._write(LISTS, "Figures and tables", _lists(pages), defined=False)
+        found += self._write(GLOSSARY, "Glossary", glossary_html(), defined=False)
+        trials = sorted((self.folder / TRIALS).glob("*.html")) if self.review else []
+        found += [section_of_file(path, self.folder) for path in trials]
+        write(self.folder / "search-index.js", index_script(found))
+        for name in ASSETS:
+            text = files("evidence.report.site").joinpath("templates", name).read_text("utf-8")
+            write(self.folder / name, text)
+
+    def _write(
+        self, name: str, heading: str, body: str, *, lead: str = "", defined: bool = True
+    ) -> list[Section]:
+        """Write a page that is no notebook, and return its text for the search."""
+        soup = BeautifulSoup(body, "html.parser")
+        references = self.references if defined else {}
+        found = finish(soup, name, heading, references, defined=defined)
+        shown = page(
+            heading, str(soup), active=name, site=self.title, entries=self.entries, lead=lead, kind=name
+        )
+        write(self.folder / f"{name}.html", shown)
+        return list(found)
+
+
+def _plain_notebook(notebook: Any) -> str:
+    """Return a notebook without the records that only the site reads; what they say is shown beside them."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data.pop(MIME, None)
+    return nbformat.writes(notebook).rstrip() + "\n"
+
+
+def _answer(review: Review) -> Answer | None:
+    """Return the answer of a review; None if it asks nothing that can be answered so."""
+    from evidence.appraisal.answer import answer
+
+    try:
+        return answer(review)
+    except EvidenceError:
+        return None
+
+
+def _label(name: str) -> str:
+    """Return the name of a page without its number: "03-pooled-estimates" is "Pooled estimates"."""
+    words = re.sub(r"^\d+[-_ ]*", "", name).replace("-", " ").replace("_", " ").strip() or name
+    return words[0].upper() + words[1:]
+
+
+def _lists(pages: Sequence[Page]) -> str:
+    """List what the notebooks publish, by kind and by page."""
+    parts = []
+    for kind, heading in (("figure", "Figures"), ("table", "Tables")):
+        listed = [_list(one, kind) for one in pages]
+        if any(listed):
+            parts.append(f"<h2>{heading}</h2>\n{''.join(listed)}")
+    return "".join(parts) or "<p>The notebooks of this report publish no figures and no tables.</p>\n"
+
+
+def _list(one: Page, kind: str) -> str:
+    rows = "".join(
+        f'<li><a href="{one.name}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
+        f'<span class="downloads">{_downloads(item["files"])}</span></li>\n'
+        for item in one.items
+        if item["kind"] == kind
+    )
+    return f"<h3>{escape(one.title)}</h3>\n<ul>\n{rows}</ul>\n" if rows else ""
+
+
+def _downloads(paths: dict[str, str]) -> str:
+    return "".join(f'<a href="{escape(path)}" download>{escape(label)}</a>' for label, path in ordered(paths))

@@ -1,0 +1,263 @@
+"""A page for each trial: how each of its effects was worked out, from the place in the publication to the weight."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from evidence.effects.choosing.inventory import inventory
+from evidence.effects.choosing.selection import NO_RESULT
+from evidence.report.site.arrange import signs
+from evidence.report.site.shell import Entry, page, write
+from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.review import Review
+from evidence.wording import interval, number
+
+__all__ = ["FOLDER", "TrialBody", "derivation_steps", "trial_bodies", "write_trials"]
+
+FOLDER = "trials"
+"""Folder of the pages, under the root of the site."""
+STYLE = "trials.css"
+_NUMBERS = {
+    "arm_results": ("n", "mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "events"),
+    "contrast_results": (
+        "measure",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "ci_level",
+        "se",
+        "p_value",
+        "n_arm",
+        "n_comparator",
+    ),
+}
+_FIELDS = {
+    "n": "patients",
+    "sd": "SD",
+    "se": "SE",
+    "ci_low": "CI from",
+    "ci_high": "to",
+    "ci_level": "level in percent",
+    "q1": "first quartile",
+    "q3": "third quartile",
+    "p_value": "P",
+    "n_arm": "patients in the first group",
+    "n_comparator": "in the second",
+}
+"""How columns are named on the page, where not by their own names."""
+_STATISTICS = {"post": "final scores", "change": "change from baseline", "count": "numbers of patients"}
+_AS_IT_STANDS = (
+    *(
+        "trial_id",
+        "statistic",
+        "as_reported",
+        "source_url",
+        "source_kind",
+        "locator",
+        "note",
+        "readers",
+        "status",
+    ),
+)
+
+
+def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Entry]) -> None:
+    """Write ``trials.html``, a list of all trials, and a page for each trial in the folder ``trials``.
+
+    Parameters
+    ----------
+    review : Review
+    site : Path
+        Folder of the site.
+    title : str
+        Title of the site.
+    entries : sequence of Entry
+        The navigation; that of the list is named "trials".
+    """
+    write(site / STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
+    frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
+    for trial, body in trial_bodies(review).items():
+        shown = frame(body.label, body.html, root="../")
+        write(site / FOLDER / f"{trial}.html", shown)
+    listed = inventory(review).to_dict("records")
+    table = _templates().get_template("trials.html").render(trials=listed, folder=FOLDER)
+    write(site / "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
+
+
+_LEAD = (
+    "<p>Every trial of the tables. Each name leads to what the trial reported, where it stands, and how each effect "
+    "follows from it.</p>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBody:
+    """The page of a trial: its label, plain text, and what stands under it, as HTML with every text escaped."""
+
+    label: str
+    html: str
+
+
+def trial_bodies(review: Review) -> dict[str, TrialBody]:
+    """Write the pages of all trials.
+
+    Parameters
+    ----------
+    review : Review
+
+    Returns
+    -------
+    dict of str to TrialBody
+        By id of the trial, in the order of the table of trials.
+    """
+    # Each table is gone through once, not once a trial.
+    done = [synthesise(review, name) for name in review.analyses]
+    arm_names = {
+        str(trial): dict(zip(rows["arm_id"], rows["label"], strict=True))
+        for trial, rows in review.arms.groupby("trial_id")
+    }
+    uses = _by_trial(use for one in done for use in _uses(one, arm_names))
+    refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
+    results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
+    arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
+    template = _templates().get_template("trial.html")
+    bodies = {}
+    for trial in review.trials.to_dict("records"):
+        name = str(trial["trial_id"])
+        parts = {"uses": uses, "refusals": refusals, "arms": arms, "results": results, "bias": bias}
+        shown = {part: rows.get(name, []) for part, rows in parts.items()}
+        bodies[name] = TrialBody(
+            str(trial["label"]), template.render(trial=trial, facts=_facts(trial), **shown)
+        )
+    return bodies
+
+
+def _by_trial(rows: Iterable[dict[Any, Any]]) -> dict[str, list[dict[Any, Any]]]:
+    found: dict[str, list[dict[Any, Any]]] = {}
+    for row in rows:
+        found.setdefault(str(row["trial_id"]), []).append(row)
+    return found
+
+
+def _facts(trial: dict[Any, Any]) -> dict[str, str]:
+    named = {
+        "Design": trial["design"],
+        "Patients": trial["population"],
+        "Randomised": number(float(trial["n_randomised"]), 0),
+        "Country": trial["country"],
+        "Registration": trial["registration"],
+        "Notes": trial["notes"],
+    }
+    return {name: str(value) for name, value in named.items() if value}
+
+
+def derivation_steps(derivation: str, arms: Mapping[str, str] | None = None) -> list[str]:
+    """Part the derivation of an effect into its steps.
+
+    Parameters
+    ----------
+    derivation : str
+        As the column `derivation` of the effects of an analysis.
+    arms : mapping from str to str, optional
+        Names of the arms of the trial by their ids, with which some steps begin.
+
+    Returns
+    -------
+    list of str
+        Plain texts with true minus signs, each from a capital letter on unless it begins with a sign such as g.
+    """
+    ids = "|".join(map(re.escape, sorted(arms or {}, key=len, reverse=True)))
+    named = re.compile(rf"(?:^|(?<=; )|(?<=the arm ))({ids})(?=:| takes part in| = )") if ids else None
+    steps = []
+    # The derivation is one text of sentences; a number never has a space after its point.
+    for part in re.split(r"\.\s+", derivation):
+        step = signs(part.rstrip("."))
+        if named and arms:
+            step = named.sub(lambda found: arms[found[1]], step)
+        steps.append(step[0].upper() + step[1:] if re.match(r"[a-z]{2}", step) else step)
+    return [step for step in steps if step]
+
+
+def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+    """Give the effects in one analysis, each with its steps and its weight."""
+    weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
+    ratio = one.measure in ("RR", "OR")
+    for row, weight in zip(one.effects.to_dict("records"), weights, strict=True):
+        values = [math.exp(row[key]) if ratio else row[key] for key in ("effect", "ci_low", "ci_high")]
+        yield {
+            "trial_id": row["trial_id"],
+            "analysis": one.analysis.id,
+            "title": one.analysis.title,
+            "effect": f"{one.measure} {interval(*values, digits=1 if one.measure == 'MD' else 2)}",
+            "unit": row["unit"],
+            "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
+            "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
+            "assumptions": row["assumptions"],
+            "result_ids": str(row["result_ids"]).split("; "),
+            "source": row["source"],
+            "source_url": row["source_url"],
+        }
+
+
+def _refusals(one: Synthesis) -> Iterator[dict[str, str]]:
+    """Give the comparisons that bear on an analysis but could not be used, with the reasons."""
+    frame = one.not_poolable
+    for row in frame[~frame["reason"].str.startswith(NO_RESULT)].to_dict("records"):
+        yield {
+            "trial_id": row["trial_id"],
+            "title": one.analysis.title,
+            "arms": f"{row['arm']} v {row['comparator']}",
+            "reason": signs(row["reason"]),
+        }
+
+
+def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+    """Give the rows that hold what the trials reported, as they stand in the tables."""
+    agreed = review.agreement[review.agreement["table"] == table]
+    readings: dict[str, list[dict[Any, Any]]] = {}
+    for reading in agreed.to_dict("records"):
+        readings.setdefault(str(reading["result_id"]), []).append(reading)
+    frame = getattr(review, table)
+    for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
+        names = arms.get(str(row["trial_id"]), {})
+        groups = [row[key] for key in ("arm_id", "comparator_arm_id") if key in row]
+        yield {
+            "id": row["result_id"],
+            "file": f"{table}.csv",
+            "row": place,
+            "who": " v ".join(str(names.get(group, group)) for group in groups),
+            "what": f"{row['outcome']}, {row['instrument']}".replace("_", " "),
+            "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
+            "numbers": {
+                _FIELDS.get(key, key): _plain(row[key], row["p_operator"] if key == "p_value" else "")
+                for key in _NUMBERS[table]
+                if not _missing(row[key])
+            },
+            "readings": readings.get(str(row["result_id"]), []),
+            "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
+            **{key: row[key] for key in _AS_IT_STANDS},
+        }
+
+
+def _missing(value: Any) -> bool:
+    return value == "" or value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _plain(value: Any, operator: str) -> str:
+    text = signs(f"{value:.12g}" if isinstance(value, float) else str(value))
+    return f"{operator} {text}" if operator in ("<", ">") else text
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("evidence.report.site"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )

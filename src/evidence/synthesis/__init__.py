@@ -1,0 +1,1 @@
+"""The analyses of a protocol, pooled, and set beside published results."""

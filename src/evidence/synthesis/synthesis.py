@@ -1,0 +1,221 @@
+"""One analysis of a protocol from its tables to its pooled result."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from evidence.effects.choosing.choices import Choices
+from evidence.effects.choosing.comparisons import comparisons
+from evidence.effects.choosing.selection import NO_RESULT
+from evidence.models.pool import pool
+from evidence.models.pooled import Pooled
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import counted, interval, number
+
+__all__ = ["Synthesis", "synthesise"]
+
+_POOL_OPTIONS = ("method", "ci", "level", "prediction")
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """An analysis with everything that bears on it.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        The question.
+    measure : str
+        Measure of the effect.
+    effects : DataFrame
+        The poolable comparisons, as `Review.effects` gives them.
+    not_poolable : DataFrame
+        The other comparisons, each with its reason.
+    fit : Pooled or None
+        The pooled result; None with fewer comparisons than the protocol asks for, or with several of one trial
+        that were kept correlated (pool those with `shared_covariance` and a model that takes it).
+    note : str
+        A sentence that says what was pooled, or why nothing was.
+    """
+
+    analysis: Analysis
+    measure: str
+    effects: pd.DataFrame
+    not_poolable: pd.DataFrame
+    fit: Pooled | None
+    note: str
+
+    @property
+    def k(self) -> int:
+        """Number of poolable comparisons."""
+        return len(self.effects)
+
+    @property
+    def trials(self) -> int:
+        """Number of trials that they come from."""
+        return int(self.effects["trial_id"].nunique())
+
+    @property
+    def n(self) -> float:
+        """Number of patients in them, where it is known or assumed."""
+        return float(self.effects["n"].sum())
+
+    @property
+    def reported(self) -> pd.DataFrame:
+        """Comparisons that were reported for this outcome and window but cannot be pooled."""
+        absent = self.not_poolable["reason"].str.startswith(NO_RESULT)
+        return self.not_poolable[~absent].reset_index(drop=True)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity."""
+        row: dict[str, Any] = {
+            "analysis": self.analysis.id,
+            "measure": self.measure,
+            "k": self.k,
+            "trials": self.trials,
+            "n": self.n,
+        }
+        if self.fit is not None:
+            fit = self.fit
+            row |= {
+                "model": f"{fit.method}, {fit.ci}",
+                "estimate": fit.estimate,
+                "se": fit.se,
+                "ci_low": fit.ci_low,
+                "ci_high": fit.ci_high,
+                "p_value": fit.p_value,
+                "prediction_low": fit.prediction_low,
+                "prediction_high": fit.prediction_high,
+                "tau2": fit.tau2,
+                "tau2_low": fit.tau2_low,
+                "tau2_high": fit.tau2_high,
+                "i2": fit.i2,
+                "q": fit.q,
+                "q_df": fit.q_df,
+                "q_p": fit.q_p,
+            }
+        row["not_poolable"] = len(self.reported)
+        row["note"] = self.note
+        return pd.DataFrame([row])
+
+    def _people(self) -> str:
+        """Count the patients in words."""
+        people = counted(round(self.n), "patient")
+        if self.effects["n"].isna().any():
+            people = f"at least {people} (not every trial states its size)"
+        return people
+
+    @property
+    def provenance(self) -> str:
+        """A line for a figure: how many comparisons, trials and patients it shows, and where they come from."""
+        shown = f"{counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, {self._people()}"
+        return f"{shown}. Source and derivation of each: evidence effects {self.analysis.id}."
+
+    def sentence(self) -> str:
+        """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""
+        ratio = self.measure in ("RR", "OR")
+        name = {"MD": "mean difference", "SMD": "standardised mean difference", "RD": "risk difference"}
+        digits = 1 if self.measure == "MD" else 2
+        words = name.get(
+            self.measure, {"RR": "risk ratio", "OR": "odds ratio"}.get(self.measure, self.measure)
+        )
+        shown = math.exp if ratio else float
+        people = self._people()
+        if self.fit is None:
+            single = [
+                f"{row['label']}: {words} "
+                + interval(shown(row["effect"]), shown(row["ci_low"]), shown(row["ci_high"]), digits=digits)
+                for row in self.effects.to_dict("records")
+            ]
+            return " ".join([self.note, *(f"{text}." for text in single)])
+        fit = self.fit
+        pooled = interval(
+            *(shown(value) for value in (fit.estimate, fit.ci_low, fit.ci_high)),
+            digits=digits,
+            level=fit.level,
+        )
+        low, high = (number(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
+        return (
+            f"{words.capitalize()} {pooled}; {counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, "
+            f"{people}; {fit.method} with {fit.ci} interval; {100 * fit.level:.12g}% prediction interval "
+            f"{low} to {high}; I² {number(fit.i2, 0)}%."
+        )
+
+    def summary(self) -> str:
+        """The question, the note and, where there is one, the pooled result as text."""
+        lines = [self.analysis.title, self.note]
+        if self.fit is not None:
+            lines.append(self.fit.summary())
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        result = self.fit._repr_html_() if self.fit is not None else ""
+        return f"<p><b>{html.escape(self.analysis.title)}</b><br>{html.escape(self.note)}</p>{result}"
+
+
+def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Synthesis:
+    """Pool the poolable comparisons of an analysis under the protocol's model.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+        The analysis or its id.
+    **overrides
+        Options of `pool` (method, ci, level, prediction), and fields of
+        `evidence.effects.choosing.choices.Choices`, that differ from the protocol.
+
+    Returns
+    -------
+    Synthesis
+
+    Raises
+    ------
+    DataError
+        If the analysis or an option is unknown.
+    """
+    question = review.analysis(analysis)
+    model = review.protocol.model
+    options: dict[str, Any] = {
+        "method": model.method,
+        "ci": model.interval,
+        "level": model.level,
+        "prediction": model.prediction,
+    }
+    options |= {name: value for name, value in overrides.items() if name in _POOL_OPTIONS}
+    choices = {name: value for name, value in overrides.items() if name not in _POOL_OPTIONS}
+    correlated = Choices.of(review, choices, beside=_POOL_OPTIONS).multi_arm == "correlated"
+    frame = comparisons(review, question, **choices)
+    poolable = frame["status"] == "pooled"
+    effects = frame[poolable].drop(columns=["status", "reason"]).reset_index(drop=True)
+    rest = frame[~poolable].reset_index(drop=True)
+    measure = choices.get("measure") or review.protocol.outcomes[question.outcome].measure
+    hindrance = ""
+    if len(effects) < model.minimum_studies:
+        hindrance = f"fewer than the protocol's minimum of {model.minimum_studies}"
+    elif correlated and effects["trial_id"].duplicated().any():
+        hindrance = (
+            "some from one trial and kept correlated, which a model of independent effects cannot take"
+        )
+    fit = None
+    if not hindrance:
+        fit = pool(effects["effect"], effects["variance"], labels=list(effects["label"]), **options)
+    return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, hindrance))
+
+
+def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
+    reported = (~rest["reason"].str.startswith(NO_RESULT)).sum()
+    trials = effects["trial_id"].nunique()
+    found = counted(len(effects), "poolable comparison")
+    if trials:
+        found += f" from {counted(trials, 'trial')}"
+    others = f"{counted(int(reported), 'further comparison')} reported but not poolable"
+    if hindrance:
+        return f"Not pooled: {found}, {hindrance}; {others}."
+    return f"{found}; {others}."

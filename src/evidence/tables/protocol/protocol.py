@@ -1,0 +1,346 @@
+"""The protocol of a review: what is asked, and how tables are turned into answers (``review.yaml``)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from evidence.errors import DataError, Fault
+from evidence.tables.protocol.audit import AuditRule
+from evidence.tables.protocol.certainty import CertaintyRules
+from evidence.tables.protocol.checks import CheckRules
+from evidence.tables.protocol.multiverse import MultiverseChoices
+from evidence.tables.protocol.part import ProtocolPart
+from evidence.tables.protocol.sequential import SequentialPlan
+
+__all__ = ["Analysis", "AnalysisSpec", "Outcome", "Protocol", "Published", "Window", "read_protocol"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _yes_no(value: Any) -> Any:
+    """Undo YAML's reading of an unquoted yes or no as a truth value."""
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _with_conditions(entry: Any, studied: Collection[Any]) -> Any:
+    """Gather the keys of an analysis that name studied components under ``conditions``."""
+    if not isinstance(entry, dict) or "conditions" in entry:
+        return entry
+    rest = {key: value for key, value in entry.items() if key not in studied}
+    return {**rest, "conditions": {key: entry[key] for key in entry if key in studied}}
+
+
+def _own_nodes() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Every component is a node of its own."""
+    return {"fine": {}}
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Condition = Annotated[Literal["either", "yes", "no", "both_arms"], BeforeValidator(_yes_no)]
+
+
+class Outcome(ProtocolPart):
+    """How an outcome is measured, put on one scale and presented."""
+
+    measure: Literal["MD", "SMD", "RR", "OR", "RD"]
+    better: Literal["lower", "higher"] = "lower"
+    rescale: tuple[float, float] | None = None
+    prefer: tuple[str, ...] = ()
+    rescalable: tuple[str, ...] = ()
+    alternative_measure: Literal["MD", "SMD", "RR", "OR", "RD"] | None = None
+    minimal_important_difference: float | None = None
+    present_as: dict[str, Any] | None = None
+
+
+class Window(ProtocolPart):
+    """A span of follow-up, in weeks from randomisation."""
+
+    start: float = Field(alias="from")
+    end: float = Field(alias="to")
+    target: float
+    include_from: bool = True
+
+    def holds(self, weeks: float) -> bool:
+        """Tell whether a time lies in the window."""
+        after_start = weeks >= self.start if self.include_from else weeks > self.start
+        return after_start and weeks <= self.end
+
+
+class Components(ProtocolPart):
+    """Components of arms, in the classes that decide what a comparator is."""
+
+    studied: tuple[str, ...]
+    inactive: tuple[str, ...] = ()
+    usual: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every component that an arm may have."""
+        return self.studied + self.inactive + self.usual + self.active
+
+
+class Model(ProtocolPart):
+    """The default model, and how results of one trial are chosen and combined."""
+
+    method: str = "REML"
+    interval: str = "HKSJ"
+    prediction: str = "V"
+    level: float = Field(default=0.95, gt=0, lt=1)
+    multi_arm: Literal["split_comparator", "average", "correlated"] = "split_comparator"
+    statistic: tuple[Literal["post", "change"], ...] = ("post", "change")
+    adjusted: Literal["prefer", "avoid", "ignore"] = "prefer"
+    minimum_studies: int = Field(default=2, ge=1)
+
+
+class AnalysisSpec(ProtocolPart):
+    """One entry of ``analyses``; it stands for an analysis of each outcome in each window.
+
+    A key that names a studied component (such as ``exercise: both_arms``) is a condition on it: ``either``,
+    ``no`` or ``yes`` (the intervention arm has it and the comparator does not), ``both_arms``.
+    """
+
+    id: str
+    intervention: Names
+    comparator: Names
+    outcomes: tuple[str, ...]
+    windows: tuple[str, ...]
+    conditions: dict[str, Condition] = Field(default_factory=dict)
+    note: str = ""
+
+
+class Analysis(ProtocolPart):
+    """One analysis: an entry of the protocol for one outcome in one window."""
+
+    id: str
+    spec: AnalysisSpec
+    outcome: str
+    window: str
+
+    @property
+    def title(self) -> str:
+        """Words for a heading."""
+        intervention = " or ".join(self.spec.intervention).replace("_", " ")
+        comparator = " or ".join(self.spec.comparator).replace("_", " ")
+        conditions = "".join(
+            {
+                "yes": f" with {name}",
+                "no": f" without {name}",
+                "both_arms": f" added to {name}",
+                "either": "",
+            }[value].replace("_", " ")
+            for name, value in self.spec.conditions.items()
+        )
+        outcome, window = self.outcome.replace("_", " "), self.window.replace("_", " ")
+        return f"{intervention.capitalize()}{conditions} v {comparator}: {outcome}, {window} term"
+
+
+class SetAside(ProtocolPart):
+    """Results that are left out of the analyses (or, under ``indirect``, of a sensitivity analysis), and why."""
+
+    reason: str
+    trial: str | None = None
+    instrument: str | None = None
+    result: str | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> SetAside:
+        if not (self.trial or self.instrument or self.result):
+            raise ValueError("name a trial, an instrument or a result")
+        return self
+
+
+class SamePatients(ProtocolPart):
+    """Trials that may hold the same patients: an analysis takes the first of them that has a result."""
+
+    trials: tuple[str, ...]
+    reason: str
+
+
+class ExtraColumn(ProtocolPart):
+    """A column that this review's table has beside the usual ones."""
+
+    description: str = ""
+    choices: tuple[str, ...] = ()
+    in_readings: bool = False  # whether the independent readings of the table have it too
+
+
+class PublishedMatch(ProtocolPart):
+    """Rows of ``reviews.csv`` that stand beside an analysis: those whose columns have these values."""
+
+    where: dict[str, str]
+    turn: bool = False  # the review counts benefit as positive, or compares the other way round
+
+
+class Published(ProtocolPart):
+    """Pooled results of this review and of published ones that answer about the same question."""
+
+    group: str
+    analyses: tuple[str, ...]
+    measure: Literal["MD", "SMD", "RR", "OR", "RD"] | None = None
+    reviews: tuple[PublishedMatch, ...] = ()
+
+
+class Licence(ProtocolPart):
+    """Terms under which the tables of the review may be used."""
+
+    name: str  # identifier of SPDX
+    title: str
+    url: str
+
+
+class Protocol(ProtocolPart):
+    """The protocol of a review, as read from ``review.yaml``."""
+
+    title: str
+    version: int | str = 1
+    question: dict[str, Any] = Field(default_factory=dict)
+    scope_note: str = ""
+    licence: Licence | None = None
+    columns: dict[str, dict[str, ExtraColumn]] = Field(default_factory=dict)
+    components: Components
+    outcomes: dict[str, Outcome]
+    windows: dict[str, Window]
+    comparator_groups: dict[str, tuple[str, ...]]
+    model: Model = Model()
+    set_aside: tuple[SetAside, ...] = ()
+    indirect: tuple[SetAside, ...] = ()
+    same_patients: tuple[SamePatients, ...] = ()
+    analyses: tuple[AnalysisSpec, ...]
+    subgroups: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
+    nodes: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=_own_nodes)
+    checks: CheckRules = CheckRules()
+    multiverse: MultiverseChoices = MultiverseChoices()
+    certainty: CertaintyRules = CertaintyRules()
+    sequential: SequentialPlan = SequentialPlan()
+    audit: AuditRule = AuditRule()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _move_conditions(cls, data: Any) -> Any:
+        """Gather the keys of an analysis that name studied components into ``conditions``."""
+        if not isinstance(data, dict):
+            return data
+        # What is not of the expected shape is left as it is, for the model to complain about.
+        components, entries = data.get("components"), data.get("analyses")
+        studied = components.get("studied") if isinstance(components, dict) else None
+        if not isinstance(studied, list | tuple) or not isinstance(entries, list | tuple):
+            return data
+        return {**data, "analyses": [_with_conditions(entry, studied) for entry in entries]}
+
+    @property
+    def co_components(self) -> tuple[str, ...]:
+        """Studied components on which an analysis sets a condition, in the protocol's order."""
+        named = {name for spec in self.analyses for name in spec.conditions}
+        return tuple(name for name in self.components.studied if name in named)
+
+    def expand(self) -> Iterator[Analysis]:
+        """Give one analysis for each entry, outcome and window, in the protocol's order."""
+        for spec in self.analyses:
+            for outcome in spec.outcomes:
+                for window in spec.windows:
+                    yield Analysis(
+                        id=f"{spec.id}-{outcome}-{window}".replace("_", "-"),
+                        spec=spec,
+                        outcome=outcome,
+                        window=window,
+                    )
+
+
+def read_protocol(path: Path) -> Protocol:
+    """Read and check the protocol of a review.
+
+    Parameters
+    ----------
+    path : Path
+        The file ``review.yaml``.
+
+    Returns
+    -------
+    Protocol
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is not YAML, or does not describe a protocol; every fault is named.
+    """
+    file = path.name
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
+    except UnicodeDecodeError:
+        raise DataError([Fault(file, None, "", "", "is not UTF-8; save it as UTF-8")]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        row = mark.line + 1 if mark else None
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise DataError([Fault(file, row, "", "", f"is not well-formed YAML: {problem}")]) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError([Fault(file, None, "", "", f"holds a value that cannot be read: {error}")]) from None
+    if not isinstance(content, dict):
+        raise DataError(
+            [Fault(file, None, "", "", "needs keys such as title, components, outcomes, analyses")]
+        )
+    try:
+        protocol = Protocol.model_validate(content)
+    except ValidationError as error:
+        raise DataError([_fault(file, detail) for detail in error.errors()]) from None
+    faults = list(_dangling(protocol, file))
+    if faults:
+        raise DataError(faults)
+    return protocol
+
+
+def _fault(file: str, detail: Any) -> Fault:
+    place = ".".join(str(part) for part in detail["loc"])
+    value = "" if detail["type"] == "missing" else str(detail["input"])[:60]
+    return Fault(file, None, place, value, detail["msg"][0].lower() + detail["msg"][1:])
+
+
+def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
+    """Find names that the protocol uses without defining them, and identifiers that it uses twice."""
+    groups = set(protocol.comparator_groups)
+    known = {
+        "intervention": set(protocol.components.studied),
+        "comparator": groups | set(protocol.components.all),
+        "outcomes": set(protocol.outcomes),
+        "windows": set(protocol.windows),
+    }
+    for number, spec in enumerate(protocol.analyses):
+        for key, names in known.items():
+            for name in getattr(spec, key):
+                if name not in names:
+                    yield Fault(file, None, f"analyses.{number}.{key}", name, f"use one of {_listed(names)}")
+    for grouping, groups_of_nodes in protocol.nodes.items():
+        for name, parts in groups_of_nodes.items():
+            for part in parts:
+                if part not in protocol.components.all:
+                    expected = f"use one of {_listed(set(protocol.components.all))}"
+                    yield Fault(file, None, f"nodes.{grouping}.{name}", part, expected)
+    for group, members in protocol.comparator_groups.items():
+        for member in members:
+            if member not in known["comparator"]:
+                expected = f"use one of {_listed(known['comparator'])}"
+                yield Fault(file, None, f"comparator_groups.{group}", member, expected)
+    seen: set[str] = set()
+    for analysis in protocol.expand():
+        if analysis.id in seen:
+            yield Fault(file, None, "analyses", analysis.id, "two analyses have this id; give each its own")
+        seen.add(analysis.id)
+    for published in protocol.published:
+        for name in published.analyses:
+            if name not in seen:
+                yield Fault(file, None, "published", name, "the protocol has no such analysis")
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,64 @@
+"""Meta-regression against metafor on public data sets; the numbers come from validation/regression.R."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evidence.models.regression.fit import regress
+from evidence.models.regression.result import Regression
+
+REFERENCE = json.loads((Path(__file__).parents[3] / "validation" / "regression.json").read_text())
+CASES = REFERENCE["cases"]
+COLUMNS = {"estimate", "se", "ci_low", "ci_high", "statistic", "p_value"}
+
+
+@cache
+def fit_case(data: str, formula: str, method: str, ci: str) -> Regression:
+    frame = pd.DataFrame(REFERENCE["data"][data])
+    # metafor predicts by the distribution of the test
+    prediction = "z" if ci == "z" else "V"
+    return regress(formula, frame, variance="vi", method=method, ci=ci, prediction=prediction)
+
+
+def value(fit: Regression, name: str) -> Any:
+    if name in COLUMNS:
+        return fit.coefficients[name].to_numpy()
+    if name.startswith("predict_"):
+        if fit.formula.endswith("~ 1"):
+            return fit.predict().iloc[0][name.removeprefix("predict_")]
+        return fit.predict().head(3)[name.removeprefix("predict_")].to_numpy()
+    if name.startswith("test_"):
+        test = fit.test(fit.names[1:3])
+        return test["statistic" if name == "test_statistic" else "p_value"]
+    found = getattr(fit, name)
+    return found.to_numpy() if isinstance(found, pd.Series) else found
+
+
+@pytest.mark.parametrize("data", REFERENCE["data"])
+def test_agrees_with_metafor(data: str) -> None:
+    for case in (case for case in CASES if case["data"] == data):
+        key = (case["data"], case["formula"], case["method"], case["ci"])
+        fit = fit_case(*key)
+        for name, expected in case["values"].items():
+            if expected is None or (isinstance(expected, list) and None in expected):
+                continue
+            scale = fit.tau2 if name.startswith("tau2") else 0.0
+            np.testing.assert_allclose(
+                value(fit, name), expected, rtol=1e-6, atol=1e-7 * scale + 1e-10, err_msg=f"{key} {name}"
+            )
+
+
+@pytest.mark.parametrize("method", ["ML", "REML"])
+def test_likelihood_at_least_as_high_as_metafor(method: str) -> None:
+    cases = [case for case in CASES if case["method"] == method and case["ci"] == "z"]
+    assert len(cases) >= 20
+    for case in cases:
+        ours = fit_case(case["data"], case["formula"], method, "z").log_likelihood
+        assert ours >= case["values"]["log_likelihood"] - 1e-10

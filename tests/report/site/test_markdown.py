@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from evidence.report.site.markdown import markdown_html
+
+
+def html(text: str, trusted: bool = True) -> str:
+    return markdown_html(text, trusted=trusted)
+
+
+def test_html_of_an_author_is_kept_and_html_of_data_is_escaped() -> None:
+    text = "Study <b>A</b>\n\n<div>block</div>"
+    assert "<b>A</b>" in html(text)
+    assert "<div>block</div>" in html(text)
+    assert "&lt;b&gt;A&lt;/b&gt;" in html(text, trusted=False)
+    assert "<div>" not in html(text, trusted=False)
+
+
+def test_links_of_data_cannot_run_code() -> None:
+    assert "javascript:" not in html("[x](javascript:alert(1))", trusted=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("03-pooled.ipynb", "03-pooled.html"),
+        ("03-pooled.ipynb#pain", "03-pooled.html#pain"),
+        ("https://example.org/a.ipynb", "https://example.org/a.ipynb"),
+    ],
+)
+def test_links_between_notebooks_become_links_between_pages(url: str, expected: str) -> None:
+    assert f'href="{expected}"' in html(f"[x]({url})")
+
+
+def test_formulas_become_mathml() -> None:
+    page = html(r"The error is $SE = \frac{u - l}{2 \times 1.96}$." + "\n\n$$\nx < y\n$$\n")
+    assert "<mfrac>" in page
+    assert 'display="block"' in page
+    assert "&lt;" in page
+
+
+def test_formulas_cannot_bring_in_tags() -> None:
+    for text in (r"$\text{<script>alert(1)</script>}$", "$<script>$", r"$\mathrm{<b>}$"):
+        page = html(text, trusted=False)
+        assert "<script" not in page
+        assert "<b>" not in page
+
+
+def test_prices_and_broken_formulas_stay_readable() -> None:
+    assert "$5 and $6" in html("It costs $5 and $6.")
+    assert "frac" in html(r"$\frac{$")
+
+
+def test_tables_definitions_and_code_in_colour() -> None:
+    assert "<td>1</td>" in html("| a |\n|---|\n| 1 |\n")
+    assert "<dt>Term</dt>" in html("Term\n: What it means\n")
+    assert 'class="highlight"' in html("```python\nx = 1\n```")
+    assert "x &lt; 1" in html("```\nx < 1\n```")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from bs4 import BeautifulSoup
+
+import evidence as ev
+from evidence.report.site.shell import Entry
+from evidence.report.site.trace import TrialBody, derivation_steps, trial_bodies, write_trials
+
+if TYPE_CHECKING:
+    from tests.conftest import SmallReview
+
+
+@pytest.fixture(scope="module")
+def bodies(review: ev.Review) -> dict[str, TrialBody]:
+    return trial_bodies(review)
+
+
+def parsed(bodies: dict[str, TrialBody], trial: str) -> BeautifulSoup:
+    return BeautifulSoup(bodies[trial].html, "html.parser")
+
+
+def test_each_effect_of_each_analysis_stands_on_the_page_of_its_trial(
+    bodies: dict[str, TrialBody], review: ev.Review
+) -> None:
+    assert list(bodies) == review.trials["trial_id"].tolist()
+    shown = sum(len(parsed(bodies, trial).select(".use")) for trial in bodies)
+    assert shown == sum(len(review.effects(name)) for name in review.analyses)
+
+
+def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
+    bodies: dict[str, TrialBody], review: ev.Review
+) -> None:
+    row = review.effects("massage-inactive-disability-short").query("trial_id == 'cherkin-2011'").iloc[0]
+    soup = parsed(bodies, "cherkin-2011")
+    use = next(
+        part
+        for part in soup.select(".use")
+        if part["id"] == "massage-inactive-disability-short" and str(row["result_ids"]) in part.get_text()
+    )
+    steps = [step.get_text() for step in use.select("li")]
+    assert steps == derivation_steps(row["derivation"], {"usual": "Usual care"})
+    assert sum(step.count("−") for step in steps) == row["derivation"].count("-") - row["derivation"].count(
+        "0-23"
+    )
+    assert any(step.startswith("Usual care takes part in 2 comparisons") for step in steps)
+    fit = ev.synthesise(review, "massage-inactive-disability-short").fit
+    assert fit is not None
+    weight = re.search(r"weight ([0-9.]+)%", use.get_text())
+    assert weight is not None
+    assert any(math.isclose(float(weight[1]), w, abs_tol=0.051) for w in fit.weights)
+    ids = {str(tag["id"]) for tag in soup.select("[id]")}
+    assert {str(link["href"])[1:] for link in soup.select('a[href^="#"]')} <= ids
+    result = soup.select_one(f"#{row['result_ids']}")
+    assert result is not None
+    assert [cell.get_text() for cell in result.select("thead th")] == [
+        "Field",
+        "Reader A",
+        "Reader B",
+        "Kept",
+        "Agreed",
+    ]
+    assert str(row["source_url"]) in [link["href"] for link in result.select("a")]
+
+
+def test_steps_name_the_arms_and_begin_with_capital_letters() -> None:
+    text = "uc: mean -4.2, SD 4.8, n 70. MD = -4.2 - (-4) = -0.2. g = -0.2 / 4.9. uc takes part in 2 comparisons."
+    assert derivation_steps(text, {"uc": "Usual care", "u": "Other"}) == [
+        "Usual care: mean −4.2, SD 4.8, n 70",
+        "MD = −4.2 − (−4) = −0.2",
+        "g = −0.2 / 4.9",
+        "Usual care takes part in 2 comparisons",
+    ]
+    assert derivation_steps("") == []
+
+
+def test_ids_of_a_page_are_unique(bodies: dict[str, TrialBody]) -> None:
+    for trial in bodies:
+        ids = [tag["id"] for tag in parsed(bodies, trial).select("[id]")]
+        assert len(ids) == len(set(ids)), trial
+
+
+def test_texts_of_the_tables_are_only_text(filled: SmallReview, tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    filled.rows["trials"][0] |= {"label": evil, "citation": evil, "notes": evil}
+    filled.rows["arm_results"][0] |= {"as_reported": evil, "note": evil, "locator": evil}
+    filled.rows["arms"][0] |= {"description": evil}
+    write_trials(filled.read(), tmp_path, title="Lullabies", entries=[Entry("trials", "Trials")])
+    for name in ("trials.html", "trials/ava.html"):
+        soup = BeautifulSoup((tmp_path / name).read_text("utf-8"), "html.parser")
+        assert [tag for tag in soup.select("script") if "src" not in tag.attrs] == []
+        assert evil in soup.get_text()
+    listed = BeautifulSoup((tmp_path / "trials.html").read_text("utf-8"), "html.parser").select("tbody a")
+    assert all((tmp_path / str(link["href"])).is_file() for link in listed)
+    assert len(listed) == 2
+
+
+def test_a_trial_without_a_poolable_result_says_why(small: SmallReview) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    small.arm("ava", "song", mean=3.0, n=40)
+    small.arm("ava", "quiet", mean=4.0, n=50)
+    small.trial("eve", song="singing, 40")
+    bodies = trial_bodies(small.read())
+    text = parsed(bodies, "ava").get_text(" ")
+    assert "No analysis pools an effect of this trial." in text
+    reasons = small.read().comparisons("singing-crying-short").query("trial_id == 'ava'")["reason"]
+    assert len(reasons) == 1
+    assert reasons.iloc[0] in text
+    assert "What could not be pooled" not in bodies["eve"].html
+    assert "What was reported" not in bodies["eve"].html
