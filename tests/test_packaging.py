@@ -21,7 +21,8 @@ CONDA_NAMES = {
     "nbconvert": "nbconvert-core",
     "playwright": "playwright-python",
 }
-LOCKS = {"requirements.lock": ("report", "dev"), "requirements-lab.lock": ("report", "lab", "dev")}
+COMMON = ("report", "scale", "docs", "dev")
+LOCKS = {"requirements.lock": COMMON, "requirements-lab.lock": (*COMMON, "lab")}
 
 
 def requirements(*extras: str) -> list[Requirement]:
@@ -47,7 +48,8 @@ def test_environment_names_the_packages_and_bounds_of_pyproject() -> None:
         f"{CONDA_NAMES.get(r.name, r.name)}{r.specifier}"
         for r in requirements(*PROJECT["optional-dependencies"])
     }
-    assert stated == wanted | {f"python{PROJECT['requires-python']}"}
+    extras = {"mkdocstrings-python>=1.12"}  # what "mkdocstrings[python]" asks for besides
+    assert stated == wanted | extras | {f"python{PROJECT['requires-python']}"}
 
 
 @pytest.mark.parametrize("name", LOCKS)
