@@ -314,6 +314,20 @@ def monitoring() -> Iterator[Comparison]:
                 yield Comparison(function, "mvtnorm", "made-up numbers", ours, case[name])
 
 
+def without_effects() -> Iterator[Comparison]:
+    """Compare combined P values with metap, and the sign test with base R."""
+    test = tests("models/test_without_effects")
+    for case in test.REFERENCE["cases"]:
+        for name, ours in test.values(case).items():
+            yield Comparison(
+                f"combine_p ({name.split('_')[0]})", "metap", "made-up numbers", ours, case[name]
+            )
+    for case in test.REFERENCE["signs"]:
+        one = ev.effect_direction([1] * case["positive"] + [-1] * case["negative"])
+        ours, theirs = [one.p_value, one.ci_low, one.ci_high], [case["p"], *case["wilson"]]
+        yield Comparison("effect_direction", "base R", "made-up numbers", ours, theirs)
+
+
 FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Effect sizes": effect_sizes,
     "Pooling and heterogeneity": pooling,
@@ -325,6 +339,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Small-study effects": small_study_effects,
     "Networks": networks,
     "Monitoring boundaries": monitoring,
+    "Without effects": without_effects,
 }
 
 

@@ -110,6 +110,12 @@ from .models.regression.robust import Robust as Robust
 from .models.regression.robust import robust as robust
 from .models.regression.subgroups import Subgroups as Subgroups
 from .models.regression.subgroups import subgroups as subgroups
+from .models.without_effects import CombinedP as CombinedP
+from .models.without_effects import EffectDirection as EffectDirection
+from .models.without_effects import PCurve as PCurve
+from .models.without_effects import combine_p as combine_p
+from .models.without_effects import effect_direction as effect_direction
+from .models.without_effects import p_curve as p_curve
 from .report.publish import publish_figure as publish_figure
 from .report.publish import publish_table as publish_table
 from .synthesis.published import beside_published as beside_published

@@ -5,6 +5,7 @@ The functions share their names with their modules, so they are imported here an
 
 from __future__ import annotations
 
+from evidence.figures.albatross import albatross
 from evidence.figures.appraisal.bars import bars
 from evidence.figures.appraisal.bias_sensitivity import bias_sensitivity
 from evidence.figures.appraisal.bias_summary import bias_summary
@@ -25,6 +26,7 @@ from evidence.figures.drawing.canvas import EvidenceFigure
 from evidence.figures.forest import forest
 from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
+from evidence.figures.harvest import harvest
 from evidence.figures.influence import influence
 from evidence.figures.network.component_forest import component_forest
 from evidence.figures.network.direct_indirect import direct_indirect
@@ -42,6 +44,7 @@ from evidence.figures.shrinkage import shrinkage
 
 __all__ = [
     "EvidenceFigure",
+    "albatross",
     "bars",
     "baujat",
     "bias_sensitivity",
@@ -59,6 +62,7 @@ __all__ = [
     "forest",
     "funnel",
     "gosh",
+    "harvest",
     "influence",
     "league",
     "leave_one_out",
