@@ -53,7 +53,7 @@ def tests(name: str) -> ModuleType:
 
 
 def effect_sizes() -> Iterator[Comparison]:
-    """Compare `effect_size` with metafor's escalc."""
+    """Compare `effect_size` with metafor's escalc, and what that lacks with formulas."""
     test, reference = tests("effects/sizes/test_effect_size"), read("effect_size.json")
     for case in reference["cases"]:
         options = {"variance_form": case["variance_form"], **case["options"]}
@@ -63,7 +63,15 @@ def effect_sizes() -> Iterator[Comparison]:
             continue
         for name in ("effect", "variance"):
             function = f"effect_size ({case['measure']})"
-            yield Comparison(function, "metafor", case["data"], found[name], test.column(case[name]))
+            source = case.get("reference", "metafor")
+            yield Comparison(function, source, case["data"], found[name], test.column(case[name]))
+    pre_post = tests("effects/sizes/test_pre_post")
+    for sd in ("pooled", "separate"):
+        found = pre_post.compute(sd)
+        for name in ("effect", "variance"):
+            source = "formula in R" if sd == "pooled" else "metafor"
+            theirs = reference["pre_post"][sd][name]
+            yield Comparison("pre_post_smd", source, "morris2008", found[name], theirs)
 
 
 def pooling() -> Iterator[Comparison]:

@@ -68,6 +68,7 @@ from .effects.sizes.designs import sd_from_interval as sd_from_interval
 from .effects.sizes.designs import sd_from_se as sd_from_se
 from .effects.sizes.designs import sd_of_change as sd_of_change
 from .effects.sizes.effect_size import effect_size as effect_size
+from .effects.sizes.pre_post import pre_post_smd as pre_post_smd
 from .effects.sizes.quartiles import from_quartiles as from_quartiles
 from .effects.sizes.recover import recover as recover
 from .errors import DataError as DataError

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from evidence.effects.sizes.effect_size import MEASURES, effect_size
 from evidence.errors import DataError
+from evidence.models.counts.peto import peto
+from evidence.models.pool import pool
 
 REFERENCE = json.loads((Path(__file__).parents[3] / "validation" / "effect_size.json").read_text())
 CASES = REFERENCE["cases"]
@@ -49,8 +51,11 @@ def test_every_measure_agrees_with_metafor(measure: str) -> None:
             continue
         if not finite.all():
             # Whole tables without contrast were dropped; tables with one infinite effect are refused.
-            a, b, c, d = (np.array(data[name]) for name in "abcd")
-            dropped = ((a == 0) & (c == 0)) | ((b == 0) & (d == 0))
+            if "events1" in data:
+                dropped = (np.array(data["events1"]) == 0) & (np.array(data["events2"]) == 0)
+            else:
+                a, b, c, d = (np.array(data[name]) for name in "abcd")
+                dropped = ((a == 0) & (c == 0)) | ((b == 0) & (d == 0))
             if (~finite & ~dropped).any():
                 with pytest.raises(DataError, match="cannot be computed"):
                     effect_size(measure, **data, **options)
@@ -181,6 +186,34 @@ def test_second_sd_makes_no_difference_to_a_change_in_sds_of_the_first() -> None
         effect_size("SMCR", **given, n2=5)
 
 
+def test_observed_minus_expected_events_pool_to_petos_odds_ratio() -> None:
+    cells: dict[str, Any] = {
+        "a": [4, 6, 0, 9],
+        "b": [119, 300, 40, 20],
+        "c": [11, 29, 2, 12],
+        "d": [128, 274, 38, 15],
+    }
+    a, b, c, d = (np.array(values, dtype=float) for values in cells.values())
+    n1, n = a + b, a + b + c + d
+    expected = (a + c) * n1 / n
+    v = expected * (b + d) * (c + d) / (n * (n - 1))
+    from_score = effect_size("OR", o_minus_e=a - expected, v=v)
+    pd.testing.assert_frame_equal(from_score, effect_size("PETO", **cells, to="none"))
+    pooled = pool(from_score["effect"], from_score["variance"], method="EE", ci="z")
+    np.testing.assert_allclose([pooled.estimate, pooled.se], [peto(**cells).estimate, peto(**cells).se])
+    with pytest.raises(
+        DataError, match="RD takes a, b, c, d; missing: a, b, c, d; superfluous: o_minus_e, v"
+    ):
+        effect_size("RD", o_minus_e=a - expected, v=v)
+
+
+def test_rates_do_not_depend_on_the_unit_of_time() -> None:
+    rates: dict[str, Any] = {"events1": [3, 0], "events2": [5, 4]}
+    years = effect_size("IRR", **rates, time1=[10.0, 20.0], time2=[9.0, 21.0])
+    days = effect_size("IRR", **rates, time1=[3652.5, 7305.0], time2=[3287.25, 7670.25])
+    pd.testing.assert_frame_equal(years, days)
+
+
 def test_events_and_sizes_stand_for_cells() -> None:
     by_cells = effect_size("RR", a=[3, 0], b=[7, 10], c=[5, 4], d=[5, 6])
     by_events = effect_size("RR", events1=[3, 0], n1=10, events2=[5, 4], n2=10)
@@ -224,6 +257,13 @@ TWO_GROUPS: dict[str, Any] = {"m1": 1, "sd1": 1, "n1": 9, "m2": 2, "sd2": 1, "n2
         ("COR", {"r": 1.2, "n": 20}, "r must be between -1 and 1"),
         ("ZCOR", {"r": 0.2, "n": 3}, "n must be above 3"),
         ("RD", {"a": 0.2, "b": 0.1, "c": 1, "d": 3, "variance_form": "UB"}, "cannot be computed"),
+        ("IRR", {"events1": 1, "time1": 0, "events2": 1, "time2": 4}, "time1 = 0, but time1 must be above 0"),
+        ("IR", {"events": 3, "n": 10}, "IR takes events, time; missing: time; superfluous: n"),
+        ("IRLN", {"events": 0, "time": 10, "to": "none"}, "Add a constant"),
+        ("CVR", {**TWO_GROUPS, "m2": -2}, "coefficients of variation or its variance cannot be computed"),
+        ("MNLN", {"m": -1, "sd": 1, "n": 8}, "log mean or its variance cannot be computed"),
+        ("HR", {"o_minus_e": 1, "v": 0}, "v = 0, but v must be above 0"),
+        ("HR", {"a": 1, "b": 2, "c": 3, "d": 4}, "HR takes o_minus_e, v"),
         ("MD", {**TWO_GROUPS, "variance_form": "LS2"}, "no variance form 'LS2'"),
         ("OR", {"a": 1, "b": 1, "c": 3, "d": 4, "to": "some"}, "to must be"),
         ("OR", {"a": 1, "b": 1, "c": 3, "d": 4, "add": -1}, "add must be"),

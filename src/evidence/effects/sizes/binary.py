@@ -15,6 +15,7 @@ __all__ = [
     "add_to_cells",
     "arcsine_difference",
     "log_odds_ratio",
+    "log_ratio_from_score",
     "log_risk_ratio",
     "peto_log_odds_ratio",
     "risk_difference",
@@ -80,3 +81,12 @@ def peto_log_odds_ratio(a: Array, b: Array, c: Array, d: Array) -> Effect:
     n = n1 + n2
     information = (a + c) * (b + d) * (n1 / n) * (n2 / n) / (n - 1)
     return (a - (a + c) * n1 / n) / information, 1 / information
+
+
+def log_ratio_from_score(o_minus_e: Array, v: Array) -> Effect:
+    """Log ratio from observed minus expected events and their variance: one step from no effect.
+
+    For times to an event O - E and V are those of the log-rank test, and the ratio that of hazards. Yusuf et al.
+    (1985), Prog Cardiovasc Dis 27(5), 335-371; Parmar, Torri & Stewart (1998), Stat Med 17(24), 2815-2834.
+    """
+    return o_minus_e / v, 1 / v

@@ -1,4 +1,4 @@
-"""Effects of continuous outcomes: two independent groups, and one group measured twice.
+"""Effects of continuous outcomes: two independent groups, one group measured twice, one group measured once.
 
 Every function takes columns of equal length and returns the effect and its sampling variance. Nothing is
 checked here; `effect_size` does that.
@@ -13,12 +13,19 @@ from evidence.effects.sizes.arguments import Array
 
 __all__ = [
     "gamma_correction",
+    "log_mean",
+    "log_variability_ratio",
+    "log_variation_ratio",
     "mean_change",
     "mean_difference",
     "ratio_of_means",
+    "single_mean",
     "standardised_change",
+    "standardised_change_pooled",
     "standardised_change_raw",
     "standardised_difference",
+    "standardised_difference_control",
+    "standardised_difference_control_unequal",
     "standardised_difference_unequal",
     "weighted_mean",
 ]
@@ -93,6 +100,35 @@ def standardised_difference_unequal(
     return g, factor * (of_sd + of_means)
 
 
+def standardised_difference_control(
+    m1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, form: str, correct: bool
+) -> Effect:
+    """SMD1: Glass' delta, the mean difference over the standard deviation of group 2, the SDs taken as equal.
+
+    Forms as for SMD, with the n2 - 1 degrees of freedom of that SD. Glass (1976), Educ Res 5(10), 3-8; Hedges &
+    Olkin (1985), Statistical Methods for Meta-Analysis, section 5.A.
+    """
+    df = n2 - 1
+    j = gamma_correction(df) if correct else np.ones_like(df)
+    d = (m1 - m2) / sd2
+    g = j * d
+    sampling = 1 / n1 + 1 / n2
+    if form == "LS2":
+        return g, j**2 * (sampling + d**2 / (2 * n2))
+    if form == "UB":
+        return g, sampling + (1 - (df - 2) / (df * j**2)) * g**2
+    centre = np.full_like(g, weighted_mean(g, n1 + n2)) if form == "AV" else g
+    return g, sampling + np.where(np.isnan(g), np.nan, centre**2 / (2 * n2))
+
+
+def standardised_difference_control_unequal(
+    m1: Array, sd1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, correct: bool
+) -> Effect:
+    """SMD1H: Glass' delta, for groups with unequal variances. Bonett (2009), Psychol Methods 14(3), 225-238."""
+    g = (gamma_correction(n2 - 1) if correct else 1.0) * (m1 - m2) / sd2
+    return g, (sd1 / sd2) ** 2 / n1 + 1 / n2 + g**2 / (2 * n2)
+
+
 def ratio_of_means(
     m1: Array, sd1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, form: str, correct: bool
 ) -> Effect:
@@ -120,6 +156,31 @@ def ratio_of_means(
     return effect, variance
 
 
+def log_variability_ratio(sd1: Array, n1: Array, sd2: Array, n2: Array, correct: bool) -> Effect:
+    """VR: log(sd1 / sd2), with `correct` less its bias. Nakagawa et al. (2015), Methods Ecol Evol 6(2), 143-152."""
+    first, second = 1 / (2 * (n1 - 1)), 1 / (2 * (n2 - 1))
+    return np.log(sd1 / sd2) + (first - second if correct else 0.0), first + second
+
+
+def log_variation_ratio(
+    m1: Array, sd1: Array, n1: Array, m2: Array, sd2: Array, n2: Array, correct: bool
+) -> Effect:
+    """CVR: log ratio of the coefficients of variation of two groups with means above zero; as VR."""
+    effect, variance = log_variability_ratio(sd1, n1, sd2, n2, correct)
+    effect = effect - np.log(np.where(m1 > 0, m1, np.nan)) + np.log(np.where(m2 > 0, m2, np.nan))
+    return effect, variance + sd1**2 / (n1 * m1**2) + sd2**2 / (n2 * m2**2)
+
+
+def single_mean(m: Array, sd: Array, n: Array) -> Effect:
+    """MN: the mean of one group."""
+    return m, sd**2 / n
+
+
+def log_mean(m: Array, sd: Array, n: Array) -> Effect:
+    """MNLN: log of the mean, above zero, of one group."""
+    return np.log(m), sd**2 / (n * m**2)
+
+
 def change_sd(sd1: Array, sd2: Array, r: Array) -> Array:
     """Standard deviation of the difference of two measurements that correlate by r."""
     return np.sqrt(np.maximum(sd1**2 + sd2**2 - 2 * r * sd1 * sd2, 0))
@@ -145,6 +206,19 @@ def standardised_change_raw(
     Becker (1988), Br J Math Stat Psychol 41(2), 257-278.
     """
     return _change((m1 - m2) / sd1, 2 * (1 - r), n, form, correct)
+
+
+def standardised_change_pooled(
+    m1: Array, sd1: Array, m2: Array, sd2: Array, n: Array, r: Array, correct: bool
+) -> Effect:
+    """SMCRP: mean change over the root of the mean variance of the two measurements.
+
+    The correction has 2 (n - 1) / (1 + r^2) degrees of freedom. Cousineau (2020), Quant Methods Psychol 16(4),
+    418-421.
+    """
+    j = gamma_correction(2 * (n - 1) / (1 + r**2)) if correct else np.ones_like(n)
+    g = j * (m1 - m2) / np.sqrt((sd1**2 + sd2**2) / 2)
+    return g, 2 * (1 - r) / n + g**2 * (1 + r**2) / (4 * n)
 
 
 def _change(d: Array, spread: Array, n: Array, form: str, correct: bool) -> Effect:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from evidence.effects.sizes import binary, continuous, single
+from evidence.effects.sizes import binary, continuous, rates, single
 from evidence.effects.sizes.arguments import Columns, columns
 from evidence.errors import DataError
 
@@ -27,11 +27,19 @@ class Measure:
     correct: bool | None = None  # default of the bias correction; None: there is none
     unused: tuple[str, ...] = ()  # may be given with the others, and changes nothing
     add: float | None = None  # default added to cells of tables with a zero; None: not made from counts
+    score: bool = False  # may also be made from O - E and V
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """What `add` is added to: all that it needs but person-time."""
+        return tuple(name for name in self.needs if not name.startswith("time"))
 
 
 _GROUPS = ("m1", "sd1", "n1", "m2", "sd2", "n2")
 _CELLS = ("a", "b", "c", "d")
 _PAIRS = ("m1", "sd1", "m2", "sd2", "n", "r")
+_RATES = ("events1", "time1", "events2", "time2")
+_SCORE = ("o_minus_e", "v")
 
 MEASURES: dict[str, Measure] = {
     "MD": Measure("mean difference", _GROUPS, continuous.mean_difference, ("LS", "UB", "HO")),
@@ -49,8 +57,32 @@ MEASURES: dict[str, Measure] = {
         ("LS", "LS2"),
         correct=True,
     ),
+    "SMD1": Measure(
+        "standardised mean difference, in SDs of group 2",
+        ("m1", "n1", "m2", "sd2", "n2"),
+        continuous.standardised_difference_control,
+        ("LS", "LS2", "UB", "AV"),
+        correct=True,
+        unused=("sd1",),
+    ),
+    "SMD1H": Measure(
+        "standardised mean difference, in SDs of group 2, unequal variances",
+        _GROUPS,
+        continuous.standardised_difference_control_unequal,
+        correct=True,
+    ),
     "ROM": Measure(
         "log ratio of means", _GROUPS, continuous.ratio_of_means, ("LS", "HO", "AV", "AVHO"), correct=False
+    ),
+    "VR": Measure(
+        "log variability ratio",
+        ("sd1", "n1", "sd2", "n2"),
+        continuous.log_variability_ratio,
+        correct=True,
+        unused=("m1", "m2"),
+    ),
+    "CVR": Measure(
+        "log ratio of coefficients of variation", _GROUPS, continuous.log_variation_ratio, correct=True
     ),
     "MC": Measure("mean change", _PAIRS, continuous.mean_change),
     "SMCC": Measure(
@@ -68,16 +100,32 @@ MEASURES: dict[str, Measure] = {
         correct=True,
         unused=("sd2",),
     ),
-    "RR": Measure("log risk ratio", _CELLS, binary.log_risk_ratio, add=0.5),
-    "OR": Measure("log odds ratio", _CELLS, binary.log_odds_ratio, add=0.5),
+    "SMCRP": Measure(
+        "mean change in pooled SDs of both measurements",
+        _PAIRS,
+        continuous.standardised_change_pooled,
+        correct=True,
+    ),
+    "MN": Measure("mean", ("m", "sd", "n"), continuous.single_mean),
+    "MNLN": Measure("log mean", ("m", "sd", "n"), continuous.log_mean),
+    "RR": Measure("log risk ratio", _CELLS, binary.log_risk_ratio, add=0.5, score=True),
+    "OR": Measure("log odds ratio", _CELLS, binary.log_odds_ratio, add=0.5, score=True),
+    "HR": Measure("log hazard ratio", _SCORE, binary.log_ratio_from_score),
     "RD": Measure("risk difference", _CELLS, binary.risk_difference, ("LS", "UB", "AV"), add=0.5),
     "AS": Measure("arcsine risk difference", _CELLS, binary.arcsine_difference, add=0.0),
-    "PETO": Measure("Peto log odds ratio", _CELLS, binary.peto_log_odds_ratio, add=0.5),
+    "PETO": Measure("Peto log odds ratio", _CELLS, binary.peto_log_odds_ratio, add=0.5, score=True),
+    "IRR": Measure("log rate ratio", _RATES, rates.log_rate_ratio, add=0.5),
+    "IRD": Measure("rate difference", _RATES, rates.rate_difference, add=0.5),
+    "IRSD": Measure("difference of root rates", _RATES, rates.root_rate_difference, add=0.0),
     "PR": Measure("proportion", ("x", "m"), single.proportion, ("LS", "UB", "AV"), add=0.5),
     "PLN": Measure("log proportion", ("x", "m"), single.log_proportion, ("LS", "AV"), add=0.5),
     "PLO": Measure("logit of a proportion", ("x", "m"), single.logit_proportion, ("LS", "AV"), add=0.5),
     "PAS": Measure("arcsine proportion", ("x", "m"), single.arcsine_proportion, add=0.0),
     "PFT": Measure("double arcsine proportion", ("x", "m"), single.freeman_tukey_proportion, add=0.0),
+    "IR": Measure("rate", ("events", "time"), rates.rate, add=0.5),
+    "IRLN": Measure("log rate", ("events", "time"), rates.log_rate, add=0.5),
+    "IRS": Measure("root rate", ("events", "time"), rates.root_rate, add=0.0),
+    "IRFT": Measure("double root rate", ("events", "time"), rates.freeman_tukey_rate, add=0.0),
     "COR": Measure("correlation", ("r", "n"), single.correlation, ("LS", "AV")),
     "ZCOR": Measure("Fisher's z of a correlation", ("r", "n"), single.fisher_z),
 }
@@ -102,6 +150,13 @@ def effect_size(
     events: ArrayLike | None = None,
     n: ArrayLike | None = None,
     r: ArrayLike | None = None,
+    m: ArrayLike | None = None,
+    sd: ArrayLike | None = None,
+    time: ArrayLike | None = None,
+    time1: ArrayLike | None = None,
+    time2: ArrayLike | None = None,
+    o_minus_e: ArrayLike | None = None,
+    v: ArrayLike | None = None,
     variance_form: str = "LS",
     correct: bool | None = None,
     add: float | None = None,
@@ -117,14 +172,22 @@ def effect_size(
     ----------
     measure : str
         - Two groups, ``m1, sd1, n1, m2, sd2, n2``: ``MD`` mean difference, ``SMD`` Hedges' g, ``SMDH`` the
-          same for unequal variances, ``ROM`` log ratio of means.
+          same for unequal variances, ``SMD1`` Glass' delta, in standard deviations of group 2 (``sd1`` may be
+          left out), ``SMD1H`` the same for unequal variances, ``ROM`` log ratio of means, ``VR`` log ratio of
+          standard deviations (means may be left out), ``CVR`` of coefficients of variation.
         - One group measured twice, ``m1, sd1, m2, sd2, n, r``: ``MC`` mean change, ``SMCC`` in standard
           deviations of the change, ``SMCR`` in standard deviations of the first measurement (``sd2`` may be
-          left out; it makes no difference).
+          left out; it makes no difference), ``SMCRP`` in pooled standard deviations of both.
+        - One group measured once, ``m, sd, n``: ``MN`` mean, ``MNLN`` log mean.
         - Two by two tables, ``a, b, c, d`` or ``events1, n1, events2, n2``: ``RR``, ``OR``, ``RD``, ``AS``
           arcsine difference, ``PETO``.
+        - Observed minus expected events and their variance, ``o_minus_e, v``: ``HR``, ``OR``, ``RR``,
+          ``PETO``.
+        - Two rates, ``events1, time1, events2, time2``: ``IRR``, ``IRD`` difference, ``IRSD`` difference of
+          roots.
         - One proportion, ``events, n``: ``PR``, ``PLN`` log, ``PLO`` logit, ``PAS`` arcsine, ``PFT`` double
           arcsine.
+        - One rate, ``events, time``: ``IR``, ``IRLN`` log, ``IRS`` square root, ``IRFT`` double square root.
         - One correlation, ``r, n``: ``COR``, ``ZCOR`` Fisher's z.
     m1, sd1, n1, m2, sd2, n2 : array-like or float
         Means, standard deviations (not negative) and sizes (at least 1) of two groups or measurements.
@@ -134,18 +197,26 @@ def effect_size(
         Numbers with the event, at most the size of the group.
     n, r : array-like or float
         Size of a single group; correlation, -1 to 1.
+    m, sd : array-like or float
+        Mean and standard deviation of a single group; the mean above 0 for MNLN.
+    time, time1, time2 : array-like or float
+        Person-time at risk, above 0, in any unit; rates are per that unit.
+    o_minus_e, v : array-like or float
+        Observed minus expected events in group 1, and the variance of that difference, above 0.
     variance_form : str
-        ``LS`` large sample (all), ``LS2`` (SMD, SMDH, SMCC, SMCR), ``UB`` unbiased (MD, SMD, RD, PR),
-        ``AV`` from the average of the studies (SMD, ROM, RD, PR, PLN, PLO, COR), ``HO`` pooled variance
-        (MD, ROM), ``AVHO`` (ROM).
+        ``LS`` large sample (all), ``LS2`` (SMD, SMDH, SMD1, SMCC, SMCR), ``UB`` unbiased (MD, SMD, SMD1, RD,
+        PR), ``AV`` from the average of the studies (SMD, SMD1, ROM, RD, PR, PLN, PLO, COR), ``HO`` pooled
+        variance (MD, ROM), ``AVHO`` (ROM).
     correct : bool, optional
-        Small-sample bias correction. Default: yes for SMD, SMDH, SMCC, SMCR; no for ROM.
+        Small-sample bias correction. Default: yes for standardised differences and changes, VR and CVR; no
+        for ROM.
     add : float, optional
-        Added to the cells of the tables that `to` names. Default 0.5, for AS, PAS and PFT 0.
+        Added to the cells of the tables that `to` names. Default 0.5, for AS, PAS, PFT, IRS, IRFT and IRSD 0.
     to : {"only0", "all", "if0all", "none"}
         Which tables: those with a zero cell; all; all if one has a zero cell; none.
     drop00 : bool
-        Leave out (as NaN) studies in which no one, or everyone, in both groups had the event.
+        Leave out (as NaN) studies in which no one, or everyone, in both groups had the event; of rates,
+        those without events.
 
     Returns
     -------
@@ -175,22 +246,33 @@ def effect_size(
         raise DataError(f"Unknown measure {measure!r}; choose one of {', '.join(MEASURES)}.")
     given = {
         "m1": m1, "sd1": sd1, "n1": n1, "m2": m2, "sd2": sd2, "n2": n2, "a": a, "b": b, "c": c, "d": d,
-        "events1": events1, "events2": events2, "events": events, "n": n, "r": r,
+        "events1": events1, "events2": events2, "events": events, "n": n, "r": r, "m": m, "sd": sd,
+        "time": time, "time1": time1, "time2": time2, "o_minus_e": o_minus_e, "v": v,
     }  # fmt: skip
+    if spec.score and (o_minus_e is not None or v is not None):
+        spec = Measure(spec.title, _SCORE, binary.log_ratio_from_score)
     options = _options(measure, spec, variance_form, correct, add, to, drop00)
     table = columns(**_expected(measure, spec, given))
     _check_ranges(table)
 
     cells, left_out = _cells(table), table.absent()
     if drop00:
-        left_out |= (cells["a"] == 0) & (cells["c"] == 0) | (cells["b"] == 0) & (cells["d"] == 0)
+        left_out |= _without_contrast(cells)
     data = {name: np.where(left_out, np.nan, cells[name]) for name in spec.needs}
     if spec.add is not None:
-        counts = binary.add_to_cells(list(data.values()), spec.add if add is None else add, to)
-        data = dict(zip(data, counts, strict=True))
+        counts = [data[name] for name in spec.counts]
+        counts = binary.add_to_cells(counts, spec.add if add is None else add, to)
+        data |= dict(zip(spec.counts, counts, strict=True))
     effect, variance = spec.compute(**data, **options)
     hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
     return table.frame(effect, variance, f"the {spec.title} or its variance", left_out=left_out, hint=hint)
+
+
+def _without_contrast(cells: dict[str, np.ndarray]) -> np.ndarray:
+    """Studies in which nobody, or everybody, in both groups had the event."""
+    if "time1" in cells:
+        return (cells["events1"] == 0) & (cells["events2"] == 0)
+    return (cells["a"] == 0) & (cells["c"] == 0) | (cells["b"] == 0) & (cells["d"] == 0)
 
 
 def _expected(measure: str, spec: Measure, given: dict[str, ArrayLike | None]) -> dict[str, ArrayLike]:
@@ -228,8 +310,8 @@ def _options(
         raise DataError(f"{measure} is not made from counts; leave out add and to.")
     if add is not None and not (np.isfinite(add) and add >= 0):
         raise DataError(f"add must be a number that is not negative, not {add!r}.")
-    if drop00 and spec.needs != _CELLS:
-        raise DataError(f"{measure} is not made from two by two tables; leave out drop00.")
+    if drop00 and spec.needs not in (_CELLS, _RATES):
+        raise DataError(f"{measure} is not made from counts of two groups; leave out drop00.")
     if correct is not None and spec.correct is None:
         raise DataError(f"{measure} has no bias correction; leave out correct.")
     if correct is False and form == "UB":
@@ -249,7 +331,9 @@ def _check_ranges(table: Columns) -> None:
     for name, values in table.data.items():
         if name in ("n1", "n2", "n"):
             table.refuse(values < 1, name, "at least 1")
-        elif name in ("sd1", "sd2", *_CELLS, "events1", "events2", "events"):
+        elif name in ("time", "time1", "time2", "v"):
+            table.refuse(values <= 0, name, "above 0")
+        elif name in ("sd1", "sd2", "sd", *_CELLS, "events1", "events2", "events"):
             table.refuse(values < 0, name, "0 or more")
         elif name == "r":
             table.refuse(np.abs(values) > 1, name, "between -1 and 1")
@@ -260,16 +344,16 @@ def _check_ranges(table: Columns) -> None:
             empty = (table[event] == 0) & (table[other] == 0)
             table.refuse(empty, event, f"positive if {other} = 0: the group is empty")
     for events, size in (("events1", "n1"), ("events2", "n2"), ("events", "n")):
-        if events in table.data:
+        if events in table.data and size in table.data:
             table.refuse(table[events] > table[size], events, f"at most {size}")
 
 
 def _cells(table: Columns) -> dict[str, np.ndarray]:
     """Add the cells that follow from events and sizes to the columns given."""
     cells = dict(table.data)
-    if "events1" in cells:
+    if "events1" in cells and "n1" in cells:
         cells["a"], cells["b"] = cells["events1"], cells["n1"] - cells["events1"]
         cells["c"], cells["d"] = cells["events2"], cells["n2"] - cells["events2"]
-    if "events" in cells:
+    if "events" in cells and "n" in cells:
         cells["x"], cells["m"] = cells["events"], cells["n"] - cells["events"]
     return cells
