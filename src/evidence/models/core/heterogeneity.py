@@ -129,20 +129,36 @@ def solve_q(studies: Studies, target: Any) -> Any:
 
     The reciprocal of Q is concave and increasing in tau2, as Q = sum z^2 / (tau2 + l) for the eigenvalues l of the
     sampling covariance of the contrasts. Newton's method on it therefore climbs to the root from below without
-    overshooting.
+    overshooting. In a batch a fit that has arrived takes no further step, so that none depends on the others.
     """
     tau2 = 0.0 * studies.anchor_variance
+    if studies.powers.ndim == 3:
+        target = np.broadcast_to(target, tau2.shape)
+        climbing = np.arange(len(tau2))
+        for _ in range(200):
+            step = _q_step(studies, tau2[climbing], target)
+            tau2[climbing] += step
+            going = (step > 1e-8 * (tau2[climbing] + studies.anchor_variance))[:, 0]
+            if not going.any():
+                break
+            climbing, target, studies = climbing[going], target[going], studies.take(going)
+        return tau2
     for _ in range(200):
-        w, (r, f, s), (r2, f2, s2) = sums(studies, tau2, 2)
-        mean = f / (w + r)
-        q = s - mean * f
-        slope = s2 - mean * (2.0 * f2 - mean * (w * w + r2))
-        above = q > target
-        step = choose(above, q * (q - target), 0.0) / choose(above, target * slope, 1.0)
+        step = _q_step(studies, tau2, target)
         tau2 = tau2 + step
         if not np.any(step > 1e-8 * (tau2 + studies.anchor_variance)):
             break
     return tau2
+
+
+def _q_step(studies: Studies, tau2: Any, target: Any) -> Any:
+    """One step of `solve_q`; zero where Q is at its target or below."""
+    w, (r, f, s), (r2, f2, s2) = sums(studies, tau2, 2)
+    mean = f / (w + r)
+    q = s - mean * f
+    slope = s2 - mean * (2.0 * f2 - mean * (w * w + r2))
+    above = q > target
+    return choose(above, q * (q - target), 0.0) / choose(above, target * slope, 1.0)
 
 
 def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> tuple[Any, Any]:

@@ -103,7 +103,12 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
         df = np.inf + 0.0 * variance
     estimate = studies.anchor_effect + centre
     se = variance**0.5  # a float stays a float, which is the faster to compute with
-    half = _t_quantile(df, 0.5 + 0.5 * level) * se
+    if ci == "KR":
+        half = _t_quantile(df, 0.5 + 0.5 * level) * se
+    elif ci == "z":
+        half = ndtri(0.5 + 0.5 * level) * se
+    else:
+        half = _quantiles(studies.k, 0.5 + 0.5 * level, 1) * se
     statistic = estimate / choose(se > 0.0, se, nan)
     p_value = 2.0 * stdtr(df, -abs(statistic))
     return Mean(estimate, se, estimate - half, estimate + half, statistic, p_value, df)
@@ -128,7 +133,7 @@ def prediction_interval(
     if prediction == "z":
         quantile = ndtri(probability)
     else:
-        quantile = stdtrit(np.maximum(k - (1 if prediction == "V" else 2), 1), probability)
+        quantile = _quantiles(k, probability, 1 if prediction == "V" else 2)
     half = choose(k > 1, quantile, np.nan) * np.sqrt(tau2 + se * se)
     return estimate - half, estimate + half
 
@@ -170,6 +175,20 @@ def profile_interval(studies: Studies, level: float, *, restricted: bool) -> tup
     first, last = int(within[0]), int(within[-1])
     low = narrow(inside, grid[first], grid[first - 1]) if first else 0.0
     return low, narrow(inside, grid[last], grid[last + 1])
+
+
+def _quantiles(k: Any, probability: float, less: int) -> Any:
+    """Quantiles of t with k - `less` degrees of freedom, at least one; of the normal distribution with one study."""
+    if not isinstance(k, np.ndarray):
+        return _one_t_quantile(max(k - less, 1) if k > 1 else np.inf, probability)
+    return _t_table(int(k.max(initial=1)), probability, less)[k]
+
+
+@lru_cache(maxsize=64)
+def _t_table(largest: int, probability: float, less: int) -> Floats:
+    df = np.maximum(np.arange(largest + 1.0) - less, 1.0)
+    df[:2] = np.inf
+    return np.asarray(stdtrit(df, probability))
 
 
 def _t_quantile(df: Any, probability: float) -> Any:

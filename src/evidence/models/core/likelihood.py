@@ -31,7 +31,7 @@ from evidence.models.core.studies import (
 
 __all__ = ["log_likelihood", "maximise", "narrow", "peaks", "score", "tau2_grid"]
 
-STEP = 0.35
+STEP = 0.25
 """Spacing of the grid in log(tau2 + smallest variance)."""
 CLOSE = 1e-7
 """Two steps with a product this small, relative to tau2 + smallest variance, leave an error of about its square."""
@@ -157,6 +157,10 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
     falls_at_zero : bool, or ndarray of bool, shape (n,)
         Whether the likelihood falls from tau2 = 0, so that zero is a local maximum too.
     """
+    if studies.powers.ndim == 3:
+        counts = _grid_steps(studies)[:, 0]
+        if np.unique(counts).size > 1:
+            return _peaks_by_grid(studies, restricted, counts)
     s2 = dispersion(studies) / choose(studies.k > 1, studies.k - 1, 1)
     grid = tau2_grid(studies.anchor_variance, studies.largest_variance, s2)
     fit, penalty = score(studies, grid, restricted)
@@ -176,6 +180,32 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
     return rows[0] if rows else np.zeros_like(place), tau2, falls_at_zero
 
 
+def _peaks_by_grid(
+    studies: Studies, restricted: bool, counts: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], Any, Any]:
+    """As `peaks`, for fits whose grids differ in length: each has its own, whatever stands beside it."""
+    rows, tau2 = [], []
+    falls_at_zero = np.zeros(counts.size, dtype=bool)
+    for count in np.unique(counts):
+        here = np.flatnonzero(counts == count)
+        among, found, falls_at_zero[here] = peaks(studies.take(here), restricted=restricted)
+        rows.append(here[among])
+        tau2.append(found)
+    order = np.concatenate(rows).argsort(kind="stable")
+    return np.concatenate(rows)[order], np.concatenate(tau2)[order], falls_at_zero
+
+
+def _grid_steps(studies: Studies) -> NDArray[np.intp]:
+    s2 = dispersion(studies) / choose(studies.k > 1, studies.k - 1, 1)
+    span = np.log1p(_beyond_peaks(studies.largest_variance, s2) / studies.anchor_variance)
+    return _steps(span)
+
+
+def _steps(span: Any) -> Any:
+    """Number of steps of a grid, a multiple of eight, so that few lengths occur."""
+    return (np.asarray(span / (8.0 * STEP)).astype(np.intp) + 1) * 8
+
+
 def tau2_grid(smallest: Any, largest: Any, s2: Any) -> Floats:
     """Values of tau2 from zero to above every stationary point, equidistant in log(tau2 + smallest variance).
 
@@ -189,7 +219,7 @@ def tau2_grid(smallest: Any, largest: Any, s2: Any) -> Floats:
     ndarray, shape (g,) or (n, g)
     """
     span = np.log1p(_beyond_peaks(largest, s2) / smallest)
-    steps = max(8, int(span.max() / STEP) + 1)
+    steps = int(_steps(span).max())
     return smallest * np.expm1(span / steps * np.arange(steps + 1))
 
 
@@ -246,7 +276,11 @@ def _climb(
         Whether the peak was reached.
     """
     here = here or _score_with_slopes(sums(studies, tau2, 3), restricted)
-    before, earlier = None, 1.0
+    before: tuple[Any, ...] | None = None
+    earlier: Any = 1.0
+    batch = studies.powers.ndim == 3
+    climbing = np.arange(len(tau2)) if batch else None
+    peak, there, arrived = np.empty_like(tau2), tuple(map(np.empty_like, here)), np.zeros(np.shape(tau2), bool)
     for _ in range(200):
         fit, penalty, fit_slope, penalty_slope = here
         unit = fit + (fit == 0.0)  # zero if all effects are equal, where low and high are zero as well
@@ -270,8 +304,23 @@ def _climb(
         before, earlier, tau2 = (tau2, rest, pace), step, new
         if settled.all() if isinstance(settled, np.ndarray) else settled:
             break
+        if climbing is not None and settled.any():
+            # A fit that has arrived takes no further step, so that none depends on which fits stand beside it.
+            done, going = settled[:, 0], ~settled[:, 0]
+            at = climbing[done]
+            peak[at], arrived[at] = tau2[done], True
+            for whole, part in zip(there, here, strict=True):
+                whole[at] = part[done]
+            climbing, studies = climbing[going], studies.take(going)
+            before = tuple(part[going] for part in before)
+            low, high, earlier, tau2 = low[going], high[going], earlier[going], tau2[going]
         here = _score_with_slopes(sums(studies, tau2, 3), restricted)
-    return tau2, here, settled
+    if climbing is None:
+        return tau2, here, settled
+    peak[climbing], arrived[climbing] = tau2, settled
+    for whole, part in zip(there, here, strict=True):
+        whole[climbing] = part
+    return peak, there, arrived
 
 
 def narrow(holds: Callable[[Floats], Any], inside: float, outside: float) -> float:

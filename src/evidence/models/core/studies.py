@@ -55,8 +55,8 @@ class Studies(NamedTuple):
         """Differences of the other studies from the anchor, shape (..., m)."""
         return self.powers[..., 1, :]
 
-    def take(self, rows: NDArray[np.intp]) -> Studies:
-        """Return the fits of a batch that stand at the given rows."""
+    def take(self, rows: NDArray[Any]) -> Studies:
+        """Return the fits of a batch at the given rows, or where a row is marked true."""
         return Studies(*(part[rows] for part in self))
 
 
@@ -122,8 +122,16 @@ def sums(studies: Studies, tau2: Any, order: int) -> Sums:
             power = power * weight
             out.append(powers.dot(power).tolist())
         return out
-    weight = power = np.reciprocal(studies.variance[..., None] + tau2[..., None, :])
     out = [1.0 / (studies.anchor_variance + tau2)]
+    if powers.ndim == 3 and tau2.shape[-1] == 1:
+        # One value a fit: small sums in one pass; a fit's own do not depend on which fits stand beside it.
+        weight = power = np.reciprocal(studies.variance + tau2)
+        for p in range(order):
+            if p:
+                power = power * weight
+            out.append(np.einsum("npm,nm->pn", powers, power)[..., None])
+        return out
+    weight = power = np.reciprocal(studies.variance[..., None] + tau2[..., None, :])
     for p in range(order):
         if p:
             power = power * weight
