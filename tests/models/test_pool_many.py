@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evidence.errors import DataError
@@ -29,7 +30,7 @@ def draw_table(n: int = 120, k: int = 8) -> tuple[np.ndarray, np.ndarray]:
 def test_batch_equals_a_loop(method: str, ci: str) -> None:
     effect, variance = draw_table()
     batch = pool_many(effect, variance, method=method, ci=ci)
-    names = batch.to_frame().columns
+    names = batch.to_frame(full=True).columns
     for row in range(1, len(effect)):
         present = ~np.isnan(effect[row])
         if not present.any():
@@ -43,6 +44,8 @@ def test_batch_equals_a_loop(method: str, ci: str) -> None:
                 atol=1e-12,
                 err_msg=f"row {row}: {name}",
             )
+        np.testing.assert_allclose(batch.weights[row, present], fit.weights, rtol=1e-9)
+        assert np.isnan(batch.weights[row, ~present]).all()
 
 
 def test_a_row_without_studies_is_empty() -> None:
@@ -61,11 +64,20 @@ def test_padding_changes_nothing(method: str) -> None:
     np.testing.assert_allclose(wide, narrow, rtol=1e-10, atol=1e-13)
 
 
-def test_work_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("method", "ci"), [(m, "HKSJ") for m in BATCH_METHODS] + [("REML", "KR")])
+@pytest.mark.parametrize("spread", [0, 8])
+def test_work_in_chunks_changes_no_bit(
+    method: str, ci: str, spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     effect, variance = draw_table()
-    whole = pool_many(effect, variance).to_frame()
-    monkeypatch.setattr(module, "CHUNK", 7 * effect.shape[1])
-    np.testing.assert_allclose(pool_many(effect, variance).to_frame(), whole, rtol=1e-10, atol=1e-13)
+    rng = np.random.default_rng(3)  # variances over many decades, outliers: likelihoods with several peaks
+    scale = 10.0 ** rng.uniform(-spread, spread, variance.shape)
+    effect, variance = effect * np.sqrt(scale) * rng.choice([1, 1, 1, 50], effect.shape), variance * scale
+    whole = pool_many(effect, variance, method=method, ci=ci).to_frame(full=True)
+    for rows in (1, 7, 50):
+        monkeypatch.setattr(module, "CHUNK", rows * effect.shape[1])
+        parts = pool_many(effect, variance, method=method, ci=ci).to_frame(full=True)
+        pd.testing.assert_frame_equal(parts, whole, check_exact=True)
 
 
 def test_errors_name_row_and_column() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evidence.errors import DataError, ModelError
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
-from evidence.models.pool_many import PooledMany, pool_many
+from evidence.models.pool_many import QUANTITIES, PooledMany, pool_many
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, table_text
 
@@ -66,12 +66,17 @@ def pool_subsets(fit: Pooled, present: NDArray[np.bool_]) -> PooledMany:
         )
         for row in present
     ]
-    names = [field.name for field in fields(PooledMany)]
-    arrays = {
-        name: np.array([getattr(one, name) for one in fits], dtype=np.float64)
-        for name in names[: names.index("method")]
-    }
-    return PooledMany(**arrays, method=fit.method, ci=fit.ci, level=fit.level, prediction=fit.prediction)
+    arrays = {name: np.array([getattr(one, name) for one in fits], dtype=np.float64) for name in QUANTITIES}
+    return PooledMany(
+        **arrays,
+        method=fit.method,
+        ci=fit.ci,
+        level=fit.level,
+        prediction=fit.prediction,
+        effect=np.where(present, fit.effect, np.nan),
+        variance=np.where(present, fit.variance, np.nan),
+        given_weights=np.where(present, fit.given_weights, np.nan),
+    )
 
 
 def drop_each(fit: Pooled) -> PooledMany:

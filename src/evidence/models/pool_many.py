@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from evidence.errors import DataError
-from evidence.models.core.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
-from evidence.models.core.intervals import mean_effect, prediction_interval
-from evidence.models.core.studies import Floats, arrange
+from evidence.models.core.heterogeneity import (
+    estimate_tau2,
+    heterogeneity_share,
+    q_and_trace,
+    tau2_standard_error,
+)
+from evidence.models.core.intervals import Mean, mean_effect, prediction_interval, q_profile_interval
+from evidence.models.core.likelihood import log_likelihood
+from evidence.models.core.studies import Floats, Studies, arrange
 from evidence.models.pool import as_floats, check_options, describe_fault, within_limits
 
-__all__ = ["PooledGrid", "PooledMany", "pool_grid", "pool_many"]
+__all__ = [
+    "QUANTITIES",
+    "Fitted",
+    "PooledGrid",
+    "PooledMany",
+    "fit_each",
+    "pool_grid",
+    "pool_many",
+    "quantities",
+]
 
 CHUNK = 2**15
 """Number of study values worked on at a time: it bounds memory and keeps the work in the processor's cache."""
 
 
+QUANTITIES = (
+    *("k", "estimate", "se", "ci_low", "ci_high", "statistic", "p_value", "df", "tau2", "q", "q_df", "q_p"),
+    *("i2", "h2", "prediction_low", "prediction_high"),
+)
+"""What `pool_many` works out for every fit."""
+FURTHER = (
+    *("tau2_se", "tau2_low", "tau2_high", "i2_low", "i2_high", "h2_low", "h2_high"),
+    *("log_likelihood", "aic", "bic", "aicc"),
+)
+"""What it works out when it is asked for."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class PooledMany:
-    """Result of `pool_many`: arrays of shape (n,), one entry a fit, named as in `Pooled`; NaN without a study."""
+    """Result of `pool_many`: arrays of shape (n,), one entry a fit, named as in `Pooled`; NaN without a study.
+
+    As in `Pooled`, what a plain fit does not need (the interval of tau2, likelihoods, weights) is computed when
+    first asked for.
+    """
 
     k: Floats
     estimate: Floats
@@ -47,14 +80,103 @@ class PooledMany:
     ci: str
     level: float
     prediction: str
+    effect: Floats
+    """Study effects, shape (n, k); NaN where a study is absent."""
+    variance: Floats
+    """Their sampling variances, shape (n, k)."""
+    given_weights: Floats | None = None
+    """Weights given for GENQ, shape (n, k)."""
 
     def __len__(self) -> int:
         return self.estimate.size
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row a fit, one column a quantity."""
-        names = [field.name for field in fields(self)]
-        return pd.DataFrame({name: getattr(self, name) for name in names[: names.index("method")]})
+    @cached_property
+    def weights(self) -> Floats:
+        """Weights of the studies in percent, shape (n, k); NaN where a study is absent."""
+        weight = 1.0 / (self.variance + self.tau2[:, None])
+        if self.given_weights is not None:
+            weight = np.where(np.isnan(self.variance), np.nan, self.given_weights)
+        total = np.nansum(weight, axis=1, keepdims=True)
+        return 100.0 * weight / np.where(total > 0.0, total, np.nan)
+
+    @cached_property
+    def tau2_se(self) -> Floats:
+        """Standard error of tau2; NaN for equal effects or one study."""
+
+        def error(rows: NDArray[np.intp]) -> Floats:
+            given = None if self.given_weights is None else self.given_weights[rows]
+            return tau2_standard_error(
+                self.method, self.effect[rows], self.variance[rows], self.tau2[rows], given
+            )
+
+        return self._by_rows(error, 1)[0]
+
+    @property
+    def tau2_low(self) -> Floats:
+        """Lower limit of the Q-profile interval for tau2; NaN for equal effects or one study."""
+        return self._tau2_interval[0]
+
+    @property
+    def tau2_high(self) -> Floats:
+        """Upper limit of the Q-profile interval for tau2; NaN for equal effects or one study."""
+        return self._tau2_interval[1]
+
+    @property
+    def i2_low(self) -> Floats:
+        """I2 at the lower limit of tau2."""
+        return 100.0 * (1.0 - 1.0 / self.h2_low)
+
+    @property
+    def i2_high(self) -> Floats:
+        """I2 at the upper limit of tau2."""
+        return 100.0 * (1.0 - 1.0 / self.h2_high)
+
+    @property
+    def h2_low(self) -> Floats:
+        """H2 at the lower limit of tau2."""
+        return 1.0 + self.tau2_low / self._typical_variance
+
+    @property
+    def h2_high(self) -> Floats:
+        """H2 at the upper limit of tau2."""
+        return 1.0 + self.tau2_high / self._typical_variance
+
+    @cached_property
+    def log_likelihood(self) -> Floats:
+        """Log-likelihood at tau2 and the estimate: the restricted one for REML, else the full one."""
+
+        def height(rows: NDArray[np.intp]) -> Floats:
+            studies, _ = arrange(self.effect[rows], self.variance[rows])
+            centre = None
+            if self.given_weights is not None:
+                centre = self.estimate[rows, None] - studies.anchor_effect
+            at = self.tau2[rows, None]
+            return log_likelihood(studies, at, restricted=self.method == "REML", centre=centre)[:, 0]
+
+        return self._by_rows(height, 1)[0]
+
+    @property
+    def aic(self) -> Floats:
+        """Akaike's information criterion."""
+        return -2.0 * self.log_likelihood + 2.0 * self._parameters
+
+    @property
+    def bic(self) -> Floats:
+        """Bayesian information criterion; under REML the number of contrasts, k - 1, counts as the sample size."""
+        n = self.k - (self.method == "REML")
+        return -2.0 * self.log_likelihood + self._parameters * np.log(np.where(n > 0, n, np.nan))
+
+    @property
+    def aicc(self) -> Floats:
+        """Akaike's information criterion, corrected for small samples."""
+        p = self._parameters
+        n = np.maximum(self.k - (self.method == "REML"), p + 2)
+        return -2.0 * self.log_likelihood + 2.0 * p * n / (n - p - 1)
+
+    def to_frame(self, *, full: bool = False) -> pd.DataFrame:
+        """One row a fit, one column a quantity; with `full` also the interval of tau2, I2 and H2, and likelihoods."""
+        names = QUANTITIES + (FURTHER if full else ())
+        return pd.DataFrame({name: getattr(self, name) for name in names})
 
     def summary(self) -> str:
         """Describe the distribution of the fits' main results."""
@@ -68,6 +190,39 @@ class PooledMany:
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"
+
+    @property
+    def _parameters(self) -> int:
+        return 1 if self.method == "EE" else 2
+
+    @cached_property
+    def _tau2_interval(self) -> Floats:
+        if self.method == "EE":
+            return np.full((2, len(self)), np.nan)
+
+        def limits(rows: NDArray[np.intp]) -> Any:
+            studies, _ = arrange(self.effect[rows], self.variance[rows])
+            return [limit[:, 0] for limit in q_profile_interval(studies, self.level)]
+
+        return self._by_rows(limits, 2)
+
+    @cached_property
+    def _typical_variance(self) -> Floats:
+        """Sampling variance of a typical study (Higgins and Thompson 2002); NaN with one study."""
+
+        def typical(rows: NDArray[np.intp]) -> Floats:
+            studies, _ = arrange(self.effect[rows], self.variance[rows])
+            _, trace = q_and_trace(studies, np.zeros_like(studies.anchor_variance))
+            return ((studies.k - 1) / np.where(trace > 0.0, trace, np.nan))[:, 0]
+
+        return self._by_rows(typical, 1)[0]
+
+    def _by_rows(self, compute: Callable[[NDArray[np.intp]], Any], count: int) -> Floats:
+        """Compute `count` quantities of the fits with studies, a block at a time; shape (count, n)."""
+        out = np.full((count, len(self)), np.nan)
+        for here in _blocks(self.k, self.effect.shape[1]):
+            out[:, here] = compute(here)
+        return out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,17 +307,24 @@ def pool_many(
     if method == "GENQ":
         raise DataError("pool_many has no method='GENQ': it needs weights for each fit; use pool.")
     effects, variances = _check_table(effect, variance)
-    n, k = effects.shape
-    names = [field.name for field in fields(PooledMany)][:16]
-    out = {name: np.full(n, np.nan) for name in names}
+    n, width = effects.shape
+    out = {name: np.full(n, np.nan) for name in QUANTITIES}
     out["k"] = np.isfinite(variances).sum(axis=1).astype(np.float64)
-    rows = np.flatnonzero(out["k"])
-    step = max(1, CHUNK // max(k, 1))
+    for here in _blocks(out["k"], width):
+        (fit,) = fit_each(effects[here], variances[here], (method,), (ci,), level)
+        for name, values in quantities(fit, prediction, level).items():
+            out[name][here] = values
+    return PooledMany(
+        **out, method=method, ci=ci, level=level, prediction=prediction, effect=effects, variance=variances
+    )
+
+
+def _blocks(k: Floats, width: int) -> Iterator[NDArray[np.intp]]:
+    """Rows that have studies, a block at a time."""
+    rows = np.flatnonzero(k)
+    step = max(1, CHUNK // max(width, 1))
     for start in range(0, rows.size, step):
-        here = rows[start : start + step]
-        for name, values in _fit(effects[here], variances[here], method, ci, level, prediction).items():
-            out[name][here] = values[:, 0]
-    return PooledMany(**out, method=method, ci=ci, level=level, prediction=prediction)
+        yield rows[start : start + step]
 
 
 def pool_grid(
@@ -208,53 +370,62 @@ def pool_grid(
     k = np.isfinite(variances).sum(axis=1).astype(np.float64)
     of_fits = np.full((2, n, m), np.nan)
     of_intervals = np.full((3, n, m, c), np.nan)
-    rows = np.flatnonzero(k)
-    step = max(1, CHUNK // max(width, 1))
-    for start in range(0, rows.size, step):
-        here = rows[start : start + step]
-        studies, _ = arrange(effects[here], variances[here])
-        q, trace = q_and_trace(studies, np.zeros_like(studies.anchor_variance))
-        for i, method in enumerate(methods):
-            tau2 = estimate_tau2(studies, method, q, trace)
-            for j, ci in enumerate(intervals):
-                mean = mean_effect(studies, tau2, ci, level)
-                for out, value in zip(of_intervals, (mean.low, mean.high, mean.p_value), strict=True):
-                    out[here, i, j] = value[:, 0]
-                of_fits[:, here, i] = mean.estimate[:, 0], tau2[:, 0]
+    done, total = 0, int(np.count_nonzero(k))
+    for here in _blocks(k, width):
+        fits = fit_each(effects[here], variances[here], methods, intervals, level)
+        for (i, j), fit in zip(product(range(m), range(c)), fits, strict=True):
+            mean = fit.mean
+            for out, value in zip(of_intervals, (mean.low, mean.high, mean.p_value), strict=True):
+                out[here, i, j] = value[:, 0]
+            of_fits[:, here, i] = mean.estimate[:, 0], fit.tau2[:, 0]
+        done += here.size
         if progress is not None:
-            progress(min(start + step, rows.size), rows.size)
+            progress(done, total)
     return PooledGrid(tuple(methods), tuple(intervals), level, k, *of_fits, *of_intervals)
 
 
-def _fit(
-    effect: Floats, variance: Floats, method: str, ci: str, level: float, prediction: str
-) -> dict[str, Floats]:
+class Fitted(NamedTuple):
+    """Fits of a batch by one method, with one interval: arrays of shape (n, 1)."""
+
+    method: str
+    studies: Studies
+    q: Any
+    trace: Any
+    tau2: Any
+    mean: Mean
+
+
+def fit_each(
+    effect: Floats, variance: Floats, methods: Sequence[str], intervals: Sequence[str], level: float
+) -> Iterator[Fitted]:
+    """Fit each row by every method, with every interval; methods vary slowest.
+
+    Studies are arranged once, and tau2 is estimated once a method.
+
+    Parameters
+    ----------
+    effect, variance : ndarray, shape (n, k)
+        Checked input; NaN marks an absent study, and each row has at least one.
+    """
     studies, _ = arrange(effect, variance)
     q, trace = q_and_trace(studies, np.zeros_like(studies.anchor_variance))
-    tau2 = estimate_tau2(studies, method, q, trace)
-    mean = mean_effect(studies, tau2, ci, level)
-    i2, h2 = heterogeneity_share(method, studies.k, q, trace, tau2)
-    q_df = studies.k - 1
-    low, high = prediction_interval(studies.k, mean.estimate, mean.se, tau2, prediction, level)
-    if method == "EE":
+    for method in methods:
+        tau2 = estimate_tau2(studies, method, q, trace)
+        for ci in intervals:
+            yield Fitted(method, studies, q, trace, tau2, mean_effect(studies, tau2, ci, level))
+
+
+def quantities(fit: Fitted, prediction: str, level: float) -> dict[str, Floats]:
+    """Everything in `QUANTITIES`, each of shape (n,)."""
+    k, mean = fit.studies.k, fit.mean
+    i2, h2 = heterogeneity_share(fit.method, k, fit.q, fit.trace, fit.tau2)
+    q_df = k - 1
+    low, high = prediction_interval(k, mean.estimate, mean.se, fit.tau2, prediction, level)
+    if fit.method == "EE":
         low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
-    return {
-        "estimate": mean.estimate,
-        "se": mean.se,
-        "ci_low": mean.low,
-        "ci_high": mean.high,
-        "statistic": mean.statistic,
-        "p_value": mean.p_value,
-        "df": mean.df,
-        "tau2": tau2,
-        "q": q,
-        "q_df": q_df,
-        "q_p": np.where(q_df > 0, chdtrc(np.maximum(q_df, 1), q), 1.0),
-        "i2": i2,
-        "h2": h2,
-        "prediction_low": low,
-        "prediction_high": high,
-    }
+    q_p = np.where(q_df > 0, chdtrc(np.maximum(q_df, 1), fit.q), 1.0)
+    values = (k, *mean[:7], fit.tau2, fit.q, q_df, q_p, i2, h2, low, high)
+    return {name: value[:, 0] for name, value in zip(QUANTITIES, values, strict=True)}
 
 
 def _check_table(effect: Any, variance: Any) -> tuple[Floats, Floats]:

@@ -101,7 +101,9 @@ class Pooled:
         """Standard error of tau2; NaN for equal effects or one study."""
         if self.k < 2 or not self._estimated:
             return nan
-        return tau2_standard_error(self.method, self.effect, self.variance, self.tau2, self.given_weights)
+        return float(
+            tau2_standard_error(self.method, self.effect, self.variance, self.tau2, self.given_weights)
+        )
 
     @property
     def tau2_low(self) -> float:

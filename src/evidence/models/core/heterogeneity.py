@@ -182,56 +182,70 @@ def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> t
 
 
 def tau2_standard_error(
-    method: str, effect: Floats, variance: Floats, tau2: float, weights: Floats | None
-) -> float:
-    """Large-sample standard error of the between-study variance of one fit.
+    method: str, effect: Floats, variance: Floats, tau2: Any, weights: Floats | None = None
+) -> Any:
+    """Large-sample standard error of the between-study variance.
 
     Parameters
     ----------
-    effect, variance : ndarray, shape (k,)
-        Studies, k >= 2.
-    tau2 : float
+    effect, variance : ndarray, shape (..., k)
+        Studies; NaN marks an absent one.
+    tau2 : float or ndarray, shape (...)
         Estimate by `method`.
-    weights : ndarray, shape (k,), optional
+    weights : ndarray, shape (..., k), optional
         For GENQ.
 
     Returns
     -------
-    float
-        NaN for EE. For DL2 the weights of the second step count as given.
+    float or ndarray, shape (...)
+        NaN for EE and with fewer than two studies. For DL2 the weights of the second step count as given.
 
     References
     ----------
     Viechtbauer (2005), section on standard errors; Jackson, Turner, Rhodes and Viechtbauer (2014),
     BMC Med Res Methodol 14, 103, for the generalised method of moments.
     """
-    k = variance.size
-    df = k - 1
+    present = ~np.isnan(variance)
+    one = present.astype(np.float64)
+    k = one.sum(axis=-1)
+    missing = np.where((k > 1) & (method != "EE"), 0.0, np.nan)
+    df = np.maximum(k - 1, 1)
+    tau2 = np.asarray(tau2, dtype=np.float64)
+    effect, variance = np.where(present, effect, 0.0), np.where(present, variance, 1.0)
+
+    def inverse(between: Any) -> Floats:
+        return one / (variance + np.asarray(between)[..., None])
+
     if method == "EE":
-        return float("nan")
+        return missing
+    weight = inverse(tau2)
     if method in ("EB", "PM", "PMM"):
-        return float(np.sqrt(2.0 * k * k / df) / (1.0 / (variance + tau2)).sum())
+        return missing + np.sqrt(2.0 * k * k / df) / weight.sum(axis=-1)
     if method == "ML":
-        return float(np.sqrt(2.0 / np.square(1.0 / (variance + tau2)).sum()))
-    one = np.ones(k)
+        return missing + np.sqrt(2.0 / np.square(weight).sum(axis=-1))
     if method == "REML":
-        return float(np.sqrt(2.0 / _trace(1.0 / (variance + tau2), one, one)))
-    start = float(np.square(effect - effect.mean()).mean())
+        return missing + np.sqrt(2.0 / _not_zero(_trace(weight, one, one)))
+    start = np.square(one * (effect - effect.sum(axis=-1, keepdims=True) / k[..., None])).sum(axis=-1) / k
     if method == "GENQ" and weights is not None:
-        a = weights
+        a = np.where(present, weights, 0.0)
     elif method == "DL2":
-        a = 1.0 / (variance + _first_step(effect, variance))
+        a = inverse(_first_step(effect, inverse(0.0)))
     elif method == "SJ":
-        a = 1.0 / (variance + start)
+        a = inverse(start)
     else:
-        a = one if method == "HE" else 1.0 / variance
-    scale = 1.0 / a.sum() if method == "HS" else start / df if method == "SJ" else 1.0 / _trace_p(a)
+        a = one if method == "HE" else inverse(0.0)
+    if method == "HS":
+        scale = 1.0 / a.sum(axis=-1)
+    elif method == "SJ":
+        scale = start / df
+    else:
+        scale = 1.0 / _not_zero(_trace_p(a))
     moments = (
         2.0 * _trace(a, variance, variance)
         + 4.0 * tau2 * _trace(a, variance, one)
         + 2.0 * tau2 * tau2 * _trace(a, one, one)
     )
-    return float(scale * np.sqrt(moments))
+    return missing + scale * np.sqrt(moments)
 
 
 def _mean_variance(studies: Studies) -> Any:
@@ -249,23 +263,29 @@ def _moments(studies: Studies, weights: Floats) -> Any:
     return (weights @ np.square(residual) - free @ variance) / free.sum() if variance.size > 1 else 0.0
 
 
-def _first_step(effect: Floats, variance: Floats) -> float:
-    """DerSimonian-Laird estimate, the first step of DL2."""
-    w = 1.0 / variance
-    residual = effect - w @ effect / w.sum()
-    return max(0.0, float((w @ np.square(residual) - (w.size - 1)) / _trace_p(w)))
+def _first_step(effect: Floats, w: Floats) -> Any:
+    """DerSimonian-Laird estimate, the first step of DL2, from inverse variances w, zero where absent."""
+    mean = (w * effect).sum(axis=-1) / w.sum(axis=-1)
+    q = (w * np.square(effect - mean[..., None])).sum(axis=-1)
+    df = (w > 0.0).sum(axis=-1) - 1
+    return np.maximum((q - df) / _not_zero(_trace_p(w)), 0.0)
 
 
-def _trace_p(a: Floats) -> float:
+def _not_zero(value: Any) -> Any:
+    """Infinity in place of zero: the trace of P with a single study."""
+    return np.where(value > 0.0, value, np.inf)
+
+
+def _trace_p(a: Floats) -> Any:
     """Trace of P = A - a a' / sum a, A the diagonal matrix of weights a."""
-    return float(a @ others(a) / a.sum())
+    return (a * others(a)).sum(axis=-1) / a.sum(axis=-1)
 
 
-def _trace(a: Floats, d: Floats, e: Floats) -> float:
+def _trace(a: Floats, d: Floats, e: Floats) -> Any:
     """Trace of P D P E for diagonal matrices D and E."""
-    total = a.sum()
-    own = d * e * np.square(a * others(a) / total)
-    return float(own.sum() + (d * a * a) @ others(e * a * a) / (total * total))
+    total = a.sum(axis=-1)
+    own = d * e * np.square(a * others(a) / total[..., None])
+    return own.sum(axis=-1) + (d * a * a * others(e * a * a)).sum(axis=-1) / (total * total)
 
 
 def _chi2_quantile(df: Any, probability: float) -> Any:

@@ -130,10 +130,8 @@ def prediction_interval(
     level : float
     """
     probability = 0.5 + 0.5 * level
-    if prediction == "z":
-        quantile = ndtri(probability)
-    else:
-        quantile = _quantiles(k, probability, 1 if prediction == "V" else 2)
+    less = 1 if prediction == "V" else 2
+    quantile = ndtri(probability) if prediction == "z" else _quantiles(k, probability, less)
     half = choose(k > 1, quantile, np.nan) * np.sqrt(tau2 + se * se)
     return estimate - half, estimate + half
 
