@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import evidence as ev
+from evidence.appraisal.checks.directions import _printed_signs
 
 TRIALS = ("ava", "ben", "cleo", "dan", "eva", "finn", "gus", "hal", "ida")
 
@@ -317,3 +318,9 @@ def test_rules_are_documented() -> None:
     assert rules["rule"].is_unique
     for column in ("looks_for", "why", "look_at"):
         assert rules[column].str.len().gt(20).all()
+
+
+@pytest.mark.parametrize("minus", ["-", "\N{MINUS SIGN}", "\N{EN DASH}"])
+def test_a_minus_may_be_printed_as_a_dash(minus: str) -> None:
+    assert _printed_signs(f"the differences were ({minus}34.53, {minus}25.61)", -34.53) == {-1}
+    assert _printed_signs(f"0.5 (1.4{minus}3.5)", 3.5) == {1}

@@ -30,11 +30,14 @@ _FAVOURS = re.compile(
 
 
 def _printed_signs(text: str, value: float) -> set[int]:
-    """Signs with which a text prints a number: -1 after a minus sign, 1 otherwise; empty if it does not print it."""
+    """Signs with which a text prints a number: -1 after a minus sign, 1 otherwise; empty if it does not print it.
+
+    A hyphen, a minus sign and an en dash are all printed as minus.
+    """
     signs = set()
     number = f"{abs(value):.10g}"
     zeros = "0*" if "." in number else r"(?:\.0+)?"
-    pattern = rf"(?<![\d.])([-−]?)\s?{re.escape(number)}{zeros}(?!\d|\.\d)"
+    pattern = rf"(?<![\d.])([-−–]?)\s?{re.escape(number)}{zeros}(?!\d|\.\d)"
     for match in re.finditer(pattern, text):
         before = text[: match.start()].rstrip()
         # A hyphen between two numbers ("1.4-3.5") joins a range.

@@ -25,13 +25,31 @@ def _standardised(contrast: Contrast) -> float:
 def _effects(base: EvidenceBase) -> Iterator[tuple[Contrast, float, str, int, str]]:
     """Each contrast after baseline with its standardised effect and the cell to show."""
     places = {row.result_id: (table, row.Index) for table, row in base.results()}
-    for contrast in reported_contrasts(base.review):
+    parts = {
+        (str(row.trial_id), str(row.arm_id)): frozenset(str(row.components).split("+"))
+        for row in base.review.arms.itertuples()
+    }
+    for reported in reported_contrasts(base.review):
+        contrast = _from_studied_arm(reported, parts, frozenset(base.review.protocol.components.studied))
         value = _standardised(contrast)
         if not math.isnan(value) and contrast.result_ids:
             table, _ = places[contrast.result_ids[0]]
             # Of two arms the upper row is named, whichever was subtracted.
             row = min(row for where, row in (places[name] for name in contrast.result_ids) if where == table)
             yield contrast, value, table, row, "mean" if table == "arm_results" else "estimate"
+
+
+def _from_studied_arm(
+    contrast: Contrast, parts: dict[tuple[str, str], frozenset[str]], studied: frozenset[str]
+) -> Contrast:
+    """See a contrast from the arm that alone has a studied component; else from the first by name.
+
+    Which of two arms stands first in a table is chance, and must not decide what is unlike the rest.
+    """
+    arm, other = (parts[contrast.trial_id, name] for name in (contrast.arm_id, contrast.comparator_arm_id))
+    own, others = bool((arm - other) & studied), bool((other - arm) & studied)
+    stays = own if own != others else contrast.arm_id <= contrast.comparator_arm_id
+    return contrast if stays else contrast.reversed()
 
 
 @rule(
