@@ -1,10 +1,12 @@
-"""Numbers as they stand in a sentence: fixed decimals, a true minus sign, P values as journals print them."""
+"""Numbers and lists as they stand in a sentence: fixed decimals, true minus signs, P values as in journals."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any, Self
 
-__all__ = ["counted", "interval", "number", "p_value"]
+__all__ = ["Listed", "capital", "counted", "interval", "number", "p_value", "parts_of"]
 
 _MINUS = "\u2212"
 
@@ -44,3 +46,30 @@ def p_value(p: float) -> str:
 def counted(count: int, word: str, plural: str | None = None) -> str:
     """Write a count with its noun: ``no trials``, ``1 trial``, ``12 trials``."""
     return f"{count or 'no'} {word if count == 1 else plural or word + 's'}"
+
+
+def capital(text: str) -> str:
+    """Begin with a capital letter, unless the first word is a symbol such as n."""
+    return text if len(text.partition(" ")[0]) == 1 else text[:1].upper() + text[1:]
+
+
+def parts_of(text: str) -> tuple[Any, ...]:
+    """Give the parts that a text was joined from: one, itself, for plain text, and none for an empty one."""
+    return text.parts if isinstance(text, Listed) else (text,) if text else ()
+
+
+class Listed(str):
+    """A text, as in a cell of a table, with the parts that it was joined from: people read it, programs its `parts`.
+
+    A column of them has the dtype object; the operations of pandas that make it one of plain text drop the parts.
+    """
+
+    parts: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, parts: Iterable[Any], joint: str = "; ", end: str = "") -> Self:
+        """Join parts, in front of the text that ends them."""
+        listed = tuple(parts)
+        text = cls(joint.join(map(str, listed)) + end)
+        text.parts = listed
+        return text

@@ -7,7 +7,6 @@ Page MJ, McKenzie JE, Bossuyt PM, and others (2021). The PRISMA 2020 statement. 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -104,7 +103,7 @@ def prisma_flow(review: Review) -> PrismaFlow:
     left = {
         "looked at": _short(review.excluded),
         "included": stock.loc[stock["status"] == "no numbers", "reason"],
-        "with numbers": stock.loc[stock["status"] == "reported, not poolable", "reason"].map(_main),
+        "with numbers": stock.loc[stock["status"] == "reported, not poolable", "main_reason"],
         "poolable": stock.loc[poolable & ~used, "reason"],
         "in an analysis": pd.Series([], dtype="str"),
     }
@@ -163,11 +162,6 @@ def _short(excluded: pd.DataFrame) -> pd.Series:
     if REASON_GROUP not in excluded:
         return excluded["reason"]
     return excluded[REASON_GROUP].where(excluded[REASON_GROUP] != "", excluded["reason"])
-
-
-def _main(reason: str) -> str:
-    """Take the commonest of several reasons, without the number of comparisons for which it holds."""
-    return re.sub(r" \(\d+\)$", "", reason.split("; ")[0])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

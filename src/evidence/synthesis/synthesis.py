@@ -11,7 +11,6 @@ import pandas as pd
 
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
-from evidence.effects.choosing.selection import NO_RESULT
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.tables.protocol.protocol import Analysis
@@ -69,8 +68,7 @@ class Synthesis:
     @property
     def reported(self) -> pd.DataFrame:
         """Comparisons that were reported for this outcome and window but cannot be pooled."""
-        absent = self.not_poolable["reason"].str.startswith(NO_RESULT)
-        return self.not_poolable[~absent].reset_index(drop=True)
+        return _reported(self.not_poolable).reset_index(drop=True)
 
     def to_frame(self) -> pd.DataFrame:
         """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity."""
@@ -193,7 +191,7 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     correlated = Choices.of(review, choices, beside=_POOL_OPTIONS).multi_arm == "correlated"
     frame = comparisons(review, question, **choices)
     poolable = frame["status"] == "pooled"
-    effects = frame[poolable].drop(columns=["status", "reason"]).reset_index(drop=True)
+    effects = frame[poolable].drop(columns=["status", "reason", "reason_kind"]).reset_index(drop=True)
     rest = frame[~poolable].reset_index(drop=True)
     measure = choices.get("measure") or review.protocol.outcomes[question.outcome].measure
     hindrance = ""
@@ -209,13 +207,16 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, hindrance))
 
 
+def _reported(rest: pd.DataFrame) -> pd.DataFrame:
+    return rest[rest["reason_kind"] != "not reported"]
+
+
 def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
-    reported = (~rest["reason"].str.startswith(NO_RESULT)).sum()
     trials = effects["trial_id"].nunique()
     found = counted(len(effects), "poolable comparison")
     if trials:
         found += f" from {counted(trials, 'trial')}"
-    others = f"{counted(int(reported), 'further comparison')} reported but not poolable"
+    others = f"{counted(len(_reported(rest)), 'further comparison')} reported but not poolable"
     if hindrance:
         return f"Not pooled: {found}, {hindrance}; {others}."
     return f"{found}; {others}."

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import gammaln
 
-from evidence.effects.choosing.rescale import SD_FROM_ADJUSTED, Instrument, put_on_scale
-from evidence.effects.reported.arm_values import RANDOMISED_AS_ANALYSED, SD_FROM_ADJUSTED_MEAN
+from evidence.effects.choosing.rescale import Instrument, put_on_scale
 from evidence.effects.reported.contrasts import Contrast
+from evidence.effects.reported.reasons import Assumption, Reason, ReasonKind, step
 from evidence.tables.protocol.protocol import Outcome
 
 CRY = Instrument("CRY", "worse", 0.0, 10.0)
@@ -62,25 +62,52 @@ def test_no_rescaling_without_a_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "instrument", "measure", "reason"),
+    ("changes", "instrument", "measure", "kind", "words"),
     [
-        ({}, Instrument("WAIL", "worse", 0, 10), "MD", "CRY cannot be put on 0 to 100"),
-        ({}, Instrument("CRY", "worse", math.nan, math.nan), "MD", "the range of the scale is not stated"),
-        ({"measure": "SMD"}, CRY, "MD", "reported as SMD, which cannot be turned into scale points"),
-        ({"measure": "RR"}, CRY, "SMD", "reported as RR, which cannot be turned into an SMD"),
-        ({"measure": "HR"}, CRY, "RR", "reported as HR, which cannot be turned into RR without counts"),
-        ({"reason": "no estimate"}, CRY, "MD", "no estimate"),
+        ({}, Instrument("WAIL", "worse", 0, 10), "MD", "not rescalable", "CRY cannot be put on 0 to 100"),
+        (
+            {},
+            Instrument("CRY", "worse", math.nan, math.nan),
+            "MD",
+            "range not stated",
+            "the range of the scale is not stated",
+        ),
+        (
+            {"measure": "SMD"},
+            CRY,
+            "MD",
+            "other measure",
+            "reported as SMD, which cannot be turned into scale points",
+        ),
+        (
+            {"measure": "RR"},
+            CRY,
+            "SMD",
+            "other measure",
+            "reported as RR, which cannot be turned into an SMD",
+        ),
+        (
+            {"measure": "HR"},
+            CRY,
+            "RR",
+            "other measure",
+            "reported as HR, which cannot be turned into RR without counts",
+        ),
+        ({"reason": Reason("no estimate", "none")}, CRY, "MD", "no estimate", "none"),
         (
             {"n_arm": math.nan},
             CRY,
             "SMD",
+            "no size",
             "no SD of the scores, and no arm sizes to derive one from the standard error",
         ),
     ],
 )
-def test_reasons(changes: dict[str, Any], instrument: Instrument, measure: str, reason: str) -> None:
+def test_reasons(
+    changes: dict[str, Any], instrument: Instrument, measure: str, kind: ReasonKind, words: str
+) -> None:
     found = put_on_scale(contrast(**changes), instrument, PAIN, measure)
-    assert found.reason == reason
+    assert found.reason == Reason(kind, words)
     assert math.isnan(found.effect)
 
 
@@ -96,14 +123,14 @@ def test_direction_is_that_of_the_outcome(instrument: Instrument, better: Any) -
 
 
 def test_hedges_g_of_two_arms() -> None:
-    found = put_on_scale(contrast(sd=4.0, sd_steps="SD 4", from_arms=True), CRY, PAIN, "SMD")
+    found = put_on_scale(contrast(sd=4.0, sd_steps=(step("SD 4"),), from_arms=True), CRY, PAIN, "SMD")
     g = -0.5 * hedges(98)
     assert found.effect == pytest.approx(g, rel=1e-12)
     assert found.variance == pytest.approx(1 / 40 + 1 / 60 + g**2 / 200, rel=1e-12)
 
 
 def test_reported_difference_keeps_its_own_standard_error() -> None:
-    found = put_on_scale(contrast(sd=4.0, sd_steps="SD 4"), CRY, PAIN, "SMD")
+    found = put_on_scale(contrast(sd=4.0, sd_steps=(step("SD 4"),)), CRY, PAIN, "SMD")
     g = -0.5 * hedges(98)
     assert found.effect == pytest.approx(g, rel=1e-12)
     assert found.variance == pytest.approx((0.5 / 4) ** 2 + g**2 / 200, rel=1e-12)
@@ -127,16 +154,21 @@ def test_smd_has_no_unit(unit: float) -> None:
 
 def test_assumptions_of_the_sd_are_passed_on() -> None:
     derived = put_on_scale(
-        contrast(adjusted="yes", size_assumptions=(RANDOMISED_AS_ANALYSED,)), CRY, PAIN, "SMD"
+        contrast(adjusted="yes", size_assumptions=(Assumption.RANDOMISED_AS_ANALYSED,)), CRY, PAIN, "SMD"
     )
-    assert derived.assumptions == (RANDOMISED_AS_ANALYSED, SD_FROM_ADJUSTED)
+    assert derived.assumptions == (Assumption.RANDOMISED_AS_ANALYSED, Assumption.SD_FROM_ADJUSTED)
     printed = put_on_scale(
-        contrast(adjusted="yes", sd=4.0, sd_steps="SD 4", sd_assumptions=(SD_FROM_ADJUSTED_MEAN,)),
+        contrast(
+            adjusted="yes",
+            sd=4.0,
+            sd_steps=(step("SD 4"),),
+            sd_assumptions=(Assumption.SD_FROM_ADJUSTED_MEAN,),
+        ),
         CRY,
         PAIN,
         "SMD",
     )
-    assert printed.assumptions == (SD_FROM_ADJUSTED_MEAN,)
+    assert printed.assumptions == (Assumption.SD_FROM_ADJUSTED_MEAN,)
 
 
 def test_reported_smd_is_taken_as_it_is() -> None:

@@ -107,10 +107,14 @@ def test_reasons_of_all_results_are_joined_in_order_of_preference(song: Any) -> 
     song.contrast("ava", "song", "quiet", "CRY", p_value=0.05, p_operator="<")
     preferred = "only a P value (P < 0.05), no difference and no pair of means"
     assert refused(song) == f"{preferred}; or: the range of the scale is not stated"
+    (kinds,) = song.read().comparisons(CRYING)["reason_kind"]
+    assert kinds.parts == ("only a P value", "range not stated")
+    assert kinds == "only a P value; range not stated"
 
 
 def test_nothing_reported(song: Any) -> None:
     assert refused(song) == "no result for crying in this window was seen"
+    assert song.read().comparisons(CRYING)["reason_kind"].tolist() == ["not reported"]
 
 
 def test_unstated_time_and_unnamed_instrument(song: Any) -> None:

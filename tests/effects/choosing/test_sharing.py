@@ -73,6 +73,7 @@ def test_average_is_that_of_correlated_comparisons(three_arms: Any) -> None:
     assert row["rocking"] == "in neither arm; with the intervention"
     assert row["comparator_arm_id"] == "quiet"
     assert row["result_ids"] == "arm_results-1; arm_results-3; arm_results-2"
+    assert row["result_ids"].parts == ("arm_results-1", "arm_results-3", "arm_results-2")
     assert row["derivation"].endswith("Average of 2 comparisons: -25.")
     assert np.isnan(row["reported_effect"])
     assert row["timepoint_weeks"] == 10

@@ -7,15 +7,13 @@ import pytest
 from scipy.stats import norm, t
 
 from evidence.effects.reported.arm_values import (
-    EQUAL_ALLOCATION,
-    RANDOMISED_AS_ANALYSED,
-    SD_FROM_ADJUSTED_MEAN,
     ArmSizes,
     ArmValues,
     arm_values,
     score_sd,
     signed,
 )
+from evidence.effects.reported.reasons import Assumption, Form
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def test_mean_and_sd(value_of: Any) -> None:
     assert (found.mean, found.sd, found.n, found.form) == (3.5, 2.0, 16, "means and SDs")
     assert found.se == pytest.approx(0.5)
     assert found.steps == ("song: mean 3.5, SD 2, n 16",)
-    assert (found.assumption, found.sd_assumptions, found.reason) == ("", (), "")
+    assert (found.n_assumptions, found.sd_assumptions, found.reason) == ((), (), None)
 
 
 def test_standard_error_gives_sd(value_of: Any) -> None:
@@ -57,7 +55,7 @@ def test_interval_uses_t_in_arms_below_60(value_of: Any, n: int) -> None:
 
 def test_sd_of_an_adjusted_mean_is_named_as_an_assumption(value_of: Any) -> None:
     found = value_of(mean=4, ci_low=3, ci_high=5, n=80, adjusted="yes")
-    assert found.sd_assumptions == (SD_FROM_ADJUSTED_MEAN,)
+    assert found.sd_assumptions == (Assumption.SD_FROM_ADJUSTED_MEAN,)
 
 
 def test_quartiles(value_of: Any) -> None:
@@ -70,14 +68,16 @@ def test_quartiles(value_of: Any) -> None:
 
 def test_skewed_quartiles_give_no_mean(value_of: Any) -> None:
     found = value_of(median=0.2, q1=0.0, q3=6.0, n=200)
-    assert "skewed" in found.reason
+    assert found.reason is not None
+    assert found.reason.kind == "skewed"
     assert math.isnan(found.se)
 
 
 @pytest.mark.parametrize("mean", ["", 4.0])
 def test_quartiles_without_a_median_give_no_mean(mean: Any, value_of: Any) -> None:
     found = value_of(mean=mean, q1=1.0, q3=6.0, n=40)
-    assert found.reason.startswith("quartiles without a median")
+    assert found.reason is not None
+    assert found.reason.words.startswith("quartiles without a median")
     assert math.isnan(found.se)
 
 
@@ -89,12 +89,12 @@ def test_nothing_but_a_mean(value_of: Any) -> None:
 
 
 def test_size_falls_back_to_randomised_and_then_to_a_share(value_of: Any) -> None:
-    assert value_of(mean=4, sd=1, arm="quiet").assumption == RANDOMISED_AS_ANALYSED
+    assert value_of(mean=4, sd=1, arm="quiet").n_assumptions == (Assumption.RANDOMISED_AS_ANALYSED,)
 
 
 def test_share_of_a_trials_total(value_of: Any) -> None:
     found = value_of(mean=4, sd=1)
-    assert (found.n, found.assumption) == (30, EQUAL_ALLOCATION)
+    assert (found.n, found.n_assumptions) == (30, (Assumption.EQUAL_ALLOCATION,))
     assert found.sd_assumptions == ()  # a printed SD does not rest on n
     assert found.se == pytest.approx(1 / math.sqrt(30))
 
@@ -102,22 +102,23 @@ def test_share_of_a_trials_total(value_of: Any) -> None:
 def test_no_share_where_margins_overlap(small: Any) -> None:
     small.trial("ava", n=90, song="singing, , margin", quiet="silence, , margin")
     review = small.read()
-    size, assumption = ArmSizes(review.trials, review.arms).analysed("ava", "song", math.nan)
+    size, assumptions = ArmSizes(review.trials, review.arms).analysed("ava", "song", math.nan)
     assert math.isnan(size)
-    assert assumption == ""
+    assert assumptions == ()
 
 
 def _arm(sd: float, n: float) -> ArmValues:
     class Row:
         arm_id = "song"
 
-    return ArmValues(1.0, sd, sd, n, "", (), "", (), "", Row)
+    return ArmValues(1.0, sd, sd, n, (), (), Form.SDS, (), None, Row)
 
 
 def test_sd_pooled_over_two_arms() -> None:
     sd, steps, _ = score_sd([_arm(2.0, 11), _arm(3.0, 21)])
     assert sd == pytest.approx(math.sqrt((10 * 4 + 20 * 9) / 30))
-    assert steps.startswith("SD pooled over the arms (2 and 3)")
+    assert len(steps) == 1
+    assert steps[0].startswith("SD pooled over the arms (2 and 3)")
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -127,7 +128,9 @@ def test_sd_of_arms_of_unknown_size_does_not_depend_on_their_order(order: int) -
 
 
 def test_sd_of_one_arm_or_none() -> None:
-    assert score_sd([_arm(2.0, 11), _arm(math.nan, 21)])[:2] == (2.0, "SD of the arm song = 2")
+    sd, steps, _ = score_sd([_arm(2.0, 11), _arm(math.nan, 21)])
+    assert (sd, *steps) == (2.0, "SD of the arm song = 2")
+    assert steps[0].naming({"song": "Singing", "arm": "x"}) == "SD of the arm Singing = 2"
     assert math.isnan(score_sd([])[0])
 
 

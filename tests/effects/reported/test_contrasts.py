@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from scipy.stats import norm, t
 
-from evidence.effects.reported.arm_values import RANDOMISED_AS_ANALYSED
-from evidence.effects.reported.contrasts import LEVEL_ASSUMED, Contrast, describe, reported_contrasts
+from evidence.effects.reported.contrasts import Contrast, describe, reported_contrasts
+from evidence.effects.reported.reasons import Assumption, Form, Reason
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def only(small: Any) -> Any:
 def test_interval_of_a_large_trial_is_normal(only: Any) -> None:
     found = only(estimate=-2.9, ci_low=-4.0, ci_high=-1.8, ci_level=95, n_arm=100, n_comparator=100)
     assert found.se == pytest.approx(2.2 / (2 * norm.ppf(0.975)), rel=1e-12)
-    assert (found.form, found.assumptions) == ("difference with CI", ())
+    assert (found.forms, found.assumptions) == ((Form.DIFFERENCE_CI,), ())
 
 
 def test_interval_of_a_small_trial_uses_t(only: Any) -> None:
     found = only(estimate=-2, ci_low=-3, ci_high=-1, ci_level=95)
     assert found.se == pytest.approx(1 / t.ppf(0.975, 68), rel=1e-12)
-    assert found.assumptions == (RANDOMISED_AS_ANALYSED,)
+    assert found.assumptions == (Assumption.RANDOMISED_AS_ANALYSED,)
 
 
 @pytest.mark.parametrize("level", [90, 0.9])
@@ -43,13 +43,13 @@ def test_level_of_the_interval_in_percent_or_as_a_share(only: Any, level: float)
 
 def test_unstated_level_is_an_assumption(only: Any) -> None:
     found = only(estimate=-2, ci_low=-3, ci_high=-1, n_arm=99, n_comparator=99)
-    assert found.assumptions == (LEVEL_ASSUMED,)
+    assert found.assumptions == (Assumption.LEVEL_ASSUMED,)
 
 
 def test_exact_p_value(only: Any) -> None:
     found = only(estimate=-1.3, p_value=0.01, p_operator="=", n_arm=78, n_comparator=90)
     assert found.se == pytest.approx(1.3 / t.ppf(0.995, 166), rel=1e-12)
-    assert found.form == "difference with P"
+    assert found.forms == (Form.DIFFERENCE_P,)
 
 
 def test_p_value_of_a_trial_of_unknown_size_is_normal(small: Any) -> None:
@@ -61,7 +61,7 @@ def test_p_value_of_a_trial_of_unknown_size_is_normal(small: Any) -> None:
 
 def test_reported_se_goes_before_interval_and_p(only: Any) -> None:
     found = only(estimate=-2, se=0.7, ci_low=-3, ci_high=-1, p_value=0.2, p_operator="=")
-    assert (found.se, found.form) == (0.7, "difference with SE")
+    assert (found.se, found.forms) == (0.7, (Form.DIFFERENCE_SE,))
 
 
 @pytest.mark.parametrize("measure", ["RR", "OR"])
@@ -82,41 +82,53 @@ def test_pair_of_means_with_p_value(small: Any) -> None:
     small.arm("ava", "quiet", mean=4.71)
     small.contrast("ava", "song", "quiet", p_value=0.01, p_operator="=")
     found, of_arms = reported_contrasts(small.read())
-    assert found.form == "means with P"
+    assert found.forms == (Form.MEANS_P,)
     assert found.estimate == pytest.approx(-1.3)
     assert found.se == pytest.approx(1.3 / t.ppf(0.995, 68))
     assert found.result_ids == ("contrast_results-1", "arm_results-1", "arm_results-2")
-    assert of_arms.reason == "no SD, SE, interval or quartiles in song and quiet"
+    assert of_arms.reason == Reason("no spread", "no SD, SE, interval or quartiles in song and quiet")
 
 
 @pytest.mark.parametrize(
-    ("cells", "reason"),
+    ("cells", "kind", "words"),
     [
         (
             {"p_value": 0.03, "p_operator": "="},
+            "only a P value",
             "only a P value (P = 0.03), no difference and no pair of means",
         ),
         (
             {"estimate": -2, "p_value": 0.05, "p_operator": "<"},
+            "only a bound",
             "the P value is only a bound (P < 0.05) and there is no interval",
         ),
-        ({"estimate": -2, "p_value": 1, "p_operator": "="}, "a P value printed as 1 says nothing"),
-        ({"estimate": -2, "p_value": 0, "p_operator": "="}, "a P value printed as 0 says nothing"),
-        ({"estimate": 0, "p_value": 0.9, "p_operator": "="}, "the difference is 0"),
-        ({"estimate": -2}, "neither interval, standard error nor P value"),
-        ({}, "no estimate"),
+        (
+            {"estimate": -2, "p_value": 1, "p_operator": "="},
+            "uninformative P value",
+            "a P value printed as 1 says nothing",
+        ),
+        (
+            {"estimate": -2, "p_value": 0, "p_operator": "="},
+            "uninformative P value",
+            "a P value printed as 0 says nothing",
+        ),
+        ({"estimate": 0, "p_value": 0.9, "p_operator": "="}, "uninformative P value", "the difference is 0"),
+        ({"estimate": -2}, "no spread", "neither interval, standard error nor P value"),
+        ({}, "no estimate", "no estimate"),
     ],
 )
-def test_why_not(only: Any, cells: dict[str, Any], reason: str) -> None:
+def test_why_not(only: Any, cells: dict[str, Any], kind: str, words: str) -> None:
     found = only(**cells)
-    assert found.reason.startswith(reason)
+    assert found.reason.kind == kind
+    assert found.reason.words.startswith(words)
     assert math.isnan(found.se)
 
 
 def test_doubtful_row_is_kept_with_its_doubt(only: Any) -> None:
     found = only(estimate=-2, ci_low=1, ci_high=3, note="CHECK: lost minus sign")
     assert found.doubt == "lost minus sign"
-    assert "outside its interval" in found.reason
+    assert found.reason.kind == "inconsistent"
+    assert "outside its interval" in found.reason.words
 
 
 @pytest.fixture
@@ -152,7 +164,7 @@ def test_standard_errors_need_no_sizes(of_arms: Any) -> None:
 
 def test_one_arm_without_spread(of_arms: Any) -> None:
     found = of_arms({"mean": 3, "sd": 2, "n": 40}, {"mean": 5})
-    assert found.reason == "no SD, SE, interval or quartiles in quiet"
+    assert found.reason == Reason("no spread", "no SD, SE, interval or quartiles in quiet")
     assert found.estimate == -2
 
 
@@ -161,7 +173,7 @@ def test_unknown_size(small: Any) -> None:
     small.arm("ava", "song", mean=3, sd=2)
     small.arm("ava", "quiet", mean=5, sd=2)
     (found,) = reported_contrasts(small.read())
-    assert found.reason == "the number of patients is not stated"
+    assert found.reason == Reason("no size", "the number of patients is not stated")
 
 
 def test_counts(of_arms: Any) -> None:
@@ -169,7 +181,7 @@ def test_counts(of_arms: Any) -> None:
     assert found.estimate == pytest.approx(math.log((20 / 40) / (10 / 50)))
     assert found.se == pytest.approx(math.sqrt(1 / 20 - 1 / 40 + 1 / 10 - 1 / 50))
     assert found.arm_share == pytest.approx((1 / 20 - 1 / 40) / found.se**2)
-    assert found.assumptions == (RANDOMISED_AS_ANALYSED,)
+    assert found.assumptions == (Assumption.RANDOMISED_AS_ANALYSED,)
 
 
 def test_empty_cell_gets_half_a_patient(of_arms: Any) -> None:
@@ -182,11 +194,12 @@ def test_empty_cell_gets_half_a_patient(of_arms: Any) -> None:
 
 def test_no_event_at_all(of_arms: Any) -> None:
     found = of_arms({"events": 0}, {"events": 0}, instrument="settled")
-    assert found.reason == "no event in either arm: the ratio is not defined"
+    assert found.reason == Reason("no events", "no event in either arm: the ratio is not defined")
 
 
 def test_events_not_stated(of_arms: Any) -> None:
-    assert of_arms({"events": 3}, {}, instrument="settled").reason == "the number of events is not stated"
+    found = of_arms({"events": 3}, {}, instrument="settled")
+    assert found.reason == Reason("no events", "the number of events is not stated")
 
 
 def test_results_of_different_measurements_are_not_subtracted(small: Any) -> None:

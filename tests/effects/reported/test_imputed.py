@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from scipy.special import stdtrit
 
-from evidence.effects.reported.imputed import BORROWED_SD, FEWEST, P_BOUND
+from evidence.effects.reported.imputed import FEWEST
+from evidence.effects.reported.reasons import Assumption
 from evidence.errors import DataError
 
 CRYING = "singing-crying-short"
@@ -21,7 +22,7 @@ def test_bound_of_p_stands_for_p(small: Any) -> None:
     assert review.effects(CRYING).empty
     (row,) = review.effects(CRYING, impute="P bound").to_dict("records")
     assert row["reported_se"] == pytest.approx(2 / stdtrit(88, 0.975), rel=1e-12)
-    assert row["assumptions"] == P_BOUND
+    assert row["assumptions"] == Assumption.P_BOUND
     assert review.effects(CRYING, impute="P bound", refuse="bound of a P").empty
 
 
@@ -51,7 +52,7 @@ def test_sd_is_borrowed_from_other_trials(small: Any) -> None:
     assert len(frame) == FEWEST + 1
     row = frame.loc["ava"]
     assert row["reported_se"] == pytest.approx(2.0 * math.sqrt(1 / 40 + 1 / 50), rel=1e-12)
-    assert row["assumptions"] == BORROWED_SD
+    assert row["assumptions"] == Assumption.BORROWED_SD
     assert row["form"] == "means with a borrowed SD"
 
 

@@ -9,8 +9,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 import evidence as ev
+from evidence.effects.reported.reasons import ArmId, step
 from evidence.report.site.shell import Entry
 from evidence.report.site.trace import TrialBody, derivation_steps, trial_bodies, write_trials
+from evidence.wording import Listed
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -69,14 +71,33 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
 
 
 def test_steps_name_the_arms_and_begin_with_capital_letters() -> None:
-    text = "uc: mean -4.2, SD 4.8, n 70. MD = -4.2 - (-4) = -0.2. g = -0.2 / 4.9. uc takes part in 2 comparisons."
-    assert derivation_steps(text, {"uc": "Usual care", "u": "Other"}) == [
+    care = ArmId("uc")
+    steps = [
+        step("Massage incl. heat v uc, at 4 weeks"),
+        step(care, ": mean -4.2, SD 4.8, n 70"),
+        step("MD = -4.2 - (-4) = -0.2"),
+        step("g = -0.2 / 4.9"),
+        step(care, " takes part in 2 comparisons, and ", ArmId("x"), " in 3"),
+    ]
+    assert derivation_steps(Listed.of(steps, ". ", "."), {"uc": "Usual care", "u": "Other"}) == [
+        "Massage incl. heat v uc, at 4 weeks",
         "Usual care: mean −4.2, SD 4.8, n 70",
         "MD = −4.2 − (−4) = −0.2",
         "g = −0.2 / 4.9",
-        "Usual care takes part in 2 comparisons",
+        "Usual care takes part in 2 comparisons, and x in 3",
     ]
-    assert derivation_steps("") == []
+    assert derivation_steps(Listed()) == []
+
+
+def test_a_label_with_a_full_stop_is_no_step_of_its_own(small: SmallReview) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    small.rows["arms"][0]["label"] = "Song incl. dance; twice"
+    small.arm("ava", "song", mean=3.0, sd=2.0, n=40)
+    small.arm("ava", "quiet", mean=4.0, sd=2.0, n=50)
+    (use,) = parsed(trial_bodies(small.read()), "ava").select(".use")
+    steps = [item.get_text() for item in use.select("li")]
+    assert steps[0].startswith("Song incl. dance; twice v ")
+    assert steps[1].startswith("Song incl. dance; twice: mean 3")
 
 
 def test_ids_of_a_page_are_unique(bodies: dict[str, TrialBody]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.appraisal.certainty.absolute_data import comparator_risks, implied_sd
+from evidence.effects.reported.reasons import ReasonKind
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
@@ -23,16 +24,12 @@ from evidence.wording import interval, number
 __all__ = ["Evidence", "gather", "important_difference", "pool_as"]
 
 RATIOS = ("RR", "OR")
-# How the reason of a comparison begins whose absence takes no evidence away.
-_NOT_MISSING = ("the same patients", "may hold the same patients", "set aside by the protocol")
-# How it begins where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
+# Why a comparison can be absent without taking evidence away.
+_NOT_MISSING: frozenset[ReasonKind] = frozenset({"same patients", "set aside"})
+# Why it can be where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
 # not how the result came out.
-_PRINTED = (
-    "the time of measurement is not stated",
-    "doubtful as printed",
-    "the quartiles show a skewed",
-    "the range of the scale is not stated",
-    "reported as ",
+_PRINTED: frozenset[ReasonKind] = frozenset(
+    {"time not stated", "doubtful", "skewed", "range not stated", "not rescalable", "other measure"}
 )
 
 
@@ -214,21 +211,20 @@ def _check_names(review: Review) -> None:
 def _missing(result: Synthesis) -> pd.DataFrame:
     """Reported comparisons of trials that have none that can be pooled."""
     rest = result.reported
-    return rest[
-        ~rest["reason"].str.startswith(_NOT_MISSING) & ~rest["trial_id"].isin(result.effects["trial_id"])
-    ]
+    missing = [not _NOT_MISSING.issuperset(kinds.parts) for kinds in rest["reason_kind"]]
+    return rest[np.array(missing, dtype=bool) & ~rest["trial_id"].isin(result.effects["trial_id"])]
 
 
 def _withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
     """Trials whose numbers may be missing because of what they would show."""
-    reason, alpha = missing["reason"].str, 1.0 - review.protocol.model.level + 1e-9
-    printed = reason.startswith(_PRINTED) | reason.contains(" cannot be put on ")
+    alpha = 1.0 - review.protocol.model.level + 1e-9
+    unprinted = np.array([_PRINTED.isdisjoint(kinds.parts) for kinds in missing["reason_kind"]], dtype=bool)
     window, rows = review.protocol.windows[analysis.window], review.contrast_results
     here = (rows["outcome"] == analysis.outcome) & rows["timepoint_weeks"].map(window.holds)
     tested = rows[here & rows["p_value"].notna()]
     clear = tested["p_operator"].isin(["=", "<"]) & (tested["p_value"] <= alpha)
     significant = set(tested["trial_id"]) - set(tested.loc[~clear, "trial_id"])
-    return tuple(name for name in missing.loc[~printed, "trial_id"].unique() if name not in significant)
+    return tuple(name for name in missing.loc[unprinted, "trial_id"].unique() if name not in significant)
 
 
 def important_difference(

@@ -7,7 +7,8 @@ from typing import Any
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase
 from evidence.appraisal.checks.registry import Hit, rule
-from evidence.effects.reported.contrasts import LEVEL_ASSUMED, reported_contrasts
+from evidence.effects.reported.contrasts import reported_contrasts
+from evidence.effects.reported.reasons import Assumption
 
 
 @rule(
@@ -40,6 +41,6 @@ def level_not_stated(base: EvidenceBase) -> Iterator[Hit]:
     """Intervals without a stated level, which are taken as 95 % intervals."""
     rows = {row.result_id: row.Index for row in base.contrast_results}
     for contrast in reported_contrasts(base.review):
-        if LEVEL_ASSUMED in contrast.assumptions:
+        if Assumption.LEVEL_ASSUMED in contrast.assumptions:
             result = contrast.result_ids[0]
-            yield Hit("contrast_results", rows[result], "ci_level", LEVEL_ASSUMED, result)
+            yield Hit("contrast_results", rows[result], "ci_level", Assumption.LEVEL_ASSUMED, result)

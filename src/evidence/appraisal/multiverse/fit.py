@@ -47,7 +47,7 @@ def typical_sd(review: Review, outcome: str) -> float:
         for one in on_scale(review, outcome, window, "MD"):
             contrast = one.contrast
             if (
-                not one.scaled.reason
+                one.scaled.reason is None
                 and not contrast.doubt
                 and contrast.statistic == "post"
                 and contrast.sd > 0

@@ -86,7 +86,7 @@ def bearing(
         for one in on_scale(review, analysis.outcome, analysis.window, measure, impute):
             contrast = one.contrast
             arms = (contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id)
-            if arms in asked and not one.scaled.reason:
+            if arms in asked and one.scaled.reason is None:
                 found.setdefault(contrast.trial_id, {}).setdefault((measure, impute), []).append(one)
     return {
         trial: ([pair for pair in asked.values() if pair.trial_id == trial], results)
@@ -193,7 +193,7 @@ class _Trial:
                 one.contrast,
                 one.scaled,
                 preference(one, self.rules, self.window, choices),
-                next(filter(None, reasons(self.review, one, choices)), ""),
+                next(filter(None, reasons(self.review, one, choices)), None),
             )
             for one in self.results.get((measure, choices.impute), ())
         ]

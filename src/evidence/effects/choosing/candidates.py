@@ -6,14 +6,20 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.rescale import Instrument, Scaled, put_on_scale
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.effects.reported.reasons import Reason, ReasonKind
 from evidence.tables.protocol.protocol import Outcome, Window
 from evidence.tables.review import Review
 
 __all__ = ["OnScale", "Suited", "on_scale", "preference", "reasons", "suited"]
+
+_NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
+_NO_TIME = Reason("time not stated", "the time of measurement is not stated")
+_ONE_READER = Reason("read once", "read by one reader only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +42,14 @@ class Suited:
         Its effect; NaN if there is a reason.
     rank : tuple of float
         How far it is from what the protocol prefers; smaller is better.
-    reason : str
-        Why it cannot be used; "" if it can.
+    reason : Reason or None
+        Why it cannot be used.
     """
 
     contrast: Contrast
     scaled: Scaled
     rank: tuple[float, ...]
-    reason: str
+    reason: Reason | None
 
 
 def suited(review: Review, outcome: str, window: str, measure: str, choices: Choices) -> list[Suited]:
@@ -70,7 +76,7 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
             one.contrast,
             one.scaled,
             preference(one, rules, span, choices),
-            next(filter(None, reasons(review, one, choices)), ""),
+            next(filter(None, reasons(review, one, choices)), None),
         )
         for one in on_scale(review, outcome, window, measure, choices.impute)
     ]
@@ -95,7 +101,7 @@ def on_scale(
         instrument = instruments.get(reported.instrument)
         for contrast in (reported, reported.reversed()):
             if instrument is None:
-                found.append(OnScale(contrast, "", Scaled(reason="the instrument is not named")))
+                found.append(OnScale(contrast, "", Scaled(reason=_NO_INSTRUMENT)))
             else:
                 scaled = put_on_scale(contrast, instrument, rules, measure)
                 found.append(OnScale(contrast, instrument.family, scaled))
@@ -127,54 +133,54 @@ def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices)
         float(adjusted[choices.adjusted]),
         statistic,
         len(contrast.assumptions),
-        float("P" in contrast.form),
+        float(any(form.from_p for form in contrast.forms)),
         float(contrast.from_arms),
     )
 
 
-def reasons(review: Review, one: OnScale, choices: Choices) -> Iterator[str]:
-    """Say for each rule in turn why a result takes no part; "" where it does.
+def reasons(review: Review, one: OnScale, choices: Choices) -> Iterator[Reason | None]:
+    """Say for each rule in turn why a result takes no part; None where it does.
 
     Every rule depends on one field of the choices at most.
     """
     contrast = one.contrast
-    yield "the time of measurement is not stated" if math.isnan(contrast.weeks) else ""
+    yield _NO_TIME if math.isnan(contrast.weeks) else None
     yield _doubted(review, contrast, choices.doubtful)
-    lists = (
-        (review.protocol.set_aside, choices.set_aside, "set aside by the protocol"),
-        (review.protocol.indirect, not choices.indirect, "indirect"),
+    lists: tuple[tuple[Any, bool, ReasonKind, str], ...] = (
+        (review.protocol.set_aside, choices.set_aside, "set aside", "set aside by the protocol"),
+        (review.protocol.indirect, not choices.indirect, "indirect", "indirect"),
     )
-    for entries, followed, words in lists:
+    for entries, followed, kind, words in lists:
         why = (
-            f"{words}: {entry.reason}"
+            Reason(kind, f"{words}: {entry.reason}")
             for entry in entries
             if entry.trial in (None, contrast.trial_id)
             and entry.instrument in (None, contrast.instrument)
             and (entry.result is None or entry.result in contrast.result_ids)
         )
-        yield next(why, "") if followed else ""
-    yield f"the trial {contrast.trial_id} is left out" if contrast.trial_id in choices.no_trials else ""
-    kind = contrast.source_kind
-    yield (
-        f"results from the source {kind.replace('_', ' ')} are left out" if kind in choices.no_sources else ""
-    )
+        yield next(why, None) if followed else None
+    trial, source = contrast.trial_id, contrast.source_kind
+    words = f"the trial {trial} is left out"
+    yield Reason("trial left out", words) if trial in choices.no_trials else None
+    words = f"results from the source {source.replace('_', ' ')} are left out"
+    yield Reason("source left out", words) if source in choices.no_sources else None
     once = not choices.single and not _rows_of(review)[1].isdisjoint(contrast.result_ids)
-    yield "read by one reader only" if once else ""
+    yield _ONE_READER if once else None
     yield one.scaled.reason
     refused = (
-        f"needs an assumption that is refused: {assumption}"
+        Reason("assumption refused", f"needs an assumption that is refused: {assumption}")
         for assumption in (*contrast.assumptions, *one.scaled.assumptions)
         if any(entry in assumption for entry in choices.refuse)
     )
-    yield next(refused, "")
+    yield next(refused, None)
 
 
-def _doubted(review: Review, contrast: Contrast, doubtful: bool | tuple[str, ...]) -> str:
+def _doubted(review: Review, contrast: Contrast, doubtful: bool | tuple[str, ...]) -> Reason | None:
     if not contrast.doubt or doubtful is True:
-        return ""
+        return None
     if isinstance(doubtful, tuple) and _rows_of(review)[0].intersection(contrast.result_ids) <= {*doubtful}:
-        return ""
-    return f"doubtful as printed: {contrast.doubt}"
+        return None
+    return Reason("doubtful", f"doubtful as printed: {contrast.doubt}")
 
 
 @lru_cache(maxsize=8)

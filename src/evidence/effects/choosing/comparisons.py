@@ -15,13 +15,18 @@ from evidence.effects.choosing.question import Pair
 from evidence.effects.choosing.selection import Candidate, select
 from evidence.effects.choosing.sharing import average, one_each, split_shared_arms
 from evidence.effects.reported.contrasts import describe
+from evidence.effects.reported.reasons import Reason, step
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
+from evidence.wording import Listed
 
 __all__ = ["comparisons", "effects"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
+
+_LISTED = ("form", "assumptions", "derivation", "result_ids", "reason_kind")
+"""Columns of `Listed` texts."""
 
 
 def effects(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
@@ -37,10 +42,10 @@ def effects(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of `comparisons` whose status is "pooled", without the columns status and reason.
+        The rows of `comparisons` whose status is "pooled", without the columns status, reason and reason_kind.
     """
     frame = comparisons(review, analysis, **options)
-    pooled = frame[frame["status"] == POOLED].drop(columns=["status", "reason"])
+    pooled = frame[frame["status"] == POOLED].drop(columns=["status", "reason", "reason_kind"])
     return pooled.reset_index(drop=True)
 
 
@@ -63,7 +68,9 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
         reported_se (units of the instrument, before sharing), unit, one column for each studied component on which
         the protocol has a condition, comparator_group, the subgroup columns of trials, risk_of_bias, source_kind,
         adjusted, form, assumptions, arm_share, derivation, result_ids, source, source_url, doi, status ("pooled"
-        or "not poolable") and reason.
+        or "not poolable"), reason and reason_kind (`evidence.effects.reported.reasons.ReasonKind`). What form,
+        assumptions, derivation, result_ids and reason_kind list is joined to a text for people, with the parts for
+        programs in its attribute `parts`, as long as no operation makes the column one of plain text.
 
     Raises
     ------
@@ -88,8 +95,11 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
     rows = [_row(analysis, measure, candidate, describe_trial) for candidate in chosen]
     if choices.multi_arm == "average":
         rows = list(average(rows))
-    rows += [_reason_row(analysis, measure, pair, reason, describe_trial) for pair, reason in reasons.items()]
+    rows += [_reason_row(analysis, measure, pair, found, describe_trial) for pair, found in reasons.items()]
     frame = pd.DataFrame(rows, columns=_columns(review))
+    for name in _LISTED:
+        # Left to itself, pandas would make plain text of them.
+        frame[name] = pd.Series([row.get(name, math.nan) for row in rows], dtype=object)
     return frame.sort_values(["status", "year", "label"], ascending=[False, True, True], ignore_index=True)
 
 
@@ -101,10 +111,7 @@ def _row(
     se = math.sqrt(scaled.variance)
     half = float(ndtri(0.975)) * se
     names = f"{described['arm']} v {described['comparator']}"
-    derivation = (
-        ". ".join([f"{names}, {', '.join(describe(contrast))}", *contrast.steps, *scaled.steps]) + "."
-    )
-    assumptions = dict.fromkeys((*contrast.assumptions, *scaled.assumptions))
+    measured = step(f"{names}, {', '.join(describe(contrast))}")
     place = (
         f"{contrast.source_kind.replace('_', ' ')}: {contrast.locator}"
         if contrast.locator
@@ -131,20 +138,25 @@ def _row(
         "unit": scaled.unit,
         "source_kind": contrast.source_kind,
         "adjusted": contrast.adjusted,
-        "form": contrast.form,
-        "assumptions": "; ".join(assumptions),
+        "form": Listed.of(contrast.forms),
+        "assumptions": Listed.of(dict.fromkeys((*contrast.assumptions, *scaled.assumptions))),
         "arm_share": contrast.arm_share,
-        "derivation": derivation,
-        "result_ids": "; ".join(contrast.result_ids),
+        "derivation": Listed.of([measured, *contrast.steps, *scaled.steps], joint=". ", end="."),
+        "result_ids": Listed.of(contrast.result_ids),
         "source": place,
         "source_url": contrast.source_url,
         "status": POOLED,
         "reason": "",
+        "reason_kind": Listed(),
     }
 
 
 def _reason_row(
-    analysis: Analysis, measure: str, pair: Pair, reason: str, describe_trial: TrialDescription
+    analysis: Analysis,
+    measure: str,
+    pair: Pair,
+    reasons: tuple[Reason, ...],
+    describe_trial: TrialDescription,
 ) -> dict[str, Any]:
     return {
         **describe_trial(pair),
@@ -152,7 +164,8 @@ def _reason_row(
         "outcome": analysis.outcome,
         "measure": measure,
         "status": NOT_POOLABLE,
-        "reason": reason,
+        "reason": "; or: ".join(reason.words for reason in reasons),
+        "reason_kind": Listed.of(dict.fromkeys(reason.kind for reason in reasons)),
     }
 
 
@@ -187,5 +200,5 @@ def _columns(review: Review) -> list[str]:
         *("n_arm", "n_comparator", "n", "reported_effect", "reported_se", "unit"),
         *modifiers,
         *("source_kind", "adjusted", "form", "assumptions", "arm_share", "derivation", "result_ids"),
-        *("source", "source_url", "doi", "status", "reason"),
+        *("source", "source_url", "doi", "status", "reason", "reason_kind"),
     ]

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 import pandas as pd
 
 from evidence.effects.choosing.comparisons import comparisons
-from evidence.effects.choosing.selection import NO_RESULT
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
 from evidence.tables.review import Review
 
 __all__ = ["inventory"]
 
-_GROUPS = (
-    ("doubtful as printed", lambda one: bool(one.doubt)),
-    ("only a P value", lambda one: one.reason.startswith("only a P value")),
-    ("P value only a bound, no interval", lambda one: "only a bound" in one.reason),
-    ("no standard deviation, interval or P value", lambda one: bool(one.reason)),
-)
+_GROUPS = {"only a P value": "only a P value", "only a bound": "P value only a bound, no interval"}
+"""Kinds of reasons that are told apart; the others are about what stands beside a mean or a difference."""
 
 
 def inventory(review: Review) -> pd.DataFrame:
@@ -35,8 +29,9 @@ def inventory(review: Review) -> pd.DataFrame:
         One row per trial, in the order of the table of trials: trial_id, label, year, n_randomised, rows (result
         rows in the tables), contrasts (comparisons of two arms after baseline), recovered (those with an estimate
         and a standard error that are not doubtful), forms (what they were recovered from), analyses (number of
-        analyses of the protocol that use the trial), status ("poolable", "reported, not poolable", "no numbers")
-        and reason (why it cannot be pooled, or, for a poolable trial, why no analysis uses it; else "").
+        analyses of the protocol that use the trial), status ("poolable", "reported, not poolable", "no numbers"),
+        reason (why it cannot be pooled, or, for a poolable trial, why no analysis uses it; else "") and main_reason
+        (the commonest of several reasons).
     """
     by_trial: dict[str, list[Contrast]] = {}
     for contrast in reported_contrasts(review):
@@ -45,7 +40,7 @@ def inventory(review: Review) -> pd.DataFrame:
     every = pd.concat([comparisons(review, analysis) for analysis in review.analyses.values()])
     pooled = every["status"] == "pooled"
     used = every[pooled].groupby("trial_id")["analysis"].nunique()
-    refused = every[~pooled].groupby("trial_id")["reason"].unique()
+    refused = dict(iter(every[~pooled].groupby("trial_id")))
     lines = []
     for trial in review.trials.to_dict("records"):
         name = str(trial["trial_id"])
@@ -54,12 +49,17 @@ def inventory(review: Review) -> pd.DataFrame:
         reasons = Counter(_group(one) for one in contrasts if one.reason or one.doubt)
         if recovered:
             status, reason = "poolable", "" if name in used else _why_unused(refused.get(name))
+            main = reason
         elif rows[name]:
             status = "reported, not poolable"
             reason = "; ".join(f"{group} ({count})" for group, count in reasons.most_common())
-            reason = reason or "only baseline values or a single arm"
+            main = next(
+                (group for group, _ in reasons.most_common(1)), "only baseline values or a single arm"
+            )
+            reason = reason or main
         else:
             status, reason = "no numbers", "no outcome numbers in the text that was seen"
+            main = reason
         lines.append(
             {
                 "trial_id": name,
@@ -69,24 +69,27 @@ def inventory(review: Review) -> pd.DataFrame:
                 "rows": rows[name],
                 "contrasts": len(contrasts),
                 "recovered": len(recovered),
-                "forms": "; ".join(sorted({one.form for one in recovered})),
+                "forms": "; ".join(sorted({form for one in recovered for form in one.forms})),
                 "analyses": int(used.get(name, 0)),
                 "status": status,
                 "reason": reason,
+                "main_reason": main,
             }
         )
     return pd.DataFrame(lines)
 
 
-def _why_unused(reasons: Iterable[str] | None) -> str:
+def _why_unused(refused: pd.DataFrame | None) -> str:
     """Say why a trial with poolable numbers stands in no analysis, from the reasons of its comparisons."""
-    if reasons is None:
+    if refused is None:
         return "no analysis asks for its comparison"
-    stated = [reason for reason in reasons if not reason.startswith(NO_RESULT)]
+    stated = refused.loc[refused["reason_kind"] != "not reported", "reason"].unique()
     return (
         "; ".join(stated) or "its poolable results are of other outcomes or times than the analyses ask for"
     )
 
 
 def _group(contrast: Contrast) -> str:
-    return next(name for name, holds in _GROUPS if holds(contrast))
+    if contrast.doubt or contrast.reason is None:
+        return "doubtful as printed"
+    return _GROUPS.get(contrast.reason.kind, "no standard deviation, interval or P value")

@@ -114,7 +114,7 @@ def network_data(
         kind[key] = arm["kind"]
     usable: dict[str, list[Suited]] = defaultdict(list)
     for one in suited(review, outcome, window, measure, choices):
-        if not one.reason:
+        if one.reason is None:
             usable[one.contrast.trial_id].append(one)
     replaced = {
         other: group.trials[0]

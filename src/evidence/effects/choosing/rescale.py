@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.effects.reported.contrasts import Contrast
+from evidence.effects.reported.reasons import Assumption, Reason, Step, step
 from evidence.effects.sizes.continuous import gamma_correction
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.tables.protocol.protocol import Outcome
 
-__all__ = ["SD_FROM_ADJUSTED", "Instrument", "Scaled", "put_on_scale"]
-
-SD_FROM_ADJUSTED = "SD derived from the SE of an adjusted difference"
+__all__ = ["Instrument", "Scaled", "put_on_scale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +36,20 @@ class Scaled:
         NaN if there is a reason.
     unit : str
         Unit of the effect.
-    steps : tuple of str
+    steps : tuple of Step
         Derivation from the reported contrast.
-    assumptions : tuple of str
+    assumptions : tuple of Assumption
         What the step rests on beside reported numbers.
-    reason : str
-        Why the contrast cannot be put on the scale; "" if it can.
+    reason : Reason or None
+        Why the contrast cannot be put on the scale.
     """
 
     effect: float = math.nan
     variance: float = math.nan
     unit: str = ""
-    steps: tuple[str, ...] = ()
-    assumptions: tuple[str, ...] = ()
-    reason: str = ""
+    steps: tuple[Step, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    reason: Reason | None = None
 
 
 def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, measure: str) -> Scaled:
@@ -84,30 +83,36 @@ def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, m
     # The instrument and the outcome agree if a higher score is the better one for both or for neither.
     if scaled.reason or (instrument.higher_means == "better") == (outcome.better == "higher"):
         return scaled
-    turned = f"higher scores mean {instrument.higher_means}, so the sign is turned"
+    turned = step(f"higher scores mean {instrument.higher_means}, so the sign is turned")
     return Scaled(-scaled.effect, scaled.variance, scaled.unit, (*scaled.steps, turned), scaled.assumptions)
 
 
 def _rescaled(contrast: Contrast, instrument: Instrument, outcome: Outcome) -> Scaled:
     if contrast.measure != "MD":
-        return Scaled(reason=f"reported as {contrast.measure}, which cannot be turned into scale points")
+        return _other_measure(contrast, "scale points")
     unit = "points"
     if outcome.rescale is None:
         return Scaled(contrast.estimate, contrast.se**2, unit)
     low, high = outcome.rescale
     unit = f"points of {low:g} to {high:g}"
     if outcome.rescalable and instrument.family not in outcome.rescalable:
-        return Scaled(reason=f"{contrast.instrument} cannot be put on {low:g} to {high:g}")
+        words = f"{contrast.instrument} cannot be put on {low:g} to {high:g}"
+        return Scaled(reason=Reason("not rescalable", words))
     bottom = instrument.scale_min if math.isnan(contrast.scale_min) else contrast.scale_min
     top = instrument.scale_max if math.isnan(contrast.scale_max) else contrast.scale_max
     if math.isnan(bottom + top):
-        return Scaled(reason="the range of the scale is not stated")
+        return Scaled(reason=Reason("range not stated", "the range of the scale is not stated"))
     factor = (high - low) / (top - bottom)
     if factor == 1:
         return Scaled(contrast.estimate, contrast.se**2, unit)
     effect, se = contrast.estimate * factor, contrast.se * factor
-    step = f"on {low:g}-{high:g}: × {factor:g} gives MD {effect:.4g}, SE {se:.4g}"
-    return Scaled(effect, se**2, unit, (step,))
+    words = f"on {low:g}-{high:g}: × {factor:g} gives MD {effect:.4g}, SE {se:.4g}"
+    return Scaled(effect, se**2, unit, (step(words),))
+
+
+def _other_measure(contrast: Contrast, wanted: str) -> Scaled:
+    words = f"reported as {contrast.measure}, which cannot be turned into {wanted}"
+    return Scaled(reason=Reason("other measure", words))
 
 
 def _standardised(contrast: Contrast) -> Scaled:
@@ -116,21 +121,22 @@ def _standardised(contrast: Contrast) -> Scaled:
     if contrast.measure == "SMD":
         return Scaled(contrast.estimate, contrast.se**2, unit)
     if contrast.measure != "MD":
-        return Scaled(reason=f"reported as {contrast.measure}, which cannot be turned into an SMD")
+        return _other_measure(contrast, "an SMD")
     n1, n2, sd = contrast.n_arm, contrast.n_comparator, contrast.sd
     known = n1 + n2 > 2
-    steps: list[str] = []
+    steps: list[Step] = []
     assumptions = contrast.size_assumptions if known else ()
     if sd > 0:
-        steps.append(contrast.sd_steps)
+        steps.extend(contrast.sd_steps)
         assumptions += contrast.sd_assumptions
     elif known:
         sd = contrast.se / math.sqrt(1 / n1 + 1 / n2)
-        steps.append(f"SD = {contrast.se:.4g} / √(1/{n1:g} + 1/{n2:g}) = {sd:.4g}")
+        steps.append(step(f"SD = {contrast.se:.4g} / √(1/{n1:g} + 1/{n2:g}) = {sd:.4g}"))
         if contrast.adjusted == "yes":
-            assumptions += (SD_FROM_ADJUSTED,)
+            assumptions += (Assumption.SD_FROM_ADJUSTED,)
     else:
-        return Scaled(reason="no SD of the scores, and no arm sizes to derive one from the standard error")
+        words = "no SD of the scores, and no arm sizes to derive one from the standard error"
+        return Scaled(reason=Reason("no size", words))
     if contrast.from_arms and known:
         found = effect_size("SMD", m1=contrast.estimate, sd1=sd, n1=n1, m2=0.0, sd2=sd, n2=n2).iloc[0]
         effect, variance = float(found["effect"]), float(found["variance"])
@@ -141,8 +147,8 @@ def _standardised(contrast: Contrast) -> Scaled:
         of_sd = effect**2 / (2 * (n1 + n2)) if known else 0.0
         variance = (contrast.se / sd) ** 2 + of_sd
         formula = f"({contrast.se:.4g}/{sd:.4g})²" + (f" + g²/(2 × {n1 + n2:g})" if known else "")
-    steps.append(f"g = {contrast.estimate:.4g} / {sd:.4g}, corrected for small samples = {effect:.4g}")
-    steps.append(f"variance = {formula} = {variance:.4g}")
+    steps.append(step(f"g = {contrast.estimate:.4g} / {sd:.4g}, corrected for small samples = {effect:.4g}"))
+    steps.append(step(f"variance = {formula} = {variance:.4g}"))
     return Scaled(effect, variance, unit, tuple(steps), tuple(dict.fromkeys(assumptions)))
 
 
@@ -151,10 +157,8 @@ def _ratio(contrast: Contrast, measure: str) -> Scaled:
     if contrast.measure == measure:
         return Scaled(contrast.estimate, contrast.se**2, unit)
     if contrast.events is None:
-        return Scaled(
-            reason=f"reported as {contrast.measure}, which cannot be turned into {measure} without counts"
-        )
+        return _other_measure(contrast, f"{measure} without counts")
     a, n1, c, n2 = contrast.events
     found = effect_size(measure, a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
-    step = f"{measure} from the counts: {found['effect']:.4g}"
-    return Scaled(float(found["effect"]), float(found["variance"]), unit, (step,))
+    words = f"{measure} from the counts: {found['effect']:.4g}"
+    return Scaled(float(found["effect"]), float(found["variance"]), unit, (step(words),))

@@ -11,16 +11,24 @@ from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.question import Pair, pairs
 from evidence.effects.choosing.rescale import Scaled
 from evidence.effects.reported.contrasts import Contrast
+from evidence.effects.reported.reasons import Reason
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
-__all__ = ["NO_RESULT", "Arms", "Candidate", "choose", "group_by_arms", "select"]
+__all__ = ["Arms", "Candidate", "Reasons", "choose", "group_by_arms", "select"]
 
 Arms = tuple[str, str, str]
 """Trial, arm and comparator arm."""
 
-NO_RESULT = "no result for "
-"""How the reason of a pair begins for which nothing was reported, as opposed to reported and not poolable."""
+Reasons = dict[Pair, tuple[Reason, ...]]
+"""Why pairs of arms have no effect: one reason for each way in which their results fail, the preferred first."""
+
+_IN_MARGINS = Reason("same patients", "the same patients stand in the margins of the factorial trial")
+_OTHER_STATISTIC = Reason(
+    "other statistic",
+    "final scores and changes are not standardised together; "
+    "the trial's other comparison has only the other kind",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Candidate:
 
 def select(
     review: Review, analysis: Analysis, measure: str, choices: Choices
-) -> tuple[list[Candidate], dict[Pair, str]]:
+) -> tuple[list[Candidate], Reasons]:
     """Choose one result for each pair of arms that answers an analysis.
 
     Parameters
@@ -51,14 +59,14 @@ def select(
     -------
     chosen : list of Candidate
         One for each pair that can be pooled.
-    reasons : dict of Pair to str
+    reasons : dict of Pair to tuple of Reason
         Why the other pairs cannot.
     """
     reported = group_by_arms(suited(review, analysis.outcome, analysis.window, measure, choices))
     chosen, reasons = choose(review, pairs(review, analysis), reported, measure, choices)
-    for pair, reason in reasons.items():
-        if not reason:
-            reasons[pair] = f"{NO_RESULT}{analysis.outcome.replace('_', ' ')} in this window was seen"
+    words = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
+    nothing = (Reason("not reported", words),)
+    reasons = {pair: found or nothing for pair, found in reasons.items()}
     return _without_repeated_patients(review, chosen, reasons)
 
 
@@ -77,7 +85,7 @@ def choose(
     reported: dict[Arms, list[Suited]],
     measure: str,
     choices: Choices,
-) -> tuple[list[Candidate], dict[Pair, str]]:
+) -> tuple[list[Candidate], Reasons]:
     """Choose for each pair the preferred result that can be pooled, or say why there is none.
 
     What is chosen in one trial does not depend on the other trials.
@@ -97,27 +105,28 @@ def choose(
     Returns
     -------
     chosen : list of Candidate
-    reasons : dict of Pair to str
-        Why the other pairs have none; "" if nothing was reported.
+    reasons : dict of Pair to tuple of Reason
+        Why the other pairs have none; empty if nothing was reported.
     """
     poolable: dict[Pair, list[Candidate]] = {}
-    reasons: dict[Pair, str] = {}
+    reasons: Reasons = {}
     for pair in asked:
         found = reported.get((pair.trial_id, pair.arm_id, pair.comparator_arm_id), [])
-        usable = [Candidate(pair, one.contrast, one.scaled, one.rank) for one in found if not one.reason]
+        usable = [Candidate(pair, one.contrast, one.scaled, one.rank) for one in found if one.reason is None]
         if usable:
             # The last two keys only make the choice independent of the order of the rows.
             poolable[pair] = sorted(
                 usable, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
             )
         else:
-            distinct = dict.fromkeys(reason for _, reason in sorted((one.rank, one.reason) for one in found))
-            reasons[pair] = "; or: ".join(distinct)
+            failed = [(one.rank, one.reason) for one in found if one.reason is not None]
+            failed.sort(key=lambda one: (one[0], one[1].words))
+            reasons[pair] = tuple(dict.fromkeys(reason for _, reason in failed))
     return _without_cells(review, _one_statistic(poolable, reasons, measure, choices), reasons)
 
 
 def _one_statistic(
-    poolable: dict[Pair, list[Candidate]], reasons: dict[Pair, str], measure: str, choices: Choices
+    poolable: dict[Pair, list[Candidate]], reasons: Reasons, measure: str, choices: Choices
 ) -> list[Candidate]:
     """Take the preferred candidate of each pair; for an SMD all of a trial's are final scores or all are changes.
 
@@ -140,17 +149,14 @@ def _one_statistic(
             ]
             firsts = max(of_one_kind, key=len)
             for pair in found.keys() - firsts.keys():
-                reasons[pair] = (
-                    "final scores and changes are not standardised together; "
-                    "the trial's other comparison has only the other kind"
-                )
+                reasons[pair] = (_OTHER_STATISTIC,)
         chosen.extend(firsts.values())
     return chosen
 
 
 def _without_cells(
-    review: Review, chosen: list[Candidate], reasons: dict[Pair, str]
-) -> tuple[list[Candidate], dict[Pair, str]]:
+    review: Review, chosen: list[Candidate], reasons: Reasons
+) -> tuple[list[Candidate], Reasons]:
     """Drop comparisons of cells of a factorial trial whose margins are compared too."""
     kinds = _kinds(review)
 
@@ -162,15 +168,15 @@ def _without_cells(
     for candidate in chosen:
         pair = candidate.pair
         if pair.trial_id in margins and both(pair) != {"margin"}:
-            reasons[pair] = "the same patients stand in the margins of the factorial trial"
+            reasons[pair] = (_IN_MARGINS,)
         else:
             kept.append(candidate)
     return kept, reasons
 
 
 def _without_repeated_patients(
-    review: Review, chosen: list[Candidate], reasons: dict[Pair, str]
-) -> tuple[list[Candidate], dict[Pair, str]]:
+    review: Review, chosen: list[Candidate], reasons: Reasons
+) -> tuple[list[Candidate], Reasons]:
     """Drop the comparisons of trials whose patients may stand in another trial of the analysis."""
     present = {candidate.pair.trial_id for candidate in chosen}
     replaced: dict[str, tuple[str, str]] = {}
@@ -182,7 +188,8 @@ def _without_repeated_patients(
     for candidate in chosen:
         if candidate.pair.trial_id in replaced:
             other, why = replaced[candidate.pair.trial_id]
-            reasons[candidate.pair] = f"may hold the same patients as {other}: {why}"
+            words = f"may hold the same patients as {other}: {why}"
+            reasons[candidate.pair] = (Reason("same patients", words),)
         else:
             kept.append(candidate)
     return kept, reasons

@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from evidence.effects.choosing.question import Pair
-from evidence.effects.choosing.selection import Candidate
+from evidence.effects.choosing.selection import Candidate, Reasons
+from evidence.effects.reported.reasons import ArmId, Reason, step
+from evidence.wording import Listed, parts_of
 
 __all__ = ["average", "one_each", "shared_covariance", "split_shared_arms"]
+
+_STOOD_FOR = Reason("another comparison", "another comparison of the trial stands for it")
 
 
 def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
@@ -37,12 +40,16 @@ def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
         share = contrast.arm_share
         growth = share * times[0] + (1 - share) * times[1]
         variance = scaled.variance * growth
-        shared = " and ".join(
-            f"{arm} takes part in {uses} comparisons, so its patients are divided by {uses}"
+        shared = [
+            part
             for arm, uses in zip((pair.arm_id, pair.comparator_arm_id), times, strict=True)
             if uses > 1
-        )
-        step = f"{shared}: variance {scaled.variance:.4g} × {growth:.4g} = {variance:.4g}"
+            for part in (
+                *(" and ", ArmId(arm)),
+                f" takes part in {uses} comparisons, so its patients are divided by {uses}",
+            )
+        ]
+        grown = step(*shared[1:], f": variance {scaled.variance:.4g} × {growth:.4g} = {variance:.4g}")
         weights = share * times[0] / growth
         split.append(
             replace(
@@ -53,19 +60,19 @@ def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
                     n_arm=contrast.n_arm / times[0],
                     n_comparator=contrast.n_comparator / times[1],
                 ),
-                scaled=replace(scaled, variance=variance, steps=(*scaled.steps, step)),
+                scaled=replace(scaled, variance=variance, steps=(*scaled.steps, grown)),
             )
         )
     return split
 
 
-def one_each(chosen: list[Candidate]) -> tuple[list[Candidate], dict[Pair, str]]:
+def one_each(chosen: list[Candidate]) -> tuple[list[Candidate], Reasons]:
     """Keep one comparison a trial: the one of the most preferred result, among equals the largest.
 
     Returns
     -------
     kept : list of Candidate
-    reasons : dict of Pair to str
+    reasons : dict of Pair to tuple of Reason
         Why the others are left out.
     """
     first: dict[str, Candidate] = {}
@@ -73,7 +80,7 @@ def one_each(chosen: list[Candidate]) -> tuple[list[Candidate], dict[Pair, str]]
         first.setdefault(candidate.pair.trial_id, candidate)
     kept = [candidate for candidate in chosen if first[candidate.pair.trial_id] is candidate]
     others = [candidate.pair for candidate in chosen if first[candidate.pair.trial_id] is not candidate]
-    return kept, dict.fromkeys(others, "another comparison of the trial stands for it")
+    return kept, dict.fromkeys(others, (_STOOD_FOR,))
 
 
 def _precedence(candidate: Candidate) -> tuple[Any, ...]:
@@ -92,19 +99,18 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     if frame.empty:
         return
     for _, group in frame.groupby("trial_id", sort=False):
-        first = rows[group.index[0]]
-        if len(group) == 1:
+        members = [rows[place] for place in group.index]
+        first = members[0]
+        if len(members) == 1:
             yield first
             continue
         variance = float(shared_covariance(group).sum()) / len(group) ** 2
         effect, half = float(group["effect"].mean()), float(ndtri(0.975)) * math.sqrt(variance)
         # Words in which the comparisons differ stand side by side; a number in which they differ has no one value.
         words = {
-            str(name): "; ".join(
-                dict.fromkeys(part for value in group[name] for part in value.split("; ") if part)
-            )
-            for name in group
-            if all(isinstance(value, str) for value in group[name])
+            name: Listed.of(dict.fromkeys(part for row in members for part in parts_of(row[name])))
+            for name in first
+            if all(isinstance(row[name], str) for row in members)
         }
         numbers = {
             name: math.nan
@@ -119,6 +125,7 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ).drop_duplicates("arm")
         intervention = arms["arm"].isin(group["arm_id"])
         sizes = {"n_arm": arms["n"][intervention].sum(), "n_comparator": arms["n"][~intervention].sum()}
+        steps = (each for row in members for each in row["derivation"].parts)
         yield {
             **first,
             **words,
@@ -130,8 +137,8 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "se": math.sqrt(variance),
             "ci_low": effect - half,
             "ci_high": effect + half,
-            "derivation": " ".join(
-                [*group["derivation"], f"Average of {len(group)} comparisons: {effect:.4g}."]
+            "derivation": Listed.of(
+                [*steps, step(f"Average of {len(members)} comparisons: {effect:.4g}")], joint=". ", end="."
             ),
         }
 

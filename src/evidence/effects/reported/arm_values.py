@@ -9,23 +9,11 @@ from typing import Any
 import pandas as pd
 from scipy.special import stdtrit
 
+from evidence.effects.reported.reasons import ArmId, Assumption, Form, Reason, Step, step
 from evidence.effects.sizes.quartiles import from_quartiles
 
-__all__ = [
-    "EQUAL_ALLOCATION",
-    "RANDOMISED_AS_ANALYSED",
-    "SD_FROM_ADJUSTED_MEAN",
-    "SMALL_ARM",
-    "ArmSizes",
-    "ArmValues",
-    "arm_values",
-    "score_sd",
-    "signed",
-]
+__all__ = ["SMALL_ARM", "ArmSizes", "ArmValues", "arm_values", "score_sd", "signed"]
 
-RANDOMISED_AS_ANALYSED = "n randomised taken as n analysed"
-EQUAL_ALLOCATION = "equal allocation of the trial's total"
-SD_FROM_ADJUSTED_MEAN = "SD derived from the SE of an adjusted mean"
 SMALL_ARM = 60
 """Arms smaller than this get the t distribution behind their intervals (Cochrane Handbook 6.5.2.2)."""
 
@@ -54,16 +42,16 @@ class ArmSizes:
             if unknown and (group["kind"] == "randomised").all() and left >= unknown:
                 self._share[str(trial)] = left / unknown
 
-    def analysed(self, trial: str, arm: str, reported: float) -> tuple[float, str]:
-        """Give the size to use for an arm and the assumption behind it ("" for a reported size, NaN if unknown)."""
+    def analysed(self, trial: str, arm: str, reported: float) -> tuple[float, tuple[Assumption, ...]]:
+        """Give the size to use for an arm, NaN if unknown, and the assumption behind it (none for a reported one)."""
         if reported > 0:
-            return reported, ""
+            return reported, ()
         randomised = self._known[trial, arm]
         if randomised > 0:
-            return randomised, RANDOMISED_AS_ANALYSED
+            return randomised, (Assumption.RANDOMISED_AS_ANALYSED,)
         if trial in self._share:
-            return self._share[trial], EQUAL_ALLOCATION
-        return math.nan, ""
+            return self._share[trial], (Assumption.EQUAL_ALLOCATION,)
+        return math.nan, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +64,16 @@ class ArmValues:
         NaN where nothing gives them.
     n : float
         Patients, reported or assumed.
-    assumption : str
+    n_assumptions : tuple of Assumption
         What was assumed about n.
-    sd_assumptions : tuple of str
+    sd_assumptions : tuple of Assumption
         What the SD rests on beside the reported numbers.
-    form : str
+    form : Form
         What the standard deviation or error came from.
-    steps : tuple of str
+    steps : tuple of Step
         How, with numbers.
-    reason : str
-        Why there is no mean with a standard error although the arm reports more than a mean; else "".
+    reason : Reason or None
+        Why there is no mean with a standard error although the arm reports more than a mean.
     row : namedtuple
         The row of the table.
     """
@@ -94,11 +82,11 @@ class ArmValues:
     se: float
     sd: float
     n: float
-    assumption: str
-    sd_assumptions: tuple[str, ...]
-    form: str
-    steps: tuple[str, ...]
-    reason: str
+    n_assumptions: tuple[Assumption, ...]
+    sd_assumptions: tuple[Assumption, ...]
+    form: Form
+    steps: tuple[Step, ...]
+    reason: Reason | None
     row: Any
 
 
@@ -121,50 +109,53 @@ def arm_values(row: Any, sizes: ArmSizes) -> ArmValues:
     -------
     ArmValues
     """
-    n, assumption = sizes.analysed(row.trial_id, row.arm_id, row.n)
+    n, n_assumptions = sizes.analysed(row.trial_id, row.arm_id, row.n)
     mean, sd, se = row.mean, row.sd, row.se
-    form = "means and SDs"
-    steps: list[str] = []
-    reason = ""
+    arm, form = ArmId(row.arm_id), Form.SDS
+    steps: list[Step] = []
+    reason = None
     if sd > 0:
         se = sd / math.sqrt(n)
-        steps.append(f"{row.arm_id}: mean {mean:g}, SD {sd:g}, n {n:g}")
+        steps.append(step(arm, f": mean {mean:g}, SD {sd:g}, n {n:g}"))
     elif se > 0:
-        form = "means and SEs"
+        form = Form.SES
         sd = se * math.sqrt(n)
-        steps.append(f"{row.arm_id}: mean {mean:g}, SE {se:g}, n {n:g}, so SD = {se:g} × √{n:g} = {sd:.4g}")
+        steps.append(step(arm, f": mean {mean:g}, SE {se:g}, n {n:g}, so SD = {se:g} × √{n:g} = {sd:.4g}"))
     elif row.ci_high > row.ci_low:
-        form = "means with CI"
+        form = Form.MEANS_CI
         small = n < SMALL_ARM
         quantile = float(stdtrit(n - 1, 0.975)) if small else _NORMAL_975
         se = (row.ci_high - row.ci_low) / (2 * quantile)
         sd = se * math.sqrt(n)
         source = f"t with {n - 1:g} df" if small else "normal"
-        steps.append(
-            f"{row.arm_id}: mean {mean:g} (95% CI {row.ci_low:g} to {row.ci_high:g}), "
+        words = (
+            f": mean {mean:g} (95% CI {row.ci_low:g} to {row.ci_high:g}), "
             f"SE = ({row.ci_high:g} - {signed(row.ci_low)}) / (2 × {quantile:.4g}) = {se:.4g} ({source})"
         )
+        steps.append(step(arm, words))
     elif row.q3 > row.q1 and math.isnan(row.median):
-        reason = "quartiles without a median, from which no mean and SD can be derived"
+        reason = Reason("no mean", "quartiles without a median, from which no mean and SD can be derived")
     elif row.q3 > row.q1 and n >= 5:
-        form = "medians and quartiles"
+        form = Form.QUARTILES
         quartiles = from_quartiles(q1=row.q1, median=row.median, q3=row.q3, n=n)
         if quartiles.skewed:
-            reason = "the quartiles show a skewed distribution, from which no mean and SD should be derived"
+            words = "the quartiles show a skewed distribution, from which no mean and SD should be derived"
+            reason = Reason("skewed", words)
         else:
             mean, sd = float(quartiles.mean), float(quartiles.sd)
             se = sd / math.sqrt(n)
-            steps.append(
-                f"{row.arm_id}: median {row.median:g} (quartiles {row.q1:g} to {row.q3:g}), n {n:g}, "
+            words = (
+                f": median {row.median:g} (quartiles {row.q1:g} to {row.q3:g}), n {n:g}, "
                 f"so mean {mean:.4g} (Luo 2018) and SD {sd:.4g} (Wan 2014)"
             )
-    derived = () if row.sd > 0 else tuple(word for word in (assumption,) if word)
-    if row.adjusted == "yes" and form in ("means and SEs", "means with CI"):
-        derived += (SD_FROM_ADJUSTED_MEAN,)
-    return ArmValues(mean, se, sd, n, assumption, derived, form, tuple(steps), reason, row)
+            steps.append(step(arm, words))
+    derived = () if row.sd > 0 else n_assumptions
+    if row.adjusted == "yes" and form in (Form.SES, Form.MEANS_CI):
+        derived += (Assumption.SD_FROM_ADJUSTED_MEAN,)
+    return ArmValues(mean, se, sd, n, n_assumptions, derived, form, tuple(steps), reason, row)
 
 
-def score_sd(pair: list[ArmValues]) -> tuple[float, str, tuple[str, ...]]:
+def score_sd(pair: list[ArmValues]) -> tuple[float, tuple[Step, ...], tuple[Assumption, ...]]:
     """Give the standard deviation of scores from the arms that report one, pooled over both where possible.
 
     Parameters
@@ -176,24 +167,22 @@ def score_sd(pair: list[ArmValues]) -> tuple[float, str, tuple[str, ...]]:
     -------
     sd : float
         NaN if neither arm gives one.
-    steps : str
+    steps : tuple of Step
         Where it comes from.
-    assumptions : tuple of str
+    assumptions : tuple of Assumption
         What it rests on beside the reported numbers.
     """
     spread = [values for values in pair if values.sd > 0]
     if not spread:
-        return math.nan, "", ()
-    assumptions = tuple(dict.fromkeys(word for values in spread for word in values.sd_assumptions))
+        return math.nan, (), ()
+    assumptions = tuple(dict.fromkeys(each for values in spread for each in values.sd_assumptions))
     first, second = spread[0], spread[-1]
     if len(spread) == 1:
-        return first.sd, f"SD of the arm {first.row.arm_id} = {first.sd:.4g}", assumptions
+        where = step("SD of the arm ", ArmId(first.row.arm_id), f" = {first.sd:.4g}")
+        return first.sd, (where,), assumptions
     # Arms of unknown size count alike.
     known = first.n > 1 and second.n > 1
     w1, w2 = (first.n - 1, second.n - 1) if known else (1.0, 1.0)
     pooled = math.sqrt((w1 * first.sd**2 + w2 * second.sd**2) / (w1 + w2))
-    return (
-        pooled,
-        f"SD pooled over the arms ({first.sd:.4g} and {second.sd:.4g}) = {pooled:.4g}",
-        assumptions,
-    )
+    where = step(f"SD pooled over the arms ({first.sd:.4g} and {second.sd:.4g}) = {pooled:.4g}")
+    return pooled, (where,), assumptions

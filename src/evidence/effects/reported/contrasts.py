@@ -15,17 +15,18 @@ from itertools import combinations
 from typing import Any
 
 from evidence.effects.reported.arm_values import SMALL_ARM, ArmSizes, ArmValues, arm_values, score_sd, signed
-from evidence.effects.reported.imputed import BORROWED_SD, P_BOUND, borrow_sd
+from evidence.effects.reported.imputed import borrow_sd
+from evidence.effects.reported.reasons import ArmId, Assumption, Form, Reason, Step, step
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.effects.sizes.recover import recover
 from evidence.errors import DataError
 from evidence.tables.review import CHECK_MARK, Review
 
-__all__ = ["LEVEL_ASSUMED", "Contrast", "reported_contrasts"]
+__all__ = ["Contrast", "reported_contrasts"]
 
-LEVEL_ASSUMED = "95% assumed for an interval of unstated level"
 _RATIOS = ("RR", "OR", "HR")
 _NAN = math.nan
+_NO_SIZE = Reason("no size", "the number of patients is not stated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +48,28 @@ class Contrast:
         Part of the variance that comes from the arm rather than the comparator, between 0 and 1.
     n_arm, n_comparator : float
         Patients, reported or assumed.
-    size_assumptions : tuple of str
+    size_assumptions : tuple of Assumption
         What was assumed about them.
     sd : float
         Standard deviation of the scores in an arm; NaN where the trial does not give it.
-    sd_steps : str
+    sd_steps : tuple of Step
         Where `sd` comes from.
-    sd_assumptions : tuple of str
+    sd_assumptions : tuple of Assumption
         What `sd` rests on beside the reported numbers.
     from_arms : bool
         Whether the estimate is the difference of two reported arms.
     events : tuple of float or None
         Events and patients of the arm, then of the comparator.
-    form : str
-        What the number was recovered from, such as "difference with CI".
-    assumptions : tuple of str
+    forms : tuple of Form
+        What the number was recovered from; two where the arms differ.
+    assumptions : tuple of Assumption
         What the estimate and its standard error rest on beside the reported numbers.
-    steps : tuple of str
+    steps : tuple of Step
         The derivation.
     doubt : str
         Why the printed value is doubtful; "" if it is not.
-    reason : str
-        Why there is no estimate with a standard error; "" if there is one.
+    reason : Reason or None
+        Why there is no estimate with a standard error.
     result_ids : tuple of str
         Rows that it rests on.
     as_reported, source_kind, source_url, locator : str
@@ -91,17 +92,17 @@ class Contrast:
     arm_share: float = 0.5
     n_arm: float = _NAN
     n_comparator: float = _NAN
-    size_assumptions: tuple[str, ...] = ()
+    size_assumptions: tuple[Assumption, ...] = ()
     sd: float = _NAN
-    sd_steps: str = ""
-    sd_assumptions: tuple[str, ...] = ()
+    sd_steps: tuple[Step, ...] = ()
+    sd_assumptions: tuple[Assumption, ...] = ()
     from_arms: bool = False
     events: tuple[float, float, float, float] | None = None
-    form: str = ""
-    assumptions: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
+    forms: tuple[Form, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    steps: tuple[Step, ...] = ()
     doubt: str = ""
-    reason: str = ""
+    reason: Reason | None = None
     result_ids: tuple[str, ...] = ()
     as_reported: str = ""
     source_kind: str = ""
@@ -119,7 +120,7 @@ class Contrast:
             n_arm=self.n_comparator,
             n_comparator=self.n_arm,
             events=self.events and (*self.events[2:], *self.events[:2]),
-            steps=(*self.steps, "Arms exchanged, so the sign is turned") if self.steps else (),
+            steps=(*self.steps, step("Arms exchanged, so the sign is turned")) if self.steps else (),
         )
 
 
@@ -154,8 +155,8 @@ def reported_contrasts(review: Review, impute: tuple[str, ...] = ()) -> tuple[Co
     return tuple(contrasts)
 
 
-def _distinct(*words: str) -> tuple[str, ...]:
-    return tuple(sorted({word for word in words if word}))
+def _distinct(*assumptions: Assumption) -> tuple[Assumption, ...]:
+    return tuple(sorted(set(assumptions)))
 
 
 def _measurement(row: Any) -> tuple[Any, ...]:
@@ -191,8 +192,8 @@ def _from_contrast_row(
     row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], sizes: ArmSizes, bounds: bool
 ) -> Contrast:
     """Recover a reported difference; two arm means stand in for a difference that only has a P value."""
-    n_arm, arm_assumption = sizes.analysed(row.trial_id, row.arm_id, row.n_arm)
-    n_comparator, comparator_assumption = sizes.analysed(
+    n_arm, arm_assumptions = sizes.analysed(row.trial_id, row.arm_id, row.n_arm)
+    n_comparator, comparator_assumptions = sizes.analysed(
         row.trial_id, row.comparator_arm_id, row.n_comparator
     )
     same = {values.row.arm_id: values for values in arms.get(_measurement(row), ())}
@@ -204,7 +205,7 @@ def _from_contrast_row(
         comparator_arm_id=row.comparator_arm_id,
         n_arm=n_arm,
         n_comparator=n_comparator,
-        size_assumptions=_distinct(arm_assumption, comparator_assumption),
+        size_assumptions=_distinct(*arm_assumptions, *comparator_assumptions),
         arm_share=n_comparator / (n_arm + n_comparator) if n_arm + n_comparator > 0 else 0.5,
         sd=sd,
         sd_steps=sd_steps,
@@ -213,10 +214,10 @@ def _from_contrast_row(
         result_ids=(row.result_id,),
         as_reported=row.as_reported,
     )
-    estimate, opening = row.estimate, ""
+    estimate, opening = row.estimate, None
     if math.isnan(estimate) and len(pair) == 2 and not math.isnan(pair[0].mean + pair[1].mean):
         estimate = pair[0].mean - pair[1].mean
-        opening = f"MD = {pair[0].mean:.4g} - {signed(pair[1].mean)} = {estimate:.4g}"
+        opening = step(f"MD = {pair[0].mean:.4g} - {signed(pair[1].mean)} = {estimate:.4g}")
         rows = [values.row for values in pair]
         contrast = replace(
             contrast,
@@ -229,48 +230,53 @@ def _from_contrast_row(
     return _recovered(contrast, row, estimate, opening)
 
 
-def _why_not(row: Any, estimate: float, bounds: bool) -> str:
-    """Say why a reported difference cannot give an estimate with a standard error; "" if it can."""
+def _why_not(row: Any, estimate: float, bounds: bool) -> Reason | None:
+    """Say why a reported difference cannot give an estimate with a standard error; None if it can."""
     interval = not math.isnan(row.ci_low + row.ci_high)
     spread = interval or row.se > 0
     exact = row.p_operator in (("=", "<") if bounds else ("=",)) and 0 < row.p_value < 1
     if math.isnan(estimate):
         if row.p_value >= 0:
-            return f"only a P value (P {row.p_operator} {row.p_value:g}), no difference and no pair of means"
-        return "no estimate"
+            words = f"only a P value (P {row.p_operator} {row.p_value:g}), no difference and no pair of means"
+            return Reason("only a P value", words)
+        return Reason("no estimate", "no estimate")
     if spread or (exact and estimate != 0):
-        return ""
+        return None
     if exact:
-        return "the difference is 0, so its P value says nothing about its standard error"
+        words = "the difference is 0, so its P value says nothing about its standard error"
+        return Reason("uninformative P value", words)
     if row.p_operator == "=" and row.p_value >= 0:
-        return f"a P value printed as {row.p_value:g} says nothing about the standard error"
+        words = f"a P value printed as {row.p_value:g} says nothing about the standard error"
+        return Reason("uninformative P value", words)
     if row.p_value >= 0:
-        return f"the P value is only a bound (P {row.p_operator} {row.p_value:g}) and there is no interval"
-    return "neither interval, standard error nor P value"
+        words = f"the P value is only a bound (P {row.p_operator} {row.p_value:g}) and there is no interval"
+        return Reason("only a bound", words)
+    return Reason("no spread", "neither interval, standard error nor P value")
 
 
-def _recovered(contrast: Contrast, row: Any, estimate: float, opening: str) -> Contrast:
+def _recovered(contrast: Contrast, row: Any, estimate: float, opening: Step | None) -> Contrast:
     """Get the standard error from what stands beside the estimate: SE, interval or exact P value."""
     ratio = contrast.measure in _RATIOS
     df = contrast.n_arm + contrast.n_comparator - 2
     small = contrast.measure == "MD" and df > 0 and min(contrast.n_arm, contrast.n_comparator) < SMALL_ARM
-    assumptions: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
     given: dict[str, Any]
     if row.se > 0:
-        form, given = "difference with SE", {"se": row.se}
+        form, given = Form.DIFFERENCE_SE, {"se": row.se}
         uses_sizes = False
     elif not math.isnan(row.ci_low + row.ci_high):
-        form = "difference with CI"
+        form = Form.DIFFERENCE_CI
         level = row.ci_level / 100
         if math.isnan(level):
-            level, assumptions = 0.95, (LEVEL_ASSUMED,)
+            level, assumptions = 0.95, (Assumption.LEVEL_ASSUMED,)
         given = {"ci_low": row.ci_low, "ci_high": row.ci_high, "level": level}
         uses_sizes = small
     else:
-        form = "means with P" if opening else "difference with P"
+        form = Form.MEANS_P if opening else Form.DIFFERENCE_P
         given = {"p_value": row.p_value}
         if row.p_operator == "<":
-            form, assumptions = form.replace("P", "bound of P"), (P_BOUND,)
+            form = Form.MEANS_P_BOUND if opening else Form.DIFFERENCE_P_BOUND
+            assumptions = (Assumption.P_BOUND,)
         uses_sizes = df > 0 and contrast.measure in ("MD", "SMD")
     if uses_sizes:
         given["df"] = df
@@ -278,15 +284,15 @@ def _recovered(contrast: Contrast, row: Any, estimate: float, opening: str) -> C
     try:
         found = recover(estimate=estimate, log=ratio, **given)
     except DataError as error:
-        return replace(contrast, reason=str(error))
-    steps = (opening, _printed(contrast.measure, row, estimate), *map(str, found.steps))
+        return replace(contrast, reason=Reason("inconsistent", str(error)))
+    printed = step(_printed(contrast.measure, row, estimate))
     return replace(
         contrast,
         estimate=float(found.estimate),
         se=float(found.se),
-        form=form,
+        forms=(form,),
         assumptions=assumptions,
-        steps=tuple(step for step in steps if step),
+        steps=(*((opening,) if opening else ()), printed, *(step(str(each)) for each in found.steps)),
     )
 
 
@@ -310,7 +316,7 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         comparator_arm_id=second.row.arm_id,
         n_arm=first.n,
         n_comparator=second.n,
-        size_assumptions=_distinct(first.assumption, second.assumption),
+        size_assumptions=_distinct(*first.n_assumptions, *second.n_assumptions),
         from_arms=True,
         doubt=_doubt(*rows),
         result_ids=tuple(row.result_id for row in rows),
@@ -322,17 +328,16 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
     if first.reason or second.reason:
         return replace(contrast, reason=first.reason or second.reason)
     if math.isnan(first.mean + second.mean):
-        return replace(contrast, reason="no mean in one of the arms")
+        return replace(contrast, reason=Reason("no mean", "no mean in one of the arms"))
     if missing:
-        why = f"no SD, SE, interval or quartiles in {' and '.join(missing)}"
+        why = Reason("no spread", f"no SD, SE, interval or quartiles in {' and '.join(missing)}")
         if any(values.sd > 0 and math.isnan(values.n) for values in (first, second)):
-            why = "the number of patients is not stated"
+            why = _NO_SIZE
         return replace(contrast, estimate=first.mean - second.mean, reason=why)
     estimate, se = first.mean - second.mean, math.hypot(first.se, second.se)
     sd, sd_steps, sd_assumptions = score_sd([first, second])
-    form = first.form if first.form == second.form else f"{first.form}; {second.form}"
-    uses_sizes = {values.form for values in (first, second)} != {"means and SEs"}
-    lent = tuple(word for word in sd_assumptions if word == BORROWED_SD)
+    forms = tuple(dict.fromkeys((first.form, second.form)))
+    lent = tuple(each for each in sd_assumptions if each is Assumption.BORROWED_SD)
     return replace(
         contrast,
         estimate=estimate,
@@ -341,13 +346,13 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         sd=sd,
         sd_steps=sd_steps,
         sd_assumptions=sd_assumptions,
-        form=form,
-        assumptions=(*(contrast.size_assumptions if uses_sizes else ()), *lent),
+        forms=forms,
+        assumptions=(*(contrast.size_assumptions if forms != (Form.SES,) else ()), *lent),
         steps=(
             *first.steps,
             *second.steps,
-            f"MD = {first.mean:.4g} - {signed(second.mean)} = {estimate:.4g}",
-            f"SE = √({first.se:.4g}² + {second.se:.4g}²) = {se:.4g}",
+            step(f"MD = {first.mean:.4g} - {signed(second.mean)} = {estimate:.4g}"),
+            step(f"SE = √({first.se:.4g}² + {second.se:.4g}²) = {se:.4g}"),
         ),
     )
 
@@ -356,12 +361,13 @@ def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contras
     """Take the risk ratio of two arms that report events."""
     a, c, n1, n2 = first.row.events, second.row.events, first.n, second.n
     if math.isnan(a + c):
-        return replace(contrast, reason="the number of events is not stated")
+        return replace(contrast, reason=Reason("no events", "the number of events is not stated"))
     if math.isnan(n1 + n2) or a > n1 or c > n2:
-        return replace(contrast, reason="the number of patients is not stated")
+        return replace(contrast, reason=_NO_SIZE)
     events = (a, n1, c, n2)
     if a == c == 0:
-        return replace(contrast, events=events, reason="no event in either arm: the ratio is not defined")
+        reason = Reason("no events", "no event in either arm: the ratio is not defined")
+        return replace(contrast, events=events, reason=reason)
     ratio = effect_size("RR", a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
     extra = 0.5 if 0 in (a, c, n1 - a, n2 - c) else 0.0
     arm = 1 / (a + extra) - 1 / (n1 + 2 * extra)
@@ -373,12 +379,15 @@ def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contras
         se=se,
         arm_share=arm / se**2,
         events=events,
-        form="counts",
+        forms=(Form.COUNTS,),
         assumptions=contrast.size_assumptions,
         steps=(
-            f"{contrast.arm_id}: {a:g} of {n1:g}; {contrast.comparator_arm_id}: {c:g} of {n2:g}{added}",
-            f"RR = {math.exp(ratio['effect']):.4g}, log RR = {ratio['effect']:.4g}",
-            f"SE = √(1/{a:g} - 1/{n1:g} + 1/{c:g} - 1/{n2:g}) = {se:.4g}" if not extra else f"SE = {se:.4g}",
+            step(
+                *(ArmId(contrast.arm_id), f": {a:g} of {n1:g}; "),
+                *(ArmId(contrast.comparator_arm_id), f": {c:g} of {n2:g}{added}"),
+            ),
+            step(f"RR = {math.exp(ratio['effect']):.4g}, log RR = {ratio['effect']:.4g}"),
+            step(f"SE ={f' √(1/{a:g} - 1/{n1:g} + 1/{c:g} - 1/{n2:g}) =' if not extra else ''} {se:.4g}"),
         ),
     )
 

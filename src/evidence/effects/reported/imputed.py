@@ -11,12 +11,11 @@ from typing import Any
 import pandas as pd
 
 from evidence.effects.reported.arm_values import ArmValues
+from evidence.effects.reported.reasons import ArmId, Assumption, Form, step
 
-__all__ = ["BORROWED_SD", "FEWEST", "IMPUTATIONS", "P_BOUND", "borrow_sd"]
+__all__ = ["FEWEST", "IMPUTATIONS", "borrow_sd"]
 
-P_BOUND = "the bound of a P value taken as the P value"
-BORROWED_SD = "SD borrowed from other trials of the instrument"
-IMPUTATIONS = {"P bound": P_BOUND, "borrowed SD": BORROWED_SD}
+IMPUTATIONS = {"P bound": Assumption.P_BOUND, "borrowed SD": Assumption.BORROWED_SD}
 """Ways to fill what a source does not report, and the assumption that each makes."""
 FEWEST = 3
 """Trials that must report a standard deviation before it is lent to others."""
@@ -40,7 +39,7 @@ def borrow_sd(arms: Measured, instruments: pd.DataFrame) -> dict[tuple[Any, ...]
     Returns
     -------
     dict
-        The same arms, those filled with the form "means with a borrowed SD".
+        The same arms, those filled with the form `Form.BORROWED`.
 
     References
     ----------
@@ -66,15 +65,14 @@ def borrow_sd(arms: Measured, instruments: pd.DataFrame) -> dict[tuple[Any, ...]
         if not bare or not span > 0 or len(shares) < FEWEST:
             return values
         sd = median(shares) * span
+        lent = f"SD {sd:.4g}, median of {len(shares)} trials"
         return replace(
             values,
             sd=sd,
             se=sd / math.sqrt(values.n),
-            sd_assumptions=(*(word for word in (values.assumption,) if word), BORROWED_SD),
-            form="means with a borrowed SD",
-            steps=(
-                f"{row.arm_id}: mean {values.mean:g}, n {values.n:g}, SD {sd:.4g}, median of {len(shares)} trials",
-            ),
+            sd_assumptions=(*values.n_assumptions, Assumption.BORROWED_SD),
+            form=Form.BORROWED,
+            steps=(step(ArmId(row.arm_id), f": mean {values.mean:g}, n {values.n:g}, {lent}"),),
         )
 
     return {key: [filled(values) for values in measured] for key, measured in arms.items()}

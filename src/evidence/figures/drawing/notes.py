@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
 
 import pandas as pd
 
+from evidence.effects.reported.reasons import Form
 from evidence.figures.drawing.text import clean
+from evidence.wording import Listed, capital
 
 __all__ = ["source_notes"]
 
 ADJUSTED = "Adjusted result."
 # Forms from which an effect and its variance follow directly; all others get a note.
-DIRECT_FORMS = frozenset(
-    {
-        "means and SDs",
-        "means and SEs",
-        "means with CI",
-        "difference with CI",
-        "difference with SE",
-        "counts",
-    }
+DIRECT_FORMS: frozenset[str] = frozenset(
+    {Form.SDS, Form.SES, Form.MEANS_CI, Form.DIFFERENCE_CI, Form.DIFFERENCE_SE, Form.COUNTS}
 )
-DERIVED_FORMS = {
-    "difference with P": "Standard error recovered from the P value of the difference.",
-    "means with P": "Standard error recovered from the P value beside the means.",
-    "medians and quartiles": "Mean and SD derived from median and quartiles.",
+DERIVED_FORMS: dict[str, str] = {
+    Form.DIFFERENCE_P: "Standard error recovered from the P value of the difference.",
+    Form.MEANS_P: "Standard error recovered from the P value beside the means.",
+    Form.QUARTILES: "Mean and SD derived from median and quartiles.",
 }
 
 
@@ -36,7 +32,7 @@ def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tup
     ----------
     data : DataFrame or None
         Read where present: `adjusted` (yes or true), `form` (how the effect was recovered), `assumptions`
-        (parted by semicolons).
+        (`Listed`, or plain text parted by semicolons).
     k : int
         Number of studies.
 
@@ -51,7 +47,7 @@ def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tup
     for column in ("adjusted", "form", "assumptions"):
         values = data[column].fillna("") if column in data else [""] * k
         for study, value in zip(reasons, values, strict=True):
-            study += _reasons(column, clean(value))
+            study += _reasons(column, value)
     # An adjusted result is `a` in every plot that has one; the others follow in the order of the rows.
     found = dict.fromkeys(reason for study in reasons for reason in study)
     ordered = sorted(found, key=lambda reason: reason != ADJUSTED)
@@ -60,21 +56,16 @@ def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tup
     return marks, [(letter[reason], reason) for reason in ordered]
 
 
-def _reasons(column: str, value: str) -> list[str]:
+def _reasons(column: str, value: object) -> Iterable[str]:
     if column == "adjusted":
-        return [ADJUSTED] if value.lower() in ("yes", "true") else []
-    parts = [part.strip() for part in value.split(";") if part.strip()]
+        return [ADJUSTED] if str(value).lower() in ("yes", "true") else []
+    listed = value.parts if isinstance(value, Listed) else str(value).split(";")
+    parts = [part for part in map(clean, listed) if part]
     if column == "form":
         return [
             DERIVED_FORMS.get(part, f"Recovered from {part}.") for part in parts if part not in DIRECT_FORMS
         ]
-    return [_sentence(part) for part in parts]
-
-
-def _sentence(text: str) -> str:
-    """Begin with a capital, unless the first word is a symbol such as n, and end with a full stop."""
-    first = text.split()[0]
-    return (text if len(first) == 1 else text[0].upper() + text[1:]).rstrip(".") + "."
+    return [capital(part).rstrip(".") + "." for part in parts]
 
 
 def _letter(place: int) -> str:

@@ -67,6 +67,7 @@ _DESCRIPTIONS = {
     "doi": "DOI of the trial's publication",
     "status": "pooled, or not poolable",
     "reason": "why a comparison is not poolable",
+    "reason_kind": "the same in a word or two for programs, of several reasons each once",
 }
 
 

@@ -38,7 +38,7 @@ def result_tables(review: Review) -> dict[str, pd.DataFrame]:
         [
             frame
             for one in done
-            for frame in (one.effects.assign(status="pooled", reason=""), one.not_poolable)
+            for frame in (one.effects.assign(status="pooled", reason="", reason_kind=""), one.not_poolable)
             if len(frame)
         ],
         ignore_index=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,12 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from evidence.effects.choosing.inventory import inventory
-from evidence.effects.choosing.selection import NO_RESULT
 from evidence.report.site.arrange import signs
 from evidence.report.site.shell import Entry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
-from evidence.wording import interval, number
+from evidence.wording import Listed, capital, interval, number
 
 __all__ = ["FOLDER", "TrialBody", "derivation_steps", "trial_bodies", "write_trials"]
 
@@ -159,31 +157,22 @@ def _facts(trial: dict[Any, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in named.items() if value}
 
 
-def derivation_steps(derivation: str, arms: Mapping[str, str] | None = None) -> list[str]:
-    """Part the derivation of an effect into its steps.
+def derivation_steps(derivation: Listed, arms: Mapping[str, str] | None = None) -> list[str]:
+    """Write the steps of the derivation of an effect.
 
     Parameters
     ----------
-    derivation : str
-        As the column `derivation` of the effects of an analysis.
+    derivation : Listed
+        A cell of the column `derivation` of the effects of an analysis.
     arms : mapping from str to str, optional
-        Names of the arms of the trial by their ids, with which some steps begin.
+        Names of the arms of the trial by their ids.
 
     Returns
     -------
     list of str
         Plain texts with true minus signs, each from a capital letter on unless it begins with a sign such as g.
     """
-    ids = "|".join(map(re.escape, sorted(arms or {}, key=len, reverse=True)))
-    named = re.compile(rf"(?:^|(?<=; )|(?<=the arm ))({ids})(?=:| takes part in| = )") if ids else None
-    steps = []
-    # The derivation is one text of sentences; a number never has a space after its point.
-    for part in re.split(r"\.\s+", derivation):
-        step = signs(part.rstrip("."))
-        if named and arms:
-            step = named.sub(lambda found: arms[found[1]], step)
-        steps.append(step[0].upper() + step[1:] if re.match(r"[a-z]{2}", step) else step)
-    return [step for step in steps if step]
+    return [capital(signs(step.naming(arms or {}))) for step in derivation.parts]
 
 
 def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
@@ -201,7 +190,7 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
             "assumptions": row["assumptions"],
-            "result_ids": str(row["result_ids"]).split("; "),
+            "result_ids": row["result_ids"].parts,
             "source": row["source"],
             "source_url": row["source_url"],
         }
@@ -209,8 +198,7 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
 
 def _refusals(one: Synthesis) -> Iterator[dict[str, str]]:
     """Give the comparisons that bear on an analysis but could not be used, with the reasons."""
-    frame = one.not_poolable
-    for row in frame[~frame["reason"].str.startswith(NO_RESULT)].to_dict("records"):
+    for row in one.reported.to_dict("records"):
         yield {
             "trial_id": row["trial_id"],
             "title": one.analysis.title,
