@@ -72,6 +72,7 @@ from .effects.sizes.pre_post import pre_post_smd as pre_post_smd
 from .effects.sizes.quartiles import from_quartiles as from_quartiles
 from .effects.sizes.recover import recover as recover
 from .errors import DataError as DataError
+from .errors import DataWarning as DataWarning
 from .errors import EvidenceError as EvidenceError
 from .errors import ModelError as ModelError
 from .errors import ReportError as ReportError

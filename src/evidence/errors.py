@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["DataError", "EvidenceError", "Fault", "ModelError", "ReportError"]
+__all__ = ["DataError", "DataWarning", "EvidenceError", "Fault", "ModelError", "ReportError"]
 
 
 class EvidenceError(Exception):
@@ -74,6 +74,10 @@ class DataError(EvidenceError, ValueError):
     def __reduce__(self) -> tuple[type[DataError], tuple[str | tuple[Fault, ...]]]:
         """Keep the faults when the error crosses a process boundary."""
         return type(self), (self.faults or str(self),)
+
+
+class DataWarning(UserWarning):
+    """Input was read in a way that the caller should know of, such as text that holds numbers."""
 
 
 class ModelError(EvidenceError):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
+from evidence.models.core.given import given
 from evidence.models.core.heterogeneity import METHODS, estimate_tau2, q_and_trace
 from evidence.models.core.intervals import CI, PREDICTION, mean_effect
 from evidence.models.core.studies import Floats, Studies, arrange, sums
@@ -19,7 +17,6 @@ from evidence.models.pooled import Pooled
 __all__ = [
     "EFFECT_LIMIT",
     "VARIANCE_LIMITS",
-    "as_floats",
     "check_options",
     "describe_fault",
     "pool",
@@ -34,23 +31,30 @@ VARIANCE_LIMITS = (1e-30, 1e30)
 
 def pool(
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     method: str = "REML",
     ci: str = "HKSJ",
     level: float = 0.95,
     prediction: str = "V",
-    labels: Sequence[str] | None = None,
+    labels: Any = None,
     weights: Any = None,
     tau2: float | None = None,
+    se: Any = None,
+    data: Any = None,
+    missing: str = "refuse",
+    measure: str | None = None,
+    n: Any = None,
 ) -> Pooled:
     """Pool effects of independent studies under an equal-effects or random-effects model.
 
     Parameters
     ----------
-    effect : array-like, shape (k,)
-        Study effects, on an additive scale (log for ratios); absolute values up to 1e20.
-    variance : array-like, shape (k,)
+    effect : array-like, shape (k,), str or DataFrame
+        Study effects, on an additive scale (log for ratios); absolute values up to 1e20. With `data` the name of a
+        column. Alone, a table with the columns effect and variance (or se), as `effect_size` returns it: it brings
+        labels, measure and sizes along.
+    variance : array-like, shape (k,), or str
         Sampling variances, strictly positive, between 1e-30 and 1e30.
     method : str
         Estimator of the between-study variance: EE, DL, DL2, HE, HS, SJ, ML, REML, EB, PM, PMM or GENQ (see
@@ -62,13 +66,23 @@ def pool(
         Level of all intervals, between 0 and 1.
     prediction : str
         Distribution of the prediction interval: "V" (t, k - 1 df), "HTS" (t, k - 2 df, at least 1) or "z".
-    labels : sequence of str, optional
-        Study labels. By default the index of `effect` if it is a Series with text labels, else "Study 1", ...
+    labels : array-like of str, or str, optional
+        Study labels, or with `data` their column. By default the index of what is given if it is text, else
+        "Study 1", ...
     weights : array-like, shape (k,), optional
         For GENQ, and required there: positive weights that define both the moment equation for tau2 and the mean.
-
     tau2 : float, optional
         A between-study variance to use as given instead of estimating it, at least 0.
+    se : array-like, shape (k,), or str, optional
+        Standard errors, in place of `variance`.
+    data : DataFrame, optional
+        Table (pandas, polars or alike) whose columns the other arguments name.
+    missing : {"refuse", "omit"}
+        What is done if an effect or a variance is missing: refuse, or leave the study out and say so in the note.
+    measure : str, optional
+        What the effects are, by code or name (such as "OR"), for summaries and figures; ratios on the log scale.
+    n : array-like, shape (k,), or str, optional
+        Participants of the studies; NaN where not known.
 
     Returns
     -------
@@ -77,20 +91,31 @@ def pool(
     Raises
     ------
     DataError
-        If shapes differ, there is no study, a value is not finite or out of range, a variance is not positive, or an
-        option is unknown; the message names the study.
+        If labels or shapes differ, there is no study, a value is not finite or out of range, a variance is not
+        positive, or an option is unknown; the message names the study.
 
     References
     ----------
     Viechtbauer W (2005). J Educ Behav Stat 30(3), 261-293.
     """
     check_options(method, ci, level, prediction)
-    effects, variances, names = _check_studies(effect, variance, labels)
+    read = given(
+        effect,
+        variance,
+        se=se,
+        data=data,
+        labels=labels,
+        missing=missing,
+        measure=measure,
+        n=n,
+        weights=weights,
+    )
+    effects, variances, names = read.effect, read.variance, read.labels
     studies, order = _arrange_checked(effects, variances, names)
-    given = sorted_weights = None
+    own = sorted_weights = None
     if method == "GENQ":
-        given = _check_weights(weights, names)
-        sorted_weights = given[order]
+        own = _check_weights(read.weights, names)
+        sorted_weights = own[order]
     elif weights is not None:
         raise DataError(
             f"weights belong to method='GENQ'; method is {method!r}. Leave weights out or change the method."
@@ -125,8 +150,12 @@ def pool(
         q=float(q),
         trace=float(trace),
         studies=studies,
-        given_weights=given,
+        given_weights=own,
         tau2_given=tau2 is not None,
+        measure=read.measure,
+        n=read.n,
+        origin=read.origin,
+        columns=read.reported,
     )
 
 
@@ -143,29 +172,6 @@ def check_options(method: str, ci: str, level: float, prediction: str) -> None:
         raise DataError(f"ci='KR' (Kenward-Roger) needs method='REML', not {method!r}.")
     if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
-
-
-def _check_studies(
-    effect: Any, variance: Any, labels: Sequence[str] | None
-) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """Return effects, variances and labels of equal number."""
-    if (
-        labels is None
-        and isinstance(effect, pd.Series)
-        and all(isinstance(name, str) for name in effect.index)
-    ):
-        labels = list(effect.index)
-    effects, variances = _floats(effect, "effect"), _floats(variance, "variance")
-    if effects.size != variances.size:
-        raise DataError(
-            f"effect has {effects.size} values and variance {variances.size}; give one of each a study."
-        )
-    if effects.size == 0:
-        raise DataError("there is no study to pool; give at least one effect and its variance.")
-    names = _numbered(effects.size) if labels is None else tuple(map(str, labels))
-    if len(names) != effects.size:
-        raise DataError(f"labels has {len(names)} values for {effects.size} studies; give one label a study.")
-    return effects, variances, names
 
 
 def _arrange_checked(
@@ -185,11 +191,6 @@ def _arrange_checked(
         i = int(good.argmin())
         raise DataError(f"{names[i]}: {describe_fault(float(effects[i]), float(variances[i]))}")
     return arrange(effects, variances)
-
-
-@lru_cache(maxsize=64)
-def _numbered(k: int) -> tuple[str, ...]:
-    return tuple(f"Study {i}" for i in range(1, k + 1))
 
 
 def within_limits(effect: Floats, variance: Floats) -> NDArray[np.bool_]:
@@ -212,36 +213,14 @@ def describe_fault(effect: float, variance: float) -> str:
     return f"the variance {variance:g} lies outside {smallest:g} to {largest:g}; use another unit."
 
 
-def _floats(values: Any, name: str) -> Floats:
-    """Copy to a one-dimensional float array, so that the result does not change with the caller's data."""
-    try:
-        out = as_floats(values)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{name} must be numbers, one a study: {error}") from error
-    if out.ndim != 1:
-        raise DataError(f"{name} must have one dimension, one value a study; its shape is {out.shape}.")
-    return out
-
-
-def as_floats(values: Any) -> Floats:
-    """Copy to a float array; complex numbers and dates are not taken for floats."""
-    out = np.array(values)
-    if out.dtype == np.float64:
-        return out
-    return out.astype(np.float64, casting="unsafe" if out.dtype.kind in "OUS" else "same_kind")
-
-
-def _check_weights(weights: Any, names: tuple[str, ...]) -> Floats:
+def _check_weights(weights: Floats | None, names: tuple[str, ...]) -> Floats:
     if weights is None:
         raise DataError("method='GENQ' needs weights, one positive number a study.")
-    out = _floats(weights, "weights")
-    if out.size != len(names):
-        raise DataError(f"weights has {out.size} values for {len(names)} studies; give one a study.")
     smallest, largest = VARIANCE_LIMITS
-    good = (out >= smallest) & (out <= largest)
+    good = (weights >= smallest) & (weights <= largest)
     if not good.all():
         i = int(np.argmin(good))
         raise DataError(
-            f"{names[i]}: the weight {out[i]:g} must be positive and within {smallest:g} to {largest:g}."
+            f"{names[i]}: the weight {weights[i]:g} must be positive and within {smallest:g} to {largest:g}."
         )
-    return out
+    return weights

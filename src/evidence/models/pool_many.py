@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from evidence.columns import align_tables, check_missing, numbers, variance_from
 from evidence.errors import DataError
 from evidence.models.core.heterogeneity import (
     estimate_tau2,
@@ -23,7 +24,7 @@ from evidence.models.core.heterogeneity import (
 from evidence.models.core.intervals import Mean, mean_effect, prediction_interval, q_profile_interval
 from evidence.models.core.likelihood import log_likelihood
 from evidence.models.core.studies import Floats, Studies, arrange
-from evidence.models.pool import as_floats, check_options, describe_fault, within_limits
+from evidence.models.pool import check_options, describe_fault, within_limits
 
 __all__ = [
     "QUANTITIES",
@@ -276,21 +277,28 @@ class PooledGrid:
 
 def pool_many(
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     method: str = "REML",
     ci: str = "HKSJ",
     level: float = 0.95,
     prediction: str = "V",
+    se: Any = None,
+    missing: str = "refuse",
 ) -> PooledMany:
     """Pool each row of studies; the same numbers as `pool`, at the cost of array arithmetic.
 
     Parameters
     ----------
     effect, variance : array-like, shape (n, k)
-        One row a fit, one column a study, within the limits of `pool`. A study is absent where both are NaN.
+        One row a fit, one column a study, within the limits of `pool`. A study is absent where both are NaN. Tables
+        with labels are paired by the labels of their rows and columns.
     method, ci, level, prediction
         As for `pool`; GENQ, which needs weights of its own, is left to `pool`.
+    se : array-like, shape (n, k), optional
+        Standard errors, in place of `variance`.
+    missing : {"refuse", "omit"}
+        What is done where only one of effect and variance is missing: refuse, or take the study for absent.
 
     Returns
     -------
@@ -306,7 +314,7 @@ def pool_many(
     check_options(method, ci, level, prediction)
     if method == "GENQ":
         raise DataError("pool_many has no method='GENQ': it needs weights for each fit; use pool.")
-    effects, variances = _check_table(effect, variance)
+    effects, variances = _check_table(effect, variance, se, missing)
     n, width = effects.shape
     out = {name: np.full(n, np.nan) for name in QUANTITIES}
     out["k"] = np.isfinite(variances).sum(axis=1).astype(np.float64)
@@ -329,12 +337,14 @@ def _blocks(k: Floats, width: int) -> Iterator[NDArray[np.intp]]:
 
 def pool_grid(
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     methods: Sequence[str],
     intervals: Sequence[str],
     level: float = 0.95,
     progress: Callable[[int, int], None] | None = None,
+    se: Any = None,
+    missing: str = "refuse",
 ) -> PooledGrid:
     """Pool each row of studies by every method, with every interval; the same numbers as `pool`.
 
@@ -343,7 +353,7 @@ def pool_grid(
 
     Parameters
     ----------
-    effect, variance : array-like, shape (n, k)
+    effect, variance, se, missing
         As for `pool_many`.
     methods, intervals : sequence of str
         Values of `method` and `ci`, each of which must go with each.
@@ -364,7 +374,7 @@ def pool_grid(
         check_options(method, ci, level, "V")
     if "GENQ" in methods:
         raise DataError("pool_grid has no method 'GENQ': it needs weights for each fit; use pool.")
-    effects, variances = _check_table(effect, variance)
+    effects, variances = _check_table(effect, variance, se, missing)
     n, width = effects.shape
     m, c = len(methods), len(intervals)
     k = np.isfinite(variances).sum(axis=1).astype(np.float64)
@@ -428,16 +438,24 @@ def quantities(fit: Fitted, prediction: str, level: float) -> dict[str, Floats]:
     return {name: value[:, 0] for name, value in zip(QUANTITIES, values, strict=True)}
 
 
-def _check_table(effect: Any, variance: Any) -> tuple[Floats, Floats]:
+def _check_table(effect: Any, variance: Any, se: Any, missing: str) -> tuple[Floats, Floats]:
     """Return both tables as arrays, with NaN in the variance where a study is absent."""
+    check_missing(missing)
+    name, spread = variance_from(variance, se)
+    tables = align_tables({"effect": effect, name: spread})
     try:
-        effects, variances = as_floats(effect), as_floats(variance)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"effect and variance must be tables of numbers: {error}") from error
+        effects, variances = (numbers(values, one, ndim=None) for one, values in tables.items())
+    except DataError as error:
+        raise DataError(f"effect and {name} must be tables of numbers: {error}") from error
     if effects.ndim != 2 or effects.shape != variances.shape:
         raise DataError(
-            f"effect and variance must have the same shape (n, k); theirs are {effects.shape} and {variances.shape}."
+            f"effect and {name} must have the same shape (n, k); theirs are {effects.shape} and {variances.shape}."
         )
+    if se is not None:
+        variances = np.where(variances > 0.0, np.square(variances), -np.abs(variances))
+    if missing == "omit":
+        gone = np.isnan(effects) | np.isnan(variances)
+        effects[gone], variances[gone] = np.nan, np.nan
     good = within_limits(effects, variances) | (np.isnan(effects) & np.isnan(variances))
     if not good.all():
         row, column = np.argwhere(~good)[0]

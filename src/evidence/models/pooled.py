@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtri
 
+from evidence.columns import Origin, left_out_note
 from evidence.errors import DataError
 from evidence.models.core.heterogeneity import heterogeneity_share, tau2_standard_error
 from evidence.models.core.intervals import prediction_interval, profile_interval, q_profile_interval
@@ -59,11 +60,29 @@ class Pooled:
     """Weights given for GENQ, shape (k,)."""
     tau2_given: bool = False
     """Whether tau2 was given instead of estimated; it then has no standard error and no interval."""
+    measure: str = ""
+    """What the effects are, by code; empty if it is not known."""
+    n: Floats | None = None
+    """Participants of the studies, shape (k,), NaN where not known; None if nothing is."""
+    origin: Origin | None = None
+    """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
+    columns: tuple[tuple[str, np.ndarray], ...] = ()
+    """What the studies reported, by the names that `effect_size` has for it."""
 
     @property
     def k(self) -> int:
         """Number of studies."""
         return self.effect.size
+
+    @property
+    def reported(self) -> pd.DataFrame | None:
+        """What the studies reported, one row a study, such as events and sizes; None if it is not known."""
+        return pd.DataFrame(dict(self.columns), index=list(self.labels)) if self.columns else None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Studies that were left out because their effect or variance is missing."""
+        return () if self.origin is None else self.origin.left_out
 
     @property
     def q_df(self) -> int:
@@ -173,9 +192,12 @@ class Pooled:
     @cached_property
     def note(self) -> str:
         """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
+        notes = [left_out_note(self.left_out, "effect or variance")] if self.left_out else []
         if self.k == 1:
-            return "One study: tau2 cannot be estimated, and the interval is the study's own (normal distribution)."
-        notes = []
+            notes.append(
+                "One study: tau2 cannot be estimated, and the interval is the study's own (normal distribution)."
+            )
+            return " ".join(notes)
         if self.ci == "HKSJ" and self.se == 0.0:
             notes.append(
                 "All effects are equal, so the HKSJ interval has no width and no test; prefer HKSJ-adhoc."

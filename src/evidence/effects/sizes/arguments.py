@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from evidence.columns import column, numbers, same_order
 from evidence.errors import DataError
 
 __all__ = ["Array", "Columns", "Mask", "columns"]
@@ -100,7 +101,10 @@ def columns(**given: ArrayLike | None) -> Columns:
         If an argument is not numeric, has more than one dimension, is infinite, or if lengths or the
         indexes of Series differ.
     """
-    present = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, str):
+            raise DataError(f"{name} must hold numbers, not {value!r}; a name of a column needs its table.")
+    present = {name: column(value, name, None) for name, value in given.items() if value is not None}
     arrays = {name: _floats(name, value) for name, value in present.items()}
     lengths = {name: array.size for name, array in arrays.items() if array.ndim == 1}
     if len(set(lengths.values()) - {1}) > 1:
@@ -113,7 +117,7 @@ def columns(**given: ArrayLike | None) -> Columns:
         k = 0
     table = Columns(
         {name: np.broadcast_to(array, (k,)).copy() for name, array in arrays.items()},
-        _common_index(present, k),
+        same_order({name: value for name, value in present.items() if np.size(value) == k}),
         scalar=not lengths,
     )
     for name, values in table.data.items():
@@ -122,27 +126,9 @@ def columns(**given: ArrayLike | None) -> Columns:
 
 
 def _floats(name: str, value: ArrayLike) -> Array:
-    try:
-        if isinstance(value, pd.Series):
-            array = value.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{name} must hold numbers: {error}.") from error
+    array = numbers(value, name, labels=value.index if isinstance(value, pd.Series) else None, ndim=None)
     if array.ndim > 1:
         raise DataError(
             f"{name} must be a number or one column of numbers, not an array of shape {array.shape}."
         )
     return array
-
-
-def _common_index(present: dict[str, ArrayLike], k: int) -> pd.Index | None:
-    index: pd.Index | None = None
-    for name, value in present.items():
-        if not isinstance(value, pd.Series) or len(value) != k:
-            continue
-        if index is None:
-            index = value.index
-        elif not index.equals(value.index):
-            raise DataError(f"The index of {name} differs from that of the other Series; align them first.")
-    return index

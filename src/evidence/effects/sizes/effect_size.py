@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from evidence.columns import as_frame, column, labels_of, same_order
 from evidence.effects.sizes import binary, continuous, rates, single
 from evidence.effects.sizes.arguments import Columns, columns
 from evidence.errors import DataError
@@ -162,6 +164,8 @@ def effect_size(
     add: float | None = None,
     to: str = "only0",
     drop00: bool = False,
+    data: Any = None,
+    labels: Any = None,
 ) -> pd.DataFrame:
     """Compute effects and their sampling variances from the summary data of studies.
 
@@ -217,12 +221,19 @@ def effect_size(
     drop00 : bool
         Leave out (as NaN) studies in which no one, or everyone, in both groups had the event; of rates,
         those without events.
+    data : DataFrame, optional
+        Table (pandas, polars or alike) whose columns the arguments name.
+    labels : array-like of str, or str, optional
+        Study labels, or with `data` their column.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``effect`` and ``variance``, one row a study, with the index of the Series given. A row with
-        an absent value (NaN) among its data is NaN.
+        Columns ``effect`` and ``variance``, one row a study, with the index of `data` or of the Series given. With
+        `data` or `labels` also ``label`` (if given) and what the studies reported: sizes with means and standard
+        deviations, or with events (``events1, n1, events2, n2``), so that `pool` of this table knows labels, measure
+        and sizes. A row with an absent value (NaN) among its data is NaN; `pool` leaves it out by
+        ``missing="omit"``. ``attrs["measure"]`` is the measure.
 
     Raises
     ------
@@ -240,6 +251,11 @@ def effect_size(
     >>> effect_size("MD", m1=3.1, sd1=2.0, n1=50, m2=4.2, sd2=2.2, n2=48).round(4)
        effect  variance
     0    -1.1    0.1808
+    >>> trials = pd.DataFrame({"who": ["Ahn", "Bao"], "a": [4, 6], "b": [119, 300], "c": [11, 29], "d": [128, 274]})
+    >>> effect_size("RR", a="a", b="b", c="c", d="d", data=trials, labels="who")[["label", "effect"]].round(3)
+      label  effect
+    0   Ahn  -0.889
+    1   Bao  -1.585
     """
     spec = MEASURES.get(measure)
     if spec is None:
@@ -252,6 +268,10 @@ def effect_size(
     if spec.score and (o_minus_e is not None or v is not None):
         spec = Measure(spec.title, _SCORE, binary.log_ratio_from_score)
     options = _options(measure, spec, variance_form, correct, add, to, drop00)
+    carrying = data is not None or labels is not None
+    source = None if data is None else as_frame(data)
+    if source is not None:
+        given = {name: column(value, name, source) for name, value in given.items()}
     table = columns(**_expected(measure, spec, given))
     _check_ranges(table)
 
@@ -265,7 +285,30 @@ def effect_size(
         data |= dict(zip(spec.counts, counts, strict=True))
     effect, variance = spec.compute(**data, **options)
     hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
-    return table.frame(effect, variance, f"the {spec.title} or its variance", left_out=left_out, hint=hint)
+    out = table.frame(effect, variance, f"the {spec.title} or its variance", left_out=left_out, hint=hint)
+    if carrying:
+        out = _with_reported(out, table, cells, None if labels is None else column(labels, "labels", source))
+    out.attrs["measure"] = measure
+    return out
+
+
+def _with_reported(
+    out: pd.DataFrame, table: Columns, cells: dict[str, np.ndarray], labels: Any
+) -> pd.DataFrame:
+    """Add the labels of the studies in front, and what they reported behind."""
+    reported = dict(table.data)
+    if "a" in cells:
+        reported = {
+            "events1": cells["a"],
+            "n1": cells["a"] + cells["b"],
+            "events2": cells["c"],
+            "n2": cells["c"] + cells["d"],
+        }
+    out = out.assign(**reported)
+    if labels is not None:
+        same_order({"the data": pd.Series(index=out.index, dtype=float), "labels": labels})
+        out.insert(0, "label", list(labels_of(labels, None, len(out))))
+    return out
 
 
 def _without_contrast(cells: dict[str, np.ndarray]) -> np.ndarray:
