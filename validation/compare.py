@@ -106,6 +106,18 @@ def rare_events() -> Iterator[Comparison]:
             yield Comparison(function, source, case["data"], ours, expected)
 
 
+def proportions_and_rates() -> Iterator[Comparison]:
+    """Compare `glmm` of proportions and rates with rma.glmm of metafor and with integration."""
+    reference = read("rates.json")
+    for case in reference["cases"]:
+        if case["function"] == "glmm":
+            measure = case["options"]["measure"]
+            fit = ev.glmm(**reference["data"][case["data"]], **case["options"])
+            source = "integration in R" if "integration" in case["reference"] else "lme4 through metafor"
+            for name, expected in case["expected"].items():
+                yield Comparison(f"glmm ({measure})", source, case["data"], getattr(fit, name), expected)
+
+
 def short(reference: str) -> str:
     """Give the name by which the table calls a reference."""
     if "integration" in reference:
@@ -340,6 +352,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Effect sizes": effect_sizes,
     "Pooling and heterogeneity": pooling,
     "Rare events": rare_events,
+    "Proportions and rates": proportions_and_rates,
     "Meta-regression": regressions,
     "Dependent effects": dependent_effects,
     "Bayes": bayesian,

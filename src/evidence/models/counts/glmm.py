@@ -1,4 +1,4 @@
-"""Generalised linear mixed models for the odds ratio: exact use of counts, whatever cells are zero."""
+"""Generalised linear mixed models for proportions, rates and their ratios: exact use of counts, whatever is zero."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import chdtrc, expit, ndtr, ndtri
 
 from evidence.errors import DataError, ModelError
 from evidence.models.counts.common_effect import study_effects
-from evidence.models.counts.glmm_kernel import MODELS, build
+from evidence.models.counts.events import NEEDS, Events, check_events
+from evidence.models.counts.glmm_kernel import MODELS, build, build_events
 from evidence.models.counts.glmm_likelihood import climb, maximise
 from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
 from evidence.results import p_text
@@ -22,20 +23,32 @@ from evidence.results import p_text
 __all__ = ["BinomialNormal", "glmm"]
 
 
+SCALES = {
+    "OR": ("log OR", "OR"),
+    "IRR": ("log IRR", "IRR"),
+    "PLO": ("logit", "Proportion"),
+    "IRLN": ("log rate", "Rate"),
+}
+"""Names of each measure on the scale of the analysis and on its own."""
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BinomialNormal:
-    """Result of `glmm`: log odds ratio under a binomial-normal model."""
+    """Result of `glmm`: mean effect under a binomial-normal model, or for rates a Poisson-normal model."""
 
+    measure: str
+    """OR, IRR (log ratios), PLO (logit of a proportion) or IRLN (log rate)."""
     model: str
-    tables: TwoByTwo
+    """Empty for PLO and IRLN, which have one model."""
+    tables: TwoByTwo | Events
     used: tuple[bool, ...]
-    """Which studies the likelihood uses; those in which nobody or everybody has the event say nothing."""
+    """Which studies the likelihood uses; those without or with only events say nothing about a ratio."""
     level: float
     points: int
     k: int
     """Number of studies used."""
     estimate: float
-    """Mean log odds ratio."""
+    """Mean effect, on the log scale, for PLO on the logit scale."""
     se: float
     ci_low: float
     ci_high: float
@@ -43,13 +56,13 @@ class BinomialNormal:
     p_value: float
     tau2: float
     sigma2: float
-    """Variance of the study effects on the logit scale, for model UM.RS; else NaN."""
+    """Variance of the study effects on the log or logit scale, for model UM.RS; else NaN."""
     prediction_low: float
     prediction_high: float
     log_likelihood: float
     parameters: int
     lrt: float
-    """Likelihood-ratio test of equal odds ratios against one odds ratio for each study; NaN for UM.RS."""
+    """Likelihood-ratio test of equal effects against one effect for each study; NaN for UM.RS."""
     lrt_df: int
     lrt_p: float
     tau2_lrt: float
@@ -65,7 +78,7 @@ class BinomialNormal:
 
     @property
     def tau(self) -> float:
-        """Between-study standard deviation of the log odds ratio."""
+        """Between-study standard deviation of the effect."""
         return sqrt(self.tau2)
 
     @property
@@ -74,13 +87,30 @@ class BinomialNormal:
         return -2.0 * self.log_likelihood + 2.0 * self.parameters
 
     def ratio(self) -> tuple[float, float, float]:
-        """Odds ratio and its confidence limits; infinite beyond about 1e308."""
-        return tuple(exp(x) if x < 709.0 else inf for x in (self.estimate, self.ci_low, self.ci_high))  # type: ignore[return-value]
+        """Odds or rate ratio and its confidence limits; infinite beyond about 1e308.
+
+        Raises
+        ------
+        DataError
+            For a proportion or a rate; `natural` gives those.
+        """
+        if self.measure not in ("OR", "IRR"):
+            raise DataError(f"{self.measure} is no ratio; natural() gives it on its own scale.")
+        return self.natural()
+
+    def natural(self) -> tuple[float, float, float]:
+        """Estimate and confidence limits as a ratio, a proportion, or a rate."""
+        back = expit if self.measure == "PLO" else lambda x: exp(x) if x < 709.0 else inf
+        return tuple(float(back(x)) for x in (self.estimate, self.ci_low, self.ci_high))  # type: ignore[return-value]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a study: label, a, b, c, d, used, and the log odds ratio with 1/2 added where a cell is zero."""
-        effect, variance = study_effects(self.tables, "OR")
-        cells = {name: getattr(self.tables, name) for name in "abcd"}
+        """One row a study: label, counts, used, and its effect with 1/2 added where a count is zero."""
+        if isinstance(self.tables, Events):
+            effect, variance = self.tables.effects()
+            cells = self.tables.cells
+        else:
+            effect, variance = study_effects(self.tables, "OR")
+            cells = {name: getattr(self.tables, name) for name in "abcd"}
         return pd.DataFrame(
             {
                 "label": list(self.labels),
@@ -94,19 +124,24 @@ class BinomialNormal:
     def summary(self) -> str:
         """Describe the fit as a compact text table."""
         percent = f"{100 * self.level:g}%"
-        estimate, low, high = self.ratio()
+        estimate, low, high = self.natural()
+        scale, shown = SCALES[self.measure]
+        kind = "Binomial" if self.measure in ("OR", "PLO") or self.model == "CM.EL" else "Poisson"
+        # No difference is 0 on the log scale of a ratio; a proportion or a rate has no such value.
+        test = f"   z = {self.statistic:.4f}, P {p_text(self.p_value)}" if self.model else ""
+        model = f" {self.model}, {MODELS[self.model]}" if self.model else ""
         lines = [
-            f"Binomial-normal model {self.model}, {MODELS[self.model]} (k = {self.k})",
+            f"{kind}-normal model{model} (k = {self.k})",
             "",
-            f"  log OR      {self.estimate:10.4f}   {percent} CI {self.ci_low:.4f} to {self.ci_high:.4f}",
-            f"  OR          {estimate:10.4f}   {percent} CI {low:.4f} to {high:.4f}",
-            f"  SE          {self.se:10.4f}   z = {self.statistic:.4f}, P {p_text(self.p_value)}",
+            f"  {scale:<12}{self.estimate:10.4f}   {percent} CI {self.ci_low:.4f} to {self.ci_high:.4f}",
+            f"  {shown:<12}{estimate:10.4f}   {percent} CI {low:.4f} to {high:.4f}",
+            f"  SE          {self.se:10.4f}{test}",
             f"  Prediction              {percent} PI {self.prediction_low:.4f} to {self.prediction_high:.4f}",
             f"  tau2        {self.tau2:10.4f}   LR test of tau2 = 0: {self.tau2_lrt:.4f}, P {p_text(self.tau2_p)}",
         ]
         if not np.isnan(self.lrt):
             lines.append(
-                f"  LR test     {self.lrt:10.4f}   of equal odds ratios, df = {self.lrt_df}, P {p_text(self.lrt_p)}"
+                f"  LR test     {self.lrt:10.4f}   of equal effects, df = {self.lrt_df}, P {p_text(self.lrt_p)}"
             )
         lines.append(f"  log-lik.    {self.log_likelihood:10.4f}   AIC {self.aic:.4f}")
         return "\n".join([*lines, "", self.note] if self.note else lines)
@@ -119,26 +154,42 @@ class BinomialNormal:
 
 
 def glmm(
-    a: Any,
-    b: Any,
-    c: Any,
-    d: Any,
+    a: Any = None,
+    b: Any = None,
+    c: Any = None,
+    d: Any = None,
     *,
-    model: str = "UM.FS",
+    measure: str = "OR",
+    events: Any = None,
+    n: Any = None,
+    time: Any = None,
+    events1: Any = None,
+    time1: Any = None,
+    events2: Any = None,
+    time2: Any = None,
+    model: str | None = None,
     level: float = 0.95,
     points: int | None = None,
     labels: Sequence[str] | None = None,
 ) -> BinomialNormal:
-    """Fit a binomial-normal model for the odds ratio by maximum likelihood.
+    """Fit a binomial-normal or Poisson-normal model by maximum likelihood.
 
     Parameters
     ----------
     a, b, c, d : array-like, shape (k,)
-        Events and non-events of group 1, events and non-events of group 2; whole numbers.
+        For the odds ratio: events and non-events of group 1, events and non-events of group 2; whole numbers.
+    measure : {"OR", "IRR", "PLO", "IRLN"}
+        Log odds ratio; log rate ratio, from `events1`, `time1`, `events2`, `time2`; logit of one proportion, from
+        `events` and `n`; log of one rate, from `events` and `time`.
+    events, events1, events2, n : array-like, shape (k,)
+        Events, of one group or of each of two, and participants; whole numbers.
+    time, time1, time2 : array-like, shape (k,)
+        Person-time, above 0, in any unit.
     model : {"UM.FS", "UM.RS", "CM.EL", "CM.AL"}
-        Unconditional with fixed or random study effects, or conditional on the total number of events with the exact
-        (non-central hypergeometric) or approximate (binomial, for rare events) likelihood. In the unconditional
-        models the random odds ratio moves the two groups by half each.
+        For OR and IRR, by default UM.FS. Unconditional with fixed or random study effects, or conditional on the
+        total number of events with the exact likelihood (non-central hypergeometric; for rates binomial) or, for
+        OR, the approximate one (binomial, for rare events). In the unconditional models the random ratio moves
+        the two groups by half each. PLO and IRLN have one model, with random study effects.
     level : float
         Level of the intervals, between 0 and 1.
     points : int, optional
@@ -163,17 +214,24 @@ def glmm(
     Stijnen T, Hamza TH, Ozdemir P (2010). Stat Med 29(29), 3046-3067.
     Jackson D, Law M, Stijnen T, Viechtbauer W, White IR (2018). Stat Med 37(7), 1059-1085.
     """
-    if model not in MODELS:
-        raise DataError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}.")
+    if measure not in SCALES:
+        raise DataError(f"unknown measure {measure!r}; choose one of {', '.join(SCALES)}.")
+    model = _choose_model(model, measure)
     check_level(level)
     points = (15 if model == "UM.RS" else 41) if points is None else points
     if not 5 <= points <= 100:
         raise DataError(f"points must lie between 5 and 100; got {points!r}.")
-    tables = check_tables(a, b, c, d, labels, whole=True)
+    others: dict[str, Any] = {
+        "events": events, "n": n, "time": time,
+        "events1": events1, "time1": time1, "events2": events2, "time2": time2,
+    }  # fmt: skip
+    cells: dict[str, Any] = {"a": a, "b": b, "c": c, "d": d}
+    tables = _check(measure, cells, others, labels)
     used = tables if model == "UM.RS" else tables.take(~tables.silent)
     if used.k == 0:
-        raise ModelError("the odds ratio cannot be estimated: no study has both events and non-events.")
-    kernel = build(model, used)
+        told = "both events and non-events" if measure == "OR" else "an event"
+        raise ModelError(f"the {NAMES[measure]} cannot be estimated: no study has {told}.")
+    kernel = build_events(model, used) if isinstance(used, Events) else build(model, used)
     common = maximise(kernel, points, tau_zero=True)
     fit = maximise(kernel, points) if used.k > 1 else common
     fit = fit if fit.value > common.value else common
@@ -189,6 +247,7 @@ def glmm(
     lrt = nan if np.isnan(kernel.saturated) else max(0.0, 2.0 * (kernel.saturated - common.value))
     df = used.k - 1
     return BinomialNormal(
+        measure=measure,
         model=model,
         tables=tables,
         used=tuple((~tables.silent | (model == "UM.RS")).tolist()),
@@ -212,16 +271,48 @@ def glmm(
         lrt_p=nan if np.isnan(lrt) else float(chdtrc(df, lrt)) if df else 1.0,
         tau2_lrt=tau2_lrt,
         tau2_p=0.5 * float(chdtrc(1, tau2_lrt)) if tau2_lrt else 1.0,
-        note=_note(tables, model, used.k, tau2),
+        note=_note(tables, measure, model, used.k, tau2),
     )
 
 
-def _note(tables: TwoByTwo, model: str, k: int, tau2: float) -> str:
+NAMES = {"OR": "odds ratio", "IRR": "rate ratio", "PLO": "proportion", "IRLN": "rate"}
+
+
+def _choose_model(model: str | None, measure: str) -> str:
+    """Check the model against the measure; empty for measures that have one model only."""
+    if measure in ("PLO", "IRLN"):
+        if model is not None:
+            raise DataError(f"measure {measure!r} has one model; leave out model={model!r}.")
+        return ""
+    known = [name for name in MODELS if measure == "OR" or name != "CM.AL"]
+    model = "UM.FS" if model is None else model
+    if model not in known:
+        raise DataError(f"unknown model {model!r} for {measure}; choose one of {', '.join(known)}.")
+    return model
+
+
+def _check(
+    measure: str, cells: dict[str, Any], others: dict[str, Any], labels: Sequence[str] | None
+) -> TwoByTwo | Events:
+    """Check the counts that the measure is made from; refuse missing and superfluous ones."""
+    if measure in NEEDS:
+        return check_events(measure, cells | others, labels)
+    missing = [name for name, value in cells.items() if value is None]
+    extra = [name for name, value in others.items() if value is not None]
+    if missing or extra:
+        faults = [f"missing: {', '.join(missing)}"] if missing else []
+        faults += [f"superfluous: {', '.join(extra)}"] if extra else []
+        raise DataError(f"measure 'OR' takes a, b, c, d; {'; '.join(faults)}.")
+    return check_tables(**cells, labels=labels, whole=True)
+
+
+def _note(tables: TwoByTwo | Events, measure: str, model: str, k: int, tau2: float) -> str:
     notes = []
     silent = int(tables.silent.sum())
     if silent and model != "UM.RS":
+        told = "or with only events " if measure == "OR" else "events "
         notes.append(
-            f"{silent} of {tables.k} studies without or with only events say nothing about the odds ratio: "
+            f"{silent} of {tables.k} studies without {told}say nothing about the {NAMES[measure]}: "
             f"{tables.name_silent()}."
         )
     if k == 1:

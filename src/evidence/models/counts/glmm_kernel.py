@@ -1,4 +1,4 @@
-"""The four binomial-normal models of two-by-two tables, written in one form.
+"""The binomial-normal and Poisson-normal models of counts, written in one form.
 
 Given its random effects z, independent and standard normal, a study has one or two linear predictors
 
@@ -18,9 +18,10 @@ from scipy.special import expit, gammaln, xlogy
 
 from evidence.errors import ModelError
 from evidence.models.core.studies import Floats
+from evidence.models.counts.events import Events
 from evidence.models.counts.tables import TwoByTwo
 
-__all__ = ["MODELS", "Kernel", "build"]
+__all__ = ["MODELS", "Kernel", "build", "build_events"]
 
 MODELS = {
     "UM.FS": "unconditional model with fixed study effects",
@@ -50,9 +51,9 @@ class Kernel:
     start: Floats
     """Fixed parameters to start from, shape (k, p); the common ones are equal over studies."""
     slope: int
-    """Position of the log odds ratio among the fixed parameters."""
+    """Position of the mean effect among the fixed parameters."""
     saturated: float
-    """Log-likelihood when each study has its own odds ratio; NaN if not available."""
+    """Log-likelihood when each study has its own effect; NaN if not available."""
 
 
 def build(model: str, tables: TwoByTwo) -> Kernel:
@@ -93,6 +94,58 @@ def build(model: str, tables: TwoByTwo) -> Kernel:
     return Kernel(response, coefficient, np.hstack([half, np.ones((2, 1))]), offset, False, start, 1, np.nan)
 
 
+def build_events(model: str, data: Events) -> Kernel:
+    """Write a model of proportions, rates, or ratios of rates in the common form.
+
+    Raises
+    ------
+    ModelError
+        If the counts put the mean effect at infinity.
+    """
+    zeros, one = np.zeros((data.k, 1)), np.ones((1, 1))
+    if data.measure == "PLO":
+        events, others = data["events"], data["n"] - data["events"]
+        if not events.any() or not others.any():
+            raise ModelError(
+                f"the logit of the proportion is infinite: {'nobody' if not events.any() else 'everybody'} has the "
+                "event in any study. Pool the proportions (PR) or their double arcsines (PFT)."
+            )
+        response, saturated = _binomial(events[:, None], others[:, None])
+        start = np.full((data.k, 1), np.log((events.sum() + 0.5) / (others.sum() + 0.5)))
+        return Kernel(response, one, one, zeros, False, start, 0, saturated)
+    if data.measure == "IRLN":
+        events = data["events"]
+        if not events.any():
+            raise ModelError(
+                "the log rate is infinite: no study has an event. Pool the rates (IR) or their double roots (IRFT)."
+            )
+        response, saturated = _poisson(events[:, None])
+        start = np.full((data.k, 1), np.log(events.sum() / data["time"].sum()))
+        return Kernel(response, one, one, np.log(data["time"])[:, None], False, start, 0, saturated)
+    first, second = data["events1"], data["events2"]
+    for events, side in ((first, "minus"), (second, "plus")):
+        if not events.any():
+            group = 1 if side == "minus" else 2
+            raise ModelError(
+                f"the log rate ratio has its maximum likelihood at {side} infinity: group {group} has no events in "
+                "any study. Pool the rate difference (IRD)."
+            )
+    if model == "CM.EL":
+        response, saturated = _binomial(first[:, None], second[:, None])
+        return Kernel(
+            response, one, one, np.log(data["time1"] / data["time2"])[:, None], False, zeros, 0, saturated
+        )
+    response, saturated = _poisson(np.stack([first, second], axis=-1))
+    offset = np.log(np.stack([data["time1"], data["time2"]], axis=-1))
+    coefficient, half = np.array([[1.0, 1.0], [1.0, 0.0]]), np.array([[0.5], [-0.5]])
+    total, time = first + second, data["time1"] + data["time2"]
+    if model == "UM.FS":
+        start = np.stack([np.log(total / time), np.zeros(data.k)], axis=-1)
+        return Kernel(response, coefficient, half, offset, True, start, 1, saturated)
+    start = np.tile([np.log(total.sum() / time.sum()), 0.0], (data.k, 1))
+    return Kernel(response, coefficient, np.hstack([half, np.ones((2, 1))]), offset, False, start, 1, np.nan)
+
+
 def _refuse_infinite(low: NDArray[np.bool_], high: NDArray[np.bool_]) -> None:
     """Raise ModelError unless some study keeps the log odds ratio from minus, and some from plus infinity."""
     if low.any() and high.any():
@@ -115,6 +168,20 @@ def _binomial(events: Floats, others: Floats) -> tuple[Response, float]:
         chance = expit(eta)
         value = constant[:, None] + (events * eta - size * np.logaddexp(0.0, eta)).sum(axis=-1)
         return value, events - size * chance, -size * chance * expit(-eta)
+
+    return response, float(saturated)
+
+
+def _poisson(events: Floats) -> tuple[Response, float]:
+    """Poisson log-likelihood of predictors on the log scale; counts have shape (k, j)."""
+    constant = -gammaln(events + 1.0).sum(axis=-1)
+    saturated = constant.sum() + (xlogy(events, events) - events).sum()
+    events = events[:, None, :]
+
+    def response(eta: Floats) -> tuple[Floats, Floats, Floats]:
+        # Beyond this no likelihood is left, and squares must stay finite.
+        mean = np.exp(np.minimum(eta, 300.0))
+        return constant[:, None] + (events * eta - mean).sum(axis=-1), events - mean, -mean
 
     return response, float(saturated)
 

@@ -23,7 +23,8 @@ from evidence.models.counts.glmm_kernel import Kernel
 __all__ = ["SPREAD_LIMIT", "Fit", "climb", "evaluate", "maximise"]
 
 SPREAD_LIMIT = 12.8
-"""Largest standard deviation considered; on the logit scale it already means probabilities of nearly 0 or 1 only."""
+"""Largest standard deviation considered; on the logit scale it already means probabilities of nearly 0 or 1 only, on
+the log scale rates that differ by a factor of 10^5 and more."""
 ROUNDING = 1e-8
 """Relative fall of the log-likelihood that a step may show: sums of terms as large as the counts round off."""
 GRID = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -148,7 +149,7 @@ def climb(kernel: Kernel, fixed: Floats, spread: Floats, free: NDArray[np.bool_]
         spectrum, axes = np.linalg.eigh(information)
         if spectrum[0] <= 0.0 and free.any():
             raise ModelError(
-                "the counts do not identify tau together with the odds ratio; pool by a simpler method."
+                "the counts do not identify tau together with the mean effect; pool by a simpler method."
             )
         # Without free spreads the information is positive but for errors of quadrature, which must not turn the step.
         step = axes @ ((axes.T @ slope) / np.maximum(np.abs(spectrum), 1e-8 * np.abs(spectrum).max()))
@@ -186,7 +187,7 @@ def maximise(kernel: Kernel, points: int, *, tau_zero: bool = False) -> Fit:
     kernel : Kernel
     points : int
     tau_zero : bool
-        Keep tau at zero: one common odds ratio.
+        Keep tau at zero: one common effect.
 
     Raises
     ------
@@ -201,8 +202,9 @@ def maximise(kernel: Kernel, points: int, *, tau_zero: bool = False) -> Fit:
     best = max(fits, key=lambda fit: fit.value)
     if best.spread.max() > 0.99 * SPREAD_LIMIT:
         raise ModelError(
-            f"the likelihood still rises at a standard deviation of {SPREAD_LIMIT:g} on the logit scale: studies in "
-            "which one group has only events and the other none leave tau without an estimate. Use mantel_haenszel()."
+            f"the likelihood still rises at a standard deviation of {SPREAD_LIMIT:g} on the log or logit scale: "
+            "studies without events, or with only events, leave tau without an estimate. Use a simpler method, for "
+            "odds ratios mantel_haenszel()."
         )
     return best
 

@@ -14,7 +14,7 @@ from evidence.effects.sizes.binary import add_to_cells
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
 
-__all__ = ["COUNT_LIMIT", "TwoByTwo", "check_level", "check_tables"]
+__all__ = ["COUNT_LIMIT", "TwoByTwo", "check_level", "check_tables", "name_some", "read_columns"]
 
 COUNT_LIMIT = 1e12
 """Largest count; beyond it, products of four counts lose digits that matter."""
@@ -70,8 +70,45 @@ class TwoByTwo:
 
     def name_silent(self) -> str:
         """List the studies that say nothing about a ratio, shortened after five."""
-        names = [label for label, silent in zip(self.labels, self.silent, strict=True) if silent]
-        return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        return name_some(self.labels, self.silent)
+
+
+def name_some(labels: Sequence[str], chosen: NDArray[np.bool_]) -> str:
+    """List the chosen studies, shortened after five."""
+    names = [label for label, take in zip(labels, chosen, strict=True) if take]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def read_columns(
+    given: dict[str, Any], labels: Sequence[str] | None
+) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Read columns of numbers, one value a study, and the labels of the studies.
+
+    Parameters
+    ----------
+    given : dict of str to array-like
+    labels : sequence of str, optional
+        By default the text index of the first column if it is a Series, else "Study 1", ...
+
+    Raises
+    ------
+    DataError
+        If a column is not numeric, lengths differ, or there is no study.
+    """
+    first = next(iter(given.values()))
+    if labels is None and isinstance(first, pd.Series) and all(isinstance(name, str) for name in first.index):
+        labels = list(first.index)
+    cells = {name: _column(values, name) for name, values in given.items()}
+    k = next(iter(cells.values())).size
+    if any(cell.size != k for cell in cells.values()):
+        sizes = ", ".join(f"{name} has {cell.size}" for name, cell in cells.items())
+        raise DataError(f"the counts differ in length: {sizes}; give one count of each kind a study.")
+    if k == 0:
+        raise DataError("there is no study to pool; give the counts of at least one.")
+    names = tuple(f"Study {i}" for i in range(1, k + 1)) if labels is None else tuple(map(str, labels))
+    if len(names) != k:
+        raise DataError(f"labels has {len(names)} values for {k} studies; give one label a study.")
+    return cells, names
 
 
 def check_tables(
@@ -94,19 +131,8 @@ def check_tables(
         If lengths differ, there is no study, a group is empty, or a count is absent, negative, too large or, with
         `whole`, not whole; the message names the study.
     """
-    if labels is None and isinstance(a, pd.Series) and all(isinstance(name, str) for name in a.index):
-        labels = list(a.index)
-    cells = [_column(values, name) for values, name in zip((a, b, c, d), CELLS, strict=True)]
-    k = cells[0].size
-    if any(cell.size != k for cell in cells):
-        sizes = ", ".join(f"{name} has {cell.size}" for name, cell in zip(CELLS, cells, strict=True))
-        raise DataError(f"the counts differ in length: {sizes}; give one count of each kind a study.")
-    if k == 0:
-        raise DataError("there is no study to pool; give the four counts of at least one.")
-    names = tuple(f"Study {i}" for i in range(1, k + 1)) if labels is None else tuple(map(str, labels))
-    if len(names) != k:
-        raise DataError(f"labels has {len(names)} values for {k} studies; give one label a study.")
-    for name, cell in zip(CELLS, cells, strict=True):
+    cells, names = read_columns(dict(zip(CELLS, (a, b, c, d), strict=True)), labels)
+    for name, cell in cells.items():
         good = (cell == 0.0) | ((cell >= SMALLEST) & (cell <= COUNT_LIMIT))
         if whole:
             good &= cell == np.rint(cell)
@@ -117,7 +143,7 @@ def check_tables(
                 f"{names[i]}: {name} = {cell[i]:g}, but a count must be 0 or {kind} "
                 f"from {1 if whole else SMALLEST:g} to {COUNT_LIMIT:g}."
             )
-    tables = TwoByTwo(cells[0], cells[1], cells[2], cells[3], names)
+    tables = TwoByTwo(**cells, labels=names)
     for group, size in ((1, tables.n1), (2, tables.n2)):
         if (size == 0.0).any():
             raise DataError(
