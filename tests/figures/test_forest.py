@@ -4,6 +4,7 @@ import base64
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 from evidence.errors import DataError
@@ -118,7 +119,7 @@ def test_subgroups_have_headings_subtotals_and_a_test(trials, fit, split, texts)
     subtotals = figure.numbers[figure.numbers.row == "subtotal"].set_index("group")
     for name, group in groups.groups.items():
         assert subtotals.loc[name, "estimate"] == group.estimate
-        assert name.capitalize() in texts(figure)
+        assert name in texts(figure)
     assert subtotals.weight.sum() == pytest.approx(100)
     assert f"Difference between groups by group: Q = {groups.q_between:.2f} on 2 df" in figure.alt_text
     study_order = figure.numbers[figure.numbers.row == "study"]
@@ -224,10 +225,31 @@ def test_refuses_rows_of_another_fit(trials, fit, split):
         forest(result, data=table.head(3))
     with pytest.raises(DataError, match="same order"):
         forest(result, data=table[::-1])
-    with pytest.raises(DataError, match="'with exercise' has a study"):
-        forest(fit(table.tail(2)), subgroups=split(table))
-    with pytest.raises(DataError, match="'Author 0 2000' is in the fit but in no group"):
-        forest(result, subgroups=split(table.tail(3)))
+    for other in (fit(table.tail(2)), fit(table[::-1])):
+        with pytest.raises(DataError, match="does not hold the studies of the fit"):
+            forest(other, subgroups=split(table))
+    with pytest.raises(DataError, match="'Author 3 2003' is in the fit but in no group"):
+        forest(result, subgroups=split(table.head(3)))
+
+
+def test_studies_with_equal_effects_stand_in_their_own_groups_whose_names_keep_their_case(fit, split, texts):
+    table = pd.DataFrame(
+        {
+            "label": ["A", "B", "C", "D"],
+            "effect": [0.2, 0.2, 0.2, 0.5],
+            "variance": [0.1, 0.1, 0.1, 0.2],
+            "group": ["mHealth", "in person", "mHealth", "in person"],
+        }
+    )
+    figure = forest(fit(table), data=table, subgroups=split(table), sort="label")
+    studies = figure.numbers[figure.numbers.row == "study"]
+    assert studies[["group", "label"]].to_numpy().tolist() == [
+        ["mHealth", "A"],
+        ["mHealth", "C"],
+        ["in person", "B"],
+        ["in person", "D"],
+    ]
+    assert {"mHealth", "in person"} <= set(texts(figure))
 
 
 def test_refuses_options_it_does_not_know(trials, fit):

@@ -101,13 +101,13 @@ def forest(
     scale = choose_scale(studies.typical_half_width, code, transform, digits)
     order = studies.order(sort, data)
     groups = {} if subgroups is None else subgroups.groups
-    members = _members(fit, groups, order)
+    members = {} if subgroups is None else _members(fit, subgroups, order)
 
     rows: list[Row] = []
     for name, group in groups.items():
-        heading, inside = clean(name), members[name]
+        inside = members[name]
         weight = float(np.sum(fit.weights[inside]))
-        rows += [Row("heading", heading[:1].upper() + heading[1:]), *(studies.row(i) for i in inside)]
+        rows += [Row("heading", clean(name)), *(studies.row(i) for i in inside)]
         rows += _summary("subtotal", group, studies.totals(inside), weight, show_prediction)
         rows += [Row("note", heterogeneity_line(group)), Row("gap")]
     if not groups:
@@ -134,26 +134,23 @@ def forest(
     return figure
 
 
-def _members(fit: Pooled, groups: Mapping[str, Pooled], order: Sequence[int]) -> dict[str, list[int]]:
-    """Find the studies of every group in the fit, by their effects and variances."""
-    left = list(order)
-    found = {}
-    for name, group in groups.items():
-        wanted = list(zip(group.effect, group.variance, strict=True))
-        members = []
-        for i in list(left):
-            if (fit.effect[i], fit.variance[i]) in wanted:
-                wanted.remove((fit.effect[i], fit.variance[i]))
-                members.append(i)
-                left.remove(i)
-        if wanted:
+def _members(fit: Pooled, subgroups: Subgroups, order: Sequence[int]) -> dict[str, list[int]]:
+    """Give the studies of every group in the order of the plot."""
+    grouped = np.full(fit.k, False)
+    for name, group in subgroups.groups.items():
+        places = subgroups.rows[name]
+        same = places[-1] < fit.k and all(
+            np.array_equal(getattr(group, value), getattr(fit, value)[places])
+            for value in ("effect", "variance")
+        )
+        if not same:
             raise DataError(
-                f"Group '{name}' has a study with effect {wanted[0][0]:g} that the fit does not have."
+                f"Group '{name}' does not hold the studies of the fit: give groups and fit the same rows."
             )
-        found[name] = members
-    if groups and left:
-        raise DataError(f"Study '{fit.labels[left[0]]}' is in the fit but in no group.")
-    return found
+        grouped[places] = True
+    if not grouped.all():
+        raise DataError(f"Study '{fit.labels[int(np.argmin(grouped))]}' is in the fit but in no group.")
+    return {name: [i for i in order if i in places] for name, places in subgroups.rows.items()}
 
 
 def _summary(

@@ -84,3 +84,14 @@ def test_shows_itself() -> None:
     assert result.to_frame()["group"].tolist() == list(result.groups)
     assert "common tau2" in result.summary()
     assert "Test for subgroup differences" in result._repr_html_()
+
+
+def test_groups_know_their_rows_whatever_the_index() -> None:
+    data = pd.DataFrame(
+        {"effect": [0.2, 0.2, 0.2, 0.5], "variance": [0.1] * 4, "group": ["b", "a", "b", "a"]},
+        index=[7, 7, 1, 0],
+    )
+    found = subgroups(data, "group")
+    assert {name: rows.tolist() for name, rows in found.rows.items()} == {"b": [0, 2], "a": [1, 3]}
+    for name, rows in found.rows.items():
+        np.testing.assert_array_equal(found.groups[name].effect, data["effect"].to_numpy()[rows])

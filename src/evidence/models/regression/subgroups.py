@@ -27,6 +27,8 @@ class Subgroups:
     by: str
     groups: dict[str, Pooled]
     """The pooled result of each subgroup, in order of appearance."""
+    rows: dict[str, np.ndarray]
+    """Places of each subgroup's studies among the rows of the data, from 0."""
     common_tau2: bool
     q_between: float
     """Heterogeneity between the subgroups' estimates (chi-squared)."""
@@ -112,23 +114,25 @@ def subgroups(
         raise DataError(f"row {data.index[missing][0]}: {by!r} is missing; give every study a subgroup.")
     if len(data) == 0:
         raise DataError("there is no study to pool; the data have no row.")
-    pieces = {str(name): rows for name, rows in data.groupby(by, sort=False, observed=True)}
+    names = data[by].astype(str).to_numpy()
+    rows = {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names)}
+    pieces = {name: data.iloc[places] for name, places in rows.items()}
     groups = {
-        name: _pool_group(name, rows, effect, variance, labels, options) for name, rows in pieces.items()
+        name: _pool_group(name, piece, effect, variance, labels, options) for name, piece in pieces.items()
     }
     method = options.get("method", "REML")
     if common_tau2 and method != "EE":
         tau2 = _common_tau2(list(groups.values()), method)
         groups = {
-            name: _pool_group(name, rows, effect, variance, labels, options | {"tau2": tau2})
-            for name, rows in pieces.items()
+            name: _pool_group(name, piece, effect, variance, labels, options | {"tau2": tau2})
+            for name, piece in pieces.items()
         }
     weight = np.array([np.sum(1.0 / (fit.variance + fit.tau2)) for fit in groups.values()])
     estimate = np.array([fit.estimate for fit in groups.values()])
     q_between = float(weight @ np.square(estimate - weight @ estimate / weight.sum()))
     df = len(groups) - 1
     p_value = float(chdtrc(df, q_between)) if df else 1.0
-    return Subgroups(by, groups, common_tau2, q_between, df, p_value)
+    return Subgroups(by, groups, rows, common_tau2, q_between, df, p_value)
 
 
 def _pool_group(
