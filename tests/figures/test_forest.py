@@ -212,7 +212,9 @@ def test_leaves_the_readers_settings_alone(trials, fit):
 
 
 def test_shows_itself_in_a_notebook(trials, fit):
-    bundle, _ = forest(fit(trials(3)))._repr_mimebundle_()
+    figure = forest(fit(trials(3)))
+    bundle, _ = figure._repr_mimebundle_()
+    assert figure.kind == "forest plot"
     assert bundle["text/plain"].startswith("Forest plot of 3 studies")
     assert 'alt="Forest plot of 3 studies' in bundle["text/html"]
     assert base64.b64encode(bundle["image/png"]).decode() in bundle["text/html"]

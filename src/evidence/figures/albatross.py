@@ -186,6 +186,7 @@ def albatross(
         }
     )
     right, below = int((sign > 0).sum()), int((drawn & (operators != ">") & (values <= 0.05)).sum())
+    figure.kind = "albatross plot"
     figure.alt_text = (
         f"Albatross plot of {counted(int(drawn.sum()), 'study', 'studies')} with {number(size[drawn].min(), 0)} to "
         f"{number(size[drawn].max(), 0)} people: {right} to the right ({sides[1]}), "

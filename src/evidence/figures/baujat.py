@@ -96,6 +96,7 @@ def baujat(
     figure.numbers = pd.DataFrame(
         {"label": studies.labels, "heterogeneity": across, "influence": up, "named": named}
     )
+    figure.kind = "Baujat plot"
     figure.alt_text = (
         f"Baujat plot of {counted(fit.k, 'study', 'studies')}. {measure_name(measure_label, code)}, pooled: "
         f"{pooled_text(fit, scale)}. Contributions to heterogeneity run up to {significant(float(across.max()))}, "

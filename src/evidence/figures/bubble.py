@@ -165,6 +165,7 @@ def bubble(
         f"{estimate_text(row.estimate, row.ci_low, row.ci_high, scale, regression.level)}"
         for row in ends
     )
+    figure.kind = "bubble plot"
     figure.alt_text = f"Bubble plot of {measure} against {heading}. {text} Predicted mean {predictions}."
     return figure
 

@@ -98,6 +98,7 @@ def comparison(
     footer = [("", keys), *(("", clean(note)) for note in notes)]
     figure = draw(blocks, columns, title=title, label_heading="Review", footer=footer)
     figure.numbers = pd.concat(shown)
+    figure.kind = "comparison of estimates"
     figure.alt_text = _describe(parts, [block.scale for block in blocks], level)
     return figure
 

@@ -101,6 +101,7 @@ def doi(
             "abs_z": depth,
         }
     )
+    figure.kind = "Doi plot"
     figure.alt_text = (
         f"Doi plot of {counted(fit.k, 'study', 'studies')}. {measure}, pooled: {pooled_text(fit, scale)}. {lfk}. "
         f"Effects run from {scale.text(float(points.effect[0]))} to {scale.text(float(points.effect[-1]))}, "

@@ -120,6 +120,7 @@ def drapery(
         axes.plot(around, heights, color=VERMILLION, linewidth=2.0, zorder=4)
     figure.numbers = _numbers(studies, reference, scale, predicted)
     null = float(_p_values(np.array([reference]), fit.estimate, fit.se, fit.df)[0])
+    figure.kind = "drapery plot"
     figure.alt_text = (
         f"Drapery plot of {counted(fit.k, 'study', 'studies')}. {measure}, pooled: {pooled_text(fit, scale)}. "
         f"{_prediction_text(fit, scale) if predicted else ''}"

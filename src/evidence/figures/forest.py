@@ -130,6 +130,7 @@ def forest(
     footer = [*(("", line) for line in lines), *studies.legend, *(("", clean(note)) for note in notes)]
     figure = draw([block], studies.columns, title=title, footer=footer)
     figure.numbers = _numbers(studies, members or {"": order}, groups, scale)
+    figure.kind = "forest plot"
     figure.alt_text = _describe(studies, subgroups, block)
     return figure
 

@@ -163,6 +163,7 @@ def funnel(
     )
     if filled is not None:
         figure.numbers["filled"] = filled.is_filled
+    figure.kind = "funnel plot"
     figure.alt_text = _describe(fit, filled, scale, int(outside[: fit.k].sum()))
     return figure
 

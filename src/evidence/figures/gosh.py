@@ -151,6 +151,7 @@ def gosh(
     figure.numbers = numbers
     heights = np.quantile(height, (0.025, 0.5, 0.975))
     unit = [f"{number(v, 0)}%" if quantity == "i2" else significant(float(v)) for v in heights]
+    figure.kind = "GOSH plot"
     figure.alt_text = (
         f"GOSH plot of {measure} in {text[0].lower()}{text[1:]} "
         f"Median {'I²' if quantity == 'i2' else 'τ²'} {unit[1]}, 95% of the subsets {unit[0]} to {unit[2]}."

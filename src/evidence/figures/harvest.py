@@ -143,6 +143,7 @@ def harvest(
         if keys:
             write_keys(figure, MARGIN, top + HEAD + ROW * len(questions) - 2, keys)
     figure.numbers = table
+    figure.kind = "harvest plot"
     figure.alt_text = "Harvest plot. " + " ".join(
         f"{question}: {counted(one.negative, 'study', 'studies')} {sides[0]}, {one.unclear} {sides[1]}, "
         f"{one.positive} {sides[2]}."

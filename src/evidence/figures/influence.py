@@ -145,6 +145,7 @@ def influence(
     cook = f"{number(float(result.cook[strongest]))} ({studies.labels[strongest]})"
     if np.isnan(result.cook).all():
         cook = "not defined"
+    figure.kind = "influence plot"
     figure.alt_text = (
         f"Influence plot of {fit.k} studies. {measure_name(measure_label, code)}, pooled: "
         f"{pooled_text(fit, scale)}. Largest Cook's distance: {cook}. "

@@ -110,6 +110,7 @@ def posterior(
         prior = np.exp(result.tau_prior.log_density(grid)) if result.tau_prior.proper else None
         _curve(right, grid, result.tau.density(grid), prior, (tau_low, tau_high), BLUE)
     figure.numbers = _numbers(result, scale, (tau_low, tau_high))
+    figure.kind = "posterior density"
     figure.alt_text = f"Posterior densities of a Bayesian meta-analysis. {measure}: {text}"
     return figure
 

@@ -99,6 +99,7 @@ def profile(
     figure.numbers = curve.to_frame()
     for name in ("estimate", "ci_low", "ci_high"):
         figure.numbers[name] = [scale.show(float(value)) for value in figure.numbers[name]]
+    figure.kind = "profile of the likelihood"
     figure.alt_text = (
         f"Likelihood profile of the between-study variance of {fit.k} studies. {kind}: {largest}.{by} {measure}, "
         f"pooled: {pooled_text(fit, scale)}. Over the values of τ² shown, the estimate runs from "

@@ -148,6 +148,7 @@ def radial(
         }
     )
     names = [name for name, out in zip(studies.labels, outside, strict=True) if out]
+    figure.kind = "radial plot"
     figure.alt_text = (
         f"Radial plot of {counted(fit.k, 'study', 'studies')}. {measure}, pooled: {pooled_text(fit, scale)}. "
         f"Precision runs from {number(float(points.x.min()))} to {number(far)}. "

@@ -185,6 +185,7 @@ def leave_one_out(
         notes=(result.note, *notes),
     )
     lowest, highest = int(np.argmin(every)), int(np.argmax(every))
+    figure.kind = "leave-one-out plot"
     figure.alt_text = (
         f"Leave-one-out forest plot of {fit.k} studies. "
         f"{measure_name(measure_label, measure_code(measure_label, data))}, pooled: {pooled_text(fit, scale)}. "
@@ -249,6 +250,7 @@ def cumulative(
         notes=(f"Studies are added {by}; every row pools all studies down to it.", *notes),
     )
     first = steps.iloc[0]
+    figure.kind = "cumulative plot"
     figure.alt_text = (
         f"Cumulative forest plot of {counted(fit.k, 'study', 'studies')}, added {by}. "
         f"{measure_name(measure_label, measure_code(measure_label, data))}, first study ({first.label}): "

@@ -103,6 +103,7 @@ def shrinkage(
     for name in ("effect", "median", "low", "high"):
         figure.numbers[name] = [scale.show(value) for value in figure.numbers[name]]
     spans = [(scale.text(table[name].min()), scale.text(table[name].max())) for name in ("effect", "median")]
+    figure.kind = "shrinkage plot"
     figure.alt_text = (
         f"Shrinkage forest plot of {counted(result.k, 'study', 'studies')}. "
         f"{measure_name(measure_label, code)}, mean effect {credible_text(*mean, scale, result.level)}. "

@@ -57,9 +57,8 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
         shown = figure._repr_mimebundle_()[0]["text/html"]
     shown += f"<figcaption>{html.escape(caption)}</figcaption>"
     places = _places(figure) if files else []
-    _display(
-        "figure", name, caption, files, shown, alt=figure.alt_text, width=width, height=height, places=places
-    )
+    about = {"figure_kind": figure.kind, "alt": figure.alt_text, "width": width, "height": height}
+    _display("figure", name, caption, files, shown, **about, places=places)
 
 
 def publish_table(

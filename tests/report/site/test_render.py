@@ -14,6 +14,7 @@ FIGURE: dict[str, Any] = {
     "kind": "figure",
     "name": "forest",
     "caption": "Pain <short>",
+    "figure_kind": "forest plot",
     "alt": 'Forest plot of 3 studies. A "plot"',
     "files": {"PNG": "figures/forest.png", "SVG": "figures/forest.svg"},
     "width": 720,

@@ -63,5 +63,6 @@ def bars(frame: pd.DataFrame, *, label: str, value: str, title: str = "") -> Evi
         axes.plot([left, left], [top, top + _STEP * len(labels)], color=INK, linewidth=0.5)
     figure.numbers = frame[[label, value]].reset_index(drop=True)
     listed = ", ".join(f"{text} {share}" for text, share in zip(labels, shares, strict=True))
+    figure.kind = "bar chart"
     figure.alt_text = f"{clean(title) or 'Counts'}: {listed}."
     return figure

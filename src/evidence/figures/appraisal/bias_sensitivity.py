@@ -89,6 +89,7 @@ def bias_sensitivity(
     columns = [Column("k", "right"), Column("Patients", "right")]
     figure = draw(blocks, columns, title=title, label_heading="Trials", footer=footer)
     figure.numbers = pd.concat(shown, ignore_index=True)
+    figure.kind = "comparison with and without trials at high risk of bias"
     figure.alt_text = f"Pooled results with and without trials at high risk of bias. {' '.join(texts)}"
     return figure
 

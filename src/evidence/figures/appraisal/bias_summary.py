@@ -120,5 +120,6 @@ def bias_summary(
         )
         for heading in headings
     )
+    figure.kind = "bar chart of the risk of bias"
     figure.alt_text = f"Risk of bias by {bias.tool.name}, {unit[0].lower()}{unit[1:]}. {shares}. {bias.note}"
     return figure

@@ -100,6 +100,7 @@ def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = 
             y += height
         _key(figure, axes, y + 11)
     figure.numbers = table.reset_index(drop=True)
+    figure.kind = "table of certainty"
     figure.alt_text = _describe(table, domains, label)
     return figure
 

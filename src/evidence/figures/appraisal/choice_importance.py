@@ -109,6 +109,7 @@ def choice_importance(result: Multiverse, *, title: str | None = None) -> Eviden
     most = table.sort_values(
         "conclusion_first_order" if result.sample else "conclusion_total", ascending=False
     )
+    figure.kind = "figure of the importance of choices"
     figure.alt_text = (
         f"Importance of the choices for {result.analysis.title}. Of the variance of the estimate: {', '.join(said)}. "
         f"The conclusion depends most on {most['choice'].iloc[0]}."

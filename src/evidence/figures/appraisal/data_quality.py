@@ -93,6 +93,7 @@ def data_quality(review: Review, findings: pd.DataFrame, *, title: str | None = 
         f"{row.label}, {row.instrument}: mean {row.mean:.0f} and SD {row.sd:.1f} percent ({row.rules})"
         for row in points[objected].itertuples()
     )
+    figure.kind = "plot of standard deviations"
     figure.alt_text = (
         f"SD against mean of {counted(len(points), 'score', 'scores')} as percent of their scales. The middle SD is "
         f"{np.median(sd):.0f} percent. Rules object to {int(objected.sum())}: {listed or 'none'}."

@@ -92,6 +92,7 @@ def prisma_flow(
                 _arrow(axes, (middle, y + stage.height), (middle, y + height + BETWEEN))
             y += height + BETWEEN
     figure.numbers = flow.to_frame()
+    figure.kind = "flow diagram"
     figure.alt_text = _describe(flow, unit)
     return figure
 

@@ -98,6 +98,7 @@ def sequential(
         at = left + width * x.share(100.0)
         _write_labels(figure, box, points, _sides(result, favours), at)
     figure.numbers = looks
+    figure.kind = "plot of sequential analysis"
     figure.alt_text = (
         f"Sequential analysis of {counted(result.fit.k, 'study', 'studies')} in {counted(len(looks), 'look')}. "
         f"{_plan(result)} {result.note}"

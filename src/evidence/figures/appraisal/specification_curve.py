@@ -179,6 +179,7 @@ def specification_curve(
             **dict(zip(_names(result), shares, strict=False)),
         }
     )
+    figure.kind = "specification curve"
     figure.alt_text = f"Specification curve of {result.analysis.title}. {sentence}"
     return figure
 

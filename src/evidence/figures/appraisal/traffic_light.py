@@ -85,6 +85,7 @@ def traffic_light(
                     _disc(figure, axes, at, middle, look[record[domain]])
         _write_key(figure, axes, top + HEADING + ROW * rows + 12, look)
     figure.numbers = trials[["label", *domains, "overall"]].reset_index(drop=True)
+    figure.kind = "traffic-light plot"
     figure.alt_text = _describe(bias, trials, part)
     return figure
 

@@ -119,6 +119,7 @@ def verdicts(audit: Audit, *, title: str = "") -> EvidenceFigure:
             ha="center",
         )
     figure.numbers = frame
+    figure.kind = "figure of verdicts"
     figure.alt_text = _describe(audit, frame)
     return figure
 

@@ -31,6 +31,8 @@ class EvidenceFigure(Figure):
     ----------
     numbers : DataFrame
         One row for each thing drawn, on the scale on which it is shown.
+    kind : str
+        What kind of figure it is, such as "forest plot".
     alt_text : str
         What the figure says, computed from the numbers, for readers who cannot see it.
     """
@@ -40,6 +42,7 @@ class EvidenceFigure(Figure):
         super().__init__(figsize=(width / 72, height / 72))
         FigureCanvasAgg(self)
         self.numbers = pd.DataFrame()
+        self.kind = ""
         self.alt_text = ""
 
     def write(self, x: float, y: float, text: str, *, size: float = BODY, **look: Any) -> None:

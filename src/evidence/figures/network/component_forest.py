@@ -108,6 +108,7 @@ def component_forest(
         )
         for one in table.reset_index().to_dict("records")
     )
+    figure.kind = "figure of components"
     figure.alt_text = (
         f"Forest plot of {len(table)} components. {block.measure}: {'; '.join(texts)}. "
         f"{components_line(comp)}. {additivity_line(comp)}."

@@ -123,6 +123,7 @@ def direct_indirect(
         + f", {p_value(one['p_value'])}"
         for one in records
     )
+    figure.kind = "figure of direct and indirect evidence"
     figure.alt_text = f"Direct and indirect evidence. {block.measure}. {'; '.join(texts)}. {found}"
     return figure
 

@@ -103,6 +103,7 @@ def network_forest(
         footer=[("", clean(line)) for line in lines if line],
     )
     figure.numbers = _numbers(table, reference, scale)
+    figure.kind = "network forest plot"
     figure.alt_text = _describe(net, table, block, against)
     return figure
 

@@ -132,6 +132,7 @@ def network_graph(
         write_scales(figure, axes, (x, top + above), y + largest + 2, table, sizes_of)
         write_keys(figure, MARGIN, y + scale_room, keys)
     figure.numbers = table.to_frame()
+    figure.kind = "network graph"
     figure.alt_text = _describe(table)
     return figure
 

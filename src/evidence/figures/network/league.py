@@ -84,6 +84,7 @@ def league(
     with style():
         figure = _draw(scores, cells, scale, limit, measure, title, caption)
     figure.numbers = _numbers(table, scale)
+    figure.kind = "league table"
     figure.alt_text = _describe(net, table, scores, scale, measure)
     return figure
 

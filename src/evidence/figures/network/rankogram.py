@@ -102,6 +102,7 @@ def rankogram(
         f"{treatment_name(name)} {number(100 * score, 0)}% (rank 1 with probability {number(100 * chance, 0)}%)"
         for name, score, chance in zip(sucra.index, sucra, chances[:, 0], strict=True)
     )
+    figure.kind = "rankogram"
     figure.alt_text = f"Rankogram of {size} treatments. SUCRA: {'; '.join(texts)}. {ranking.warning}"
     return figure
 

@@ -121,6 +121,7 @@ def waterfall(
         missing,
         f"{additivity_line(comp)}.",
     ]
+    figure.kind = "waterfall"
     figure.alt_text = " ".join(filter(None, said))
     return figure
 

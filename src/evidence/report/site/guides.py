@@ -1,36 +1,23 @@
-"""How to read a figure: a box below it, chosen by what its description says it is."""
+"""How to read a figure: a box below it, chosen by its kind."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 import yaml
 from bs4 import BeautifulSoup
 
-__all__ = ["figure_guide", "guide_html", "show_guides_once"]
+__all__ = ["guide_html", "show_guides_once"]
 
 
-def figure_guide(alt_text: str) -> Mapping[str, Any] | None:
-    """Return the guide (kind, begins, steps) to a figure with a description, or None if there is none."""
-    for guide in _guides():
-        if any(re.match(begin, alt_text) for begin in guide["begins"]):
-            return guide
-    return None
-
-
-def guide_html(alt_text: str) -> str:
-    """Return a box that unfolds, or nothing for a figure of an unknown kind."""
-    guide = figure_guide(alt_text)
-    if guide is None:
+def guide_html(kind: str) -> str:
+    """Return a box that unfolds, or nothing for a kind of figure without a guide."""
+    if kind not in _guides():
         return ""
-    kind = str(guide["kind"])
     article = "an" if kind[0] in "aeiou" else "a"
-    steps = "".join(f"<li>{escape(step)}</li>" for step in guide["steps"])
+    steps = "".join(f"<li>{escape(step)}</li>" for step in _guides()[kind])
     return (
         f'<details class="guide" id="read-{kind.lower().replace(" ", "-")}">'
         f"<summary>How to read {article} {escape(kind)}</summary><ul>{steps}</ul></details>"
@@ -52,6 +39,6 @@ def show_guides_once(soup: BeautifulSoup) -> None:
 
 
 @cache
-def _guides() -> tuple[dict[str, Any], ...]:
+def _guides() -> dict[str, list[str]]:
     text = files("evidence.report.site").joinpath("figure_guides.yaml").read_text("utf-8")
-    return tuple(yaml.safe_load(text))
+    return dict(yaml.safe_load(text))

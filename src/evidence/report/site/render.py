@@ -167,7 +167,7 @@ class PageExporter(HTMLExporter):
         yield "json_text", lambda value: json.dumps(value, indent=1)
         yield "captioned", _captioned
         yield "ordered", ordered
-        yield "guide", lambda item: guide_html(str(item.get("alt", "")))
+        yield "guide", lambda item: guide_html(str(item.get("figure_kind", "")))
 
 
 def ordered(paths: Mapping[str, str]) -> list[tuple[str, str]]:
