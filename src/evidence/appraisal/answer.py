@@ -147,8 +147,7 @@ def headline(short: Sequence[Bearing], long: Sequence[Bearing], protocol: Protoc
 
 def when(window: str, protocol: Protocol) -> str:
     """A window in weeks, as in a sentence: ``after 1 to 13 weeks``."""
-    span = protocol.windows[window]
-    return f"after {span.start:g} to {span.end:g} weeks"
+    return protocol.windows[window].words
 
 
 def _plain(name: str) -> str:
@@ -364,7 +363,7 @@ def _key_row(bearing: Bearing, part: str, protocol: Protocol) -> dict[str, Any]:
     low, high = words.shown(bearing.ci_low), words.shown(bearing.ci_high)
     return {
         "analysis": analysis.id,
-        "label": f"{treatment(analysis, protocol)}: {words.name}, {analysis.window.replace('_', ' ')} term",
+        "label": f"{treatment(analysis, protocol)}: {', '.join(filter(None, (words.name, analysis.term)))}",
         "part": part,
         "outcome": words.name,
         "estimate": words.shown(bearing.estimate),

@@ -263,7 +263,7 @@ def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any)
         part = result.effects[result.effects["risk_of_bias"].isin(held)].reset_index(drop=True)
         effects[name] = part
         whole = result.fit
-        if whole is None or len(part) < review.protocol.model.minimum_studies:
+        if whole is None or len(part) < review.protocol.model_of(result.analysis).minimum_studies:
             fits[name] = None
         else:
             fits[name] = pool(

@@ -45,6 +45,11 @@ def pool_subsets(fit: Pooled, present: NDArray[np.bool_]) -> PooledMany:
     present : ndarray of bool, shape (n, k)
         One row a subset, with at least one study each.
     """
+    if fit.counts != "IV" and fit.method == "EE":
+        raise DataError(
+            f"subsets of a {'Mantel-Haenszel' if fit.counts == 'MH' else 'Peto'} estimate cannot be pooled from "
+            "effects and variances; pool the effects by inverse variance (counts: IV) first"
+        )
     if fit.given_weights is None:
         return pool_many(
             np.where(present, fit.effect, np.nan),

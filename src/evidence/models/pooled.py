@@ -68,6 +68,8 @@ class Pooled:
     """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
     columns: tuple[tuple[str, np.ndarray], ...] = ()
     """What the studies reported, by the names that `effect_size` has for it."""
+    counts: str = "IV"
+    """How counts of two groups were combined: MH (Mantel-Haenszel), PETO, or IV (inverse variance)."""
 
     @property
     def k(self) -> int:
@@ -233,6 +235,7 @@ class Pooled:
         common = self.method == "EE"
         source = "given" if self.tau2_given else f"by {self.method}"
         title = "Equal-effects model" if common else f"Random-effects model, tau2 {source}"
+        title += {"MH": ", Mantel-Haenszel", "PETO": ", Peto"}.get(self.counts, "")
         test = (
             f"z = {self.statistic:.3f}" if np.isinf(self.df) else f"t({self.df:.4g}) = {self.statistic:.3f}"
         )

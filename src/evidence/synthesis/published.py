@@ -70,14 +70,14 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
     return {
         "group": group.group,
         "kind": "this review",
-        "label": f"This review, {result.analysis.window.replace('_', ' ')} term",
+        "label": ", ".join(filter(None, ("This review", result.analysis.term))),
         "measure": result.measure,
         **{key: shown(getattr(fit, key)) if fit else math.nan for key in numbers},
         "k": result.k,
         "n": result.n,
         "comparison": result.analysis.title,
         "population": str(review.protocol.question.get("population", "")),
-        "timeframe": f"{window.start:g} to {window.end:g} weeks",
+        "timeframe": window.span,
         "note": result.note,
     }
 

@@ -7,19 +7,24 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
+from evidence.effects.reported.reasons import step
+from evidence.errors import DataError
+from evidence.models.counts.combine import pool_counts
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, interval, number
+from evidence.wording import Listed, counted, interval, number, parts_of
 
 __all__ = ["Synthesis", "synthesise"]
 
-_POOL_OPTIONS = ("method", "ci", "level", "prediction")
+_POOL_OPTIONS = ("method", "ci", "level", "prediction", "counts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +87,7 @@ class Synthesis:
         if self.fit is not None:
             fit = self.fit
             row |= {
-                "model": f"{fit.method}, {fit.ci}",
+                "model": _model_words(fit),
                 "estimate": fit.estimate,
                 "se": fit.se,
                 "ci_low": fit.ci_low,
@@ -138,11 +143,14 @@ class Synthesis:
             digits=digits,
             level=fit.level,
         )
-        low, high = (number(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
+        by = {"MH": "Mantel-Haenszel, ", "PETO": "Peto, "}.get(fit.counts, "")
+        predicted = ""
+        if not math.isnan(fit.prediction_low):
+            low, high = (number(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
+            predicted = f"{100 * fit.level:.12g}% prediction interval {low} to {high}; "
         return (
             f"{words.capitalize()} {pooled}; {counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, "
-            f"{people}; {fit.method} with {fit.ci} interval; {100 * fit.level:.12g}% prediction interval "
-            f"{low} to {high}; I² {number(fit.i2, 0)}%."
+            f"{people}; {by}{fit.method} with {fit.ci} interval; {predicted}I² {number(fit.i2, 0)}%."
         )
 
     def summary(self) -> str:
@@ -157,6 +165,11 @@ class Synthesis:
         return f"<p><b>{html.escape(self.analysis.title)}</b><br>{html.escape(self.note)}</p>{result}"
 
 
+def _model_words(fit: Pooled) -> str:
+    counts = {"MH": "Mantel-Haenszel, ", "PETO": "Peto, "}.get(fit.counts, "")
+    return f"{counts}{fit.method}, {fit.ci}"
+
+
 def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Synthesis:
     """Pool the poolable comparisons of an analysis under the protocol's model.
 
@@ -166,7 +179,8 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     analysis : str or Analysis
         The analysis or its id.
     **overrides
-        Options of `pool` (method, ci, level, prediction), and fields of
+        Options of `pool` (method, ci, level, prediction), ``counts`` ("IV", "MH" or "PETO": how events of two groups
+        are combined), and fields of
         `evidence.effects.choosing.choices.Choices`, that differ from the protocol.
 
     Returns
@@ -179,14 +193,17 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
         If the analysis or an option is unknown.
     """
     question = review.analysis(analysis)
-    model = review.protocol.model
+    model = review.protocol.model_of(question)
     options: dict[str, Any] = {
         "method": model.method,
         "ci": model.interval,
         "level": model.level,
         "prediction": model.prediction,
+        "counts": model.counts,
     }
     options |= {name: value for name, value in overrides.items() if name in _POOL_OPTIONS}
+    if options["counts"] not in ("IV", "MH", "PETO"):
+        raise DataError(f"counts is '{options['counts']}'; use IV, MH or PETO")
     choices = {name: value for name, value in overrides.items() if name not in _POOL_OPTIONS}
     correlated = Choices.of(review, choices, beside=_POOL_OPTIONS).multi_arm == "correlated"
     frame = comparisons(review, question, **choices)
@@ -194,21 +211,57 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     effects = frame[poolable].drop(columns=["status", "reason", "reason_kind"]).reset_index(drop=True)
     rest = frame[~poolable].reset_index(drop=True)
     measure = choices.get("measure") or review.protocol.outcomes[question.outcome].measure
-    hindrance = ""
-    if len(effects) < model.minimum_studies:
+    hindrance, counts = "", options.pop("counts")
+    if not question.spec.pooled:
+        hindrance = "for which the protocol asks no total"
+    elif len(effects) < model.minimum_studies:
         hindrance = f"fewer than the protocol's minimum of {model.minimum_studies}"
     elif correlated and effects["trial_id"].duplicated().any():
         hindrance = (
             "some from one trial and kept correlated, which a model of independent effects cannot take"
         )
+    elif counts != "IV" and measure in ("RR", "OR", "RD") and effects["events_arm"].isna().any():
+        hindrance = f"some without counts, from which the protocol wants the total (counts: {counts})"
     fit = None
     if not hindrance:
-        fit = pool(effects["effect"], effects["variance"], labels=list(effects["label"]), **options)
+        labels = list(effects["label"])
+        if counts != "IV" and measure in ("RR", "OR", "RD"):
+            fit = pool_counts(*_cells(effects), measure=measure, counts=counts, labels=labels, **options)
+            if counts == "PETO":
+                effects = _with_effects_of(effects, fit)
+        else:
+            fit = pool(effects["effect"], effects["variance"], labels=labels, **options)
     return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, hindrance))
 
 
 def _reported(rest: pd.DataFrame) -> pd.DataFrame:
     return rest[rest["reason_kind"] != "not reported"]
+
+
+def _cells(effects: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
+    """Events and others of the arms, then of the comparators."""
+    a, c = effects["events_arm"], effects["events_comparator"]
+    return a, effects["n_arm"] - a, c, effects["n_comparator"] - c
+
+
+def _with_effects_of(effects: pd.DataFrame, fit: Pooled) -> pd.DataFrame:
+    """Put the effects that were pooled in the place of those from the same counts by inverse variance."""
+    se = np.sqrt(fit.variance)
+    half = float(ndtri(0.975)) * se
+    said = [
+        Listed.of(
+            [*parts_of(text), step(f"Peto's log odds ratio {effect:.4g}, variance {variance:.4g}")], ". ", "."
+        )
+        for text, effect, variance in zip(effects["derivation"], fit.effect, fit.variance, strict=True)
+    ]
+    return effects.assign(
+        effect=fit.effect,
+        variance=fit.variance,
+        se=se,
+        ci_low=fit.effect - half,
+        ci_high=fit.effect + half,
+        derivation=pd.Series(said, index=effects.index, dtype=object),
+    )
 
 
 def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:

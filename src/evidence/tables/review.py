@@ -271,6 +271,21 @@ def _unknown_words(tables: dict[str, pd.DataFrame], protocol: Protocol) -> Itera
         ):
             if value and words and value not in words:
                 yield Fault("review.yaml", None, f"{place}.{key}", value, f"no table has this {key}")
+    for number, spec in enumerate(protocol.analyses):
+        for column, values in spec.where.items():
+            held = [
+                tables[table][column]
+                for table in ("trials", "arm_results", "contrast_results")
+                if column in tables.get(table, ())
+            ]
+            place = f"analyses.{number}.where"
+            if not held and "trials" in tables:
+                yield Fault(
+                    "review.yaml", None, place, column, "no table of results or trials has this column"
+                )
+            for value in values if held else ():
+                if not any((cells == value).any() for cells in held):
+                    yield Fault("review.yaml", None, f"{place}.{column}", value, "no row has this value")
     for number, group in enumerate(protocol.same_patients):
         for trial in group.trials:
             if trials and trial not in trials:

@@ -48,6 +48,58 @@ def test_window() -> None:
     assert [window.holds(weeks) for weeks in (12, 13, 13.1, 26, 26.1)] == [False, False, True, True, False]
 
 
+def test_a_window_without_ends_takes_any_time() -> None:
+    window = Window.model_validate({})
+    assert all(window.holds(weeks) for weeks in (0.5, 500, float("nan")))
+    assert (window.words, window.distance(3)) == ("at any time", 0)
+    assert Window.model_validate({"from": 4}).words == "after 4 weeks or more"
+    with pytest.raises(ValueError, match="from may not be later than to"):
+        Window.model_validate({"from": 5, "to": 4})
+
+
+def test_an_analysis_may_have_a_model_of_its_own(tmp_path: Path, content: dict[str, Any]) -> None:
+    own = {"method": "EE", "counts": "MH", "interval": "z", "level": 0.9}
+    content["analyses"][1] |= {"model": own, "label": "by counts"}
+    protocol = read(tmp_path, content)
+    first, second = (next(a for a in protocol.expand() if a.spec is spec) for spec in protocol.analyses[:2])
+    assert protocol.model_of(first) == protocol.model
+    model = protocol.model_of(second)
+    assert [getattr(model, name) for name in own] == list(own.values())
+    assert model.minimum_studies == protocol.model.minimum_studies
+    assert second.title.endswith("crying, by counts, short term")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"method": "FIXED"}}, "model.method: found 'FIXED'; input should be 'EE'"),
+        ({"model": {"interval": "KR", "method": "DL"}}, "the interval KR needs the method REML"),
+        ({"model": {"counts": "PETO"}}, "needs the method EE"),
+        ({"windows": {"short": {"from": 9, "to": 2, "target": 1}}}, "windows.short"),
+    ],
+)
+def test_models_and_windows_that_cannot_be(
+    tmp_path: Path, content: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ev.DataError) as error:
+        read(tmp_path, {**content, **change})
+    assert message in str(error.value)
+
+
+def test_the_model_of_an_analysis_has_to_fit_that_of_the_protocol(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content["analyses"][1]["model"] = {"counts": "PETO"}
+    with pytest.raises(ev.DataError, match="the model of the analysis .* needs the method EE"):
+        read(tmp_path, content)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    text = "title: a\noutcomes:\n  x: {measure: MD,\n      measure: OR}\n"
+    with pytest.raises(ev.DataError, match="row 4: .*the key 'measure' stands here and in row 3"):
+        read(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     ("change", "messages"),
     [

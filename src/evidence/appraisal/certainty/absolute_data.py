@@ -64,7 +64,7 @@ def comparator_responses(review: Review, analysis: Analysis, outcome: str) -> pd
     rules, window = review.protocol.outcomes[outcome], review.protocol.windows[analysis.window]
     rows = rows.assign(
         rank=[_rank(rules, name) for name in rows["instrument"]],
-        distance=(rows["timepoint_weeks"] - window.target).abs(),
+        distance=[window.distance(weeks) for weeks in rows["timepoint_weeks"]],
         within=[window.holds(weeks) for weeks in rows["timepoint_weeks"]],
     )
     rows = rows[rows["rank"].notna()].sort_values(["rank", "distance"], kind="stable")

@@ -143,7 +143,8 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         positive number (for ratios: is 1 or less).
     """
     _check_names(review)
-    model, rules = review.protocol.model, review.protocol.certainty
+    rules = review.protocol.certainty
+    model = review.protocol.model_of(review.analysis(analysis))
     result = synthesise(review, analysis)
     pooled = result.fit is not None
     if not pooled and model.multi_arm == "correlated":
@@ -165,7 +166,7 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         effects=effects,
         missing=missing,
         withheld=_withheld(review, question, rest),
-        fit=result.fit or pool_as(effects, model),
+        fit=result.fit or (pool_as(effects, model) if question.spec.pooled else None),
         direct=direct,
         without_indirect=pool_as(effects[direct], model),
         mid=least,
@@ -217,7 +218,7 @@ def _missing(result: Synthesis) -> pd.DataFrame:
 
 def _withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
     """Trials whose numbers may be missing because of what they would show."""
-    alpha = 1.0 - review.protocol.model.level + 1e-9
+    alpha = 1.0 - review.protocol.model_of(analysis).level + 1e-9
     unprinted = np.array([_PRINTED.isdisjoint(kinds.parts) for kinds in missing["reason_kind"]], dtype=bool)
     window, rows = review.protocol.windows[analysis.window], review.contrast_results
     here = (rows["outcome"] == analysis.outcome) & rows["timepoint_weeks"].map(window.holds)

@@ -81,7 +81,7 @@ def statement(protocol: Protocol, certainty: Certainty, fit: Pooled | None) -> s
     analysis, rules = certainty.analysis, protocol.certainty
     what, outcome = intervention_words(protocol, analysis), word(protocol, analysis.outcome)
     against = comparator_words(protocol, analysis)
-    where = f"in the {analysis.window.replace('_', ' ')} term, compared with {against}"
+    where = f"{f'in the {analysis.term}, ' if analysis.term else ''}compared with {against}"
     if fit is None:
         return f"No trial gives usable numbers on the effect of {what} on {outcome} {where}."
     if certainty.level == "very low":

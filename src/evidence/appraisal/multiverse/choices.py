@@ -102,7 +102,7 @@ def declared(
 
 def _simple(review: Review, analysis: Analysis, alternative: bool) -> Iterator[Choice]:
     """Choices whose options are single words."""
-    rules, model = review.protocol.multiverse, review.protocol.model
+    rules, model = review.protocol.multiverse, review.protocol.model_of(analysis)
     outcome = review.protocol.outcomes[analysis.outcome]
     defaults = Choices.of(review, {})
     measures = [outcome.measure, outcome.alternative_measure or outcome.measure]

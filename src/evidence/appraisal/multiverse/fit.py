@@ -18,6 +18,7 @@ from evidence.errors import DataError
 from evidence.models.core.studies import Floats
 from evidence.models.pool_many import pool_grid
 from evidence.synthesis.synthesis import synthesise
+from evidence.tables.protocol.model import Model
 from evidence.tables.protocol.protocol import Analysis, Outcome
 from evidence.tables.review import Review
 
@@ -126,6 +127,11 @@ def multiverse(
     Voracek M, Kossmeier M, Tran US (2019). Z Psychol 227(1), 64-82.
     """
     question = review.analysis(analysis)
+    if not question.spec.pooled:
+        raise DataError(
+            f"the protocol asks for no total of {question.id}, so nothing can be pooled otherwise"
+        )
+    model = review.protocol.model_of(question)
     default = synthesise(review, question)
     rules = review.protocol.outcomes[question.outcome]
     factor = conversion(review, question.outcome)
@@ -143,7 +149,7 @@ def multiverse(
     trials = [trial for trial in trials if len(trial.effect) > 1]
     alike = [_alike(choice, axis, trials) for axis, choice in enumerate(of_data)]
     kept = [sorted(set(first)) for first in alike]
-    methods, intervals = _models(review, of_model)
+    methods, intervals = _models(model, of_model)
 
     sizes = [len(options) for options in kept]
     settings = math.prod(sizes)
@@ -162,14 +168,14 @@ def multiverse(
     first = np.unique(of_setting, return_index=True)[1]
     effect, variance, k = _tables(trials, rows[first])
     poolable = [trial.poolable[rows[first, column]] for column, trial in enumerate(trials)]
-    enough = np.all([k >= review.protocol.model.minimum_studies, *poolable], axis=0)
+    enough = np.all([k >= model.minimum_studies, *poolable], axis=0)
     effect[~enough] = variance[~enough] = np.nan
     grid = pool_grid(
         effect,
         variance,
         methods=methods,
         intervals=intervals,
-        level=review.protocol.model.level,
+        level=model.level,
         progress=_reporter(progress, len(first)),
     )
     scale = np.where(converted[first] > 0, factor, 1.0)
@@ -178,7 +184,7 @@ def multiverse(
         measure=rules.measure,
         better=rules.better,
         mid=_important(rules),
-        level=review.protocol.model.level,
+        level=model.level,
         choices=(*of_data, *of_model),
         alike=(*alike, *(tuple(range(len(choice.options))) for choice in of_model)),
         methods=methods,
@@ -206,10 +212,9 @@ def _important(rules: Outcome) -> float:
     return abs(math.log(mid)) if rules.measure in ("RR", "OR") else abs(mid)
 
 
-def _models(review: Review, of_model: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _models(model: Model, of_model: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Methods and intervals, the protocol's first."""
     named = {choice.name: tuple(option.label for option in choice.options) for choice in of_model}
-    model = review.protocol.model
     return named.get("method", (model.method,)), named.get("interval", (model.interval,))
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from evidence.appraisal.multiverse.choices import Choice
 from evidence.effects.choosing.candidates import OnScale, Suited, on_scale, preference, reasons
 from evidence.effects.choosing.choices import Choices
-from evidence.effects.choosing.question import Pair, pairs
+from evidence.effects.choosing.question import Pair, admits, pairs
 from evidence.effects.choosing.selection import Arms, Candidate, choose, group_by_arms
 from evidence.effects.choosing.sharing import one_each, shared_covariance, split_shared_arms
 from evidence.tables.protocol.protocol import Analysis
@@ -86,7 +86,7 @@ def bearing(
         for one in on_scale(review, analysis.outcome, analysis.window, measure, impute):
             contrast = one.contrast
             arms = (contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id)
-            if arms in asked and one.scaled.reason is None:
+            if arms in asked and one.scaled.reason is None and admits(review, analysis, contrast):
                 found.setdefault(contrast.trial_id, {}).setdefault((measure, impute), []).append(one)
     return {
         trial: ([pair for pair in asked.values() if pair.trial_id == trial], results)
@@ -179,7 +179,9 @@ class _Trial:
             for column in columns:
                 order = sorted(set(column))
                 signs.append(tuple(order.index(value) for value in column))
-            signs.append(tuple(bool(why) for one in results for why in reasons(self.review, one, choices)))
+            signs.append(
+                tuple(bool(why) for one in results for why in reasons(self.review, one, self.window, choices))
+            )
         return tuple(signs)
 
     def contribution(self, change: dict[str, Any]) -> Contribution:
@@ -193,7 +195,7 @@ class _Trial:
                 one.contrast,
                 one.scaled,
                 preference(one, self.rules, self.window, choices),
-                next(filter(None, reasons(self.review, one, choices)), None),
+                next(filter(None, reasons(self.review, one, self.window, choices)), None),
             )
             for one in self.results.get((measure, choices.impute), ())
         ]

@@ -76,7 +76,7 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
             one.contrast,
             one.scaled,
             preference(one, rules, span, choices),
-            next(filter(None, reasons(review, one, choices)), None),
+            next(filter(None, reasons(review, one, span, choices)), None),
         )
         for one in on_scale(review, outcome, window, measure, choices.impute)
     ]
@@ -119,7 +119,7 @@ def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices)
     instrument = order.index(named[0]) if named else len(order)
     variant = float(contrast.instrument != family)
     weeks = contrast.weeks
-    distance = {"target": abs(weeks - window.target), "earliest": weeks, "latest": -weeks}[choices.time]
+    distance = {"target": window.distance(weeks), "earliest": weeks, "latest": -weeks}[choices.time]
     adjusted = {"prefer": contrast.adjusted != "yes", "avoid": contrast.adjusted == "yes", "ignore": False}
     statistic = (
         choices.statistic.index(contrast.statistic)
@@ -129,7 +129,7 @@ def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices)
     return (
         instrument,
         variant,
-        math.inf if math.isnan(weeks) else distance,
+        math.inf if math.isnan(distance) else distance,
         float(adjusted[choices.adjusted]),
         statistic,
         len(contrast.assumptions),
@@ -138,13 +138,13 @@ def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices)
     )
 
 
-def reasons(review: Review, one: OnScale, choices: Choices) -> Iterator[Reason | None]:
+def reasons(review: Review, one: OnScale, window: Window, choices: Choices) -> Iterator[Reason | None]:
     """Say for each rule in turn why a result takes no part; None where it does.
 
     Every rule depends on one field of the choices at most.
     """
     contrast = one.contrast
-    yield _NO_TIME if math.isnan(contrast.weeks) else None
+    yield _NO_TIME if math.isnan(contrast.weeks) and not window.any_time else None
     yield _doubted(review, contrast, choices.doubtful)
     lists: tuple[tuple[Any, bool, ReasonKind, str], ...] = (
         (review.protocol.set_aside, choices.set_aside, "set aside", "set aside by the protocol"),

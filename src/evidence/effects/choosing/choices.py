@@ -9,6 +9,7 @@ from typing import Any
 from evidence.effects.reported.imputed import IMPUTATIONS
 from evidence.errors import DataError
 from evidence.tables.review import Review
+from evidence.tables.schema import MEASURES
 
 __all__ = ["Choices"]
 
@@ -113,7 +114,7 @@ class Choices:
             if word not in IMPUTATIONS:
                 raise DataError(f"impute holds '{word}'; use {' or '.join(IMPUTATIONS)}")
         for name, allowed in {
-            "measure": (None, "MD", "SMD", "RR", "OR", "RD"),
+            "measure": (None, *MEASURES),
             "multi_arm": ("split_comparator", "average", "one", "correlated"),
             "adjusted": ("prefer", "avoid", "ignore"),
             "time": ("target", "earliest", "latest"),

@@ -112,6 +112,8 @@ def _row(
     half = float(ndtri(0.975)) * se
     names = f"{described['arm']} v {described['comparator']}"
     measured = step(f"{names}, {', '.join(describe(contrast))}")
+    # Counts of which the sign was turned cannot be read together with the effect.
+    events = (math.nan,) * 4 if scaled.turned or contrast.events is None else contrast.events
     place = (
         f"{contrast.source_kind.replace('_', ' ')}: {contrast.locator}"
         if contrast.locator
@@ -133,6 +135,8 @@ def _row(
         "n_arm": contrast.n_arm,
         "n_comparator": contrast.n_comparator,
         "n": contrast.n_arm + contrast.n_comparator,
+        "events_arm": events[0],
+        "events_comparator": events[2],
         "reported_effect": contrast.estimate,
         "reported_se": contrast.se,
         "unit": scaled.unit,
@@ -197,7 +201,8 @@ def _columns(review: Review) -> list[str]:
             "ci_low",
             "ci_high",
         ),
-        *("n_arm", "n_comparator", "n", "reported_effect", "reported_se", "unit"),
+        *("n_arm", "n_comparator", "n", "events_arm", "events_comparator"),
+        *("reported_effect", "reported_se", "unit"),
         *modifiers,
         *("source_kind", "adjusted", "form", "assumptions", "arm_share", "derivation", "result_ids"),
         *("source", "source_url", "doi", "status", "reason", "reason_kind"),

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import permutations
 
-from evidence.tables.protocol.protocol import Analysis, Components, Protocol
+import pandas as pd
+
+from evidence.effects.reported.contrasts import Contrast
+from evidence.tables.protocol.protocol import Analysis, AnalysisSpec, Components, Protocol
 from evidence.tables.review import Review
 
-__all__ = ["Pair", "compare_arms", "pairs"]
+__all__ = ["Pair", "admits", "compare_arms", "pairs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,30 @@ def _answers(pair: Pair, comparator_parts: frozenset[str], analysis: Analysis, p
     if pair.added and pair.group not in ("inactive", "usual"):
         return False
     return any(_is_one_of(name, spec.comparator, protocol) for name in (pair.comparator, pair.group))
+
+
+def admits(review: Review, analysis: Analysis, contrast: Contrast) -> bool:
+    """Tell whether the rows of a contrast have what the analysis asks for under ``where``."""
+    if not analysis.spec.where:
+        return True
+    return _admitted(review, analysis.spec.model_dump_json()).issuperset(contrast.result_ids)
+
+
+@lru_cache(maxsize=256)
+def _admitted(review: Review, spec: str) -> frozenset[str]:
+    """List the results whose row, or trial, has one of the wanted values in each column."""
+    found: set[str] = set()
+    where = AnalysisSpec.model_validate_json(spec).where
+    for table in (review.arm_results, review.contrast_results):
+        wanted = pd.Series(True, index=table.index)
+        for column, values in where.items():
+            held = table.get(column)
+            if held is None:
+                of_trial = dict(zip(review.trials["trial_id"], review.trials.get(column, ()), strict=False))
+                held = table["trial_id"].map(of_trial)
+            wanted &= held.isin(values)
+        found.update(table["result_id"][wanted])
+    return frozenset(found)
 
 
 def _is_one_of(name: str, wanted: tuple[str, ...], protocol: Protocol) -> bool:

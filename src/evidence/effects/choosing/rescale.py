@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,8 @@ class Scaled:
         What the step rests on beside reported numbers.
     reason : Reason or None
         Why the contrast cannot be put on the scale.
+    turned : bool
+        Whether the sign was turned, because instrument and outcome run in opposite directions.
     """
 
     effect: float = math.nan
@@ -50,6 +52,7 @@ class Scaled:
     steps: tuple[Step, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     reason: Reason | None = None
+    turned: bool = False
 
 
 def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, measure: str) -> Scaled:
@@ -72,19 +75,22 @@ def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, m
         Oriented so that a negative effect favours the intervention, or, for an outcome of which the protocol says
         ``better: higher``, a positive one.
     """
-    if contrast.reason:
+    # Without any event no ratio is defined, but the difference of the risks is zero.
+    if contrast.reason and not (measure == "RD" and contrast.events):
         return Scaled(reason=contrast.reason)
-    if measure in ("RR", "OR", "RD"):
+    if measure == "ROM":
+        scaled = _ratio_of_means(contrast)
+    elif measure in ("RR", "OR", "RD", "HR", "IRR"):
         scaled = _ratio(contrast, measure)
     elif measure == "SMD":
-        scaled = _standardised(contrast)
+        scaled = _standardised(contrast, outcome.hedges)
     else:
         scaled = _rescaled(contrast, instrument, outcome)
     # The instrument and the outcome agree if a higher score is the better one for both or for neither.
     if scaled.reason or (instrument.higher_means == "better") == (outcome.better == "higher"):
         return scaled
-    turned = step(f"higher scores mean {instrument.higher_means}, so the sign is turned")
-    return Scaled(-scaled.effect, scaled.variance, scaled.unit, (*scaled.steps, turned), scaled.assumptions)
+    words = step(f"higher scores mean {instrument.higher_means}, so the sign is turned")
+    return replace(scaled, effect=-scaled.effect, steps=(*scaled.steps, words), turned=True)
 
 
 def _rescaled(contrast: Contrast, instrument: Instrument, outcome: Outcome) -> Scaled:
@@ -115,8 +121,12 @@ def _other_measure(contrast: Contrast, wanted: str) -> Scaled:
     return Scaled(reason=Reason("other measure", words))
 
 
-def _standardised(contrast: Contrast) -> Scaled:
-    """Divide by the standard deviation of the scores, with the small-sample correction of Hedges (1981)."""
+def _standardised(contrast: Contrast, hedges: str) -> Scaled:
+    """Divide by the standard deviation of the scores, with the small-sample correction of Hedges (1981).
+
+    RevMan approximates the correction, and takes the total less 3.94 for twice the total in the variance (Deeks and
+    Higgins 2010, Statistical algorithms in Review Manager 5).
+    """
     unit = "standard deviations"
     if contrast.measure == "SMD":
         return Scaled(contrast.estimate, contrast.se**2, unit)
@@ -137,7 +147,12 @@ def _standardised(contrast: Contrast) -> Scaled:
     else:
         words = "no SD of the scores, and no arm sizes to derive one from the standard error"
         return Scaled(reason=Reason("no size", words))
-    if contrast.from_arms and known:
+    if hedges == "RevMan" and known:
+        total = n1 + n2
+        effect = (1 - 3 / (4 * total - 9)) * contrast.estimate / sd
+        variance = total / (n1 * n2) + effect**2 / (2 * (total - 3.94))
+        formula = f"{total:g}/({n1:g} × {n2:g}) + g²/(2 × ({total:g} - 3.94))"
+    elif contrast.from_arms and known:
         found = effect_size("SMD", m1=contrast.estimate, sd1=sd, n1=n1, m2=0.0, sd2=sd, n2=n2).iloc[0]
         effect, variance = float(found["effect"]), float(found["variance"])
         formula = f"1/{n1:g} + 1/{n2:g} + g²/(2 × {n1 + n2:g})"
@@ -153,12 +168,37 @@ def _standardised(contrast: Contrast) -> Scaled:
 
 
 def _ratio(contrast: Contrast, measure: str) -> Scaled:
-    unit = {"RR": "log risk ratio", "OR": "log odds ratio", "RD": "risk difference"}[measure]
+    unit = {
+        "RR": "log risk ratio",
+        "OR": "log odds ratio",
+        "RD": "risk difference",
+        "HR": "log hazard ratio",
+        "IRR": "log incidence rate ratio",
+    }[measure]
     if contrast.measure == measure:
         return Scaled(contrast.estimate, contrast.se**2, unit)
-    if contrast.events is None:
-        return _other_measure(contrast, f"{measure} without counts")
+    if contrast.events is None or measure in ("HR", "IRR"):
+        without = "" if measure in ("HR", "IRR") else " without counts"
+        return _other_measure(contrast, f"{measure}{without}")
     a, n1, c, n2 = contrast.events
+    if measure == "OR" and a + c == n1 + n2:
+        words = "everybody has the event in both arms: the odds ratio is not defined"
+        return Scaled(reason=Reason("no events", words))
     found = effect_size(measure, a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
     words = f"{measure} from the counts: {found['effect']:.4g}"
     return Scaled(float(found["effect"]), float(found["variance"]), unit, (step(words),))
+
+
+def _ratio_of_means(contrast: Contrast) -> Scaled:
+    """Log of the ratio of two means with its variance by the delta method (Hedges et al. 1999, Ecology 80(4))."""
+    unit = "log ratio of means"
+    if contrast.measure == "ROM":
+        return Scaled(contrast.estimate, contrast.se**2, unit)
+    if contrast.means is None:
+        return _other_measure(contrast, "ROM without the two means")
+    mean, se, other, other_se = contrast.means
+    if not (mean > 0 and other > 0):
+        return Scaled(reason=Reason("no mean", "a ratio of means needs two means above 0"))
+    effect, variance = math.log(mean / other), (se / mean) ** 2 + (other_se / other) ** 2
+    words = f"ratio of means {mean:.4g} / {other:.4g}, log {effect:.4g}, variance {variance:.4g}"
+    return Scaled(effect, variance, unit, (step(words),))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from evidence.effects.choosing.candidates import Suited, suited
 from evidence.effects.choosing.choices import Choices
-from evidence.effects.choosing.question import Pair, pairs
+from evidence.effects.choosing.question import Pair, admits, pairs
 from evidence.effects.choosing.rescale import Scaled
 from evidence.effects.reported.contrasts import Contrast
 from evidence.effects.reported.reasons import Reason
@@ -62,7 +63,8 @@ def select(
     reasons : dict of Pair to tuple of Reason
         Why the other pairs cannot.
     """
-    reported = group_by_arms(suited(review, analysis.outcome, analysis.window, measure, choices))
+    found = suited(review, analysis.outcome, analysis.window, measure, choices)
+    reported = group_by_arms(one for one in found if admits(review, analysis, one.contrast))
     chosen, reasons = choose(review, pairs(review, analysis), reported, measure, choices)
     words = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
     nothing = (Reason("not reported", words),)
@@ -116,13 +118,17 @@ def choose(
         if usable:
             # The last two keys only make the choice independent of the order of the rows.
             poolable[pair] = sorted(
-                usable, key=lambda one: (one.rank, one.contrast.weeks, one.contrast.result_ids)
+                usable, key=lambda one: (one.rank, _last(one.contrast.weeks), one.contrast.result_ids)
             )
         else:
             failed = [(one.rank, one.reason) for one in found if one.reason is not None]
             failed.sort(key=lambda one: (one[0], one[1].words))
             reasons[pair] = tuple(dict.fromkeys(reason for _, reason in failed))
     return _without_cells(review, _one_statistic(poolable, reasons, measure, choices), reasons)
+
+
+def _last(weeks: float) -> float:
+    return math.inf if math.isnan(weeks) else weeks
 
 
 def _one_statistic(

@@ -59,6 +59,13 @@ def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
                     arm_share=weights,
                     n_arm=contrast.n_arm / times[0],
                     n_comparator=contrast.n_comparator / times[1],
+                    events=contrast.events
+                    and (
+                        contrast.events[0] / times[0],
+                        contrast.events[1] / times[0],
+                        contrast.events[2] / times[1],
+                        contrast.events[3] / times[1],
+                    ),
                 ),
                 scaled=replace(scaled, variance=variance, steps=(*scaled.steps, grown)),
             )
@@ -116,7 +123,7 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             name: math.nan
             for name in ("timepoint_weeks", "reported_effect", "reported_se", "arm_share")
             if len(set(group[name])) > 1
-        }
+        } | dict.fromkeys(("events_arm", "events_comparator"), math.nan)
         arms = pd.concat(
             [
                 group[["arm_id", "n_arm"]].set_axis(["arm", "n"], axis=1),

@@ -60,6 +60,8 @@ class Contrast:
         Whether the estimate is the difference of two reported arms.
     events : tuple of float or None
         Events and patients of the arm, then of the comparator.
+    means : tuple of float or None
+        Mean and its standard error of the arm, then of the comparator.
     forms : tuple of Form
         What the number was recovered from; two where the arms differ.
     assumptions : tuple of Assumption
@@ -98,6 +100,7 @@ class Contrast:
     sd_assumptions: tuple[Assumption, ...] = ()
     from_arms: bool = False
     events: tuple[float, float, float, float] | None = None
+    means: tuple[float, float, float, float] | None = None
     forms: tuple[Form, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -120,6 +123,7 @@ class Contrast:
             n_arm=self.n_comparator,
             n_comparator=self.n_arm,
             events=self.events and (*self.events[2:], *self.events[:2]),
+            means=self.means and (*self.means[2:], *self.means[:2]),
             steps=(*self.steps, step("Arms exchanged, so the sign is turned")) if self.steps else (),
         )
 
@@ -346,6 +350,7 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         sd=sd,
         sd_steps=sd_steps,
         sd_assumptions=sd_assumptions,
+        means=(first.mean, first.se, second.mean, second.se),
         forms=forms,
         assumptions=(*(contrast.size_assumptions if forms != (Form.SES,) else ()), *lent),
         steps=(
@@ -366,8 +371,8 @@ def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contras
         return replace(contrast, reason=_NO_SIZE)
     events = (a, n1, c, n2)
     if a == c == 0:
-        reason = Reason("no events", "no event in either arm: the ratio is not defined")
-        return replace(contrast, events=events, reason=reason)
+        known = replace(contrast, events=events, forms=(Form.COUNTS,), assumptions=contrast.size_assumptions)
+        return replace(known, reason=Reason("no events", "no event in either arm: the ratio is not defined"))
     ratio = effect_size("RR", a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
     extra = 0.5 if 0 in (a, c, n1 - a, n2 - c) else 0.0
     arm = 1 / (a + extra) - 1 / (n1 + 2 * extra)

@@ -65,6 +65,7 @@ def mantel_haenszel(
     add: float = 0.0,
     to: str = "none",
     correct: bool = True,
+    variance: str = "sato",
     level: float = 0.95,
     labels: Sequence[str] | None = None,
 ) -> MantelHaenszel:
@@ -81,6 +82,9 @@ def mantel_haenszel(
         addition, hence none by default.
     correct : bool
         Continuity correction in the tests of association.
+    variance : {"sato", "greenland"}
+        Variance of the risk difference: that of Sato et al. (1989), which holds for few large and for many small
+        tables; or that of Greenland and Robins (1985), for few large ones, as in RevMan.
     level : float
         Level of the confidence interval, between 0 and 1.
     labels : sequence of str, optional
@@ -103,7 +107,8 @@ def mantel_haenszel(
     ----------
     Mantel N, Haenszel W (1959). J Natl Cancer Inst 22(4), 719-748.
     Robins J, Breslow N, Greenland S (1986). Biometrics 42(2), 311-323 (variance of the log odds ratio).
-    Greenland S, Robins JM (1985). Biometrics 41(1), 55-68 (variance of the log risk ratio).
+    Greenland S, Robins JM (1985). Biometrics 41(1), 55-68 (variance of the log risk ratio; of the
+    risk difference, `variance="greenland"`).
     Sato T, Greenland S, Robins JM (1989). Biometrics 45(4), 1323-1324 (variance of the risk difference).
     Breslow NE, Day NE (1980). Statistical Methods in Cancer Research, volume 1. Lyon: IARC.
     Tarone RE (1985). Biometrika 72(1), 91-95.
@@ -114,10 +119,13 @@ def mantel_haenszel(
         raise DataError(f"unknown rule to={to!r}; choose one of {', '.join(ADDING)}.")
     if not 0.0 <= add <= 1e6:
         raise DataError(f"add must lie between 0 and 1e6; got {add!r}.")
+    if variance not in ("sato", "greenland"):
+        raise DataError(f"unknown variance {variance!r}; choose 'sato' or 'greenland'.")
     check_level(level)
     given = check_tables(a, b, c, d, labels)
     tables = given.add(add, to)
-    estimate, se, weight = {"OR": _odds_ratio, "RR": _risk_ratio, "RD": _risk_difference}[measure](tables)
+    difference = _risk_difference if variance == "sato" else _risk_difference_of_strata
+    estimate, se, weight = {"OR": _odds_ratio, "RR": _risk_ratio, "RD": difference}[measure](tables)
     tests: dict[str, Any] = dict.fromkeys(TESTS, nan) | {"homogeneity_df": 0}
     if measure == "OR":
         tests = dict(zip(TESTS, _tests(tables, estimate, correct), strict=True))
@@ -177,6 +185,21 @@ def _risk_difference(t: TwoByTwo) -> tuple[float, float, Floats]:
     mixed = (t.a * (t.d / t.n) + t.c * (t.b / t.n)).sum() / 2.0
     variance = float(estimate * skew + mixed)
     if variance <= NOTHING * (abs(estimate * skew) + mixed):
+        raise ModelError(
+            "the risk difference has no sampling variance: in every study each group has only events or only "
+            "non-events. Add to zero cells (add=0.5, to='only0')."
+        )
+    return estimate, sqrt(variance) / float(total), weight
+
+
+def _risk_difference_of_strata(t: TwoByTwo) -> tuple[float, float, Floats]:
+    """Risk difference with the variance of Greenland and Robins (1985), which sums that of each table."""
+    weight = t.n1 * (t.n2 / t.n)
+    total = weight.sum()
+    estimate = float((weight * (t.a / t.n1 - t.c / t.n2)).sum() / total)
+    each = t.a * t.b / t.n1**3 + t.c * t.d / t.n2**3
+    variance = float((weight**2 * each).sum())
+    if variance == 0.0:
         raise ModelError(
             "the risk difference has no sampling variance: in every study each group has only events or only "
             "non-events. Add to zero cells (add=0.5, to='only0')."

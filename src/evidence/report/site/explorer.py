@@ -16,6 +16,7 @@ import pandas as pd
 from evidence.models.pool_many import pool_many
 from evidence.report.site.shell import Entry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.protocol.model import Model
 from evidence.tables.review import Review
 
 __all__ = ["explorer_data", "write_explorer"]
@@ -153,20 +154,21 @@ def _analysis(
         _study(row, indirect) | {"name": f"{row['label']} ({row['arm']})" if twice else row["label"]}
         for row, twice in zip(done.effects.to_dict("records"), repeated, strict=True)
     ]
-    kept = _sets(studies, review.protocol.model.minimum_studies)
+    model = review.protocol.model_of(analysis)
+    kept = _sets(studies, model.minimum_studies)
     return {
         "id": analysis.id,
         "title": analysis.title,
         "comparison": whole,
         "outcome": analysis.outcome.replace("_", " "),
-        "window": analysis.title.rpartition(", ")[2],
+        "window": analysis.term or "any time",
         "measure": done.measure,
         "unit": str(done.effects["unit"].iloc[0]),
         "ratio": done.measure in ("RR", "OR"),
         "favours": favours[::-1] if outcome.better == "higher" else favours,
         "mid": outcome.minimal_important_difference,
         "studies": studies,
-        "results": _results(done.effects, kept, methods, intervals, review),
+        "results": _results(done.effects, kept, methods, intervals, model),
     }
 
 
@@ -205,13 +207,12 @@ def _results(
     kept: list[tuple[bool, ...]],
     methods: list[str],
     intervals: list[str],
-    review: Review,
+    model: Model,
 ) -> dict[str, list[list[list[float | None]]]]:
     mask = np.array(kept)
     effect, variance = (
         np.where(mask, effects[name].to_numpy(float), np.nan) for name in ("effect", "variance")
     )
-    model = review.protocol.model
     numbers = np.empty((len(kept), len(methods), len(intervals), len(QUANTITIES)))
     for i, method in enumerate(methods):
         for j, interval in enumerate(intervals):

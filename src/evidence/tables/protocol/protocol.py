@@ -13,6 +13,7 @@ from evidence.errors import DataError, Fault
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.checks import CheckRules
+from evidence.tables.protocol.model import Model, OwnModel, Window
 from evidence.tables.protocol.multiverse import MultiverseChoices
 from evidence.tables.protocol.part import ProtocolPart
 from evidence.tables.protocol.sequential import SequentialPlan
@@ -49,28 +50,17 @@ Condition = Annotated[Literal["either", "yes", "no", "both_arms"], BeforeValidat
 class Outcome(ProtocolPart):
     """How an outcome is measured, put on one scale and presented."""
 
-    measure: Literal["MD", "SMD", "RR", "OR", "RD"]
+    measure: Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"]
     better: Literal["lower", "higher"] = "lower"
+    hedges: Literal["exact", "RevMan"] = (
+        "exact"  # RevMan approximates the correction of the SMD and its variance
+    )
     rescale: tuple[float, float] | None = None
     prefer: tuple[str, ...] = ()
     rescalable: tuple[str, ...] = ()
-    alternative_measure: Literal["MD", "SMD", "RR", "OR", "RD"] | None = None
+    alternative_measure: Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"] | None = None
     minimal_important_difference: float | None = None
     present_as: dict[str, Any] | None = None
-
-
-class Window(ProtocolPart):
-    """A span of follow-up, in weeks from randomisation."""
-
-    start: float = Field(alias="from")
-    end: float = Field(alias="to")
-    target: float
-    include_from: bool = True
-
-    def holds(self, weeks: float) -> bool:
-        """Tell whether a time lies in the window."""
-        after_start = weeks >= self.start if self.include_from else weeks > self.start
-        return after_start and weeks <= self.end
 
 
 class Components(ProtocolPart):
@@ -87,24 +77,22 @@ class Components(ProtocolPart):
         return self.studied + self.inactive + self.usual + self.active
 
 
-class Model(ProtocolPart):
-    """The default model, and how results of one trial are chosen and combined."""
-
-    method: str = "REML"
-    interval: str = "HKSJ"
-    prediction: str = "V"
-    level: float = Field(default=0.95, gt=0, lt=1)
-    multi_arm: Literal["split_comparator", "average", "correlated"] = "split_comparator"
-    statistic: tuple[Literal["post", "change"], ...] = ("post", "change")
-    adjusted: Literal["prefer", "avoid", "ignore"] = "prefer"
-    minimum_studies: int = Field(default=2, ge=1)
-
-
 class AnalysisSpec(ProtocolPart):
     """One entry of ``analyses``; it stands for an analysis of each outcome in each window.
 
     A key that names a studied component (such as ``exercise: both_arms``) is a condition on it: ``either``,
     ``no`` or ``yes`` (the intervention arm has it and the comparator does not), ``both_arms``.
+
+    Attributes
+    ----------
+    where : dict of str to tuple of str
+        Takes only results whose row, or whose trial, has one of these values in this column.
+    pooled : bool
+        Whether there is a total; without one the comparisons are listed and drawn, never pooled.
+    model : OwnModel
+        What differs from the protocol's model.
+    label : str
+        Words that tell it from another analysis of the same comparison, outcome and window.
     """
 
     id: str
@@ -113,6 +101,10 @@ class AnalysisSpec(ProtocolPart):
     outcomes: tuple[str, ...]
     windows: tuple[str, ...]
     conditions: dict[str, Condition] = Field(default_factory=dict)
+    where: dict[str, Names] = Field(default_factory=dict)
+    pooled: bool = True
+    model: OwnModel = OwnModel()
+    label: str = ""
     note: str = ""
 
 
@@ -123,6 +115,12 @@ class Analysis(ProtocolPart):
     spec: AnalysisSpec
     outcome: str
     window: str
+    any_time: bool = False
+
+    @property
+    def term(self) -> str:
+        """Words for the window: ``short term``; empty if it takes results of any time."""
+        return "" if self.any_time else f"{self.window.replace('_', ' ')} term"
 
     @property
     def title(self) -> str:
@@ -138,8 +136,8 @@ class Analysis(ProtocolPart):
             }[value].replace("_", " ")
             for name, value in self.spec.conditions.items()
         )
-        outcome, window = self.outcome.replace("_", " "), self.window.replace("_", " ")
-        return f"{intervention.capitalize()}{conditions} v {comparator}: {outcome}, {window} term"
+        words = [self.outcome.replace("_", " "), self.spec.label, self.term]
+        return f"{intervention.capitalize()}{conditions} v {comparator}: {', '.join(filter(None, words))}"
 
 
 class SetAside(ProtocolPart):
@@ -184,7 +182,7 @@ class Published(ProtocolPart):
 
     group: str
     analyses: tuple[str, ...]
-    measure: Literal["MD", "SMD", "RR", "OR", "RD"] | None = None
+    measure: Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"] | None = None
     reviews: tuple[PublishedMatch, ...] = ()
 
 
@@ -236,6 +234,16 @@ class Protocol(ProtocolPart):
             return data
         return {**data, "analyses": [_with_conditions(entry, studied) for entry in entries]}
 
+    @model_validator(mode="after")
+    def _models_fit_together(self) -> Protocol:
+        for spec in self.analyses:
+            try:
+                spec.model.of(self.model)
+            except ValidationError as error:
+                words = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"the model of the analysis {spec.id}: {words}") from None
+        return self
+
     @property
     def co_components(self) -> tuple[str, ...]:
         """Studied components on which an analysis sets a condition, in the protocol's order."""
@@ -252,7 +260,12 @@ class Protocol(ProtocolPart):
                         spec=spec,
                         outcome=outcome,
                         window=window,
+                        any_time=window in self.windows and self.windows[window].any_time,
                     )
+
+    def model_of(self, analysis: Analysis) -> Model:
+        """Give the model of an analysis: the protocol's with what the analysis has for itself."""
+        return analysis.spec.model.of(self.model)
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -274,7 +287,7 @@ def read_protocol(path: Path) -> Protocol:
     """
     file = path.name
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), _OneOfEachKey)
     except OSError as error:
         raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
     except UnicodeDecodeError:
@@ -300,10 +313,25 @@ def read_protocol(path: Path) -> Protocol:
     return protocol
 
 
+class _OneOfEachKey(yaml.SafeLoader):
+    """Reads only plain values, and refuses a key that stands twice, of which the last would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            if name in seen and name != "<<":
+                problem = f"the key '{name}' stands here and in row {seen[name]}; keep one of them"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen[name] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
 def _fault(file: str, detail: Any) -> Fault:
     place = ".".join(str(part) for part in detail["loc"])
     value = "" if detail["type"] == "missing" else str(detail["input"])[:60]
-    return Fault(file, None, place, value, detail["msg"][0].lower() + detail["msg"][1:])
+    words = str(detail["msg"]).removeprefix("Value error, ")
+    return Fault(file, None, place, value, words[0].lower() + words[1:])
 
 
 def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
