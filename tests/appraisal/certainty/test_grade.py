@@ -54,7 +54,7 @@ def body(
             "risk_of_bias": np.broadcast_to(risk, k),
         }
     )
-    model, held = Model(interval=ci), np.broadcast_to(direct, k).astype(bool)
+    model, held = Model.model_validate({"interval": ci}), np.broadcast_to(direct, k).astype(bool)
     return Evidence(
         analysis=Analysis(id="a-o-w", spec=SPEC, outcome="o", window="w"),
         measure=measure,

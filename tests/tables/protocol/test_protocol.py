@@ -96,7 +96,7 @@ def test_the_model_of_an_analysis_has_to_fit_that_of_the_protocol(
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     text = "title: a\noutcomes:\n  x: {measure: MD,\n      measure: OR}\n"
-    with pytest.raises(ev.DataError, match="row 4: .*the key 'measure' stands here and in row 3"):
+    with pytest.raises(ev.DataError, match=r"row 4: .*the key 'measure' stands here and in row 3"):
         read(tmp_path, text)
 
 
