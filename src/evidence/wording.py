@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, Self
 
-__all__ = ["Listed", "capital", "counted", "interval", "number", "p_value", "parts_of"]
+__all__ = ["Listed", "capital", "counted", "interval", "number", "p_number", "p_value", "parts_of"]
 
 _MINUS = "\u2212"
 
@@ -32,15 +32,24 @@ def interval(estimate: float, low: float, high: float, *, digits: int = 2, level
 
 def p_value(p: float) -> str:
     """Write a P value: ``P = .03``, ``P = .004``, ``P < .001``, ``P > .99``."""
+    return "P not estimable" if math.isnan(p) else " ".join(("P", *_p_parts(p)))
+
+
+def p_number(p: float) -> str:
+    """Write a P value for a column of them: ``.03``, ``< .001``; empty if it is missing."""
     if math.isnan(p):
-        return "P not estimable"
+        return ""
+    sign, digits = _p_parts(p)
+    return digits if sign == "=" else f"{sign} {digits}"
+
+
+def _p_parts(p: float) -> tuple[str, str]:
     if p < 0.001:
-        return "P < .001"
+        return "<", ".001"
     if p > 0.99:
-        return "P > .99"
+        return ">", ".99"
     # A third digit below .01 and where two would round across .05.
-    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
-    return "P = " + f"{p:.{digits}f}".removeprefix("0")
+    return "=", f"{p:.{3 if p < 0.01 or 0.045 <= p < 0.055 else 2}f}".removeprefix("0")
 
 
 def counted(count: int, word: str, plural: str | None = None) -> str:
@@ -53,9 +62,12 @@ def capital(text: str) -> str:
     return text if len(text.partition(" ")[0]) == 1 else text[:1].upper() + text[1:]
 
 
-def parts_of(text: str) -> tuple[Any, ...]:
-    """Give the parts that a text was joined from: one, itself, for plain text, and none for an empty one."""
-    return text.parts if isinstance(text, Listed) else (text,) if text else ()
+def parts_of(text: object, joint: str | None = None) -> tuple[Any, ...]:
+    """Give the parts that a text was joined from, none if it is empty; plain text is one, or parted by `joint`."""
+    if isinstance(text, Listed):
+        return text.parts
+    parts = (str(text),) if joint is None else str(text).split(joint)
+    return tuple(part for part in parts if part.strip())
 
 
 class Listed(str):

@@ -165,18 +165,20 @@ def _results(bearings: Sequence[Bearing]) -> str:
     for one in bearings:
         by_outcome.setdefault(one.words.name, []).append(one)
     texts: list[str] = []
+    clear_before = False
     for group in by_outcome.values():
         own: list[str] = []
         for one in group:
             text = _difference(one)
-            if own and _clear(one) and own[0].startswith("about ") and not one.words.ratio:
+            if own and _clear(one) and _clear(group[0]) and not one.words.ratio:
                 text = f"{one.words.size(one.estimate, rough=True)} {'less' if one.estimate < 0 else 'more'}"
-            elif len(treatments) == 1 and texts and not _clear(one) and texts[-1].startswith("no"):
+            elif len(treatments) == 1 and texts and not _clear(one) and not clear_before:
                 text = f"none in {one.words.name}"
             had = f" with {intervention(one.analysis)}" if len(treatments) > 1 else ""
             possible = "" if texts or own else " is possible"
             own.append(f"{text}{had} ({_possible(one)}{possible})")
         texts.append(joined(own))
+        clear_before = _clear(group[0])
     start = f"with {joined(treatments)} had" if len(treatments) == 1 else "had"
     nested = len(by_outcome) < len(bearings)
     return f"{start} {', and '.join(texts) if nested else joined(texts)}"
@@ -237,10 +239,11 @@ class Answer(Shown):
         Five: what was asked; what trials show for a short time; for a long time; for treatment together with
         another component; how sure one can be, with the verdicts of the audit.
     key : DataFrame
-        One row for each analysis that the answer rests on: analysis, label, part ("short", "long" or "together"),
-        outcome, estimate, ci_low, ci_high, mid (all four in `unit`; missing where nothing was pooled or no important
-        difference is declared), no_effect (0, or 1 for ratios), certainty (empty where nothing was pooled), unit,
-        favours ("lower" or "higher": the values that favour the intervention), k, trials and n.
+        One row for each analysis that the answer rests on: analysis, label (question and when), question, when,
+        part ("short", "long" or "together"), outcome, estimate, ci_low, ci_high, mid (all four in `unit`; missing
+        where nothing was pooled or no important difference is declared), no_effect (0, or 1 for ratios), certainty
+        (empty where nothing was pooled), unit, favours ("lower" or "higher": the values that favour the
+        intervention), k, trials and n.
     certainty : DataFrame
         One row for each pooled analysis of `key`: analysis, label, certainty and meaning (in words).
     verdicts : DataFrame
@@ -345,6 +348,8 @@ _KEY = [
     *(
         "analysis",
         "label",
+        "question",
+        "when",
         "part",
         "outcome",
         "estimate",
@@ -361,9 +366,12 @@ _KEY = [
 def _key_row(bearing: Bearing, part: str, protocol: Protocol) -> dict[str, Any]:
     words, analysis = bearing.words, bearing.analysis
     low, high = words.shown(bearing.ci_low), words.shown(bearing.ci_high)
+    question, when = treatment(analysis, protocol), ", ".join(filter(None, (words.name, analysis.term)))
     return {
         "analysis": analysis.id,
-        "label": f"{treatment(analysis, protocol)}: {', '.join(filter(None, (words.name, analysis.term)))}",
+        "label": f"{question}: {when}",
+        "question": question,
+        "when": when,
         "part": part,
         "outcome": words.name,
         "estimate": words.shown(bearing.estimate),

@@ -109,16 +109,13 @@ def prisma_flow(review: Review) -> PrismaFlow:
     }
     results = [synthesise(review, analysis) for analysis in review.analyses.values()]
     rows = len(review.arm_results) + len(review.contrast_results)
-    effects = "comparison with an effect and a standard error"
     held = counted(sum(len(one.effects) > 0 for one in results), "analysis", "analyses")
     pooled = sum(one.fit is not None for one in results)
     detail = {
         "looked at": "",
         "included": counted(len(review.arms), "group"),
         "with numbers": counted(rows, "reported result"),
-        "poolable": counted(
-            int(stock["recovered"].sum()), effects, effects.replace("comparison", "comparisons")
-        ),
+        "poolable": f"{counted(int(stock['recovered'].sum()), 'comparison')} with an effect and a standard error",
         "in an analysis": (
             f"{counted(sum(len(one.effects) for one in results), 'comparison')} in {held}, {pooled} of them pooled"
         ),

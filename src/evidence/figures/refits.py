@@ -25,7 +25,7 @@ from evidence.figures.drawing.sentences import (
 )
 from evidence.figures.drawing.studies import read_studies
 from evidence.figures.drawing.text import clean, significant
-from evidence.wording import counted, number, p_value
+from evidence.wording import counted, number, p_number
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
@@ -125,7 +125,7 @@ def _cells(columns: Sequence[str], k: float, tau2: float, i2: float, p: float) -
         "k": number(float(k), 0),
         "τ²": "" if k < 2 else significant(float(tau2), 2),
         "I²": "" if k < 2 else f"{number(float(i2), 0)}%",
-        "P": "" if np.isnan(p) else p_value(p).removeprefix("P ").removeprefix("= "),
+        "P": p_number(float(p)),
     }
     return tuple(texts[name] for name in columns)
 

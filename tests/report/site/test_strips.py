@@ -11,7 +11,8 @@ from evidence.report.site.strips import Scale, certainty_html, strips_html
 
 ROW = {
     "analysis": "a-pain",
-    "label": "singing rather than <silence>: pain, short term",
+    "question": "singing rather than <silence>",
+    "when": "pain, short term",
     "outcome": "pain",
     "estimate": -11.0,
     "ci_low": -18.0,

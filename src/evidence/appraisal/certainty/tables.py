@@ -20,6 +20,7 @@ from evidence.errors import DataError
 from evidence.tables.protocol.certainty import THRESHOLDS
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
+from evidence.wording import Listed
 
 __all__ = ["certainty_by_difference", "certainty_rules", "certainty_table", "improved_by_response"]
 
@@ -77,13 +78,15 @@ def certainty_table(review: Review, analyses: Iterable[str | Analysis] | None = 
                 "k": certainty.k,
                 **dict.fromkeys(RULES),
                 **{domain.name: domain.downgrade for domain in certainty.domains},
-                "overridden": "; ".join(domain.name for domain in certainty.domains if domain.overridden),
+                "overridden": Listed.of(domain.name for domain in certainty.domains if domain.overridden),
                 "level": certainty.level,
                 "symbols": certainty.symbols,
             }
         )
     columns = ["analysis", "title", "k", *RULES, "overridden", "level", "symbols"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(RULES, "Int64"))
+    overridden = pd.Series([row["overridden"] for row in rows], dtype=object)  # not made plain text
+    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(RULES, "Int64"))
+    return frame.assign(overridden=overridden)
 
 
 def certainty_by_difference(

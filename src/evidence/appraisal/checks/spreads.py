@@ -80,8 +80,7 @@ def se_as_sd(base: EvidenceBase) -> Iterator[Hit]:
     for row in base.arm_results:
         if not row.sd > 0 or (reference := _reference(base, row)) is None:
             continue
-        usual, source = reference
-        limit = base.limits.sd_ratio if source.endswith("trial") else base.limits.sd_spread
+        usual, limit, source = reference
         n = base.n(row)
         if not n > 1 or row.sd * limit >= usual:
             continue
@@ -110,8 +109,7 @@ def sd_unlike_others(base: EvidenceBase) -> Iterator[Hit]:
         sd, column = base.spread(row)
         if not sd > 0 or (reference := _reference(base, row)) is None:
             continue
-        usual, source = reference
-        limit = base.limits.sd_ratio if source.endswith("trial") else base.limits.sd_spread
+        usual, limit, source = reference
         if column == "sd" and _small_as_an_error(sd, base.n(row), usual, limit):
             continue
         # A small number printed with one digit is known only to within its rounding.
@@ -132,8 +130,8 @@ def _small_as_an_error(sd: float, n: float, usual: float, limit: float) -> bool:
     return sd * limit < usual and 0.5 * usual < sd * math.sqrt(n) < 2.0 * usual
 
 
-def _reference(base: EvidenceBase, row: Any) -> tuple[float, str] | None:
-    """Give the SD to compare with and where it comes from: the trial's other arms and times, else other trials."""
+def _reference(base: EvidenceBase, row: Any) -> tuple[float, float, str] | None:
+    """Give the SD to compare with, how far from it is too far, and where it comes from: the trial, or others."""
     own = [
         sd
         for one in base.arm_results
@@ -147,14 +145,14 @@ def _reference(base: EvidenceBase, row: Any) -> tuple[float, str] | None:
         # An error that a trial repeats in all its rows shows only beside other trials.
         limit = base.limits.sd_spread
         if not 1 / limit <= sd / typical <= limit:
-            return typical, f"the middle of {trials} other trials"
+            return typical, limit, f"the middle of {trials} other trials"
         if own and not 1 / limit <= median(own) / typical <= limit:
             return None
         if len(own) == 1 and abs(math.log(sd / typical)) < abs(math.log(own[0] / typical)):
             return None
     if not own or _scales_with_the_mean(base, row):
         return None
-    return median(own), "the others of the trial"
+    return median(own), base.limits.sd_ratio, "the others of the trial"
 
 
 def _scales_with_the_mean(base: EvidenceBase, row: Any) -> bool:

@@ -156,10 +156,8 @@ def _by_lists(review: Review, keys: tuple[str, str], name: str, words: str, own:
     key, field_name = keys
     options = []
     for listed in getattr(review.protocol.multiverse, key)[1:]:
-        # Every assumption contains the empty text.
-        values = tuple("" if key == "refuse" and entry == "any" else entry for entry in listed)
         shown = ", ".join(entry.replace("_", " ") for entry in listed)
-        options.append(Option(words + shown, {field_name: values}))
+        options.append(Option(words + shown, {field_name: tuple(listed)}))
     return Choice(name, (Option(own), *options))
 
 

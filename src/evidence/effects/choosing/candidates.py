@@ -170,7 +170,7 @@ def reasons(review: Review, one: OnScale, window: Window, choices: Choices) -> I
     refused = (
         Reason("assumption refused", f"needs an assumption that is refused: {assumption}")
         for assumption in (*contrast.assumptions, *one.scaled.assumptions)
-        if any(entry in assumption for entry in choices.refuse)
+        if assumption in choices.refuse
     )
     yield next(refused, None)
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from evidence.effects.reported.imputed import IMPUTATIONS
+from evidence.effects.reported.reasons import Assumption
 from evidence.errors import DataError
 from evidence.tables.review import Review
 from evidence.tables.schema import MEASURES
@@ -42,8 +43,8 @@ class Choices:
     impute : tuple of str
         Ways to fill what a source does not report: "P bound" takes the bound of a P value as the P value,
         "borrowed SD" gives arms with a mean alone the standard deviation of other trials of the instrument.
-    refuse : tuple of str
-        Assumptions that may not be made; an entry refuses every assumption that contains it.
+    refuse : tuple of Assumption
+        Assumptions that may not be made; a text that is given refuses every assumption that contains it, "any" all.
     set_aside : bool
         Whether the protocol's list of results to set aside is followed.
     indirect : bool
@@ -64,7 +65,7 @@ class Choices:
     instruments: tuple[str, ...] = ()
     doubtful: bool | tuple[str, ...] = False
     impute: tuple[str, ...] = ()
-    refuse: tuple[str, ...] = ()
+    refuse: tuple[Assumption, ...] = ()
     set_aside: bool = True
     indirect: bool = True
     single: bool = True
@@ -106,6 +107,8 @@ class Choices:
             for name, value in options.items()
             if name in _LISTS or (name == "doubtful" and not isinstance(value, bool))
         }
+        if "refuse" in listed:
+            listed["refuse"] = _assumptions(listed["refuse"])
         choices = replace(defaults, **{**options, **listed})
         for word in choices.statistic:
             if word not in ("post", "change"):
@@ -123,3 +126,14 @@ class Choices:
                 wanted = ", ".join(str(value) for value in allowed)
                 raise DataError(f"{name} is '{getattr(choices, name)}'; use one of {wanted}")
         return choices
+
+
+def _assumptions(named: tuple[str, ...]) -> tuple[Assumption, ...]:
+    """Find the assumptions that are meant by parts of their words."""
+    meant: list[Assumption] = []
+    for text in named:
+        found = [one for one in Assumption if text == "any" or text in one]
+        if not found:
+            raise DataError(f"refuse holds '{text}'; use 'any' or a part of {'; '.join(Assumption)}")
+        meant += found
+    return tuple(dict.fromkeys(meant))

@@ -256,10 +256,9 @@ class Recovered:
 
     def summary(self) -> str:
         """The derivation as text, one step a line."""
-        frame = self.to_frame()
         if isinstance(self.method, str):
-            return frame["steps"].iloc[0].replace("; ", "\n")
-        return "\n".join(f"{label}: {steps}" for label, steps in frame["steps"].items())
+            return "\n".join(map(str, self.steps))
+        return "\n".join(f"{label}: {steps}" for label, steps in self.to_frame()["steps"].items())
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html()

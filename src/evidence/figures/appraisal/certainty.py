@@ -24,7 +24,7 @@ from evidence.figures.drawing.style import (
     style,
 )
 from evidence.figures.drawing.text import clean, text_width, wrap
-from evidence.wording import counted
+from evidence.wording import counted, parts_of
 
 __all__ = ["certainty"]
 
@@ -92,7 +92,7 @@ def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = 
                 at = middle + BODY / 3 + LINE_STEP * (down - (len(lines) - 1) / 2)
                 figure.write(MARGIN, at, line)
             figure.write(first - 6, middle + BODY / 3, str(row["k"]), color=GREY, ha="right")
-            written = str(row["overridden"]).split("; ")
+            written = parts_of(row["overridden"], "; ")
             for place, name in enumerate(domains):
                 mark = "*" if name in written else ""
                 _cell(figure, axes, first + CELL * place, y, height, row[name], mark)

@@ -290,8 +290,10 @@ def _draw_shares(axes: Axes, shares: Floats) -> None:
     axes.set_xlim(0, 1)
 
 
-Row = tuple[str, NDArray[np.bool_] | None, bool]
-"""Label, which paths take the option (None for a heading), and whether the protocol does."""
+INDENT = "   "
+
+Row = tuple[str, NDArray[np.bool_] | None, bool, bool]
+"""Label, which paths take the option (None for a heading), whether the protocol does, and whether it is indented."""
 
 
 def _option_rows(result: Multiverse) -> list[Row]:
@@ -300,18 +302,17 @@ def _option_rows(result: Multiverse) -> list[Row]:
     for name in result.importance["choice"]:
         labels, code = result.active[name], result.path_codes[name]
         if len(labels) == 2:
-            rows.append((_short(f"{name}: {labels[1]}"), code == 1, False))
+            rows.append((_short(f"{name}: {labels[1]}"), code == 1, False, False))
             continue
-        rows.append((_short(name), None, False))
-        rows += [(_short(f"   {label}"), code == i, i == 0) for i, label in enumerate(labels)]
+        rows.append((_short(name), None, False, False))
+        rows += [(_short(label, INDENT), code == i, i == 0, True) for i, label in enumerate(labels)]
     return rows
 
 
-def _short(text: str) -> str:
+def _short(text: str, indent: str = "") -> str:
     """Cut a label that is too wide."""
-    indent = len(text) - len(text.lstrip())
-    first, *rest = wrap(clean(text), WIDEST - 3.0 * indent, SMALL)
-    return " " * indent + first + ("…" if rest else "")
+    first, *rest = wrap(clean(text), WIDEST - 3.0 * len(indent), SMALL)
+    return indent + first + ("…" if rest else "")
 
 
 def _draw_options(
@@ -325,12 +326,12 @@ def _draw_options(
 ) -> None:
     """Shade each option by how often the paths of a column take it, against how often all do."""
     picture = np.ones((len(rows), counts.size, 3))
-    for place, (label, takes, own) in enumerate(rows):
+    for place, (label, takes, own, nested) in enumerate(rows):
         base = top + ROW * place + 0.5 * ROW + SMALL / 3
         if takes is None:
             figure.write(MARGIN, base, label, size=SMALL, weight="bold")
             continue
-        figure.write(MARGIN, base, label, size=SMALL, color=INK if own or not label.startswith(" ") else GREY)
+        figure.write(MARGIN, base, label, size=SMALL, color=INK if own or not nested else GREY)
         here = takes[order]
         relative = np.bincount(column, here, minlength=counts.size) / counts / max(float(here.mean()), 1e-12)
         picture[place] = (1.0 - 0.85 * np.clip(relative / 2.0, 0, 1))[:, None]

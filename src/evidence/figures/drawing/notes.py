@@ -9,7 +9,7 @@ import pandas as pd
 
 from evidence.effects.reported.reasons import Form
 from evidence.figures.drawing.text import clean
-from evidence.wording import Listed, capital
+from evidence.wording import capital, parts_of
 
 __all__ = ["source_notes"]
 
@@ -59,8 +59,7 @@ def source_notes(data: pd.DataFrame | None, k: int) -> tuple[list[str], list[tup
 def _reasons(column: str, value: object) -> Iterable[str]:
     if column == "adjusted":
         return [ADJUSTED] if str(value).lower() in ("yes", "true") else []
-    listed = value.parts if isinstance(value, Listed) else str(value).split(";")
-    parts = [part for part in map(clean, listed) if part]
+    parts = [clean(part) for part in parts_of(value, ";")]
     if column == "form":
         return [
             DERIVED_FORMS.get(part, f"Recovered from {part}.") for part in parts if part not in DIRECT_FORMS

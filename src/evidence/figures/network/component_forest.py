@@ -20,7 +20,7 @@ from evidence.figures.network.treatments import (
     components_line,
     treatment_name,
 )
-from evidence.wording import number, p_value
+from evidence.wording import number, p_number
 
 if TYPE_CHECKING:
     from evidence.models.network.components_result import Components
@@ -72,7 +72,7 @@ def component_forest(
             Row(
                 "study",
                 component_name(comp, one["component"]) + ("" if known else " (cannot be estimated)"),
-                cells=(number(one["studies"], 0), _p(one["p_value"])),
+                cells=(number(one["studies"], 0), p_number(one["p_value"])),
                 interval=(one["estimate"], one["ci_low"], one["ci_high"]) if known else None,
                 area=0.45,
             )
@@ -120,7 +120,3 @@ def _studies(comp: Components, place: int) -> int:
     """Number of studies in which some arm has the component."""
     has = comp.design.matrix[:, place] != 0
     return sum(bool(has[list(arms)].any()) for arms in comp.contrasts.arms)
-
-
-def _p(p: float) -> str:
-    return "" if np.isnan(p) else p_value(p).removeprefix("P ").removeprefix("= ")

@@ -16,7 +16,7 @@ from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
 from evidence.figures.drawing.text import clean
 from evidence.figures.network.treatments import treatment_name
-from evidence.wording import counted, number, p_value
+from evidence.wording import counted, number, p_number, p_value
 
 __all__ = ["direct_indirect"]
 
@@ -130,7 +130,7 @@ def direct_indirect(
 
 def _rows(one: dict[str, Any]) -> list[Row]:
     """Heading, the three estimates, and a gap."""
-    share, p = one["direct_share"], p_value(one["p_value"]).removeprefix("P ").removeprefix("= ")
+    share, p = one["direct_share"], p_number(one["p_value"]) or "not estimable"
     parts: tuple[tuple[Kind, str, tuple[str, str], float], ...] = (
         ("study", f"direct, {counted(one['studies'], 'study', 'studies')}", (_percent(share), p), share),
         ("published", "indirect", (_percent(1 - share), ""), 1.0),

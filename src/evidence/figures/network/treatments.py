@@ -23,8 +23,7 @@ def treatment_name(name: object) -> str:
 
 def component_name(comp: Components, name: str) -> str:
     """Name of a component or an interaction as printed."""
-    parts = name.split(":") if name in comp.design.interactions else [name]
-    return " × ".join(map(treatment_name, parts))
+    return " × ".join(map(treatment_name, comp.design.interactions.get(name, (name,))))
 
 
 def network_line(net: Network) -> str:

@@ -35,7 +35,8 @@ class ComponentDesign:
 
     names: tuple[str, ...]
     """Components in alphabetical order, then interactions; the inactive component left out."""
-    interactions: tuple[str, ...]
+    interactions: dict[str, tuple[str, ...]]
+    """The components of each interaction, by its name."""
     inactive: str | None
     separator: str
     matrix: Floats
@@ -49,10 +50,7 @@ class ComponentDesign:
             main = ", ".join(name for name in self.names if name not in self.interactions)
             raise DataError(f"{label!r}: no component is called {unknown[0]!r}; choose among {main}.")
         return np.array(
-            [
-                float(set(name.split(":")) <= present if name in self.interactions else name in present)
-                for name in self.names
-            ]
+            [float(present.issuperset(self.interactions.get(name, (name,)))) for name in self.names]
         )
 
 
@@ -90,7 +88,7 @@ def component_design(
         raise DataError("component names must not contain ':' if there are interactions; rename them.")
     main = [name for name in main if name != inactive]
     columns = {name: [float(name in part) for part in parts] for name in main}
-    terms = []
+    terms: dict[str, tuple[str, ...]] = {}
     for term in wanted:
         both = [part.strip() for part in term.split(":")]
         name = ":".join(both)
@@ -104,9 +102,9 @@ def component_design(
         columns[name] = [float(set(both) <= part) for part in parts]
         if not any(columns[name]):
             raise DataError(f"the interaction {term!r} cannot be estimated: no treatment holds all of them.")
-        terms.append(name)
+        terms[name] = tuple(both)
     matrix = np.array(list(columns.values())).T.reshape(len(treatments), len(columns))
-    return ComponentDesign(tuple(columns), tuple(terms), inactive, separator, matrix)
+    return ComponentDesign(tuple(columns), terms, inactive, separator, matrix)
 
 
 def study_differences(contrasts: Contrasts, design: ComponentDesign) -> Floats:

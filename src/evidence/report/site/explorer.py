@@ -148,7 +148,6 @@ def _analysis(
     outcome = review.protocol.outcomes[analysis.outcome]
     intervention = " or ".join(analysis.spec.intervention).replace("_", " ")
     favours = [f"favours {intervention}", "favours comparator"]
-    whole, _, _ = analysis.title.rpartition(": ")
     repeated = done.effects["label"].duplicated(keep=False)
     studies = [
         _study(row, indirect) | {"name": f"{row['label']} ({row['arm']})" if twice else row["label"]}
@@ -159,7 +158,7 @@ def _analysis(
     return {
         "id": analysis.id,
         "title": analysis.title,
-        "comparison": whole,
+        "comparison": analysis.comparison,
         "outcome": analysis.outcome.replace("_", " "),
         "window": analysis.term or "any time",
         "measure": done.measure,

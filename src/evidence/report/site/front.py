@@ -142,9 +142,7 @@ def _verdicts(verdicts: pd.DataFrame) -> str:
 
 
 def _table(table: pd.DataFrame, caption: str) -> str:
-    shown = table_html(table).replace(
-        "<table>", f"<table><caption><span>{escape(caption)}</span></caption>", 1
-    )
+    shown = table_html(table, caption=caption)
     return (
         f'<div class="scroll wide" tabindex="0" role="region" aria-label="{escape(caption)}">{shown}</div>\n'
     )

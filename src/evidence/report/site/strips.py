@@ -27,7 +27,7 @@ def strips_html(key: pd.DataFrame, links: Mapping[str, str]) -> str:
     Parameters
     ----------
     key : DataFrame
-        As `evidence.appraisal.answer.Answer.key`: analysis, label, outcome, estimate, ci_low, ci_high, mid,
+        As `evidence.appraisal.answer.Answer.key`: analysis, question, when, outcome, estimate, ci_low, ci_high, mid,
         no_effect, certainty, unit and favours.
     links : mapping from str to str
         Address of the figure that shows an analysis, by its id.
@@ -120,8 +120,7 @@ class Scale:
 
 
 def _row(row: Mapping[Any, Any], scale: Scale, links: Mapping[str, str]) -> str:
-    what, _, when = str(row["label"]).partition(": ")
-    label = escape(_capital(what)) + (f" <small>{escape(when)}</small>" if when else "")
+    label = f"{escape(_capital(row['question']))} <small>{escape(row['when'])}</small>"
     if address := links.get(row["analysis"]):
         label = f'<a href="{escape(address)}">{label}</a>'
     ground = f"{_band(row['mid'], scale)}{_upright(scale, '100%')}"

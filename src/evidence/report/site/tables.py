@@ -20,7 +20,7 @@ WORDS = {"ci": "CI", "id": "ID", "sd": "SD", "se": "SE", "mid": "MID", "tau2": "
 """How parts of names of columns are written."""
 
 
-def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> str:
+def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2, caption: str = "") -> str:
     """Return a table element.
 
     Parameters
@@ -29,6 +29,8 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
         The rows; the index is not shown.
     decimals : int or mapping from column name to int, default 2
         Decimal places of floating-point numbers; a column that the mapping leaves out has 2.
+    caption : str
+        Plain text that stands in the table as its caption; none by default.
 
     Returns
     -------
@@ -56,7 +58,8 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2) -> st
         for row in rows:
             row[0] = re.sub(r"^<td(.*)</td>$", r'<th scope="row"\1</th>', row[0], flags=re.S)
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    title = f"<caption><span>{html.escape(caption)}</span></caption>" if caption else ""
+    return f"<table>{title}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def _heading(name: str) -> str:

@@ -125,6 +125,12 @@ class Analysis(ProtocolPart):
     @property
     def title(self) -> str:
         """Words for a heading."""
+        words = [self.outcome.replace("_", " "), self.spec.label, self.term]
+        return f"{self.comparison}: {', '.join(filter(None, words))}"
+
+    @property
+    def comparison(self) -> str:
+        """What is compared, in words."""
         intervention = " or ".join(self.spec.intervention).replace("_", " ")
         comparator = " or ".join(self.spec.comparator).replace("_", " ")
         conditions = "".join(
@@ -136,8 +142,7 @@ class Analysis(ProtocolPart):
             }[value].replace("_", " ")
             for name, value in self.spec.conditions.items()
         )
-        words = [self.outcome.replace("_", " "), self.spec.label, self.term]
-        return f"{intervention.capitalize()}{conditions} v {comparator}: {', '.join(filter(None, words))}"
+        return f"{intervention.capitalize()}{conditions} v {comparator}"
 
 
 class SetAside(ProtocolPart):
