@@ -27,6 +27,9 @@ NOTHING = 1e-12
 class MantelHaenszel(FixedCounts):
     """Result of `mantel_haenszel`. The tests are those of the odds ratio; for other measures they are NaN."""
 
+    add: float
+    """What was added to cells, where `to` says."""
+    to: str
     correct: bool
     """Whether the tests of association have a continuity correction."""
     cochran: float
@@ -132,6 +135,8 @@ def mantel_haenszel(
     return MantelHaenszel(
         title="Mantel-Haenszel method",
         **common_result(given, measure, estimate, se, weight, level),
+        add=add,
+        to=to,
         correct=correct,
         **tests,
     )
