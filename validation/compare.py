@@ -222,6 +222,17 @@ def diagnostics() -> Iterator[Comparison]:
             yield Comparison(case["function"], "metafor", case["data"], ours, expected)
 
 
+def refits() -> Iterator[Comparison]:
+    """Compare fits of some of the studies, by every model, with metafor's."""
+    test = tests("models/test_refit")
+    for case in test.CASES:
+        function = "subgroups (common tau2)" if case["what"] == "common_tau2" else case["what"]
+        if case["what"] != "common_tau2":
+            function += f" ({case['model']})"
+        for name, ours in test.compute(case).items():
+            yield Comparison(function, "metafor", case["data"], ours, case["values"][name])
+
+
 def small_study_effects() -> Iterator[Comparison]:
     """Compare tests of asymmetry and corrections for it with metafor, or with least squares in R."""
     test = tests("diagnostics/small_study/test_small_study")
@@ -357,6 +368,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Dependent effects": dependent_effects,
     "Bayes": bayesian,
     "Diagnostics": diagnostics,
+    "Some of the studies": refits,
     "Small-study effects": small_study_effects,
     "Networks": networks,
     "Monitoring boundaries": monitoring,

@@ -9,11 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evidence.columns import beside
 from evidence.errors import DataError, ModelError
 from evidence.models.core.studies import Floats
-from evidence.models.pool import pool
 from evidence.models.pool_many import QUANTITIES, PooledMany, pool_many
 from evidence.models.pooled import Pooled
+from evidence.models.refit import (
+    Fit,
+    Refits,
+    choose_coefficient,
+    estimate_of,
+    refit,
+    refit_each,
+    refuse_counts,
+)
 from evidence.results import Shown, table_text
 
 __all__ = [
@@ -28,11 +37,11 @@ __all__ = [
 ]
 
 
-def need(fit: Pooled, least: int, what: str) -> None:
+def need(fit: Fit, least: int, what: str) -> None:
     """Raise ModelError unless the fit has at least `least` studies."""
-    if fit.k < least:
+    if len(fit.labels) < least:
         raise ModelError(
-            f"{what} needs at least {least} studies; there are {fit.k}: {', '.join(fit.labels)}."
+            f"{what} needs at least {least} studies; there are {len(fit.labels)}: {', '.join(fit.labels)}."
         )
 
 
@@ -45,12 +54,8 @@ def pool_subsets(fit: Pooled, present: NDArray[np.bool_]) -> PooledMany:
     present : ndarray of bool, shape (n, k)
         One row a subset, with at least one study each.
     """
-    if fit.counts != "IV" and fit.method == "EE":
-        raise DataError(
-            f"subsets of a {'Mantel-Haenszel' if fit.counts == 'MH' else 'Peto'} estimate cannot be pooled from "
-            "effects and variances; pool the effects by inverse variance (counts: IV) first"
-        )
-    if fit.given_weights is None:
+    refuse_counts(fit)
+    if fit.given_weights is None and not fit.tau2_given:
         return pool_many(
             np.where(present, fit.effect, np.nan),
             np.where(present, fit.variance, np.nan),
@@ -59,18 +64,7 @@ def pool_subsets(fit: Pooled, present: NDArray[np.bool_]) -> PooledMany:
             level=fit.level,
             prediction=fit.prediction,
         )
-    fits = [
-        pool(
-            fit.effect[row],
-            fit.variance[row],
-            method=fit.method,
-            ci=fit.ci,
-            level=fit.level,
-            prediction=fit.prediction,
-            weights=fit.given_weights[row],
-        )
-        for row in present
-    ]
+    fits = [refit(fit, row) for row in present]
     arrays = {name: np.array([getattr(one, name) for one in fits], dtype=np.float64) for name in QUANTITIES}
     return PooledMany(
         **arrays,
@@ -80,7 +74,7 @@ def pool_subsets(fit: Pooled, present: NDArray[np.bool_]) -> PooledMany:
         prediction=fit.prediction,
         effect=np.where(present, fit.effect, np.nan),
         variance=np.where(present, fit.variance, np.nan),
-        given_weights=np.where(present, fit.given_weights, np.nan),
+        given_weights=None if fit.given_weights is None else np.where(present, fit.given_weights, np.nan),
     )
 
 
@@ -104,18 +98,29 @@ def deleted_scale(fit: Pooled, deleted: PooledMany) -> Floats:
 class LeaveOneOut(Shown):
     """Result of `leave_one_out`: the fit of all studies and, in the order of its studies, the fits without one."""
 
-    fit: Pooled
-    deleted: PooledMany
+    fit: Fit
+    deleted: PooledMany | Refits
+    coefficient: str | None = None
+    """Which coefficient of a model with moderators the estimates are."""
 
     @property
     def note(self) -> str:
-        """Name the studies without which the interval changes sides of zero; empty if there is none."""
-        covers = self.fit.ci_low <= 0.0 <= self.fit.ci_high
+        """Name the studies without which the interval changes sides of zero, or that the model cannot do without."""
+        whole = estimate_of(self.fit, self.coefficient)
+        covers = whole.ci_low <= 0.0 <= whole.ci_high
         turned = ((self.deleted.ci_low <= 0.0) & (self.deleted.ci_high >= 0.0)) != covers
-        names = ", ".join(label for label, turns in zip(self.fit.labels, turned, strict=True) if turns)
-        if not names:
-            return ""
-        return f"The interval {'no longer includes' if covers else 'includes'} zero without: {names}."
+        failed = np.isnan(self.deleted.estimate)
+        notes = []
+        if names := self._names(turned & ~failed):
+            notes.append(
+                f"The interval {'no longer includes' if covers else 'includes'} zero without: {names}."
+            )
+        if names := self._names(failed):
+            notes.append(f"The model cannot be fitted without: {names}.")
+        return " ".join(notes)
+
+    def _names(self, chosen: NDArray[np.bool_]) -> str:
+        return ", ".join(label for label, take in zip(self.fit.labels, chosen, strict=True) if take)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a left-out study: omitted, estimate, se, ci_low, ci_high, p_value, tau2, i2, q, q_p and so on."""
@@ -126,32 +131,43 @@ class LeaveOneOut(Shown):
     def summary(self) -> str:
         """Describe the fits as a text table."""
         columns = ["omitted", "estimate", "ci_low", "ci_high", "p_value", "tau2", "i2", "q"]
+        whole = estimate_of(self.fit, self.coefficient)
+        of = "" if self.coefficient is None else f", coefficient {self.coefficient}"
         heading = (
-            f"Leave-one-out (k = {self.fit.k}); all studies: {self.fit.estimate:.4f} "
-            f"({self.fit.ci_low:.4f} to {self.fit.ci_high:.4f})"
+            f"Leave-one-out (k = {len(self.fit.labels)}{of}); all studies: {whole.estimate:.4f} "
+            f"({whole.ci_low:.4f} to {whole.ci_high:.4f})"
         )
-        return table_text(heading, self.to_frame()[columns], self.note)
+        return table_text(heading, self.to_frame()[columns].dropna(axis=1, how="all"), self.note)
 
 
-def leave_one_out(fit: Pooled) -> LeaveOneOut:
-    """Pool without each study in turn, with the method, interval and level of the fit.
+def leave_one_out(fit: Fit, *, coefficient: str | None = None) -> LeaveOneOut:
+    """Pool without each study in turn, with the model and all options of the fit.
 
     Parameters
     ----------
-    fit : Pooled
-        A fit of at least two studies.
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+        A fit of at least two studies. Of a multilevel model single effects are left out.
+    coefficient : str, optional
+        Coefficient of a model with moderators; by default the only one beside the intercept.
 
     Returns
     -------
     LeaveOneOut
+        Where the model cannot be fitted without a study, its row is NaN and the note names it.
 
     Raises
     ------
+    DataError
+        If the coefficient is not clear.
     ModelError
         With one study.
     """
     need(fit, 2, "leave-one-out")
-    return LeaveOneOut(fit, drop_each(fit))
+    if isinstance(fit, Pooled):
+        choose_coefficient(fit, coefficient)
+        return LeaveOneOut(fit, drop_each(fit))
+    chosen = choose_coefficient(fit, coefficient)
+    return LeaveOneOut(fit, refit_each(fit, ~np.eye(len(fit.labels), dtype=bool), chosen), chosen)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,7 +178,7 @@ class Cumulative(Shown):
     """The study that each step adds, shape (k,)."""
     order: tuple[Any, ...]
     """Its value of the variable by which the studies were ordered."""
-    fits: PooledMany
+    fits: PooledMany | Refits
     """Step i holds the first i + 1 studies."""
 
     def to_frame(self) -> pd.DataFrame:
@@ -172,35 +188,48 @@ class Cumulative(Shown):
         frame.insert(1, "order", list(self.order))
         return frame
 
+    @property
+    def note(self) -> str:
+        """Name the steps at which the model cannot be fitted yet; empty if there are none."""
+        early = [
+            label for label, failed in zip(self.labels, np.isnan(self.fits.estimate), strict=True) if failed
+        ]
+        return f"The model cannot be fitted up to: {', '.join(early)}." if early else ""
+
     def summary(self) -> str:
         """Describe the steps as a text table."""
         columns = ["added", "order", "estimate", "ci_low", "ci_high", "p_value", "tau2", "i2"]
-        return table_text(f"Cumulative meta-analysis (k = {len(self.labels)})", self.to_frame()[columns])
+        table = self.to_frame()[columns].dropna(axis=1, how="all")
+        return table_text(f"Cumulative meta-analysis (k = {len(self.labels)})", table, self.note)
 
 
-def cumulative(fit: Pooled, order: Any = None) -> Cumulative:
-    """Pool the studies one after the other, with the method, interval and level of the fit.
+def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -> Cumulative:
+    """Pool the studies one after the other, with the model and all options of the fit.
 
     Parameters
     ----------
-    fit : Pooled
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
     order : array-like, shape (k,), optional
         Values by which to order the studies, ascending, for example years; equal values keep the order of the
-        fit. By default the order of the fit.
+        fit; labelled values are paired by label. By default the order of the fit.
+    coefficient : str, optional
+        Coefficient of a model with moderators; by default the only one beside the intercept.
 
     Returns
     -------
     Cumulative
+        Where the model cannot be fitted to the first studies, their rows are NaN and the note names them.
 
     Raises
     ------
     DataError
         If `order` does not have one value a study, or a value is missing or cannot be compared with the
-        others.
+        others; if the coefficient is not clear.
     """
-    values = pd.Series(range(fit.k) if order is None else order).reset_index(drop=True)
-    if len(values) != fit.k:
-        raise DataError(f"order has {len(values)} values for {fit.k} studies; give one a study.")
+    k, chosen = len(fit.labels), choose_coefficient(fit, coefficient)
+    values = pd.Series(range(k) if order is None else beside(fit, order, "order")).reset_index(drop=True)
+    if len(values) != k:
+        raise DataError(f"order has {len(values)} values for {k} studies; give one a study.")
     if values.isna().any():
         missing = fit.labels[int(np.argmax(values.isna()))]
         raise DataError(f"{missing}: the value to order by is missing; give one.")
@@ -210,7 +239,8 @@ def cumulative(fit: Pooled, order: Any = None) -> Cumulative:
         raise DataError(
             f"the values to order by cannot be compared: {error}; give all of one kind."
         ) from error
-    present = np.empty((fit.k, fit.k), dtype=bool)
-    present[:, place] = np.tri(fit.k, dtype=bool)
+    present = np.empty((k, k), dtype=bool)
+    present[:, place] = np.tri(k, dtype=bool)
     labels = tuple(fit.labels[i] for i in place)
-    return Cumulative(labels, tuple(values.iloc[place]), pool_subsets(fit, present))
+    steps = pool_subsets(fit, present) if isinstance(fit, Pooled) else refit_each(fit, present, chosen)
+    return Cumulative(labels, tuple(values.iloc[place]), steps)

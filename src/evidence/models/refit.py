@@ -28,7 +28,16 @@ from evidence.models.pooled import Pooled
 from evidence.models.regression.design import check_rank
 from evidence.models.regression.result import Regression
 
-__all__ = ["Fit", "Refit", "Refits", "choose_coefficient", "estimate_of", "refit", "refit_each"]
+__all__ = [
+    "Fit",
+    "Refit",
+    "Refits",
+    "choose_coefficient",
+    "estimate_of",
+    "refit",
+    "refit_each",
+    "refuse_counts",
+]
 
 Fit = Pooled | FixedCounts | BinomialNormal | Regression | Multilevel
 """Results that a subset of their studies can be fitted like."""
@@ -64,7 +73,9 @@ def choose_coefficient(fit: Fit, coefficient: str | None) -> str | None:
     """
     if not isinstance(fit, (Regression, Multilevel)):
         if coefficient is not None:
-            raise DataError(f"{type(fit).__name__} estimates one effect; leave out coefficient={coefficient!r}.")
+            raise DataError(
+                f"{type(fit).__name__} estimates one effect; leave out coefficient={coefficient!r}."
+            )
         return None
     names = fit.names
     if coefficient is None:
@@ -79,22 +90,35 @@ def choose_coefficient(fit: Fit, coefficient: str | None) -> str | None:
 
 def estimate_of(fit: Fit, coefficient: str | None = None) -> Refit:
     """Read what a fit says of its mean effect, or of one coefficient."""
-    if isinstance(fit, (Regression, Multilevel)):
+
+    def read(source: Any, tau2: float, i2: float = nan, q: float = nan, q_p: float = nan) -> Refit:
+        return Refit(
+            k=fit.k,
+            estimate=float(source["estimate"]),
+            se=float(source["se"]),
+            ci_low=float(source["ci_low"]),
+            ci_high=float(source["ci_high"]),
+            p_value=float(source["p_value"]),
+            tau2=tau2,
+            i2=i2,
+            q=q,
+            q_p=q_p,
+        )
+
+    if isinstance(fit, Regression):
         row = fit.coefficients.loc[coefficient or fit.names[0]]
-        if isinstance(fit, Regression):
-            tau2, i2 = fit.tau2, fit.i2
-        else:
-            tau2, i2 = (float(fit.variances.sum()) if fit.variances.size else nan), nan
-        numbers = (float(row[name]) for name in ("estimate", "se", "ci_low", "ci_high", "p_value"))
-        return Refit(fit.k, *numbers, float(tau2), float(i2), float(fit.qe), float(fit.qe_p))
-    numbers = (getattr(fit, name) for name in ("estimate", "se", "ci_low", "ci_high", "p_value"))
+        return read(row, fit.tau2, fit.i2, fit.qe, fit.qe_p)
+    if isinstance(fit, Multilevel):
+        row = fit.coefficients.loc[coefficient or fit.names[0]]
+        tau2 = float(fit.variances.sum()) if fit.variances.size else nan
+        return read(row, tau2, q=fit.qe, q_p=fit.qe_p)
     if isinstance(fit, BinomialNormal):
-        return Refit(fit.k, *numbers, fit.tau2, nan, nan, nan)
+        return read(vars(fit), fit.tau2)
     tau2 = fit.tau2 if isinstance(fit, Pooled) else nan
-    return Refit(fit.k, *numbers, tau2, fit.i2, fit.q, fit.q_p)
+    return read(vars(fit), tau2, fit.i2, fit.q, fit.q_p)
 
 
-def refit(fit: Fit, rows: Rows) -> Fit:
+def refit(fit: Fit, rows: Rows, *, tau2: float | None = None) -> Fit:
     """Fit the same model, with the same options, to some of the studies.
 
     Parameters
@@ -102,6 +126,8 @@ def refit(fit: Fit, rows: Rows) -> Fit:
     fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
     rows : ndarray of bool or int
         The studies, or effects, to keep.
+    tau2 : float, optional
+        For Pooled: the between-study variance to use as given; by default as in the fit.
 
     Raises
     ------
@@ -112,6 +138,7 @@ def refit(fit: Fit, rows: Rows) -> Fit:
     if not labels:
         raise DataError("there is no study to pool.")
     if isinstance(fit, Pooled):
+        refuse_counts(fit)
         return pool(
             fit.effect[rows],
             fit.variance[rows],
@@ -121,7 +148,9 @@ def refit(fit: Fit, rows: Rows) -> Fit:
             prediction=fit.prediction,
             labels=labels,
             weights=None if fit.given_weights is None else fit.given_weights[rows],
-            tau2=fit.tau2 if fit.tau2_given else None,
+            tau2=fit.tau2 if tau2 is None and fit.tau2_given else tau2,
+            measure=fit.measure,
+            n=None if fit.n is None else fit.n[rows],
         )
     if isinstance(fit, Regression):
         return _regression(fit, rows, labels)
@@ -135,8 +164,25 @@ def refit(fit: Fit, rows: Rows) -> Fit:
     if isinstance(fit, BinomialNormal):
         return glmm(**given, measure=fit.measure, model=fit.model or None, points=fit.points)
     if isinstance(fit, MantelHaenszel):
-        return mantel_haenszel(**given, measure=fit.measure, add=fit.add, to=fit.to, correct=fit.correct)
+        return mantel_haenszel(
+            **given,
+            measure=fit.measure,
+            add=fit.add,
+            to=fit.to,
+            correct=fit.correct,
+            variance=fit.variance_form,
+        )
     return peto(**given)
+
+
+def refuse_counts(fit: Pooled) -> None:
+    """Raise DataError if the estimate was made from counts that the fit does not hold."""
+    if fit.counts != "IV" and fit.method == "EE":
+        raise DataError(
+            f"subsets of a {'Mantel-Haenszel' if fit.counts == 'MH' else 'Peto'} estimate cannot be pooled from "
+            "effects and variances; use mantel_haenszel() or peto(), or pool the effects by inverse variance "
+            "(counts: IV)."
+        )
 
 
 def _regression(fit: Regression, rows: Rows, labels: list[str]) -> Regression:
@@ -158,7 +204,9 @@ def _multilevel(fit: Multilevel, rows: Rows, labels: list[str]) -> Multilevel:
     covariance = fit.variance[rows][:, rows]
     check_rank(matrix, fit.names)
     if len(labels) <= fit.p:
-        raise ModelError(f"{fit.p} coefficients leave nothing of {len(labels)} effects to estimate variances from.")
+        raise ModelError(
+            f"{fit.p} coefficients leave nothing of {len(labels)} effects to estimate variances from."
+        )
     structure = Structure([_some(part, rows) for part in fit.structure.parts])
     blocks = arrange_blocks(effect, matrix, covariance, structure.kernels)
     check_identified(blocks, structure)
@@ -202,6 +250,11 @@ class Refits:
     note: tuple[str, ...]
     """Why a model could not be fitted; empty where it was."""
 
+    @property
+    def statistic(self) -> Floats:
+        """Estimates over standard errors."""
+        return self.estimate / self.se
+
     def to_frame(self) -> pd.DataFrame:
         """One row a fit."""
         return pd.DataFrame({field.name: getattr(self, field.name) for field in fields(self)})
@@ -214,7 +267,9 @@ def refit_each(fit: Fit, subsets: Iterable[Rows], coefficient: str | None = None
         try:
             found.append(estimate_of(refit(fit, rows), coefficient))
         except EvidenceError as error:
-            found.append(Refit(float(np.arange(len(fit.labels))[rows].size), *[nan] * 9, str(error)))
+            numbers: dict[str, Any] = dict.fromkeys(Refit._fields, nan)
+            numbers |= {"k": float(np.arange(len(fit.labels))[rows].size), "note": str(error)}
+            found.append(Refit(**numbers))
     columns = dict(zip(Refit._fields, zip(*found, strict=True), strict=True))
     notes = columns.pop("note")
     return Refits(**{name: np.array(values, dtype=float) for name, values in columns.items()}, note=notes)

@@ -30,6 +30,8 @@ class MantelHaenszel(FixedCounts):
     add: float
     """What was added to cells, where `to` says."""
     to: str
+    variance_form: str
+    """Of the risk difference: "sato" or "greenland"."""
     correct: bool
     """Whether the tests of association have a continuity correction."""
     cochran: float
@@ -137,6 +139,7 @@ def mantel_haenszel(
         **common_result(given, measure, estimate, se, weight, level),
         add=add,
         to=to,
+        variance_form=variance,
         correct=correct,
         **tests,
     )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri
 
-from evidence.errors import DataError, ModelError
+from evidence.columns import beside, shown
+from evidence.errors import DataError, EvidenceError, ModelError
 from evidence.models.core.heterogeneity import q_and_trace
 from evidence.models.core.likelihood import log_likelihood, narrow, score, tau2_grid
 from evidence.models.core.studies import Floats, Studies, arrange, dispersion
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
+from evidence.models.refit import Fit, choose_coefficient, estimate_of, refit
+from evidence.results import number, span
 
 __all__ = ["Subgroups", "subgroups"]
 
@@ -25,8 +29,8 @@ class Subgroups:
     """Result of `subgroups`."""
 
     by: str
-    groups: dict[str, Pooled]
-    """The pooled result of each subgroup, in order of appearance."""
+    groups: dict[str, Any]
+    """The fit of each subgroup, in order of appearance; of the class of the fit given, or `Pooled`."""
     rows: dict[str, np.ndarray]
     """Places of each subgroup's studies among the rows of the data, from 0."""
     common_tau2: bool
@@ -34,24 +38,36 @@ class Subgroups:
     """Heterogeneity between the subgroups' estimates (chi-squared)."""
     df: int
     p_value: float
+    tau2: float = nan
+    """The common between-study variance; NaN if each subgroup has its own."""
+    tau2_low: float = nan
+    """Q-profile interval of the common between-study variance; both limits zero if the set is empty."""
+    tau2_high: float = nan
+    coefficient: str | None = None
+    """Which coefficient of a model with moderators is compared."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a subgroup."""
-        names = ["k", "estimate", "se", "ci_low", "ci_high", "p_value", "tau2", "i2", "q", "q_p"]
         rows = [
-            {self.by: group} | {name: getattr(fit, name) for name in names}
+            {self.by: group} | estimate_of(fit, self.coefficient)._asdict()
             for group, fit in self.groups.items()
         ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows).drop(columns="note").dropna(axis=1, how="all")
 
     def summary(self) -> str:
         """Describe the subgroups as a text table, with the test for differences."""
         tau2 = "common" if self.common_tau2 else "separate"
+        common = ""
+        if not np.isnan(self.tau2):
+            common = f"\n\nCommon tau2 = {number(self.tau2)} ({span(self.tau2_low, self.tau2_high)})"
         table = self.to_frame().to_string(index=False, float_format="{:.4f}".format)
         test = (
             f"Test for subgroup differences: Q = {self.q_between:.4f}, df = {self.df}, P = {self.p_value:.4f}"
         )
-        return f"Subgroups by {self.by} ({tau2} tau2)\n\n{table}\n\n{test}"
+        heading = f"Subgroups by {self.by}"
+        if "tau2" in self.to_frame():
+            heading += f" ({tau2} tau2)"
+        return f"{heading}\n\n{table}{common}\n\n{test}"
 
     def __repr__(self) -> str:
         return self.summary()
@@ -61,49 +77,61 @@ class Subgroups:
 
 
 def subgroups(
-    data: pd.DataFrame,
-    by: str,
+    data: pd.DataFrame | Fit,
+    by: Any,
     *,
     effect: str = "effect",
     variance: str = "variance",
     labels: str = "label",
     common_tau2: bool = False,
+    coefficient: str | None = None,
     **options: Any,
 ) -> Subgroups:
     """Pool within each subgroup and test for differences between subgroups.
 
     Parameters
     ----------
-    data : DataFrame
-        One row a study.
-    by : str
-        Column that names each study's subgroup.
+    data : DataFrame, or a fit
+        One row a study; or a fit by `pool`, `mantel_haenszel`, `peto`, `glmm`, `regress` or `multilevel`, whose
+        model and options are then those of every subgroup.
+    by : str, or array-like, shape (k,)
+        Column that names each study's subgroup; for a fit one name a study, paired by label if it has labels.
     effect, variance, labels : str
         Columns with effects, sampling variances and study labels; a missing label column is ignored.
     common_tau2 : bool
         Use one between-study variance in all subgroups: the residual tau2 of the mixed model with the subgroup as a
         factor, by the same estimator. It is advisable when some subgroups have few studies.
+    coefficient : str, optional
+        Coefficient to compare, of a fit with moderators; by default the only one beside the intercept.
     **options
-        Options of `pool`.
+        Options of `pool`; a fit has its own.
 
     Returns
     -------
     Subgroups
         The test compares the subgroups' estimates by Cochran's Q with their model-based variances, 1 / sum of
         weights; with a common tau2 it equals the omnibus test of the mixed model. The option `ci` changes the
-        subgroups' own intervals, not this test.
+        subgroups' own intervals, not this test. Estimates of other models are compared with the variances that
+        these give.
 
     Raises
     ------
     DataError
-        If a column is missing, a study has no subgroup, or `pool` rejects a study (the message names the subgroup).
+        If a column is missing, a study has no subgroup, or `pool` rejects a study (the message names the subgroup);
+        if an option does not suit the fit.
     ModelError
-        If a common tau2 is asked for and no subgroup has two studies.
+        If a common tau2 is asked for and no subgroup has two studies, or the model cannot be fitted to a subgroup.
 
     References
     ----------
     Borenstein M et al. (2009). Introduction to Meta-Analysis, chapter 19. Wiley.
     """
+    if isinstance(data, Fit):
+        if options:
+            raise DataError(f"a fit has its own options; leave out {', '.join(options)}.")
+        return _subgroups_of(data, by, common_tau2, coefficient)
+    if coefficient is not None:
+        raise DataError("coefficient belongs to a fit with moderators; give the fit in place of the data.")
     for column in (by, effect, variance):
         if column not in data.columns:
             raise DataError(
@@ -120,19 +148,61 @@ def subgroups(
     groups = {
         name: _pool_group(name, piece, effect, variance, labels, options) for name, piece in pieces.items()
     }
-    method = options.get("method", "REML")
+    method, tau2 = options.get("method", "REML"), None
     if common_tau2 and method != "EE":
         tau2 = _common_tau2(list(groups.values()), method)
         groups = {
             name: _pool_group(name, piece, effect, variance, labels, options | {"tau2": tau2})
             for name, piece in pieces.items()
         }
+    return _compare(by, groups, rows, common_tau2, tau2)
+
+
+def _compare(
+    by: str, groups: dict[str, Any], rows: dict[str, np.ndarray], common: bool, tau2: float | None
+) -> Subgroups:
+    """Test whether pooled results differ, and give the interval of their common tau2."""
     weight = np.array([np.sum(1.0 / (fit.variance + fit.tau2)) for fit in groups.values()])
-    estimate = np.array([fit.estimate for fit in groups.values()])
+    q_between, df, p_value = _between([fit.estimate for fit in groups.values()], weight)
+    limits = (nan, nan, nan)
+    if tau2 is not None:
+        limits = (tau2, *_common_interval(list(groups.values())))
+    return Subgroups(by, groups, rows, common, q_between, df, p_value, *limits)
+
+
+def _between(estimates: list[float], weight: Floats) -> tuple[float, int, float]:
+    """Cochran's Q of the subgroups' estimates, its degrees of freedom and P value."""
+    estimate = np.array(estimates)
     q_between = float(weight @ np.square(estimate - weight @ estimate / weight.sum()))
-    df = len(groups) - 1
-    p_value = float(chdtrc(df, q_between)) if df else 1.0
-    return Subgroups(by, groups, rows, common_tau2, q_between, df, p_value)
+    df = len(estimates) - 1
+    return q_between, df, float(chdtrc(df, q_between)) if df else 1.0
+
+
+def _subgroups_of(fit: Fit, by: Any, common: bool, coefficient: str | None) -> Subgroups:
+    """Fit the model of a fit to each subgroup of its studies."""
+    name = str(getattr(by, "name", None) or "group")
+    names = [shown(value) for value in beside(fit, by, "by")]
+    if "" in names:
+        raise DataError(f"{fit.labels[names.index('')]}: the subgroup is missing; give every study one.")
+    chosen = choose_coefficient(fit, coefficient)
+    if common and not isinstance(fit, Pooled):
+        raise DataError("common_tau2 is for fits by pool; the model of this fit has no tau2 to share.")
+    rows = {one: np.flatnonzero(np.array(names) == one) for one in dict.fromkeys(names)}
+    groups: dict[str, Any] = {}
+    for group, places in rows.items():
+        try:
+            groups[group] = refit(fit, places)
+        except EvidenceError as error:
+            raise type(error)(f"subgroup {group!r}: {error}") from error
+    if isinstance(fit, Pooled):
+        tau2 = None
+        if common and fit.method != "EE":
+            tau2 = _common_tau2(list(groups.values()), fit.method)
+            groups = {one: refit(fit, places, tau2=tau2) for one, places in rows.items()}
+        return _compare(name, groups, rows, common, tau2)
+    found = [estimate_of(one, chosen) for one in groups.values()]
+    test = _between([one.estimate for one in found], np.array([1.0 / one.se**2 for one in found]))
+    return Subgroups(name, groups, rows, common, *test, coefficient=chosen)
 
 
 def _pool_group(
@@ -145,23 +215,47 @@ def _pool_group(
         raise DataError(f"subgroup {name!r}: {error}") from error
 
 
+def _arranged(fits: list[Pooled]) -> tuple[Studies, Floats, Floats, Floats, int]:
+    """Studies of all subgroups as a batch, their effects and variances, sizes (n, 1), and residual df."""
+    k = np.array([[fit.k] for fit in fits])
+    effect, variance = (np.full((len(fits), k.max()), nan) for _ in range(2))
+    for row, fit in enumerate(fits):
+        effect[row, : fit.k], variance[row, : fit.k] = fit.effect, fit.variance
+    return arrange(effect, variance)[0], effect, variance, k, int(k.sum()) - len(fits)
+
+
+def _q_trace(studies: Studies, tau2: Any) -> tuple[Any, Any]:
+    """Residual Q and trace of P, at one between-study variance in all subgroups."""
+    q, trace = q_and_trace(studies, np.broadcast_to(tau2, (len(studies.powers), np.size(tau2))))
+    return q.sum(axis=0), trace.sum(axis=0)
+
+
+def _common_interval(fits: list[Pooled]) -> tuple[float, float]:
+    """Q-profile interval of the common between-study variance: where residual Q has its quantiles."""
+    studies, _, _, _, df = _arranged(fits)
+    level, above = fits[0].level, float(dispersion(studies).sum())
+
+    def where(tail: float) -> float:
+        target = float(chdtri(df, tail))
+        if _q_trace(studies, 0.0)[0][0] <= target:
+            return 0.0
+        # Q falls below squares / tau2.
+        return float(narrow(lambda t: _q_trace(studies, t)[0] >= target, 0.0, 1.001 * above / target))
+
+    return where(0.5 - 0.5 * level), where(0.5 + 0.5 * level)
+
+
 def _common_tau2(fits: list[Pooled], method: str) -> float:
     """Residual between-study variance of the model with a mean for each subgroup.
 
     The projection P of that model is block diagonal: Q, tr P, the score and the likelihood are sums over subgroups.
     """
-    k = np.array([[fit.k] for fit in fits])
-    df = int(k.sum()) - len(fits)
+    studies, effect, variance, k, df = _arranged(fits)
     if df == 0:
         raise ModelError("a common tau2 needs at least one subgroup with two studies; use common_tau2=False.")
-    effect, variance = (np.full((len(fits), k.max()), np.nan) for _ in range(2))
-    for row, fit in enumerate(fits):
-        effect[row, : fit.k], variance[row, : fit.k] = fit.effect, fit.variance
-    studies, _ = arrange(effect, variance)
 
     def q_trace(tau2: Any) -> tuple[Any, Any]:
-        q, trace = q_and_trace(studies, np.broadcast_to(tau2, (len(fits), np.size(tau2))))
-        return q.sum(axis=0), trace.sum(axis=0)
+        return _q_trace(studies, tau2)
 
     q, trace = q_trace(0.0)
     squares = dispersion(studies)
