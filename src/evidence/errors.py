@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["DataError", "DataWarning", "EvidenceError", "Fault", "ModelError", "ReportError"]
+__all__ = [
+    "DataError",
+    "DataWarning",
+    "EvidenceError",
+    "Fault",
+    "ModelError",
+    "ReportError",
+    "choose",
+    "closest",
+]
 
 
 class EvidenceError(Exception):
@@ -86,3 +95,42 @@ class ModelError(EvidenceError):
 
 class ReportError(EvidenceError):
     """A notebook or a part of the report could not be made."""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Find the known name that is most like one that is not known; empty if none is."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, list(known), n=1)), "")
+
+
+def choose(what: str, value: object, known: Collection[str], also: Mapping[str, str] | None = None) -> str:
+    """Return the option that a value names, in any case of letters.
+
+    Parameters
+    ----------
+    what : str
+        What is chosen, as it is called where the value was given.
+    value : object
+    known : collection of str
+    also : mapping from str to str, optional
+        What others call an option, and the option; not taken for it, but named to the user.
+
+    Raises
+    ------
+    DataError
+        If the value names none; the message has the option that is meant, if it can be told, and all others.
+    """
+    if isinstance(value, str):
+        if value in known:
+            return value
+        name = value.casefold()
+        for option in known:
+            if option.casefold() == name:
+                return option
+        meant = {other.casefold(): option for other, option in (also or {}).items() if option in known}
+        near = meant.get(name) or closest(value, known)
+        hint = f" (did you mean {near!r}?)" if near else ""
+    else:
+        hint = ""
+    raise DataError(f"unknown {what} {value!r}{hint}; choose one of {', '.join(known)}.")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import evidence as ev
-from evidence.models.core.heterogeneity import METHODS
+from evidence.measures import ESTIMATORS
 
 Rng = np.random.Generator
 FAULTS = (np.nan, np.inf, -np.inf, 0.0, -0.1, 1e40)
@@ -23,7 +23,7 @@ ALONE = frozenset(
     }
 )
 """Missing with a single study, or where tau2 is not estimated."""
-SELF_WEIGHTED = tuple(name for name in METHODS if name != "GENQ")
+SELF_WEIGHTED = tuple(name for name in ESTIMATORS if name != "GENQ")
 """Methods that need no weights from outside."""
 
 
@@ -103,7 +103,7 @@ def tables(rng: Rng) -> tuple[tuple[np.ndarray, ...], str | None]:
     return cells, f"Study {i + 1}"
 
 
-def fit_options(rng: Rng, k: int, methods: Collection[str] = tuple(METHODS)) -> dict[str, Any]:
+def fit_options(rng: Rng, k: int, methods: Collection[str] = tuple(ESTIMATORS)) -> dict[str, Any]:
     """Draw options of `pool`."""
     method = pick(rng, methods)
     options = {

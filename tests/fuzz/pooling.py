@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import evidence as ev
-from evidence.effects.sizes.effect_size import MEASURES
+from evidence.effects.sizes.effect_size import RECIPES
 
 from .draw import (
     ALONE,
@@ -86,8 +86,8 @@ def subgroups(rng: Rng) -> Call:
 
 
 def effect_size(rng: Rng) -> Call:
-    measure = pick(rng, MEASURES)
-    kind, k = MEASURES[measure], pick(rng, [1, 2, 5])
+    measure = pick(rng, RECIPES)
+    kind, k = RECIPES[measure], pick(rng, [1, 2, 5])
     values: dict[str, np.ndarray] = {}
     for name in kind.needs:
         if name == "r":

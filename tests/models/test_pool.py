@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.errors import DataError, EvidenceError
-from evidence.models.core.heterogeneity import METHODS
+from evidence.measures import ESTIMATORS
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled, tau2_interval
 
@@ -54,7 +54,7 @@ def studies(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=k) * np.sqrt(variance + draw(st.sampled_from([0.0, 0.05, 2.0]))), variance
 
 
-METHOD = st.sampled_from(sorted(METHODS))
+METHOD = st.sampled_from(sorted(ESTIMATORS))
 
 
 def assert_same(got: Pooled, expected: Pooled, names: list[str] | tuple[str, ...]) -> None:

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from evidence.errors import DataError
+from evidence.measures import ESTIMATORS
 from evidence.models import pool_many as module
-from evidence.models.core.heterogeneity import METHODS
 from evidence.models.pool import pool
 from evidence.models.pool_many import pool_grid, pool_many
 
-BATCH_METHODS = sorted(METHODS.keys() - {"GENQ"})
+BATCH_METHODS = sorted(ESTIMATORS.keys() - {"GENQ"})
 
 
 def draw_table(n: int = 120, k: int = 8) -> tuple[np.ndarray, np.ndarray]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import log
 from typing import Any
 
 from evidence.diagnostics.sequential.analysis import sequential
 from evidence.diagnostics.sequential.result import Sequential
 from evidence.errors import DataError, ModelError
+from evidence.measures import measure_of
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -54,10 +54,10 @@ def sequential_analysis(review: Review, analysis: str | Analysis, **overrides: A
             f"{result.analysis.id}: no effect ({result.measure}) is planned that the analysis should not miss; give "
             f"sequential.delta.{result.analysis.outcome} in review.yaml, or delta=."
         )
-    if result.measure in ("RR", "OR"):
+    if measure_of(result.measure).ratio:
         if delta <= 0.0:
             raise DataError(f"{result.analysis.id}: delta is {delta}; a ratio is above 0.")
-        delta = log(delta)
+        delta = measure_of(result.measure).analysed(delta)
     effects = result.effects
     return sequential(
         result.fit,

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
+from evidence.measures import choose_interval, choose_method, choose_prediction
 from evidence.models.core.given import given
-from evidence.models.core.heterogeneity import METHODS, estimate_tau2, q_and_trace
-from evidence.models.core.intervals import CI, PREDICTION, mean_effect
+from evidence.models.core.heterogeneity import estimate_tau2, q_and_trace
+from evidence.models.core.intervals import mean_effect
 from evidence.models.core.studies import Floats, Studies, arrange, sums
 from evidence.models.pooled import Pooled
 
@@ -58,7 +59,7 @@ def pool(
         Sampling variances, strictly positive, between 1e-30 and 1e30.
     method : str
         Estimator of the between-study variance: EE, DL, DL2, HE, HS, SJ, ML, REML, EB, PM, PMM or GENQ (see
-        `evidence.models.core.heterogeneity.METHODS`). REML and ML give the global maximum.
+        `evidence.measures.ESTIMATORS`). REML and ML give the global maximum.
     ci : str
         Confidence interval of the mean: "z", "t", "HKSJ", "HKSJ-adhoc" or, with REML, "KR" (Kenward-Roger). With one
         study it is the study's own, by the normal distribution.
@@ -98,7 +99,7 @@ def pool(
     ----------
     Viechtbauer W (2005). J Educ Behav Stat 30(3), 261-293.
     """
-    check_options(method, ci, level, prediction)
+    method, ci, prediction = check_options(method, ci, level, prediction)
     read = given(
         effect,
         variance,
@@ -159,19 +160,16 @@ def pool(
     )
 
 
-def check_options(method: str, ci: str, level: float, prediction: str) -> None:
-    """Raise DataError unless the options of `pool` and `pool_many` are known and go together."""
-    for name, value, known in (
-        ("method", method, METHODS),
-        ("ci", ci, CI),
-        ("prediction", prediction, PREDICTION),
-    ):
-        if value not in known:
-            raise DataError(f"unknown {name} {value!r}; choose one of {', '.join(known)}.")
+def check_options(method: str, ci: str, level: float, prediction: str) -> tuple[str, str, str]:
+    """Return method, interval and prediction of `pool` and `pool_many`, if they are known and go together."""
+    method = choose_method(method)
+    ci = choose_interval(ci)
+    prediction = choose_prediction(prediction)
     if ci == "KR" and method != "REML":
         raise DataError(f"ci='KR' (Kenward-Roger) needs method='REML', not {method!r}.")
     if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    return method, ci, prediction
 
 
 def _arrange_checked(

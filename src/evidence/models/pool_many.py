@@ -15,6 +15,7 @@ from scipy.special import chdtrc
 
 from evidence.columns import align_tables, check_missing, numbers, variance_from
 from evidence.errors import DataError
+from evidence.measures import choose_interval, choose_method
 from evidence.models.core.heterogeneity import (
     estimate_tau2,
     heterogeneity_share,
@@ -311,7 +312,7 @@ def pool_many(
         If shapes differ or are not two-dimensional, an option is unknown, or a present value is out of range; the
         message names row and column, counted from zero.
     """
-    check_options(method, ci, level, prediction)
+    method, ci, prediction = check_options(method, ci, level, prediction)
     if method == "GENQ":
         raise DataError("pool_many has no method='GENQ': it needs weights for each fit; use pool.")
     effects, variances = _check_table(effect, variance, se, missing)
@@ -370,6 +371,8 @@ def pool_grid(
     DataError
         As for `pool_many`.
     """
+    methods = [choose_method(name) for name in methods]
+    intervals = [choose_interval(name) for name in intervals]
     for method, ci in product(methods, intervals):
         check_options(method, ci, level, "V")
     if "GENQ" in methods:

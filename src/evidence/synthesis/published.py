@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import DataError, Fault
+from evidence.measures import measure_of
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.protocol.protocol import Published
 from evidence.tables.review import Review
@@ -66,7 +67,7 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
     fit = result.fit
     numbers = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
     # Publications print ratios as they are, not as logarithms.
-    shown = math.exp if result.measure in ("RR", "OR") else float
+    shown = measure_of(result.measure).natural
     return {
         "group": group.group,
         "kind": "this review",

@@ -15,6 +15,7 @@ from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.reasons import step
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.models.counts.combine import pool_counts
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -122,13 +123,8 @@ class Synthesis:
 
     def sentence(self) -> str:
         """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""
-        ratio = self.measure in ("RR", "OR")
-        name = {"MD": "mean difference", "SMD": "standardised mean difference", "RD": "risk difference"}
-        digits = 1 if self.measure == "MD" else 2
-        words = name.get(
-            self.measure, {"RR": "risk ratio", "OR": "odds ratio"}.get(self.measure, self.measure)
-        )
-        shown = math.exp if ratio else float
+        measure = measure_of(self.measure)
+        words, digits, shown = measure.name.lower(), measure.digits, measure.natural
         people = self._people()
         if self.fit is None:
             single = [
@@ -220,12 +216,12 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
         hindrance = (
             "some from one trial and kept correlated, which a model of independent effects cannot take"
         )
-    elif counts != "IV" and measure in ("RR", "OR", "RD") and effects["events_arm"].isna().any():
+    elif counts != "IV" and measure_of(measure).of == "events" and effects["events_arm"].isna().any():
         hindrance = f"some without counts, from which the protocol wants the total (counts: {counts})"
     fit = None
     if not hindrance:
         labels = list(effects["label"])
-        if counts != "IV" and measure in ("RR", "OR", "RD"):
+        if counts != "IV" and measure_of(measure).of == "events":
             fit = pool_counts(*_cells(effects), measure=measure, counts=counts, labels=labels, **options)
             if counts == "PETO":
                 effects = _with_effects_of(effects, fit)

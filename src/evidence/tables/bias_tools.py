@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from evidence.errors import DataError
+from evidence.errors import DataError, closest
 
 __all__ = ["COCHRANE_2011", "NOT_JUDGED", "ROB_2", "TOOLS", "BiasTool", "tool_of"]
 
@@ -132,8 +131,8 @@ def tool_of(domains: Iterable[str]) -> BiasTool:
     every = {domain: tool for tool in TOOLS for domain in tool.domains}
     for domain in found:
         if domain not in every:
-            close = get_close_matches(domain, every, n=1)
-            hint = f" (did you mean '{close[0]}'?)" if close else ""
+            close = closest(domain, every)
+            hint = f" (did you mean '{close}'?)" if close else ""
             known = "; ".join(f"{tool.name}: {_listed(tool.domains)}" for tool in TOOLS)
             raise DataError(f"risk_of_bias.csv: '{domain}' is no domain of a known tool{hint}; use {known}.")
     tool = every[found[0]]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["MEASURES", "READING_TABLES", "TABLES", "Column", "Table"]
+from evidence.measures import REVIEW_MEASURES
+
+__all__ = ["READING_TABLES", "TABLES", "Column", "Table"]
 
 Kind = Literal["text", "integer", "number"]
 
@@ -83,9 +85,6 @@ def _integer(name: str, description: str = "", low: float | None = 0, high: floa
     return Column(name, description, kind="integer", minimum=low, maximum=high)
 
 
-MEASURES = ("MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR")
-"""Measures of a difference between two arms that tables and protocols can hold."""
-
 _TRIAL_ID = _text("trial_id", "identifier of the trial", required=True)
 _OUTCOME = _text("outcome", "outcome of the protocol", required=True)
 _MEASURED = (
@@ -130,7 +129,7 @@ _ARM_VALUES = (
     _ADJUSTED,
 )
 _CONTRAST_VALUES = (
-    _text("measure", "measure of the difference", choices=MEASURES),
+    _text("measure", "measure of the difference", choices=REVIEW_MEASURES),
     _number("estimate", "score in the arm minus score in the comparator, or their ratio"),
     _number("ci_low", "lower bound of the confidence interval"),
     _number("ci_high", "upper bound of the confidence interval"),
@@ -294,7 +293,7 @@ TABLES: tuple[Table, ...] = (
             _text("timeframe"),
             _integer("k", "studies"),
             _integer("n", "participants"),
-            _text("measure", choices=MEASURES),
+            _text("measure", choices=REVIEW_MEASURES),
             _number("estimate"),
             _number("ci_low"),
             _number("ci_high"),

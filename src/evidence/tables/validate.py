@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from evidence.errors import Fault
+from evidence.errors import Fault, closest
+from evidence.measures import measure_of
 from evidence.tables.schema import Column, Table
 
 __all__ = ["check_cells", "check_references", "typed"]
@@ -120,19 +120,17 @@ def _dangling(
             continue
         place = 0 if values[0] not in firsts else len(columns) - 1
         candidates = firsts if place == 0 else {key[-1] for key in known if key[0] == values[0]}
-        close = difflib.get_close_matches(values[place], candidates, n=1)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        close = closest(values[place], candidates)
+        hint = f" (did you mean '{close}'?)" if close else ""
         expected = f"{'/'.join(values)} is not in {target}.csv{hint}; add it there or correct it here"
         yield Fault(file, int(row), columns[place], values[place], expected)
 
 
 def _missing_column(name: str, cells: pd.DataFrame, table: Table, file: str) -> Fault:
     extra = [str(column) for column in cells.columns if column not in {known.name for known in table.columns}]
-    close = difflib.get_close_matches(name, extra, n=1)
+    close = closest(name, extra)
     hint = (
-        f"; is it the column headed '{close[0]}'?"
-        if close
-        else "; add it to the header, its cells may be empty"
+        f"; is it the column headed '{close}'?" if close else "; add it to the header, its cells may be empty"
     )
     return Fault(file, 1, name, "", f"the column is missing{hint}")
 
@@ -240,7 +238,7 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, table: Table, file: 
         wrong = numbers["scale_min"] >= numbers["scale_max"]
         yield from _flag(wrong, "scale_min", cells, file, "must be below scale_max")
     if "measure" in cells and {"estimate", "ci_low"} <= columns:
-        ratio = cells["measure"].isin(["RR", "OR", "HR"])
+        ratio = cells["measure"].map(lambda code: measure_of(code).ratio).astype(bool)
         wrong = ratio & (numbers[["estimate", "ci_low"]].min(axis=1) <= 0)
         yield from _flag(wrong, "estimate", cells, file, "a ratio and its interval must be above 0")
     if "p_value" in columns and "p_operator" in cells:

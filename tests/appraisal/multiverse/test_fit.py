@@ -11,8 +11,8 @@ import evidence as ev
 from evidence.appraisal.multiverse.fit import typical_sd
 from evidence.appraisal.multiverse.result import CONCLUSIONS
 from evidence.errors import DataError
-from evidence.models.core.heterogeneity import METHODS
-from evidence.tables.protocol.multiverse import Method, MultiverseChoices
+from evidence.measures import ESTIMATORS
+from evidence.tables.protocol.multiverse import MultiverseChoices
 from evidence.tables.review import Review
 
 CRYING = "singing-crying-short"
@@ -330,8 +330,12 @@ def test_unknown_instruments_name_their_place(filled: Any, orders: dict[str, Any
 
 
 def test_the_protocol_knows_the_methods_of_the_models() -> None:
-    known = set(Method.__args__) - {"protocol"}  # type: ignore[attr-defined]
-    assert known == METHODS.keys() - {"GENQ"}
+    options = ("protocol", *(code for code in ESTIMATORS if code != "GENQ"))
+    assert MultiverseChoices(method=options).method == options
+    assert MultiverseChoices(method=("protocol", "reml"), interval=("protocol", "hksj")).method[1] == "REML"
+    for key, value in (("method", "GENQ"), ("interval", "KR")):
+        with pytest.raises(ValueError, match=f"unknown {key} '{value}'"):
+            MultiverseChoices.model_validate({key: ["protocol", value]})
     assert MultiverseChoices().method[0] == "protocol"
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.effects.sizes.effect_size import MEASURES, effect_size
+from evidence.effects.sizes.effect_size import RECIPES, effect_size
 from evidence.errors import DataError
 from evidence.models.counts.peto import peto
 from evidence.models.pool import pool
@@ -35,7 +35,7 @@ def arguments(case: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-@pytest.mark.parametrize("measure", sorted(MEASURES))
+@pytest.mark.parametrize("measure", sorted(RECIPES))
 def test_every_measure_agrees_with_metafor(measure: str) -> None:
     compared = 0
     for case in CASES:
@@ -155,10 +155,10 @@ WILD = st.lists(
 )
 
 
-@pytest.mark.parametrize("measure", sorted(MEASURES))
+@pytest.mark.parametrize("measure", sorted(RECIPES))
 @given(given_=st.data())
 def test_any_numbers_give_a_sound_result_or_a_reason(measure: str, given_: st.DataObject) -> None:
-    spec = MEASURES[measure]
+    spec = RECIPES[measure]
     needs = spec.needs if spec.needs != ("x", "m") else ("events", "n")
     data: dict[str, Any] = {name: given_.draw(WILD) for name in needs}
     form = given_.draw(st.sampled_from(spec.forms))
@@ -237,7 +237,7 @@ TWO_GROUPS: dict[str, Any] = {"m1": 1, "sd1": 1, "n1": 9, "m2": 2, "sd2": 1, "n2
 @pytest.mark.parametrize(
     ("measure", "given", "message"),
     [
-        ("XX", {}, "Unknown measure"),
+        ("XX", {}, "unknown measure"),
         ("SMD", {"m1": 1}, "missing: sd1, n1, m2, sd2, n2"),
         ("MD", {**TWO_GROUPS, "r": 0.5}, "superfluous: r"),
         ("RR", {"a": 1, "b": 2, "c": 3, "n2": 4}, "missing: events1, n1, events2; superfluous: a, b, c"),

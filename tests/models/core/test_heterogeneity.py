@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import chdtri
 
+from evidence.measures import ESTIMATORS
 from evidence.models.core.heterogeneity import (
-    METHODS,
     estimate_tau2,
     heterogeneity_share,
     q_and_trace,
@@ -46,7 +46,7 @@ def test_q_is_solved_whatever_the_spread_of_variances(k: int, seed: int, target:
         assert q_and_trace(studies, tau2)[0] == pytest.approx(target, rel=1e-9)
 
 
-@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"EE", "GENQ", "HS"}))
+@pytest.mark.parametrize("method", sorted(ESTIMATORS.keys() - {"EE", "GENQ", "HS"}))
 def test_equal_variances_give_the_excess_of_the_sample_variance(method: str) -> None:
     studies, _ = arrange(EFFECT, np.full(6, 0.1))
     tau2 = float(estimate_tau2(studies, method, *q_and_trace(studies, 0.0)))

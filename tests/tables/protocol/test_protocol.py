@@ -72,7 +72,7 @@ def test_an_analysis_may_have_a_model_of_its_own(tmp_path: Path, content: dict[s
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": {"method": "FIXED"}}, "model.method: found 'FIXED'; input should be 'EE'"),
+        ({"model": {"method": "FIXED"}}, "did you mean 'EE'?); choose one of EE, DL, DL2"),
         ({"model": {"interval": "KR", "method": "DL"}}, "the interval KR needs the method REML"),
         ({"model": {"counts": "PETO"}}, "needs the method EE"),
         ({"windows": {"short": {"from": 9, "to": 2, "target": 1}}}, "windows.short"),
@@ -90,7 +90,7 @@ def test_the_model_of_an_analysis_has_to_fit_that_of_the_protocol(
     tmp_path: Path, content: dict[str, Any]
 ) -> None:
     content["analyses"][1]["model"] = {"counts": "PETO"}
-    with pytest.raises(ev.DataError, match="the model of the analysis .* needs the method EE"):
+    with pytest.raises(ev.DataError, match=r"the model of the analysis .* needs the method EE"):
         read(tmp_path, content)
 
 

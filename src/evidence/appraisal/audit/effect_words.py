@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 
 from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome
 from evidence.tables.review import Review
 from evidence.wording import number
 
 __all__ = ["OutcomeWords", "outcome_words"]
-
-_RATIOS = ("RR", "OR")
 
 ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
@@ -50,11 +49,11 @@ class OutcomeWords:
     @property
     def ratio(self) -> bool:
         """Whether the effect is a ratio, analysed as its logarithm."""
-        return self.measure in _RATIOS
+        return measure_of(self.measure).ratio
 
     def shown(self, value: float) -> float:
         """An effect in the unit: a difference in points, a ratio as a ratio."""
-        return math.exp(value) if self.ratio else value * self.factor
+        return float(measure_of(self.measure).natural(value)) * self.factor
 
     def size(self, value: float, *, rough: bool = False) -> str:
         """The size of an effect without its unit: ``11.4``, roughly ``11``; a ratio as it is: ``1.40``."""
@@ -116,7 +115,8 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
     """
     outcome = review.protocol.outcomes[name]
     unit, factor, digits = "points", 1.0, 1
-    if measure in _RATIOS:
+    ratio = measure_of(measure).ratio
+    if ratio:
         unit, digits = "times", 2
     elif measure == "RD":
         unit, factor = "of 100 people", 100.0
@@ -128,7 +128,7 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
     # The difference is declared on the scale of the outcome's own measure.
     if mid is None or measure != outcome.measure:
         mid = math.nan
-    elif measure in _RATIOS:
+    elif ratio:
         mid = abs(math.log(mid))
     benefit = 1.0 if outcome.better == "higher" else -1.0
     return OutcomeWords(name.replace("_", " "), measure, unit, factor, digits, mid, benefit)

@@ -16,8 +16,9 @@ from evidence.appraisal.certainty.absolute_formulas import (
     probability_beyond,
     risk_with,
 )
-from evidence.appraisal.certainty.evidence import RATIOS, Evidence, gather
-from evidence.errors import DataError
+from evidence.appraisal.certainty.evidence import Evidence, gather
+from evidence.errors import DataError, choose
+from evidence.measures import measure_of
 from evidence.results import Shown
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -155,8 +156,7 @@ def absolute_of(
         raise DataError(
             f"the share of comparator patients who improve is {response:g}; give one between 0 and 1."
         )
-    if method not in METHODS:
-        raise DataError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}.")
+    method = choose("method", method, METHODS)
     fit, outcome = evidence.fit, review.protocol.outcomes[evidence.analysis.outcome]
     if fit is None:
         return AbsoluteEffects(evidence.analysis, "", _NONE, math.nan, _NONE, _NONE, math.nan, math.nan, ())
@@ -169,7 +169,7 @@ def absolute_of(
         better = 1.0 - probability_beyond(fit, 0.0)
     sign = 1.0 if outcome.better == "higher" else -1.0
     notes: tuple[str, ...] = ()
-    if evidence.measure in (*RATIOS, "RD"):
+    if measure_of(evidence.measure).of == "events":
         share, source = evidence.risk, "the median of the comparator arms"
         if response is not None:
             share, source = response, "given"

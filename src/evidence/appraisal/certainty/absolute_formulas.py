@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtr, ndtri, stdtr
 
 from evidence.effects.sizes.convert import smd_to_or
-from evidence.errors import DataError
+from evidence.errors import DataError, choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.wording import number
@@ -53,8 +53,7 @@ def improved(benefit: ArrayLike, response: ArrayLike, *, method: str = "normal")
     Cox DR (1970). Analysis of Binary Data. Chapman and Hall.
     """
     d, p = np.asarray(benefit, dtype=np.float64), np.asarray(response, dtype=np.float64)
-    if method not in METHODS:
-        raise DataError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}.")
+    method = choose("method", method, METHODS)
     if not ((p > 0.0) & (p < 1.0)).all():
         raise DataError(f"the share of comparator patients who improve is {p}; it must lie between 0 and 1.")
     if method == "normal":

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from evidence.appraisal.certainty.evidence import RATIOS, Evidence
+from evidence.appraisal.certainty.evidence import Evidence
 from evidence.diagnostics.small_study.egger import egger
 from evidence.errors import ModelError
+from evidence.measures import measure_of
 from evidence.models.pooled import Pooled
 from evidence.wording import counted, number, p_value
 
@@ -279,7 +280,9 @@ def _asymmetry(evidence: Evidence, fit: Pooled) -> float:
     """P value of the test for funnel asymmetry; NaN where all comparisons are alike in size or effect."""
     sizes = evidence.effects["n"].to_numpy(float)
     # Standardised differences and ratios go with their own standard errors; sample sizes do not.
-    by_size = evidence.measure in (*RATIOS, "SMD") and bool(np.isfinite(sizes).all())
+    by_size = (measure_of(evidence.measure).ratio or evidence.measure == "SMD") and bool(
+        np.isfinite(sizes).all()
+    )
     try:
         return egger(fit, "sqrtninv", n=sizes).p_value if by_size else egger(fit).p_value
     except ModelError:

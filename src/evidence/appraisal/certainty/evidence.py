@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute_data import comparator_risks, implied_sd
 from evidence.effects.reported.reasons import ReasonKind
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -23,7 +23,6 @@ from evidence.wording import interval, number
 
 __all__ = ["Evidence", "gather", "important_difference", "pool_as"]
 
-RATIOS = ("RR", "OR")
 # Why a comparison can be absent without taking evidence away.
 _NOT_MISSING: frozenset[ReasonKind] = frozenset({"same patients", "set aside"})
 # Why it can be where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
@@ -87,15 +86,14 @@ class Evidence:
         """Share of each comparison in the weight, shape (k,)."""
         return np.empty(0) if self.fit is None else self.fit.weights / 100.0
 
-    @property
-    def show(self) -> Callable[[float], float]:
-        """From the analysis scale to the one that is read."""
-        return math.exp if self.measure in RATIOS else float
+    def show(self, value: float) -> float:
+        """Take an effect from the analysis scale to the one that is read."""
+        return float(measure_of(self.measure).natural(value))
 
     @property
     def digits(self) -> int:
         """Decimal places of an effect in a sentence."""
-        return 1 if self.measure == "MD" else 2
+        return measure_of(self.measure).digits
 
     def write(self, value: float) -> str:
         """Write an effect."""
@@ -156,7 +154,7 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
     direct = np.array([key in known for key in effects[keys].itertuples(index=False, name=None)], dtype=bool)
     risks = comparator_risks(review, effects)
     risk = float(risks["risk"].median()) if len(risks) else math.nan
-    sd = math.nan if result.measure in (*RATIOS, "RD") else implied_sd(effects, result.measure)
+    sd = implied_sd(effects, result.measure) if measure_of(result.measure).difference_of_means else math.nan
     rest = _missing(result)
     missing = tuple(rest["trial_id"].unique())
     least = important_difference(review, question, result.measure, mid=mid, sd=sd, risk=risk)
@@ -270,9 +268,9 @@ def important_difference(
             "RD": risk * (1.0 - 1.0 / rules.ratio),
         }
         return defaults.get(measure, math.log(rules.ratio))
-    least = 1.0 if measure in RATIOS else 0.0
+    least = measure_of(measure).natural(0.0)
     if not (math.isfinite(value) and value > least):
         raise DataError(
             f"the important difference of {analysis.outcome} is {value:g}; give a number above {least:g}"
         )
-    return math.log(value) if measure in RATIOS else float(value)
+    return measure_of(measure).analysed(value)

@@ -13,10 +13,11 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute import absolute_of
 from evidence.appraisal.certainty.absolute_formulas import METHODS
 from evidence.appraisal.certainty.domains import RULES
-from evidence.appraisal.certainty.evidence import RATIOS, gather, important_difference
+from evidence.appraisal.certainty.evidence import gather, important_difference
 from evidence.appraisal.certainty.grade import grade, rate
 from evidence.appraisal.certainty.statement import size_of, statement
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.tables.protocol.certainty import THRESHOLDS
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -121,7 +122,7 @@ def certainty_by_difference(
         )
         if math.isnan(low):
             raise DataError(f"{evidence.analysis.id} has no important difference; give differences.")
-        spaced = np.geomspace if evidence.measure in RATIOS else np.linspace
+        spaced = np.geomspace if measure_of(evidence.measure).ratio else np.linspace
         differences = [float(value) for value in spaced(low, high, 7)]
     rows = []
     rules = review.protocol.certainty
@@ -184,7 +185,7 @@ def improved_by_response(
     ]
     if responses is None:
         given.insert(0, None)
-    if evidence.measure in (*RATIOS, "RD"):
+    if measure_of(evidence.measure).of == "events":
         methods = methods[:1]
     columns = [
         "improved",

@@ -10,8 +10,8 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, half_unit, rounding_of, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.measures import measure_of
 
-_RATIOS = ("RR", "OR", "HR")
 _NORMAL = 1e6  # degrees of freedom that count as infinitely many
 
 
@@ -27,7 +27,7 @@ def _interval(row: Any, centre: float) -> tuple[float, float, float, float] | No
     if not stated(*values) or row.ci_low >= row.ci_high or not 0.5 <= confidence_level(row) < 1:
         return None
     rounding = rounding_of(*values, text=row.as_reported)
-    if getattr(row, "measure", "") not in _RATIOS:
+    if not measure_of(getattr(row, "measure", "")).ratio:
         return centre, row.ci_low, row.ci_high, rounding
     if min(values) <= 0:
         return None
@@ -177,7 +177,12 @@ def error_against_rest(base: EvidenceBase) -> Iterator[Hit]:
         if found is not None:
             expected = 0.5 * (found[2] - found[1]) / t_quantile(confidence_level(row), df)
             rounding = found[3]
-        elif row.p_operator == "=" and 0 < row.p_value < 1 and row.estimate and row.measure not in _RATIOS:
+        elif (
+            row.p_operator == "="
+            and 0 < row.p_value < 1
+            and row.estimate
+            and not measure_of(row.measure).ratio
+        ):
             expected = abs(row.estimate) / -float(stdtrit(df, row.p_value / 2))
             rounding = half_unit(row.estimate, row.as_reported)
         else:

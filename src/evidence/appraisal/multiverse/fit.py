@@ -15,6 +15,7 @@ from evidence.appraisal.multiverse.result import Multiverse
 from evidence.appraisal.multiverse.trials import TrialData, bearing, trial_data
 from evidence.effects.choosing.candidates import on_scale
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.pool_many import pool_grid
 from evidence.synthesis.synthesis import synthesise
@@ -209,7 +210,7 @@ def _important(rules: Outcome) -> float:
     mid = rules.minimal_important_difference
     if mid is None:
         return math.nan
-    return abs(math.log(mid)) if rules.measure in ("RR", "OR") else abs(mid)
+    return abs(measure_of(rules.measure).analysed(mid))
 
 
 def _models(model: Model, of_model: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...]]:

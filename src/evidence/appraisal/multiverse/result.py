@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from evidence.appraisal.multiverse.choices import Choice
 from evidence.appraisal.multiverse.importance import decompose, main_shares
 from evidence.appraisal.multiverse.trials import merged
+from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.results import Shown
 from evidence.tables.protocol.protocol import Analysis
@@ -300,8 +301,7 @@ class Multiverse(Shown):
     def sentence(self) -> str:
         """The result in words."""
         row = self.to_frame().iloc[0]
-        shown = math.exp if self.measure in ("RR", "OR") else float
-        digits = 1 if self.measure == "MD" else 2
+        shown, digits = measure_of(self.measure).natural, measure_of(self.measure).digits
         kind = f"a random sample of {len(self):,} of {self.total:,}" if self.sample else f"{len(self):,}"
         parts = [
             f"{kind} paths through {counted(row['choices'], 'choice')}, "

@@ -9,7 +9,7 @@ import numpy as np
 from evidence.diagnostics.small_study.line import line_tau2
 from evidence.diagnostics.small_study.regression_test import MODELS, FunnelTest, regression_test
 from evidence.diagnostics.subsets import need
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 
@@ -66,8 +66,7 @@ def egger(fit: Pooled, predictor: str = "sei", model: str = "rma", *, n: Any = N
     Sterne JAC, Egger M (2005). In: Publication Bias in Meta-Analysis, chapter 6. Wiley.
     Moreno SG et al. (2009). BMC Med Res Methodol 9, 2.
     """
-    if predictor not in PREDICTORS:
-        raise DataError(f"unknown predictor {predictor!r}; choose one of {', '.join(PREDICTORS)}.")
+    predictor = choose("predictor", predictor, PREDICTORS)
     if model not in MODELS:
         raise DataError(f"unknown model {model!r}; choose 'rma' or 'lm'.")
     need(fit, 3, "Egger's test")

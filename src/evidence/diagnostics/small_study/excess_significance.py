@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import bdtrc, ndtr, ndtri
 
-from evidence.errors import DataError
+from evidence.errors import DataError, choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, p_clause, sentences
@@ -118,10 +118,8 @@ def excess_significance(
     ----------
     Ioannidis JPA, Trikalinos TA (2007). Clin Trials 4(3), 245-253.
     """
-    if test not in TESTS:
-        raise DataError(f"unknown test {test!r}; choose one of {', '.join(TESTS)}.")
-    if alternative not in ALTERNATIVES:
-        raise DataError(f"unknown alternative {alternative!r}; choose one of {', '.join(ALTERNATIVES)}.")
+    test = choose("test", test, TESTS)
+    alternative = choose("alternative", alternative, ALTERNATIVES)
     for name, value in (("alpha", alpha), ("test_alpha", test_alpha)):
         if not 0.0 < value < 1.0:
             raise DataError(f"{name} must lie between 0 and 1; got {value!r}.")

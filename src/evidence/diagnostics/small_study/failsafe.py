@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, log_ndtr, ndtr, ndtri
 
-from evidence.errors import DataError
+from evidence.errors import DataError, choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, p_clause
@@ -100,8 +100,7 @@ def failsafe_n(
     Rosenthal R (1979). Psychol Bull 86(3), 638-641. Orwin RG (1983). J Educ Stat 8(2), 157-159.
     Rosenberg MS (2005). Evolution 59(2), 464-468.
     """
-    if type not in TYPES:
-        raise DataError(f"unknown type {type!r}; choose one of {', '.join(TYPES)}.")
+    type = choose("type", type, TYPES)
     if not 0.0 < alpha < 1.0:
         raise DataError(f"alpha must lie between 0 and 1; got {alpha!r}.")
     if target is not None and (type not in ("Orwin", "General") or not np.isfinite(target)):

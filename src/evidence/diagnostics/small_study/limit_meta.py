@@ -10,7 +10,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from evidence.diagnostics.small_study.line import fit_line
 from evidence.diagnostics.subsets import need
-from evidence.errors import DataError
+from evidence.errors import choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, p_clause, sentences
@@ -110,8 +110,7 @@ def limit_meta(fit: Pooled, *, adjustment: str = "beta0") -> LimitMeta:
     ----------
     Rücker G, Schwarzer G, Carpenter JR, Binder H, Schumacher M (2011). Biostatistics 12(1), 122-142.
     """
-    if adjustment not in ADJUSTMENTS:
-        raise DataError(f"unknown adjustment {adjustment!r}; choose one of {', '.join(ADJUSTMENTS)}.")
+    adjustment = choose("adjustment", adjustment, ADJUSTMENTS)
     need(fit, 3, "a limit meta-analysis")
     se, total = np.sqrt(fit.variance), np.sqrt(fit.variance + fit.tau2)
     weight = 1.0 / fit.variance

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
 from evidence.effects.reported.imputed import IMPUTATIONS
 from evidence.effects.reported.reasons import Assumption
-from evidence.errors import DataError
+from evidence.errors import DataError, closest
+from evidence.measures import REVIEW_MEASURES
 from evidence.tables.review import Review
-from evidence.tables.schema import MEASURES
 
 __all__ = ["Choices"]
 
@@ -98,8 +97,8 @@ class Choices:
         known = [item.name for item in fields(cls)]
         for name in options:
             if name not in known:
-                close = get_close_matches(name, [*known, *beside], n=1)
-                hint = f" did you mean '{close[0]}'?" if close else ""
+                close = closest(name, [*known, *beside])
+                hint = f" did you mean '{close}'?" if close else ""
                 raise DataError(f"unknown option '{name}';{hint} use one of {', '.join([*known, *beside])}")
         # One word may be given for a list of words.
         listed = {
@@ -117,7 +116,7 @@ class Choices:
             if word not in IMPUTATIONS:
                 raise DataError(f"impute holds '{word}'; use {' or '.join(IMPUTATIONS)}")
         for name, allowed in {
-            "measure": (None, *MEASURES),
+            "measure": (None, *REVIEW_MEASURES),
             "multi_arm": ("split_comparator", "average", "one", "correlated"),
             "adjusted": ("prefer", "avoid", "ignore"),
             "time": ("target", "earliest", "latest"),

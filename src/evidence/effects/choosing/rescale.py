@@ -11,6 +11,7 @@ from evidence.effects.reported.contrasts import Contrast
 from evidence.effects.reported.reasons import Assumption, Reason, Step, step
 from evidence.effects.sizes.continuous import gamma_correction
 from evidence.effects.sizes.effect_size import effect_size
+from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome
 
 __all__ = ["Instrument", "Scaled", "put_on_scale"]
@@ -66,7 +67,8 @@ def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, m
         Its instrument.
     outcome : Outcome
         The protocol's rules for the outcome.
-    measure : {"MD", "SMD", "RR", "OR", "RD"}
+    measure : str
+        One of `evidence.measures.REVIEW_MEASURES`.
         Measure of the analysis.
 
     Returns
@@ -80,7 +82,7 @@ def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, m
         return Scaled(reason=contrast.reason)
     if measure == "ROM":
         scaled = _ratio_of_means(contrast)
-    elif measure in ("RR", "OR", "RD", "HR", "IRR"):
+    elif measure_of(measure).counted:
         scaled = _ratio(contrast, measure)
     elif measure == "SMD":
         scaled = _standardised(contrast, outcome.hedges)
@@ -168,17 +170,12 @@ def _standardised(contrast: Contrast, hedges: str) -> Scaled:
 
 
 def _ratio(contrast: Contrast, measure: str) -> Scaled:
-    unit = {
-        "RR": "log risk ratio",
-        "OR": "log odds ratio",
-        "RD": "risk difference",
-        "HR": "log hazard ratio",
-        "IRR": "log incidence rate ratio",
-    }[measure]
+    unit = measure_of(measure).title
     if contrast.measure == measure:
         return Scaled(contrast.estimate, contrast.se**2, unit)
-    if contrast.events is None or measure in ("HR", "IRR"):
-        without = "" if measure in ("HR", "IRR") else " without counts"
+    of_counts = measure_of(measure).of == "events"
+    if contrast.events is None or not of_counts:
+        without = " without counts" if of_counts else ""
         return _other_measure(contrast, f"{measure}{without}")
     a, n1, c, n2 = contrast.events
     if measure == "OR" and a + c == n1 + n2:

@@ -20,11 +20,11 @@ from evidence.effects.reported.reasons import ArmId, Assumption, Form, Reason, S
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.effects.sizes.recover import recover
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.tables.review import CHECK_MARK, Review
 
 __all__ = ["Contrast", "reported_contrasts"]
 
-_RATIOS = ("RR", "OR", "HR")
 _NAN = math.nan
 _NO_SIZE = Reason("no size", "the number of patients is not stated")
 
@@ -230,7 +230,9 @@ def _from_contrast_row(
         )
     reason = _why_not(row, estimate, bounds)
     if reason:
-        return replace(contrast, estimate=_NAN if contrast.measure in _RATIOS else estimate, reason=reason)
+        return replace(
+            contrast, estimate=_NAN if measure_of(contrast.measure).ratio else estimate, reason=reason
+        )
     return _recovered(contrast, row, estimate, opening)
 
 
@@ -260,7 +262,7 @@ def _why_not(row: Any, estimate: float, bounds: bool) -> Reason | None:
 
 def _recovered(contrast: Contrast, row: Any, estimate: float, opening: Step | None) -> Contrast:
     """Get the standard error from what stands beside the estimate: SE, interval or exact P value."""
-    ratio = contrast.measure in _RATIOS
+    ratio = measure_of(contrast.measure).ratio
     df = contrast.n_arm + contrast.n_comparator - 2
     small = contrast.measure == "MD" and df > 0 and min(contrast.n_arm, contrast.n_comparator) < SMALL_ARM
     assumptions: tuple[Assumption, ...] = ()

@@ -14,15 +14,15 @@ from evidence.columns import as_frame, column, labels_of, same_order
 from evidence.effects.sizes import binary, continuous, rates, single
 from evidence.effects.sizes.arguments import Columns, columns
 from evidence.errors import DataError
+from evidence.measures import MEASURES, choose_measure
 
-__all__ = ["MEASURES", "Measure", "effect_size"]
+__all__ = ["RECIPES", "Recipe", "effect_size"]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """What a measure is, what it needs and which options it knows."""
+class Recipe:
+    """What a measure is made from, and which options it knows."""
 
-    title: str
     needs: tuple[str, ...]
     compute: Callable[..., tuple[np.ndarray, np.ndarray]]
     forms: tuple[str, ...] = ("LS",)
@@ -43,93 +43,81 @@ _PAIRS = ("m1", "sd1", "m2", "sd2", "n", "r")
 _RATES = ("events1", "time1", "events2", "time2")
 _SCORE = ("o_minus_e", "v")
 
-MEASURES: dict[str, Measure] = {
-    "MD": Measure("mean difference", _GROUPS, continuous.mean_difference, ("LS", "UB", "HO")),
-    "SMD": Measure(
-        "standardised mean difference",
+RECIPES: dict[str, Recipe] = {
+    "MD": Recipe(_GROUPS, continuous.mean_difference, ("LS", "UB", "HO")),
+    "SMD": Recipe(
         _GROUPS,
         continuous.standardised_difference,
         ("LS", "LS2", "UB", "AV"),
         correct=True,
     ),
-    "SMDH": Measure(
-        "standardised mean difference, unequal variances",
+    "SMDH": Recipe(
         _GROUPS,
         continuous.standardised_difference_unequal,
         ("LS", "LS2"),
         correct=True,
     ),
-    "SMD1": Measure(
-        "standardised mean difference, in SDs of group 2",
+    "SMD1": Recipe(
         ("m1", "n1", "m2", "sd2", "n2"),
         continuous.standardised_difference_control,
         ("LS", "LS2", "UB", "AV"),
         correct=True,
         unused=("sd1",),
     ),
-    "SMD1H": Measure(
-        "standardised mean difference, in SDs of group 2, unequal variances",
+    "SMD1H": Recipe(
         _GROUPS,
         continuous.standardised_difference_control_unequal,
         correct=True,
     ),
-    "ROM": Measure(
-        "log ratio of means", _GROUPS, continuous.ratio_of_means, ("LS", "HO", "AV", "AVHO"), correct=False
-    ),
-    "VR": Measure(
-        "log variability ratio",
+    "ROM": Recipe(_GROUPS, continuous.ratio_of_means, ("LS", "HO", "AV", "AVHO"), correct=False),
+    "VR": Recipe(
         ("sd1", "n1", "sd2", "n2"),
         continuous.log_variability_ratio,
         correct=True,
         unused=("m1", "m2"),
     ),
-    "CVR": Measure(
-        "log ratio of coefficients of variation", _GROUPS, continuous.log_variation_ratio, correct=True
-    ),
-    "MC": Measure("mean change", _PAIRS, continuous.mean_change),
-    "SMCC": Measure(
-        "mean change in SDs of the change",
+    "CVR": Recipe(_GROUPS, continuous.log_variation_ratio, correct=True),
+    "MC": Recipe(_PAIRS, continuous.mean_change),
+    "SMCC": Recipe(
         _PAIRS,
         continuous.standardised_change,
         ("LS", "LS2"),
         correct=True,
     ),
-    "SMCR": Measure(
-        "mean change in SDs of the first measurement",
+    "SMCR": Recipe(
         ("m1", "sd1", "m2", "n", "r"),
         continuous.standardised_change_raw,
         ("LS", "LS2"),
         correct=True,
         unused=("sd2",),
     ),
-    "SMCRP": Measure(
-        "mean change in pooled SDs of both measurements",
+    "SMCRP": Recipe(
         _PAIRS,
         continuous.standardised_change_pooled,
         correct=True,
     ),
-    "MN": Measure("mean", ("m", "sd", "n"), continuous.single_mean),
-    "MNLN": Measure("log mean", ("m", "sd", "n"), continuous.log_mean),
-    "RR": Measure("log risk ratio", _CELLS, binary.log_risk_ratio, add=0.5, score=True),
-    "OR": Measure("log odds ratio", _CELLS, binary.log_odds_ratio, add=0.5, score=True),
-    "HR": Measure("log hazard ratio", _SCORE, binary.log_ratio_from_score),
-    "RD": Measure("risk difference", _CELLS, binary.risk_difference, ("LS", "UB", "AV"), add=0.5),
-    "AS": Measure("arcsine risk difference", _CELLS, binary.arcsine_difference, add=0.0),
-    "PETO": Measure("Peto log odds ratio", _CELLS, binary.peto_log_odds_ratio, add=0.5, score=True),
-    "IRR": Measure("log rate ratio", _RATES, rates.log_rate_ratio, add=0.5),
-    "IRD": Measure("rate difference", _RATES, rates.rate_difference, add=0.5),
-    "IRSD": Measure("difference of root rates", _RATES, rates.root_rate_difference, add=0.0),
-    "PR": Measure("proportion", ("x", "m"), single.proportion, ("LS", "UB", "AV"), add=0.5),
-    "PLN": Measure("log proportion", ("x", "m"), single.log_proportion, ("LS", "AV"), add=0.5),
-    "PLO": Measure("logit of a proportion", ("x", "m"), single.logit_proportion, ("LS", "AV"), add=0.5),
-    "PAS": Measure("arcsine proportion", ("x", "m"), single.arcsine_proportion, add=0.0),
-    "PFT": Measure("double arcsine proportion", ("x", "m"), single.freeman_tukey_proportion, add=0.0),
-    "IR": Measure("rate", ("events", "time"), rates.rate, add=0.5),
-    "IRLN": Measure("log rate", ("events", "time"), rates.log_rate, add=0.5),
-    "IRS": Measure("root rate", ("events", "time"), rates.root_rate, add=0.0),
-    "IRFT": Measure("double root rate", ("events", "time"), rates.freeman_tukey_rate, add=0.0),
-    "COR": Measure("correlation", ("r", "n"), single.correlation, ("LS", "AV")),
-    "ZCOR": Measure("Fisher's z of a correlation", ("r", "n"), single.fisher_z),
+    "MN": Recipe(("m", "sd", "n"), continuous.single_mean),
+    "MNLN": Recipe(("m", "sd", "n"), continuous.log_mean),
+    "RR": Recipe(_CELLS, binary.log_risk_ratio, add=0.5, score=True),
+    "OR": Recipe(_CELLS, binary.log_odds_ratio, add=0.5, score=True),
+    "HR": Recipe(_SCORE, binary.log_ratio_from_score),
+    "RD": Recipe(_CELLS, binary.risk_difference, ("LS", "UB", "AV"), add=0.5),
+    "AS": Recipe(_CELLS, binary.arcsine_difference, add=0.0),
+    "PETO": Recipe(_CELLS, binary.peto_log_odds_ratio, add=0.5, score=True),
+    "IRR": Recipe(_RATES, rates.log_rate_ratio, add=0.5),
+    "IRD": Recipe(_RATES, rates.rate_difference, add=0.5),
+    "IRSD": Recipe(_RATES, rates.root_rate_difference, add=0.0),
+    "PR": Recipe(("x", "m"), single.proportion, ("LS", "UB", "AV"), add=0.5),
+    "PLN": Recipe(("x", "m"), single.log_proportion, ("LS", "AV"), add=0.5),
+    "PLO": Recipe(("x", "m"), single.logit_proportion, ("LS", "AV"), add=0.5),
+    "PAS": Recipe(("x", "m"), single.arcsine_proportion, add=0.0),
+    "PFT": Recipe(("x", "m"), single.freeman_tukey_proportion, add=0.0),
+    "IR": Recipe(("events", "time"), rates.rate, add=0.5),
+    "IRLN": Recipe(("events", "time"), rates.log_rate, add=0.5),
+    "IRS": Recipe(("events", "time"), rates.root_rate, add=0.0),
+    "IRFT": Recipe(("events", "time"), rates.freeman_tukey_rate, add=0.0),
+    "COR": Recipe(("r", "n"), single.correlation, ("LS", "AV")),
+    "ZCOR": Recipe(("r", "n"), single.fisher_z),
 }
 
 
@@ -257,16 +245,15 @@ def effect_size(
     0   Ahn  -0.889
     1   Bao  -1.585
     """
-    spec = MEASURES.get(measure)
-    if spec is None:
-        raise DataError(f"Unknown measure {measure!r}; choose one of {', '.join(MEASURES)}.")
+    measure = choose_measure(measure, RECIPES)
+    spec = RECIPES[measure]
     given = {
         "m1": m1, "sd1": sd1, "n1": n1, "m2": m2, "sd2": sd2, "n2": n2, "a": a, "b": b, "c": c, "d": d,
         "events1": events1, "events2": events2, "events": events, "n": n, "r": r, "m": m, "sd": sd,
         "time": time, "time1": time1, "time2": time2, "o_minus_e": o_minus_e, "v": v,
     }  # fmt: skip
     if spec.score and (o_minus_e is not None or v is not None):
-        spec = Measure(spec.title, _SCORE, binary.log_ratio_from_score)
+        spec = Recipe(_SCORE, binary.log_ratio_from_score)
     options = _options(measure, spec, variance_form, correct, add, to, drop00)
     carrying = data is not None or labels is not None
     source = None if data is None else as_frame(data)
@@ -285,7 +272,9 @@ def effect_size(
         data |= dict(zip(spec.counts, counts, strict=True))
     effect, variance = spec.compute(**data, **options)
     hint = " Add a constant to tables with a zero (add, to)." if spec.add is not None else ""
-    out = table.frame(effect, variance, f"the {spec.title} or its variance", left_out=left_out, hint=hint)
+    out = table.frame(
+        effect, variance, f"the {MEASURES[measure].title} or its variance", left_out=left_out, hint=hint
+    )
     if carrying:
         out = _with_reported(out, table, cells, None if labels is None else column(labels, "labels", source))
     out.attrs["measure"] = measure
@@ -318,7 +307,7 @@ def _without_contrast(cells: dict[str, np.ndarray]) -> np.ndarray:
     return (cells["a"] == 0) & (cells["c"] == 0) | (cells["b"] == 0) & (cells["d"] == 0)
 
 
-def _expected(measure: str, spec: Measure, given: dict[str, ArrayLike | None]) -> dict[str, ArrayLike]:
+def _expected(measure: str, spec: Recipe, given: dict[str, ArrayLike | None]) -> dict[str, ArrayLike]:
     """Keep the arguments that the measure needs; refuse a missing or superfluous one."""
     needs = spec.needs
     if needs == _CELLS and any(given[name] is not None for name in ("events1", "events2", "n1", "n2")):
@@ -337,7 +326,7 @@ def _expected(measure: str, spec: Measure, given: dict[str, ArrayLike | None]) -
 
 def _options(
     measure: str,
-    spec: Measure,
+    spec: Recipe,
     form: str,
     correct: bool | None,
     add: float | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from evidence.figures.drawing.plot import (
 )
 from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, MARGIN, PAGE, SMALL, VERMILLION, style
 from evidence.figures.drawing.text import clean, text_width
+from evidence.measures import measure_of
 from evidence.wording import counted, number
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _meet(one: tuple[float, float, float, float], other: tuple[float, float, flo
 
 def _plan(result: Sequential) -> str:
     """The plan in a sentence."""
-    size = exp(result.delta) if result.measure in ("RR", "OR") else result.delta
+    size = measure_of(result.measure).natural(result.delta)
     code = f" ({result.measure})" if result.measure else ""
     people = "" if np.isnan(result.required_n) else f" (about {number(result.required_n, 0)} patients)"
     return (

@@ -8,34 +8,15 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale
+from evidence.measures import find_measure, measure_of
 
-__all__ = ["MEASURES", "choose_scale", "measure_code", "measure_name"]
-
-MEASURES = {
-    "MD": "Mean difference",
-    "SMD": "Standardised mean difference",
-    "SMDH": "Standardised mean difference",
-    "MC": "Mean change",
-    "SMCC": "Standardised mean change",
-    "SMCR": "Standardised mean change",
-    "ROM": "Ratio of means",
-    "RR": "Risk ratio",
-    "OR": "Odds ratio",
-    "PETO": "Odds ratio (Peto)",
-    "HR": "Hazard ratio",
-    "RD": "Risk difference",
-    "COR": "Correlation",
-    "ZCOR": "Correlation (Fisher's z)",
-}
-RATIOS = frozenset({"ROM", "RR", "OR", "PETO", "HR"})
-# Measures without a unit, printed with two decimals however wide their intervals.
-UNITLESS = frozenset(MEASURES) - {"MD", "MC"}
+__all__ = ["choose_scale", "measure_code", "measure_name"]
 
 
 def measure_code(label: str | None, data: pd.DataFrame | None) -> str:
-    """Code of the measure from the label, if it is one, or from the column `measure`; empty when unknown."""
-    if label in MEASURES:
-        return str(label)
+    """Code of the measure that the label names, or of the column `measure`; empty when unknown."""
+    if label is not None and (found := find_measure(label)):
+        return found.code
     if data is None or "measure" not in data:
         return ""
     codes = set(data["measure"].dropna().astype(str))
@@ -43,8 +24,8 @@ def measure_code(label: str | None, data: pd.DataFrame | None) -> str:
 
 
 def measure_name(label: str | None, code: str) -> str:
-    """Heading of the axis."""
-    return MEASURES.get(code, code or "Effect") if label is None or label in MEASURES else label
+    """Heading of the axis: the label as given, or the name of the measure if it is none or a code."""
+    return measure_of(code or "Effect").heading if label is None or label.upper() == code else label
 
 
 def choose_scale(half: float, code: str, transform: str | None, digits: int | None) -> Scale:
@@ -66,9 +47,10 @@ def choose_scale(half: float, code: str, transform: str | None, digits: int | No
     """
     if transform not in (None, "exp", "identity"):
         raise DataError(f"transform='{transform}' is not known: use 'exp', 'identity' or None.")
-    ratio = transform == "exp" or (transform is None and code in RATIOS)
+    measure = measure_of(code)
+    ratio = transform == "exp" or (transform is None and measure.ratio)
     if digits is None:
         digits = 2 if math.isnan(half) or half == 0 else min(max(2, 1 - math.floor(math.log10(5 * half))), 12)
-        if not ratio and code not in UNITLESS and half >= 2.5:
+        if not ratio and measure.in_units and half >= 2.5:
             digits = 1 if half < 100 else 0
     return Scale(ratio, digits)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evidence.figures.drawing.axis import Scale
 from evidence.figures.drawing.text import clean, significant
+from evidence.measures import INTERVALS
 from evidence.wording import interval, number, p_value
 
 if TYPE_CHECKING:
@@ -21,14 +22,6 @@ __all__ = [
     "model_line",
     "pooled_text",
 ]
-
-INTERVALS = {
-    "HKSJ": "Hartung-Knapp-Sidik-Jonkman",
-    "HKSJ-adhoc": "Hartung-Knapp-Sidik-Jonkman, ad hoc corrected",
-    "KR": "Kenward-Roger",
-    "z": "normal",
-    "t": "t",
-}
 
 
 def interval_name(level: float) -> str:
@@ -67,9 +60,7 @@ def model_line(fit: Pooled) -> str:
     if fit.k < 2:
         return f"One study with its own {interval_name(fit.level)} (normal); test of no difference: {test}"
     model = "Equal-effects model" if fit.method == "EE" else f"Random-effects model ({fit.method})"
-    return (
-        f"{model}; {interval_name(fit.level)}: {INTERVALS.get(fit.ci, fit.ci)}; test of no difference: {test}"
-    )
+    return f"{model}; {interval_name(fit.level)}: {INTERVALS[fit.ci].name}; test of no difference: {test}"
 
 
 def between_groups_line(subgroups: Subgroups) -> str:

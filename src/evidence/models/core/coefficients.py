@@ -13,16 +13,12 @@ import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtri, stdtr, stdtrit
 
 from evidence.errors import ModelError
+from evidence.measures import INTERVALS
 from evidence.models.core.weighted import Floats, Model
 
 __all__ = ["TESTS", "Coefficients", "coefficients", "invert", "joint_test", "quantile", "two_sided"]
 
-TESTS = {
-    "z": "normal distribution",
-    "t": "t distribution, k - p degrees of freedom",
-    "HKSJ": "Knapp-Hartung",
-    "HKSJ-adhoc": "Knapp-Hartung, variances never below the usual ones",
-}
+TESTS = tuple(code for code in INTERVALS if code != "KR")
 
 
 class Coefficients(NamedTuple):
@@ -55,7 +51,7 @@ def coefficients(model: Model, tau2: Any, ci: str) -> Coefficients:
     model : Model
     tau2 : ndarray or float, batch shape
     ci : str
-        A key of `TESTS`. HKSJ scales the covariance by the weighted residual mean square. With as many
+        One of `TESTS`. HKSJ scales the covariance by the weighted residual mean square. With as many
         coefficients as studies all are "z".
     """
     fit, df = model.at(tau2), model.k - model.p

@@ -30,28 +30,12 @@ from evidence.models.core.studies import (
 )
 
 __all__ = [
-    "METHODS",
     "estimate_tau2",
     "heterogeneity_share",
     "q_and_trace",
     "solve_q",
     "tau2_standard_error",
 ]
-
-METHODS = {
-    "EE": "equal effects (tau2 = 0)",
-    "DL": "DerSimonian-Laird (1986)",
-    "DL2": "two-step DerSimonian-Laird (DerSimonian and Kacker 2007)",
-    "HE": "Hedges (1983; Hedges-Olkin, Cochran ANOVA)",
-    "HS": "Hunter-Schmidt (1990)",
-    "SJ": "Sidik-Jonkman (2005)",
-    "ML": "maximum likelihood",
-    "REML": "restricted maximum likelihood",
-    "EB": "empirical Bayes (Morris 1983), the same equation as PM",
-    "PM": "Paule-Mandel (1982)",
-    "PMM": "median-unbiased Paule-Mandel (Viechtbauer 2021)",
-    "GENQ": "method of moments with given weights (DerSimonian and Kacker 2007)",
-}
 
 
 def q_and_trace(studies: Studies, tau2: Any, known: Sums | None = None) -> tuple[Any, Any]:
@@ -82,7 +66,7 @@ def estimate_tau2(
     ----------
     studies : Studies
     method : str
-        A key of `METHODS`.
+        A key of `evidence.measures.ESTIMATORS`.
     q, trace : scalar or ndarray
         `q_and_trace` at tau2 = 0.
     weights : ndarray, shape (k,), optional

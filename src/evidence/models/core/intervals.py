@@ -27,27 +27,12 @@ from evidence.models.core.likelihood import log_likelihood, maximise, narrow
 from evidence.models.core.studies import Floats, Studies, choose, positive, sums, trace_pp
 
 __all__ = [
-    "CI",
-    "PREDICTION",
     "Mean",
     "mean_effect",
     "prediction_interval",
     "profile_interval",
     "q_profile_interval",
 ]
-
-CI = {
-    "z": "normal distribution",
-    "t": "t distribution, k - 1 degrees of freedom",
-    "HKSJ": "Hartung-Knapp-Sidik-Jonkman",
-    "HKSJ-adhoc": "Hartung-Knapp-Sidik-Jonkman, variance never below the usual one",
-    "KR": "Kenward-Roger (REML only)",
-}
-PREDICTION = {
-    "V": "t distribution, k - 1 degrees of freedom (Veroniki et al. 2019)",
-    "HTS": "t distribution, k - 2 degrees of freedom (Higgins, Thompson and Spiegelhalter 2009)",
-    "z": "normal distribution",
-}
 
 
 class Mean(NamedTuple):
@@ -70,9 +55,9 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     studies : Studies
     tau2 : scalar, or shape (n, 1)
     ci : str
-        A key of `CI`. With one study all are "z". HKSJ scales the variance by the weighted mean square about the
-        inverse-variance weighted mean; with zero scatter the standard error is zero and the test is not defined
-        (NaN). KR is cautious with few studies or little heterogeneity (Partlett and Riley 2017).
+        A key of `evidence.measures.INTERVALS`. With one study all are "z". HKSJ scales the variance by the weighted
+        mean square about the inverse-variance weighted mean; with zero scatter the standard error is zero and the
+        test is not defined (NaN). KR is cautious with few studies or little heterogeneity (Partlett and Riley 2017).
     level : float
         Confidence level, between 0 and 1.
     weights : ndarray, shape (k,), optional
@@ -126,7 +111,7 @@ def prediction_interval(
     k, estimate, se, tau2 : scalar, or shape (n, 1)
         The standard error is that of the confidence interval in use, hence with HKSJ the scaled one.
     prediction : str
-        A key of `PREDICTION`.
+        A key of `evidence.measures.PREDICTIONS`.
     level : float
     """
     probability = 0.5 + 0.5 * level

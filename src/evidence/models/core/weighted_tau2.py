@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtri
 
+from evidence.measures import ESTIMATORS
 from evidence.models.core.weighted import Floats, Model, Weighted
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
     "tau2_standard_error",
 ]
 
-METHODS = ("EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM", "PMM")
+METHODS = tuple(code for code in ESTIMATORS if code not in ("DL2", "GENQ"))
 STEP = 0.35
 """Spacing of the grid in log(tau2 + smallest variance)."""
 TINY = 1e-300

@@ -13,6 +13,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from evidence.effects.sizes.binary import log_odds_ratio, log_risk_ratio, risk_difference
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.counts.tables import TwoByTwo
 from evidence.results import p_text
@@ -63,11 +64,10 @@ class FixedCounts:
         DataError
             For the risk difference.
         """
-        if self.measure == "RD":
+        if not measure_of(self.measure).ratio:
             raise DataError("a risk difference has no ratio; read estimate, ci_low and ci_high.")
-        with np.errstate(over="ignore", under="ignore"):
-            estimate, low, high = np.exp([self.estimate, self.ci_low, self.ci_high]).tolist()
-        return estimate, low, high
+        natural = measure_of(self.measure).natural
+        return natural(self.estimate), natural(self.ci_low), natural(self.ci_high)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a study: label, a, b, c, d, effect, variance, ci_low, ci_high (normal, at `level`) and weight."""
@@ -88,13 +88,14 @@ class FixedCounts:
     def summary(self) -> str:
         """Describe the fit as a compact text table."""
         percent = f"{100 * self.level:g}%"
-        scale = self.measure if self.measure == "RD" else f"log {self.measure}"
+        ratio = measure_of(self.measure).ratio
+        scale = f"log {self.measure}" if ratio else self.measure
         lines = [
             f"{self.title} (k = {self.k})",
             "",
             f"  {scale:<12}{self.estimate:10.4f}   {percent} CI {self.ci_low:.4f} to {self.ci_high:.4f}",
         ]
-        if self.measure != "RD":
+        if ratio:
             estimate, low, high = self.ratio()
             lines.append(f"  {self.measure:<12}{estimate:10.4f}   {percent} CI {low:.4f} to {high:.4f}")
         lines += [
@@ -128,7 +129,7 @@ def common_result(
     silent = int(tables.silent.sum())
     note = ""
     if silent:
-        said = "weigh in" if measure == "RD" else "say nothing about the ratio"
+        said = "say nothing about the ratio" if measure_of(measure).ratio else "weigh in"
         note = f"{silent} of {tables.k} studies without or with only events {said}: {tables.name_silent()}."
     return {
         "measure": measure,

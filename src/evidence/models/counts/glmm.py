@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, inf, nan, sqrt
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, expit, ndtr, ndtri
+from scipy.special import chdtrc, ndtr, ndtri
 
 from evidence.errors import DataError, ModelError
+from evidence.measures import MEASURES, choose_measure
 from evidence.models.counts.common_effect import study_effects
 from evidence.models.counts.events import NEEDS, Events, check_events
 from evidence.models.counts.glmm_kernel import MODELS, build, build_events
@@ -94,14 +95,14 @@ class BinomialNormal:
         DataError
             For a proportion or a rate; `natural` gives those.
         """
-        if self.measure not in ("OR", "IRR"):
+        if not MEASURES[self.measure].ratio:
             raise DataError(f"{self.measure} is no ratio; natural() gives it on its own scale.")
         return self.natural()
 
     def natural(self) -> tuple[float, float, float]:
         """Estimate and confidence limits as a ratio, a proportion, or a rate."""
-        back = expit if self.measure == "PLO" else lambda x: exp(x) if x < 709.0 else inf
-        return tuple(float(back(x)) for x in (self.estimate, self.ci_low, self.ci_high))  # type: ignore[return-value]
+        natural = MEASURES[self.measure].natural
+        return natural(self.estimate), natural(self.ci_low), natural(self.ci_high)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a study: label, counts, used, and its effect with 1/2 added where a count is zero."""
@@ -214,8 +215,7 @@ def glmm(
     Stijnen T, Hamza TH, Ozdemir P (2010). Stat Med 29(29), 3046-3067.
     Jackson D, Law M, Stijnen T, Viechtbauer W, White IR (2018). Stat Med 37(7), 1059-1085.
     """
-    if measure not in SCALES:
-        raise DataError(f"unknown measure {measure!r}; choose one of {', '.join(SCALES)}.")
+    measure = choose_measure(measure, SCALES)
     model = _choose_model(model, measure)
     check_level(level)
     points = (15 if model == "UM.RS" else 41) if points is None else points
@@ -230,7 +230,7 @@ def glmm(
     used = tables if model == "UM.RS" else tables.take(~tables.silent)
     if used.k == 0:
         told = "both events and non-events" if measure == "OR" else "an event"
-        raise ModelError(f"the {NAMES[measure]} cannot be estimated: no study has {told}.")
+        raise ModelError(f"the {MEASURES[measure].name.lower()} cannot be estimated: no study has {told}.")
     kernel = build_events(model, used) if isinstance(used, Events) else build(model, used)
     common = maximise(kernel, points, tau_zero=True)
     fit = maximise(kernel, points) if used.k > 1 else common
@@ -275,9 +275,6 @@ def glmm(
     )
 
 
-NAMES = {"OR": "odds ratio", "IRR": "rate ratio", "PLO": "proportion", "IRLN": "rate"}
-
-
 def _choose_model(model: str | None, measure: str) -> str:
     """Check the model against the measure; empty for measures that have one model only."""
     if measure in ("PLO", "IRLN"):
@@ -312,7 +309,7 @@ def _note(tables: TwoByTwo | Events, measure: str, model: str, k: int, tau2: flo
     if silent and model != "UM.RS":
         told = "or with only events " if measure == "OR" else "events "
         notes.append(
-            f"{silent} of {tables.k} studies without {told}say nothing about the {NAMES[measure]}: "
+            f"{silent} of {tables.k} studies without {told}say nothing about the {MEASURES[measure].name.lower()}: "
             f"{tables.name_silent()}."
         )
     if k == 1:

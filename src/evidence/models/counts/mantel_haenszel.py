@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from evidence.errors import DataError, ModelError
+from evidence.measures import choose_measure
 from evidence.models.core.studies import Floats
 from evidence.models.counts.common_effect import FixedCounts, common_result
 from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
@@ -118,8 +119,7 @@ def mantel_haenszel(
     Breslow NE, Day NE (1980). Statistical Methods in Cancer Research, volume 1. Lyon: IARC.
     Tarone RE (1985). Biometrika 72(1), 91-95.
     """
-    if measure not in ("OR", "RR", "RD"):
-        raise DataError(f"unknown measure {measure!r}; the Mantel-Haenszel method pools 'OR', 'RR' or 'RD'.")
+    measure = choose_measure(measure, ("OR", "RR", "RD"))
     if to not in ADDING:
         raise DataError(f"unknown rule to={to!r}; choose one of {', '.join(ADDING)}.")
     if not 0.0 <= add <= 1e6:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, choose
+from evidence.measures import choose_interval, choose_method
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.covariance import check_covariance, cluster_codes
 from evidence.models.multilevel.likelihood import arrange_blocks
@@ -82,13 +83,9 @@ def multilevel(
     Konstantopoulos S (2011). Res Synth Methods 2(1), 61-76.
     Berkey CS et al. (1998). Stat Med 17(22), 2537-2550.
     """
-    for name, value, known in (
-        ("method", method, ("REML", "ML")),
-        ("test", test, ("t", "z")),
-        ("structure", structure, (None, *STRUCTURES)),
-    ):
-        if value not in known:
-            raise DataError(f"unknown {name} {value!r}; choose one of {', '.join(filter(None, known))}.")
+    method = choose_method(method, ("REML", "ML"))
+    test = choose_interval(test, ("t", "z"), "test")
+    structure = None if structure is None else choose("structure", structure, STRUCTURES)
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
     formula, frame = _frame(effect, data, moderators)

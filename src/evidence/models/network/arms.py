@@ -10,6 +10,7 @@ import pandas as pd
 from evidence.effects.sizes.continuous import gamma_correction
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.errors import DataError
+from evidence.measures import choose_measure
 from evidence.models.core.weighted import Floats
 from evidence.models.network.columns import floats, texts
 
@@ -74,8 +75,7 @@ def contrasts_from_arms(
       study treat1 treat2  effect   se    n1    n2
     0     s      a      b     2.0  0.4  50.0  50.0
     """
-    if measure not in MEASURES:
-        raise DataError(f"unknown measure {measure!r}; choose one of {', '.join(MEASURES)}.")
+    measure = choose_measure(measure, MEASURES)
     counts = bool(MEASURES[measure])
     needed = {"events": events, "n": n} if counts else {"mean": mean, "sd": sd, "n": n}
     if absent := [name for name, values in needed.items() if values is None]:

@@ -97,8 +97,8 @@ def components(
         raise DataError(
             f"{', '.join(options)}: only for contrasts in a DataFrame; give it to network instead."
         )
-    method, level = method or "REML", level or 0.95
-    check_network_options(method, level, tau2)
+    level = level or 0.95
+    method = check_network_options(method or "REML", level, tau2)
     design = component_design(contrasts.treatments, inactive, sep, interactions)
     differences = study_differences(contrasts, design)
     seen, blind = row_space(differences)

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import DataError, ModelError
+from evidence.measures import choose_method, choose_prediction
 from evidence.models.network.contrasts import Contrasts, read_contrasts
 from evidence.models.network.graph import say_parts
-from evidence.models.network.intervals import PREDICTION
 from evidence.models.network.least_squares import fit_network, network_model
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import METHODS, network_tau2
@@ -101,9 +101,8 @@ def network(
     >>> net.effects.loc["a", "c"].round(3)
     np.float64(0.667)
     """
-    check_network_options(method, level, tau2)
-    if prediction not in PREDICTION:
-        raise DataError(f"unknown prediction {prediction!r}; choose one of {', '.join(PREDICTION)}.")
+    method = check_network_options(method, level, tau2)
+    prediction = choose_prediction(prediction)
     contrasts = read_contrasts(
         study, treat1, treat2, effect, se, data=data, n1=n1, n2=n2, arm_variance=arm_variance,
         shared_arm_rule=shared_arm_rule, tolerance=tolerance,
@@ -167,16 +166,16 @@ def network_parts(
     return [frame[frame["treat1"].isin(part)].reset_index(drop=True) for part in names]
 
 
-def check_network_options(method: str, level: float, tau2: float | None) -> None:
-    """Raise DataError unless the options are known and go together."""
-    if method not in METHODS:
-        raise DataError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}.")
+def check_network_options(method: str, level: float, tau2: float | None) -> str:
+    """Return the method, if the options are known and go together."""
+    method = choose_method(method, METHODS)
     if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
     if tau2 is not None and (method == "EE" or not 0.0 <= tau2 <= VARIANCE_LIMITS[1]):
         raise DataError(
             f"tau2 as given must lie between 0 and {VARIANCE_LIMITS[1]:g} and suits no method 'EE'; got {tau2!r}."
         )
+    return method
 
 
 def _most_studied(contrasts: Contrasts) -> str:

@@ -12,13 +12,7 @@ from evidence.models.core.weighted import Floats
 from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.least_squares import NetworkFit
 
-__all__ = ["PREDICTION", "against_reference", "prediction_quantile"]
-
-PREDICTION = {
-    "V": "t distribution, degrees of freedom of Q",
-    "HTS": "t distribution, one degree of freedom less",
-    "z": "normal distribution",
-}
+__all__ = ["against_reference", "prediction_quantile"]
 
 
 def prediction_quantile(prediction: str, df: int, level: float) -> float:
@@ -27,7 +21,7 @@ def prediction_quantile(prediction: str, df: int, level: float) -> float:
     Parameters
     ----------
     prediction : str
-        A key of `PREDICTION`.
+        A key of `evidence.measures.PREDICTIONS`.
     df : int
         Degrees of freedom of Q.
     level : float

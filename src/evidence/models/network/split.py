@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from evidence.errors import DataError
+from evidence.errors import choose
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.graph import connected_parts
@@ -75,8 +75,7 @@ def split_evidence(contrasts: Contrasts, fit: NetworkFit, method: str, level: fl
         (network, network_se, network_low, network_high, ...), and their difference (direct minus indirect) with
         difference_se, difference_low, difference_high, z and p_value. NaN where there is no such evidence.
     """
-    if method not in METHODS:
-        raise DataError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}.")
+    method = choose("method", method, METHODS)
     i, j = np.triu_indices(len(contrasts.treatments), 1)
     direct, direct_variance, studies = (part[i, j] for part in direct_evidence(contrasts, fit.tau2))
     effect, variance = fit.effects[i, j], fit.variances[i, j]

@@ -22,11 +22,8 @@ from evidence.models.core.weighted_tau2 import estimate_tau2
 
 __all__ = ["METHODS", "moments", "network_tau2"]
 
-METHODS = {
-    "EE": "common effects (tau2 = 0)",
-    "DL": "generalised method of moments",
-    "REML": "restricted maximum likelihood",
-}
+METHODS = ("EE", "DL", "REML")
+"""Of these "DL" is the generalised method of moments."""
 SPREAD = 1e6
 """Ratio of the largest to the smallest variance up to which the eigenvalues are accurate enough."""
 STEP = 0.35
@@ -41,7 +38,7 @@ def network_tau2(model: Model, method: str) -> float:
     model : Model
         Independent rows, the design of full column rank.
     method : str
-        A key of `METHODS`.
+        One of `METHODS`.
 
     Returns
     -------

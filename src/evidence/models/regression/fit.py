@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError
+from evidence.measures import choose_interval, choose_method, choose_prediction
 from evidence.models.core.coefficients import TESTS
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import METHODS, estimate_tau2
@@ -17,8 +18,6 @@ from evidence.models.regression.design import build_design, study_labels
 from evidence.models.regression.result import Regression
 
 __all__ = ["regress"]
-
-PREDICTION = ("V", "HTS", "z")
 
 
 def regress(
@@ -75,13 +74,9 @@ def regress(
     Thompson SG, Higgins JPT (2002). Stat Med 21(11), 1559-1573.
     Knapp G, Hartung J (2003). Stat Med 22(17), 2693-2710.
     """
-    for name, value, known in (
-        ("method", method, METHODS),
-        ("ci", ci, tuple(TESTS)),
-        ("prediction", prediction, PREDICTION),
-    ):
-        if value not in known:
-            raise DataError(f"unknown {name} {value!r}; choose one of {', '.join(known)}.")
+    method = choose_method(method, METHODS)
+    ci = choose_interval(ci, TESTS)
+    prediction = choose_prediction(prediction)
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
     if not isinstance(data, pd.DataFrame) or data.empty:

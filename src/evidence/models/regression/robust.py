@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, choose
 from evidence.models.core.coefficients import quantile, two_sided
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.covariance import cluster_codes
@@ -115,8 +115,7 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
     ----------
     Pustejovsky JE, Tipton E (2018). J Bus Econ Stat 36(4), 672-683.
     """
-    if correction not in CORRECTIONS:
-        raise DataError(f"unknown correction {correction!r}; choose one of {', '.join(CORRECTIONS)}.")
+    correction = choose("correction", correction, CORRECTIONS)
     matrix, residual, marginal, names, estimate = _parts(fit)
     k, p = matrix.shape
     codes = _clusters(fit, cluster, k)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from evidence.measures import measure_of
 from evidence.report.files import draft, folder
 from evidence.report.site.tables import table_html
 from evidence.synthesis.synthesis import synthesise
@@ -86,8 +86,8 @@ def write_manuscript(review: Review, output: Path) -> list[Path]:
 
 
 def _scale(measure: str, values: list[float]) -> list[str]:
-    ratio = measure in ("RR", "OR")
-    return [number(math.exp(value) if ratio else value, 1 if measure == "MD" else 2) for value in values]
+    one = measure_of(measure)
+    return [number(one.natural(value), one.digits) for value in values]
 
 
 def _range(low: str, high: str) -> str:

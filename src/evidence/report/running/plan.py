@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import DataError
+from evidence.errors import DataError, closest
 
 __all__ = ["Job", "declared_parameters", "parse_parameters", "plan", "read_cells"]
 
@@ -144,8 +143,8 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
         if name == "data_dir":
             raise DataError("The folder of the review is named by --data, not as a parameter.")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            near = closest(name, known)
+            hint = f"did you mean {near}? " if near else ""
             raise DataError(f"No notebook has a parameter {name}; {hint}Known: {', '.join(known) or 'none'}.")
     # A relative path, so that the executed notebooks say the same on every machine.
     given = {"data_dir": Path(os.path.relpath(data, folder)).as_posix(), **parameters}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence import measures
 from evidence.models.pool_many import pool_many
 from evidence.report.site.shell import Entry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
@@ -21,22 +22,8 @@ from evidence.tables.review import Review
 
 __all__ = ["explorer_data", "write_explorer"]
 
-METHODS = {
-    "REML": "REML, restricted maximum likelihood",
-    "DL": "DL, DerSimonian and Laird",
-    "PM": "PM, Paule and Mandel",
-    "ML": "ML, maximum likelihood",
-    "SJ": "SJ, Sidik and Jonkman",
-    "HS": "HS, Hunter and Schmidt",
-    "HE": "HE, Hedges",
-    "EE": "one common effect, no variation between studies",
-}
-INTERVALS = {
-    "HKSJ": "HKSJ, Hartung, Knapp, Sidik and Jonkman",
-    "HKSJ-adhoc": "HKSJ, never narrower than the normal one",
-    "t": "t distribution",
-    "z": "normal distribution",
-}
+METHODS = ("REML", "DL", "PM", "ML", "SJ", "HS", "HE", "EE")
+INTERVALS = ("HKSJ", "HKSJ-adhoc", "t", "z")
 QUANTITIES = ("estimate", "ci_low", "ci_high", "p_value", "tau2", "i2", "prediction_low", "prediction_high")
 SMALL = 50
 """Patients below which a comparison counts as small."""
@@ -59,7 +46,8 @@ def explorer_data(review: Review) -> dict[str, Any]:
         significant digits; a missing one is null.
     """
     model = review.protocol.model
-    methods, intervals = _with_first(METHODS, model.method), _with_first(INTERVALS, model.interval)
+    methods = _labelled(measures.ESTIMATORS, model.method, METHODS)
+    intervals = _labelled(measures.INTERVALS, model.interval, INTERVALS)
     exclusions = {
         "high-risk": "trials at high risk of bias",
         "indirect": "trials that fit the question only in part",
@@ -136,9 +124,9 @@ notebooks.</p></noscript>
 """
 
 
-def _with_first(choices: dict[str, str], name: str) -> dict[str, str]:
-    """Put the protocol's choice first, whether or not it is among the usual ones."""
-    return {name: choices.get(name, name), **choices}
+def _labelled(named: Mapping[str, measures.Named], first: str, usual: Sequence[str]) -> dict[str, str]:
+    """Label the usual choices, the protocol's own before them."""
+    return {code: f"{code}: {named[code].words}" for code in (first, *usual)}
 
 
 def _analysis(
@@ -163,7 +151,7 @@ def _analysis(
         "window": analysis.term or "any time",
         "measure": done.measure,
         "unit": str(done.effects["unit"].iloc[0]),
-        "ratio": done.measure in ("RR", "OR"),
+        "ratio": measures.measure_of(done.measure).ratio,
         "favours": favours[::-1] if outcome.better == "higher" else favours,
         "mid": outcome.minimal_important_difference,
         "studies": studies,

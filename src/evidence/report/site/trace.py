@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from evidence.effects.choosing.inventory import inventory
+from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
 from evidence.report.site.shell import Entry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
@@ -178,14 +179,14 @@ def derivation_steps(derivation: Listed, arms: Mapping[str, str] | None = None) 
 def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     """Give the effects in one analysis, each with its steps and its weight."""
     weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
-    ratio = one.measure in ("RR", "OR")
+    measure = measure_of(one.measure)
     for row, weight in zip(one.effects.to_dict("records"), weights, strict=True):
-        values = [math.exp(row[key]) if ratio else row[key] for key in ("effect", "ci_low", "ci_high")]
+        values = [measure.natural(row[key]) for key in ("effect", "ci_low", "ci_high")]
         yield {
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{one.measure} {interval(*values, digits=1 if one.measure == 'MD' else 2)}",
+            "effect": f"{one.measure} {interval(*values, digits=measure.digits)}",
             "unit": row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),

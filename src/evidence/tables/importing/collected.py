@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from evidence.errors import DataError, Fault
 
-__all__ = ["RATIOS", "Collected", "Comparison", "Entry", "Numbers", "Study", "measure_of"]
+__all__ = ["Collected", "Comparison", "Entry", "Numbers", "Study", "measure_of"]
 
-RATIOS = ("RR", "OR", "HR")
 _ABSENT = {"", "NA", "N/A", "#N/A", "NaN", "NULL"}
 
 # The first that is found decides; a measure that no table can hold ends as "".

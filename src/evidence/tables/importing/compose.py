@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections import Counter
 from typing import Any
 
-from evidence.tables.importing.collected import RATIOS, Collected, Comparison, Entry
+from evidence.measures import measure_of
+from evidence.tables.importing.collected import Collected, Comparison, Entry
 from evidence.tables.protocol.protocol import AnalysisSpec
 
 __all__ = ["compose"]
@@ -208,7 +208,7 @@ class _Composer:
     ) -> None:
         """Enter the numbers of one study: two arms, or one difference."""
         values = entry.values
-        counted = one.measure in (*RATIOS, "RD")
+        counted = measure_of(one.measure).counted
         change = "change" in one.outcome.lower() and not counted
         common = {
             "trial_id": trial,
@@ -224,8 +224,8 @@ class _Composer:
         }
         if "estimate" in values:
             estimate = values["estimate"]
-            if one.measure in RATIOS and estimate:
-                estimate = repr(math.exp(float(estimate)))
+            if measure_of(one.measure).ratio and estimate:
+                estimate = repr(measure_of(one.measure).natural(float(estimate)))
             self.rows["contrast_results"].append(
                 {
                     "result_id": f"{trial}-{outcome}",

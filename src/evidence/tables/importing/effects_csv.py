@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
-from evidence.errors import DataError, Fault
+from evidence.errors import DataError, Fault, closest
+from evidence.measures import REVIEW_MEASURES
 from evidence.tables.importing.collected import Collected, Comparison, Entry, Numbers, Study
 from evidence.tables.importing.revman_csv import rows_of
 from evidence.tables.schema import TABLES
@@ -24,7 +24,7 @@ SHAPES: dict[tuple[str, ...], str] = {
     ("ai", "n1i", "ci", "n2i"): "counts",
 }
 _MEASURES = {
-    "estimates": ("MD", "SMD", "RR", "OR", "RD", "HR"),
+    "estimates": REVIEW_MEASURES,
     "means": ("MD", "SMD"),
     "counts": ("RR", "OR", "RD"),
 }
@@ -115,8 +115,8 @@ def _renamed(header: list[str], columns: Mapping[str, str], file: str) -> dict[s
         if name not in allowed:
             raise DataError(f"there is no column '{name}' to be named; use {', '.join(sorted(allowed))}")
         if given not in header:
-            close = get_close_matches(given, header, n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else f"; it has {', '.join(filter(None, header))}"
+            close = closest(given, header)
+            hint = f"; did you mean '{close}'?" if close else f"; it has {', '.join(filter(None, header))}"
             raise DataError([Fault(file, 1, given, "", f"the file has no such column{hint}")])
     # A label that was named goes before all others; a heading that is a wanted name by chance gives way.
     named = {given: "slab" if name == "study" else name for name, given in columns.items()}

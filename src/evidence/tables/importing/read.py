@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evidence.errors import DataError
+from evidence.measures import REVIEW_MEASURES
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.effects_csv import collect_effects
 from evidence.tables.importing.imported import Imported, imported
@@ -15,8 +16,6 @@ from evidence.tables.importing.revman_csv import collect_csv, is_revman, rows_of
 from evidence.tables.importing.revman_xml import collect_xml
 
 __all__ = ["import_effects", "import_revman", "is_revman_file"]
-
-_MEASURES = ("MD", "SMD", "RR", "OR", "RD", "HR")
 
 
 def import_revman(
@@ -142,8 +141,8 @@ def _named(collected: Collected, source_url: str, title: str) -> Collected:
 def _check(file: Path, measure: str | None, weeks: float | None, source_url: str) -> None:
     if not file.is_file():
         raise DataError(f"there is no file '{file}'")
-    if measure is not None and measure not in _MEASURES:
-        raise DataError(f"measure is '{measure}'; use one of {', '.join(_MEASURES)}")
+    if measure is not None and measure not in REVIEW_MEASURES:
+        raise DataError(f"measure is '{measure}'; use one of {', '.join(REVIEW_MEASURES)}")
     if weeks is not None and not 0 < weeks < math.inf:
         raise DataError(f"weeks is {weeks:g}; it must be above 0")
     if source_url and not source_url.startswith(("http://", "https://")):

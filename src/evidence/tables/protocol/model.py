@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from evidence.measures import ESTIMATORS, choose_interval, choose_method, choose_prediction
 from evidence.tables.protocol.part import ProtocolPart
 
 __all__ = ["Model", "OwnModel", "Window"]
 
-Method = Literal["EE", "DL", "DL2", "HE", "HS", "SJ", "ML", "REML", "EB", "PM", "PMM"]
-Interval = Literal["HKSJ", "HKSJ-adhoc", "t", "z", "KR"]
-Prediction = Literal["V", "HTS", "z"]
+METHODS = tuple(code for code in ESTIMATORS if code != "GENQ")  # which needs weights of its own
+Method = Annotated[str, AfterValidator(lambda name: choose_method(name, METHODS))]
+Interval = Annotated[str, AfterValidator(choose_interval)]
+Prediction = Annotated[str, AfterValidator(choose_prediction)]
 Counts = Literal["IV", "MH", "PETO"]
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from evidence.measures import INTERVALS, choose_interval, choose_method
+from evidence.tables.protocol.model import METHODS
 from evidence.tables.protocol.part import ProtocolPart
 
 __all__ = ["MultiverseChoices"]
@@ -23,7 +25,10 @@ def _own_first(options: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 OwnFirst = AfterValidator(_own_first)
-Method = Literal["protocol", "EE", "DL", "DL2", "HE", "HS", "SJ", "ML", "REML", "EB", "PM", "PMM"]
+# Kenward-Roger, for one estimator only, suits no choice that is crossed with others.
+CIS = ("protocol", *(code for code in INTERVALS if code != "KR"))
+Method = Annotated[str, AfterValidator(lambda name: choose_method(name, ("protocol", *METHODS)))]
+Interval = Annotated[str, AfterValidator(lambda name: choose_interval(name, CIS, "interval"))]
 Lists = Annotated[tuple[Own | tuple[str, ...], ...], OwnFirst]
 
 
@@ -68,7 +73,7 @@ class MultiverseChoices(ProtocolPart):
     """
 
     method: Annotated[tuple[Method, ...], OwnFirst] = ("protocol", "DL", "PM")
-    interval: Annotated[tuple[Literal["protocol", "z", "t", "HKSJ", "HKSJ-adhoc"], ...], OwnFirst] = (
+    interval: Annotated[tuple[Interval, ...], OwnFirst] = (
         "protocol",
         "HKSJ-adhoc",
         "z",

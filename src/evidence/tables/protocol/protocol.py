@@ -10,6 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from evidence.errors import DataError, Fault
+from evidence.measures import ReviewMeasure
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.checks import CheckRules
@@ -50,7 +51,7 @@ Condition = Annotated[Literal["either", "yes", "no", "both_arms"], BeforeValidat
 class Outcome(ProtocolPart):
     """How an outcome is measured, put on one scale and presented."""
 
-    measure: Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"]
+    measure: ReviewMeasure
     better: Literal["lower", "higher"] = "lower"
     hedges: Literal["exact", "RevMan"] = (
         "exact"  # RevMan approximates the correction of the SMD and its variance
@@ -58,7 +59,7 @@ class Outcome(ProtocolPart):
     rescale: tuple[float, float] | None = None
     prefer: tuple[str, ...] = ()
     rescalable: tuple[str, ...] = ()
-    alternative_measure: Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"] | None = None
+    alternative_measure: ReviewMeasure | None = None
     minimal_important_difference: float | None = None
     present_as: dict[str, Any] | None = None
 
@@ -187,7 +188,7 @@ class Published(ProtocolPart):
 
     group: str
     analyses: tuple[str, ...]
-    measure: Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"] | None = None
+    measure: ReviewMeasure | None = None
     reviews: tuple[PublishedMatch, ...] = ()
 
 
