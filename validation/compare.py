@@ -116,6 +116,11 @@ def proportions_and_rates() -> Iterator[Comparison]:
             source = "integration in R" if "integration" in case["reference"] else "lme4 through metafor"
             for name, expected in case["expected"].items():
                 yield Comparison(f"glmm ({measure})", source, case["data"], getattr(fit, name), expected)
+    test = tests("models/test_on_scale")
+    for case in test.CASES:
+        found, function = test.compute(case), f"on ({case['options']['measure']})"
+        for name, expected in case["expected"].items():
+            yield Comparison(function, "metafor", case["data"], getattr(found, name), expected)
 
 
 def short(reference: str) -> str:

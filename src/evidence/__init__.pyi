@@ -97,6 +97,7 @@ from .models.network.fit import network_parts as network_parts
 from .models.network.regression import NetworkRegression as NetworkRegression
 from .models.network.regression import network_regression as network_regression
 from .models.network.result import Network as Network
+from .models.on_scale import OnScale as OnScale
 from .models.pool import pool as pool
 from .models.pool_many import PooledGrid as PooledGrid
 from .models.pool_many import PooledMany as PooledMany

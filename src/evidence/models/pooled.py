@@ -17,13 +17,14 @@ from evidence.models.core.heterogeneity import heterogeneity_share, tau2_standar
 from evidence.models.core.intervals import prediction_interval, profile_interval, q_profile_interval
 from evidence.models.core.likelihood import log_likelihood, peaks
 from evidence.models.core.studies import Floats, Studies
+from evidence.models.on_scale import HasScales
 from evidence.results import number, p_text, span
 
 __all__ = ["Pooled", "tau2_interval"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Pooled:
+class Pooled(HasScales):
     """Result of `pool`.
 
     What a plain fit does not need (the interval for tau2, likelihoods, weights) is computed when first asked for.

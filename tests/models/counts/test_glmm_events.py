@@ -137,7 +137,7 @@ def test_conditional_and_unconditional_models_agree_without_heterogeneity() -> N
 
 def test_natural_scale_and_summary() -> None:
     fit = glmm(measure="PLO", **DATA["PLO"], labels=["A", "B", "C", "D", "E"])
-    assert fit.natural()[0] == pytest.approx(expit(fit.estimate))
+    assert fit.on().estimate == pytest.approx(expit(fit.estimate))
     assert "Proportion" in fit.summary()
     assert "z =" not in fit.summary()
     with pytest.raises(DataError, match="PLO is no ratio"):
@@ -146,7 +146,7 @@ def test_natural_scale_and_summary() -> None:
     assert frame["label"].tolist() == ["A", "B", "C", "D", "E"]
     assert frame["effect"].iloc[1] == pytest.approx(np.log(3 / 37))
     rate = glmm(measure="IRLN", **DATA["IRLN"])
-    assert rate.natural()[0] == pytest.approx(np.exp(rate.estimate))
+    assert rate.on().estimate == pytest.approx(np.exp(rate.estimate))
     assert "Poisson-normal" in rate.summary()
 
 

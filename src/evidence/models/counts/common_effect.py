@@ -16,13 +16,14 @@ from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.counts.tables import TwoByTwo
+from evidence.models.on_scale import HasScales
 from evidence.results import p_text
 
 __all__ = ["FixedCounts", "common_result", "study_effects"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FixedCounts:
+class FixedCounts(HasScales):
     """Result of pooling two-by-two tables under one common effect."""
 
     title: str

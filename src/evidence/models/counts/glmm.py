@@ -19,6 +19,7 @@ from evidence.models.counts.events import NEEDS, Events, check_events
 from evidence.models.counts.glmm_kernel import MODELS, build, build_events
 from evidence.models.counts.glmm_likelihood import climb, maximise
 from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
+from evidence.models.on_scale import HasScales
 from evidence.results import p_text
 
 __all__ = ["BinomialNormal", "glmm"]
@@ -34,7 +35,7 @@ SCALES = {
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class BinomialNormal:
+class BinomialNormal(HasScales):
     """Result of `glmm`: mean effect under a binomial-normal model, or for rates a Poisson-normal model."""
 
     measure: str
@@ -96,13 +97,13 @@ class BinomialNormal:
             For a proportion or a rate; `natural` gives those.
         """
         if not MEASURES[self.measure].ratio:
-            raise DataError(f"{self.measure} is no ratio; natural() gives it on its own scale.")
-        return self.natural()
+            raise DataError(f"{self.measure} is no ratio; on() gives it on its own scale.")
+        return self._natural()
 
-    def natural(self) -> tuple[float, float, float]:
+    def _natural(self) -> tuple[float, float, float]:
         """Estimate and confidence limits as a ratio, a proportion, or a rate."""
-        natural = MEASURES[self.measure].natural
-        return natural(self.estimate), natural(self.ci_low), natural(self.ci_high)
+        back = MEASURES[self.measure].natural
+        return back(self.estimate), back(self.ci_low), back(self.ci_high)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a study: label, counts, used, and its effect with 1/2 added where a count is zero."""
@@ -125,7 +126,7 @@ class BinomialNormal:
     def summary(self) -> str:
         """Describe the fit as a compact text table."""
         percent = f"{100 * self.level:g}%"
-        estimate, low, high = self.natural()
+        estimate, low, high = self._natural()
         scale, shown = SCALES[self.measure]
         kind = "Binomial" if self.measure in ("OR", "PLO") or self.model == "CM.EL" else "Poisson"
         # No difference is 0 on the log scale of a ratio; a proportion or a rate has no such value.

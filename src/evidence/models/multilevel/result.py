@@ -17,13 +17,14 @@ from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.likelihood import Blocks, Evaluation, arrange_blocks, evaluate
 from evidence.models.multilevel.search import profile_interval
 from evidence.models.multilevel.structure import Nested, Outcomes, Structure
+from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
 
 __all__ = ["Multilevel"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Multilevel:
+class Multilevel(HasScales):
     """Result of `multilevel`; what a plain fit does not need is computed when first asked for."""
 
     formula: str

@@ -28,13 +28,14 @@ from evidence.models.core.weighted_tau2 import (
     q_profile_interval,
     tau2_standard_error,
 )
+from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
 
 __all__ = ["Regression", "describe", "remarks"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Regression:
+class Regression(HasScales):
     """Result of `regress`; what a plain fit does not need is computed when first asked for."""
 
     formula: str

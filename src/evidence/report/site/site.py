@@ -21,7 +21,7 @@ from evidence.report.site.front import front_html
 from evidence.report.site.glossary import glossary_html
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
-from evidence.report.site.search import Section, index_script
+from evidence.report.site.search import Section, index_script, section_of_file
 from evidence.report.site.shell import ASSETS, Entry, page, write
 from evidence.report.site.trace import FOLDER as TRIALS
 from evidence.report.site.trace import write_trials
@@ -93,7 +93,6 @@ class Site:
             Entry(GLOSSARY, "Glossary", LOOK_UP),
         )
         self.pages: dict[str, Page] = {}
-        self.trials: list[Section] = []
         self.answer: Answer | None = None
 
     def write_review_pages(self) -> None:
@@ -102,7 +101,7 @@ class Site:
             return
         self.answer = _answer(self.review)
         write_explorer(self.review, self.folder, title=self.title, entries=self.entries, traces=TRIALS)
-        self.trials = write_trials(self.review, self.folder, title=self.title, entries=self.entries)
+        write_trials(self.review, self.folder, title=self.title, entries=self.entries)
 
     def add(self, done: Executed) -> None:
         """Write the page of a notebook, and the notebook itself to download."""
@@ -121,7 +120,8 @@ class Site:
         found += [section for one in pages for section in one.sections]
         found += self._write(LISTS, "Figures and tables", _lists(pages), defined=False)
         found += self._write(GLOSSARY, "Glossary", glossary_html(), defined=False)
-        found += self.trials
+        trials = sorted((self.folder / TRIALS).glob("*.html")) if self.review else []
+        found += [section_of_file(path, self.folder) for path in trials]
         write(self.folder / "search-index.js", index_script(found))
         for name in ASSETS:
             text = files("evidence.report.site").joinpath("templates", name).read_text("utf-8")

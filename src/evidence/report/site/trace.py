@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader
 from evidence.effects.choosing.inventory import inventory
 from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
-from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import Entry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
@@ -69,7 +68,7 @@ _AS_IT_STANDS = (
 )
 
 
-def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Entry]) -> list[Section]:
+def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Entry]) -> None:
     """Write ``trials.html``, a list of all trials, and a page for each trial in the folder ``trials``.
 
     Parameters
@@ -81,22 +80,15 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[En
         Title of the site.
     entries : sequence of Entry
         The navigation; that of the list is named "trials".
-
-    Returns
-    -------
-    list of Section
-        What the search finds on the pages of the trials, in the order of their ids.
     """
     write(site / STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
     frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
-    bodies = trial_bodies(review)
-    for trial, body in bodies.items():
+    for trial, body in trial_bodies(review).items():
         shown = frame(body.label, body.html, root="../")
         write(site / FOLDER / f"{trial}.html", shown)
     listed = inventory(review).to_dict("records")
     table = _templates().get_template("trials.html").render(trials=listed, folder=FOLDER)
     write(site / "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
-    return [whole_page(f"{FOLDER}/{trial}", body.label, body.html) for trial, body in sorted(bodies.items())]
 
 
 _LEAD = (
