@@ -5,14 +5,27 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from evidence.figures import EvidenceFigure
 from evidence.figures.drawing.style import style
 from evidence.models.pool import pool
 from evidence.models.regression.subgroups import subgroups
+
+GRACE = 0.5  # of a pixel, for what is rounded
+
+
+def marks_of(figure: EvidenceFigure) -> list[Artist]:
+    """List panels, and the lines, areas and points that nothing cuts off at a panel's edge."""
+    alone: list[Artist] = [*figure.artists, *figure.lines, *figure.patches, *figure.axes]
+    within = [mark for axes in figure.axes for mark in (*axes.lines, *axes.patches, *axes.collections)]
+    loose = [mark for mark in within if not mark.get_clip_on()]
+    drawn = [mark for mark in (*alone, *loose) if mark.get_visible()]
+    return [mark for mark in drawn if not isinstance(mark, Line2D) or np.size(mark.get_xdata())]
 
 
 @pytest.fixture
@@ -58,7 +71,7 @@ def split():
 
 @pytest.fixture
 def faults():
-    """List texts that cover each other or leave the canvas."""
+    """List texts that cover each other, and texts, marks and panels that leave the canvas."""
 
     def find(figure: EvidenceFigure) -> list[str]:
         with style():
@@ -70,11 +83,17 @@ def faults():
                 for text in figure.findobj(Text)
                 if text.get_visible() and text.get_text()
             ]
-        width, height = canvas.get_width_height()
+            marks = [
+                (type(mark).__name__, box)
+                for mark in marks_of(figure)
+                for box in [mark.get_window_extent(renderer)]
+                if np.isfinite([box.x0, box.y0, box.x1, box.y1]).all()
+            ]
+        width, height = figure.bbox.width, figure.bbox.height
         outside = [
-            f"'{text}' leaves the canvas"
-            for text, box in boxes
-            if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height
+            f"'{name}' leaves the canvas"
+            for name, box in boxes + marks
+            if box.x0 < -GRACE or box.y0 < -GRACE or box.x1 > width + GRACE or box.y1 > height + GRACE
         ]
         # A pixel of grace, because boxes are rounded up to whole pixels.
         covered = [
