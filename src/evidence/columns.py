@@ -34,6 +34,7 @@ __all__ = [
     "labels_of",
     "left_out_note",
     "numbers",
+    "numeric_text",
     "plain_columns",
     "same_order",
     "shown",
@@ -71,6 +72,15 @@ class Origin:
         """Labels of the rows that are not in the fit."""
         return tuple(label for label, kept in zip(self.labels, self.kept, strict=True) if not kept)
 
+    def take(self, rows: NDArray[Any]) -> Origin:
+        """Keep some of the studies of the fit, as if they alone had been given."""
+        places = np.flatnonzero(self.kept)[rows]
+        return Origin(
+            tuple(self.labels[i] for i in places),
+            None if self.index is None else self.index[places],
+            np.ones(len(places), dtype=bool),
+        )
+
 
 def as_frame(data: Any, name: str = "data") -> pd.DataFrame:
     """Return a table as a pandas DataFrame; tables of polars, PyArrow and the like keep their order.
@@ -106,7 +116,7 @@ def column(values: Any, name: str, data: pd.DataFrame | None) -> Any:
     if isinstance(values, str):
         if data is None:
             raise DataError(
-                f"{name}={values!r} names a column; give the table that has it by data=..., or the values."
+                f"{name}={values!r} names a column, but no data were given; give the table by data=... as well."
             )
         if values not in data.columns:
             raise DataError(
@@ -303,7 +313,10 @@ def _beside_labelled(fit: Any, origin: Origin | None, values: pd.Series, name: s
         return values  # the fit has no labels of its own: there is nothing to pair by
     if unlabelled and origin is not None and len(values) == len(origin.labels):
         return values[origin.kept]
-    _order(wanted[0], values.index, "the fit", name)
+    try:
+        _order(wanted[0], values.index, "the fit", name)
+    except DataError as error:
+        raise DataError(f"{name} has {len(values)} values for {k} studies, and {error}") from error
     raise DataError(
         f"{name} has {len(values)} values for {k} studies; give one value for each of the {k} studies."
     )
@@ -538,12 +551,18 @@ def plain_columns(data: pd.DataFrame, used: Iterable[str]) -> pd.DataFrame:
         elif pd.api.types.is_numeric_dtype(kind):
             changed[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
         elif len(present):
-            texts_ = [shown(value) for value in values]
-            if all(_is_number(text) for text in texts_ if text not in BLANK):
-                changed[name] = numbers(values, name)
-            else:
-                changed[name] = pd.Series([text or None for text in texts_], index=data.index, dtype=object)
+            seen = [shown(value) or None for value in values]
+            as_text = pd.Series(seen, index=data.index, dtype=object)
+            changed[name] = numbers(values, name) if numeric_text(values) else as_text
     return data.assign(**changed) if changed else data
+
+
+def numeric_text(values: pd.Series) -> bool:
+    """Whether a column holds texts, or values of several kinds, that are all numbers."""
+    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_numeric_dtype(values.dtype):
+        return False
+    present = [text for text in map(shown, values) if text not in BLANK]
+    return bool(present) and all(_is_number(text) for text in present)
 
 
 def _is_number(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evidence.columns import left_out_note
 from evidence.errors import DataError
 from evidence.models.core.heterogeneity import estimate_tau2, heterogeneity_share, q_and_trace
 from evidence.models.core.studies import Floats, arrange, sums
@@ -43,6 +43,8 @@ class Gosh(Shown):
     q: Floats
     packed: NDArray[np.uint8]
     """Which studies are in the subset, as bits; see `includes`."""
+    left_out: tuple[str, ...] = ()
+    """Studies left out of all because their effect or variance is missing."""
 
     def __len__(self) -> int:
         return self.estimate.size
@@ -70,25 +72,30 @@ class Gosh(Shown):
         table = self.to_frame()[["estimate", "tau2", "i2"]].describe()
         table = table.loc[["mean", "std", "min", "25%", "50%", "75%", "max"]]
         head = f"GOSH: {kind} {len(self):,} subsets of {len(self.labels)} studies, method {self.method}"
-        return f"{head}\n\n{table.to_string(float_format='{:.4f}'.format)}"
+        note = left_out_note(self.left_out, "effect or variance")
+        lines = [head, "", table.to_string(float_format="{:.4f}".format), *(["", note] if note else [])]
+        return "\n".join(lines)
 
 
 def gosh(
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     method: str = "REML",
     subsets: int = 1_000_000,
     seed: int = 1,
-    labels: Sequence[str] | None = None,
+    labels: Any = None,
     progress: bool = True,
+    se: Any = None,
+    data: Any = None,
+    missing: str = "refuse",
 ) -> Gosh:
     """Pool all subsets of the studies, or a random sample of them.
 
     Parameters
     ----------
-    effect, variance, labels
-        As for `pool`, shape (k,).
+    effect, variance, labels, se, data, missing
+        As for `pool`.
     method : str
         Estimator of the between-study variance, as for `pool` but GENQ.
     subsets : int
@@ -116,7 +123,7 @@ def gosh(
         raise DataError(f"subsets must be at least 1; got {subsets}.")
     if method == "GENQ":
         raise DataError("subsets cannot be pooled with given weights; choose another method than GENQ.")
-    whole = pool(effect, variance, method=method, ci="z", labels=labels)
+    whole = pool(effect, variance, method=method, ci="z", labels=labels, se=se, data=data, missing=missing)
     k = whole.k
     every = k < 63 and 2**k - 1 <= subsets
     n = 2**k - 1 if every else subsets
@@ -135,7 +142,7 @@ def gosh(
         packed[start:stop] = np.packbits(present, axis=1)
         for name, values in _quantities(whole, present, method).items():
             out[name][start:stop] = values
-    return Gosh(whole.labels, method, every, **out, packed=packed)
+    return Gosh(whole.labels, method, every, **out, packed=packed, left_out=whole.left_out)
 
 
 def _quantities(whole: Pooled, present: NDArray[np.bool_], method: str) -> dict[str, Floats]:

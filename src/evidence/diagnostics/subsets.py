@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evidence.columns import beside
+from evidence.columns import beside, numbers, numeric_text
 from evidence.errors import DataError, ModelError
 from evidence.models.core.studies import Floats
 from evidence.models.pool_many import QUANTITIES, PooledMany, pool_many
@@ -34,6 +34,7 @@ __all__ = [
     "leave_one_out",
     "need",
     "pool_subsets",
+    "study_order",
 ]
 
 
@@ -203,6 +204,14 @@ class Cumulative(Shown):
         return table_text(f"Cumulative meta-analysis (k = {len(self.labels)})", table, self.note)
 
 
+def study_order(fit: Fit, order: Any) -> pd.Series:
+    """Values by which to order the studies of a fit, in its order; text that holds numbers as numbers."""
+    if order is None:
+        return pd.Series(range(len(fit.labels)))
+    values = pd.Series(beside(fit, order, "order")).reset_index(drop=True)
+    return pd.Series(numbers(values, "order", labels=fit.labels)) if numeric_text(values) else values
+
+
 def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -> Cumulative:
     """Pool the studies one after the other, with the model and all options of the fit.
 
@@ -227,9 +236,7 @@ def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -
         others; if the coefficient is not clear.
     """
     k, chosen = len(fit.labels), choose_coefficient(fit, coefficient)
-    values = pd.Series(range(k) if order is None else beside(fit, order, "order")).reset_index(drop=True)
-    if len(values) != k:
-        raise DataError(f"order has {len(values)} values for {k} studies; give one a study.")
+    values = study_order(fit, order)
     if values.isna().any():
         missing = fit.labels[int(np.argmax(values.isna()))]
         raise DataError(f"{missing}: the value to order by is missing; give one.")

@@ -137,6 +137,17 @@ def refit(fit: Fit, rows: Rows, *, tau2: float | None = None) -> Fit:
     labels = np.array(fit.labels, dtype=object)[rows].tolist()
     if not labels:
         raise DataError("there is no study to pool.")
+    found = _refit(fit, rows, labels, tau2)
+    if fit.origin is None:
+        return found
+    origin = fit.origin.take(rows)
+    if isinstance(found, (FixedCounts, BinomialNormal)):
+        tables: Any = replace(found.tables, origin=origin)
+        return replace(found, tables=tables)
+    return replace(found, origin=origin)
+
+
+def _refit(fit: Fit, rows: Rows, labels: list[str], tau2: float | None) -> Fit:
     if isinstance(fit, Pooled):
         refuse_counts(fit)
         return pool(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.columns import study_numbers
 from evidence.diagnostics.sequential.boundaries import CLOSEST, drift, planned_boundaries
 from evidence.diagnostics.sequential.result import Sequential
-from evidence.diagnostics.subsets import cumulative
+from evidence.diagnostics.subsets import cumulative, study_order
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
@@ -94,8 +95,8 @@ def sequential(
     plain = pool(
         fit.effect, fit.variance, method=fit.method, ci="z", level=1.0 - alpha, labels=list(fit.labels)
     )
-    steps = cumulative(plain, order)
-    place = pd.Series(range(fit.k) if order is None else order).argsort(kind="stable").to_numpy()
+    steps = cumulative(plain, study_order(fit, order).to_list())
+    place = study_order(fit, order).argsort(kind="stable").to_numpy()
     share = diversity(plain) if heterogeneity == "diversity" else _given(heterogeneity)
     required = np.square(drift(alpha, power) / delta) / (1.0 - share)
     information = np.cumsum(1.0 / plain.variance[place])
@@ -153,10 +154,8 @@ def _given(heterogeneity: Any) -> float:
 
 
 def _people(n: Any, fit: Pooled) -> Floats:
-    people = np.full(fit.k, nan) if n is None else np.asarray(n, dtype=np.float64)
-    if people.shape != (fit.k,):
-        raise DataError(f"n has {people.size} values for {fit.k} studies; give one a study.")
-    return people
+    n = fit.n if n is None else n
+    return np.full(fit.k, nan) if n is None else study_numbers(fit, n, "n")
 
 
 def _last_of_each_look(order: tuple[Any, ...], fraction: Floats) -> np.ndarray[Any, np.dtype[np.intp]]:

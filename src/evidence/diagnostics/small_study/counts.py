@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from evidence.columns import align, as_frame, labels_of, numbers, study_numbers
 from evidence.diagnostics.small_study.regression_test import FunnelTest, regression_test
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
@@ -21,7 +22,7 @@ __all__ = ["debray", "harbord", "peters"]
 
 
 def harbord(
-    a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Sequence[str] | None = None
+    a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Any = None, data: Any = None
 ) -> FunnelTest:
     """Harbord's test: the efficient score of the log odds ratio regressed on its standard error.
 
@@ -52,7 +53,7 @@ def harbord(
     ----------
     Harbord RM, Egger M, Sterne JAC (2006). Stat Med 25(20), 3443-3457.
     """
-    a, b, c, d, names = _counts(a, b, c, d, labels)
+    a, b, c, d, names = _counts(a, b, c, d, labels, data)
     n1, n2, events, rest = a + b, c + d, a + c, b + d
     keep = (n1 > 0) & (n2 > 0) & (events > 0) & (rest > 0)
     note = _left_out(names, keep, "without contrast between the groups")
@@ -72,7 +73,7 @@ def harbord(
 
 
 def peters(
-    a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Sequence[str] | None = None
+    a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Any = None, data: Any = None
 ) -> FunnelTest:
     """Peters' test: the log odds ratio regressed on 1 / N, with weights (1 / events + 1 / non-events)^-1.
 
@@ -97,7 +98,7 @@ def peters(
     ----------
     Peters JL, Sutton AJ, Jones DR, Abrams KR, Rushton L (2006). JAMA 295(6), 676-680.
     """
-    a, b, c, d, names = _counts(a, b, c, d, labels)
+    a, b, c, d, names = _counts(a, b, c, d, labels, data)
     keep = (a + b > 0) & (c + d > 0) & (a + c > 0) & (b + d > 0)
     note = _left_out(names, keep, "without contrast between the groups")
     a, b, c, d = a[keep], b[keep], c[keep], d[keep]
@@ -146,7 +147,8 @@ def debray(fit: Pooled, events1: Any, events2: Any, *, weights: str = "FIV") -> 
     if weights not in ("FIV", "FAV"):
         raise DataError(f"unknown weights {weights!r}; choose 'FIV' or 'FAV'.")
     first, second = (
-        _column(values, name, fit.labels) for values, name in ((events1, "events1"), (events2, "events2"))
+        _checked(study_numbers(fit, values, name), name, fit.labels)
+        for values, name in ((events1, "events1"), (events2, "events2"))
     )
     if weights == "FIV":
         total, variance = np.maximum(first + second, 1.0), fit.variance
@@ -160,32 +162,29 @@ def debray(fit: Pooled, events1: Any, events2: Any, *, weights: str = "FIV") -> 
 
 
 def _counts(
-    a: Any, b: Any, c: Any, d: Any, labels: Sequence[str] | None
+    a: Any, b: Any, c: Any, d: Any, labels: Any, data: Any
 ) -> tuple[Floats, Floats, Floats, Floats, tuple[str, ...]]:
     """Return the four cells as arrays, and the labels."""
-    k = np.size(a)
-    names = tuple(f"Study {i}" for i in range(1, k + 1)) if labels is None else tuple(map(str, labels))
-    if len(names) != k:
-        raise DataError(f"labels has {len(names)} values for {k} studies; give one label a study.")
-    cells = [_column(values, name, names) for values, name in ((a, "a"), (b, "b"), (c, "c"), (d, "d"))]
+    columns, index = align(
+        {"a": a, "b": b, "c": c, "d": d}, data=None if data is None else as_frame(data), labels=labels
+    )
+    first = numbers(columns["a"], "a", labels=index)
+    names = labels_of(columns.get("labels"), index, first.size)
+    cells = [_checked(numbers(columns[name], name, labels=names), name, names) for name in "abcd"]
     return cells[0], cells[1], cells[2], cells[3], names
 
 
-def _column(values: Any, name: str, labels: Sequence[str]) -> Floats:
+def _checked(values: Floats, name: str, labels: Sequence[str]) -> Floats:
     """Check counts: one a study, none negative, up to 1e15."""
-    try:
-        out = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be numbers, one a study: {error}") from error
-    if out.shape != (len(labels),):
+    if values.shape != (len(labels),):
         raise DataError(
-            f"{name} must have one value for each of the {len(labels)} studies; its shape is {out.shape}."
+            f"{name} must have one value for each of the {len(labels)} studies; its shape is {values.shape}."
         )
-    good = (out >= 0.0) & (out <= 1e15)
+    good = (values >= 0.0) & (values <= 1e15)
     if not good.all():
         i = int(np.argmin(good))
-        raise DataError(f"{labels[i]}: {name} is {out[i]:g}; counts are finite numbers and not negative.")
-    return out
+        raise DataError(f"{labels[i]}: {name} is {values[i]:g}; counts are finite numbers and not negative.")
+    return values
 
 
 def _left_out(names: Sequence[str], keep: Any, reason: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from evidence.columns import study_numbers
 from evidence.diagnostics.small_study.line import line_tau2
 from evidence.diagnostics.small_study.regression_test import MODELS, FunnelTest, regression_test
 from evidence.diagnostics.subsets import need
@@ -40,7 +41,7 @@ def egger(fit: Pooled, predictor: str = "sei", model: str = "rma", *, n: Any = N
         "rma": mixed-effects meta-regression. "lm": weighted least squares with a multiplicative dispersion;
         with the predictor "sei" this is the test as Egger et al. proposed it.
     n : array-like, shape (k,), optional
-        Total sample sizes of the studies.
+        Total sample sizes of the studies, with labels those of the fit; by default the fit's own, if it has some.
 
     Returns
     -------
@@ -97,11 +98,10 @@ def predictor_values(fit: Pooled, predictor: str, n: Any = None) -> Floats:
     """Return the values of a predictor, shape (k,); DataError if sample sizes are needed and wrong."""
     if predictor in ("sei", "vi"):
         return np.sqrt(fit.variance) if predictor == "sei" else fit.variance
+    n = fit.n if n is None else n
     if n is None:
         raise DataError(f"the predictor {predictor!r} needs sample sizes; give n, one number a study.")
-    sizes = np.array(n, dtype=np.float64)
-    if sizes.shape != (fit.k,):
-        raise DataError(f"n must have one value for each of the {fit.k} studies; its shape is {sizes.shape}.")
+    sizes = study_numbers(fit, n, "n")
     good = np.isfinite(sizes) & (sizes > 0.0)
     if not good.all():
         i = int(np.argmin(good))

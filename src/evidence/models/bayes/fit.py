@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from evidence.columns import left_out_note
 from evidence.errors import DataError, ModelError
 from evidence.models.bayes import priors
 from evidence.models.bayes.grid import conditional, integrate
@@ -14,26 +14,31 @@ from evidence.models.bayes.marginal import NormalMixture, TauPosterior
 from evidence.models.bayes.posterior import Posterior
 from evidence.models.bayes.priors import EffectPrior, TauPrior
 from evidence.models.pool import pool
+from evidence.results import sentences
 
 __all__ = ["bayes"]
 
 
 def bayes(
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     effect_prior: EffectPrior | None = None,
     tau_prior: TauPrior | None = None,
     level: float = 0.95,
-    labels: Sequence[str] | None = None,
+    labels: Any = None,
+    se: Any = None,
+    data: Any = None,
+    missing: str = "refuse",
+    measure: str | None = None,
 ) -> Posterior:
     """Fit the normal-normal hierarchical model of Bayesian meta-analysis.
 
     Parameters
     ----------
-    effect : array-like, shape (k,)
-        Study effects, on an additive scale (log for ratios).
-    variance : array-like, shape (k,)
+    effect : array-like, shape (k,), str or DataFrame
+        Study effects, on an additive scale (log for ratios); as for `pool`.
+    variance : array-like, shape (k,), or str
         Sampling variances, strictly positive.
     effect_prior : EffectPrior, optional
         `evidence.models.bayes.priors.normal(mean, sd)`; by default flat.
@@ -43,8 +48,8 @@ def bayes(
         default the improper uniform prior, which needs three studies (two with a normal effect prior).
     level : float
         Level of the intervals, between 0 and 1.
-    labels : sequence of str, optional
-        Study labels.
+    labels, se, data, missing, measure
+        As for `pool`.
 
     Returns
     -------
@@ -71,31 +76,44 @@ def bayes(
         raise DataError(
             f"tau_prior must come from evidence.models.bayes.priors, for example half_normal(0.5); got {tau_prior!r}."
         )
-    data = pool(effect, variance, method="EE", ci="z", level=level, labels=labels)
+    read = pool(
+        effect,
+        variance,
+        method="EE",
+        ci="z",
+        level=level,
+        labels=labels,
+        se=se,
+        data=data,
+        missing=missing,
+        measure=measure,
+    )
     flat = not np.isfinite(effect_prior.sd)
-    tail = tau_prior.tail + data.k - flat
+    tail = tau_prior.tail + read.k - flat
     if not tau_prior.proper and tail <= 0.0:
         raise ModelError(
             f"the posterior is improper: the improper uniform prior for tau needs {3 if flat else 2} studies, "
-            f"not {data.k}. Give a proper tau_prior, for example priors.half_normal(0.5)."
+            f"not {read.k}. Give a proper tau_prior, for example priors.half_normal(0.5)."
         )
-    origin = float(data.effect[np.argmin(data.variance)])
-    at = conditional(data.effect, data.variance, effect_prior, origin)
-    grid = integrate(at, tau_prior, data.effect, data.variance)
+    origin = float(read.effect[np.argmin(read.variance)])
+    at = conditional(read.effect, read.variance, effect_prior, origin)
+    grid = integrate(at, tau_prior, read.effect, read.variance)
     tau, weight = grid.nodes()
     _, means, sds = at(tau)
     has_mean, has_sd = tail > 1.0, tail > 2.0
     return Posterior(
-        effect=data.effect,
-        variance=data.variance,
-        labels=data.labels,
+        effect=read.effect,
+        variance=read.variance,
+        labels=read.labels,
         effect_prior=effect_prior,
         tau_prior=tau_prior,
         level=level,
         mean_effect=NormalMixture(origin, means, sds, weight, has_mean or not flat, has_sd or not flat),
         tau=TauPosterior(grid, has_mean, has_sd),
         prediction=NormalMixture(origin, means, np.hypot(sds, tau), weight, has_mean, has_sd),
-        note=_note(has_mean, has_sd),
+        note=sentences(left_out_note(read.left_out, "effect or variance"), _note(has_mean, has_sd)),
+        measure=read.measure,
+        origin=read.origin,
     )
 
 

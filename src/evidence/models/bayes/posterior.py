@@ -10,6 +10,7 @@ from math import exp, nan
 import numpy as np
 import pandas as pd
 
+from evidence.columns import Origin
 from evidence.errors import DataError
 from evidence.models.bayes.grid import integrate, null_conditional
 from evidence.models.bayes.marginal import NormalMixture, TauPosterior
@@ -37,6 +38,10 @@ class Posterior:
     prediction: NormalMixture
     """Posterior predictive distribution of the true effect in a new study."""
     note: str
+    measure: str = ""
+    """What the effects are, by code; empty if it is not known."""
+    origin: Origin | None = None
+    """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
 
     @property
     def k(self) -> int:

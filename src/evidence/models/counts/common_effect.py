@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
+from evidence.columns import Origin, left_out_note
 from evidence.effects.sizes.binary import log_odds_ratio, log_risk_ratio, risk_difference
 from evidence.errors import DataError
 from evidence.measures import measure_of
@@ -56,6 +57,11 @@ class FixedCounts(HasScales):
     def labels(self) -> tuple[str, ...]:
         """Labels of the studies."""
         return self.tables.labels
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
+        return self.tables.origin
 
     def ratio(self) -> tuple[float, float, float]:
         """Estimate and confidence limits on the natural scale of a ratio; infinite beyond about 1e308.
@@ -128,10 +134,11 @@ def common_result(
     weighed = present & (variance > 0.0)
     q = float((np.square(effect[weighed] - estimate) / variance[weighed]).sum()) if df else 0.0
     silent = int(tables.silent.sum())
-    note = ""
+    note = "" if tables.origin is None else left_out_note(tables.origin.left_out, "a count")
     if silent:
         said = "say nothing about the ratio" if measure_of(measure).ratio else "weigh in"
-        note = f"{silent} of {tables.k} studies without or with only events {said}: {tables.name_silent()}."
+        note += " " if note else ""
+        note += f"{silent} of {tables.k} studies without or with only events {said}: {tables.name_silent()}."
     return {
         "measure": measure,
         "tables": tables,

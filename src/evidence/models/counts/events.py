@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evidence.columns import Origin
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
@@ -32,6 +32,8 @@ class Events:
     cells: dict[str, Floats]
     """Columns as in `NEEDS`, each of shape (k,)."""
     labels: tuple[str, ...]
+    origin: Origin | None = None
+    """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
 
     def __getitem__(self, name: str) -> Floats:
         return self.cells[name]
@@ -65,7 +67,9 @@ class Events:
         return np.where(silent, np.nan, effect), np.where(silent, np.nan, variance)
 
 
-def check_events(measure: str, given: dict[str, Any], labels: Sequence[str] | None) -> Events:
+def check_events(
+    measure: str, given: dict[str, Any], labels: Any, data: Any = None, missing: str = "refuse"
+) -> Events:
     """Check events with participants or person-time.
 
     Raises
@@ -75,13 +79,13 @@ def check_events(measure: str, given: dict[str, Any], labels: Sequence[str] | No
         message names the study.
     """
     needs = NEEDS[measure]
-    missing = [name for name in needs if given.get(name) is None]
+    absent = [name for name in needs if given.get(name) is None]
     extra = [name for name, value in given.items() if value is not None and name not in needs]
-    if missing or extra:
-        faults = [f"missing: {', '.join(missing)}"] if missing else []
+    if absent or extra:
+        faults = [f"missing: {', '.join(absent)}"] if absent else []
         faults += [f"superfluous: {', '.join(extra)}"] if extra else []
         raise DataError(f"measure {measure!r} takes {', '.join(needs)}; {'; '.join(faults)}.")
-    cells, names = read_columns({name: given[name] for name in needs}, labels)
+    cells, names, origin = read_columns({name: given[name] for name in needs}, labels, data, missing)
     for name, values in cells.items():
         if name.startswith("time"):
             good, rule = (values >= 1e-12) & (values <= 1e12), "person-time must be from 1e-12 to 1e12"
@@ -95,4 +99,4 @@ def check_events(measure: str, given: dict[str, Any], labels: Sequence[str] | No
     if "n" in cells and (cells["events"] > cells["n"]).any():
         i = int(np.argmax(cells["events"] > cells["n"]))
         raise DataError(f"{names[i]}: events = {cells['events'][i]:g} exceed n = {cells['n'][i]:g}.")
-    return Events(measure, cells, names)
+    return Events(measure, cells, names, origin)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan, sqrt
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
+from evidence.columns import Origin, left_out_note
 from evidence.errors import DataError, ModelError
 from evidence.measures import MEASURES, choose_measure
 from evidence.models.counts.common_effect import study_effects
@@ -77,6 +77,11 @@ class BinomialNormal(HasScales):
     def labels(self) -> tuple[str, ...]:
         """Labels of the studies."""
         return self.tables.labels
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
+        return self.tables.origin
 
     @property
     def tau(self) -> float:
@@ -172,7 +177,9 @@ def glmm(
     model: str | None = None,
     level: float = 0.95,
     points: int | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Any = None,
+    data: Any = None,
+    missing: str = "refuse",
 ) -> BinomialNormal:
     """Fit a binomial-normal or Poisson-normal model by maximum likelihood.
 
@@ -196,8 +203,12 @@ def glmm(
         Level of the intervals, between 0 and 1.
     points : int, optional
         Quadrature points for each random effect, 5 to 100; by default 41, and 15 for UM.RS, which has two.
-    labels : sequence of str, optional
-        Study labels.
+    labels : array-like of str, or str, optional
+        Study labels, or with `data` their column.
+    data : DataFrame, optional
+        Table (pandas, polars or alike) whose columns the arguments name.
+    missing : {"refuse", "omit"}
+        What is done with a study of which a count is missing: refuse, or leave it out and say so in the note.
 
     Returns
     -------
@@ -227,7 +238,7 @@ def glmm(
         "events1": events1, "time1": time1, "events2": events2, "time2": time2,
     }  # fmt: skip
     cells: dict[str, Any] = {"a": a, "b": b, "c": c, "d": d}
-    tables = _check(measure, cells, others, labels)
+    tables = _check(measure, cells, others, labels, data, missing)
     used = tables if model == "UM.RS" else tables.take(~tables.silent)
     if used.k == 0:
         told = "both events and non-events" if measure == "OR" else "an event"
@@ -290,22 +301,24 @@ def _choose_model(model: str | None, measure: str) -> str:
 
 
 def _check(
-    measure: str, cells: dict[str, Any], others: dict[str, Any], labels: Sequence[str] | None
+    measure: str, cells: dict[str, Any], others: dict[str, Any], labels: Any, data: Any, missing: str
 ) -> TwoByTwo | Events:
     """Check the counts that the measure is made from; refuse missing and superfluous ones."""
     if measure in NEEDS:
-        return check_events(measure, cells | others, labels)
-    missing = [name for name, value in cells.items() if value is None]
+        return check_events(measure, cells | others, labels, data, missing)
+    absent = [name for name, value in cells.items() if value is None]
     extra = [name for name, value in others.items() if value is not None]
-    if missing or extra:
-        faults = [f"missing: {', '.join(missing)}"] if missing else []
+    if absent or extra:
+        faults = [f"missing: {', '.join(absent)}"] if absent else []
         faults += [f"superfluous: {', '.join(extra)}"] if extra else []
         raise DataError(f"measure 'OR' takes a, b, c, d; {'; '.join(faults)}.")
-    return check_tables(**cells, labels=labels, whole=True)
+    return check_tables(**cells, labels=labels, whole=True, data=data, missing=missing)
 
 
 def _note(tables: TwoByTwo | Events, measure: str, model: str, k: int, tau2: float) -> str:
     notes = []
+    if tables.origin is not None and tables.origin.left_out:
+        notes.append(left_out_note(tables.origin.left_out, "a count"))
     silent = int(tables.silent.sum())
     if silent and model != "UM.RS":
         told = "or with only events " if measure == "OR" else "events "

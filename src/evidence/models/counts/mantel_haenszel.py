@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, nan, sqrt
 from typing import Any
@@ -73,7 +72,9 @@ def mantel_haenszel(
     correct: bool = True,
     variance: str = "sato",
     level: float = 0.95,
-    labels: Sequence[str] | None = None,
+    labels: Any = None,
+    data: Any = None,
+    missing: str = "refuse",
 ) -> MantelHaenszel:
     """Pool two-by-two tables by the Mantel-Haenszel method.
 
@@ -93,8 +94,12 @@ def mantel_haenszel(
         tables; or that of Greenland and Robins (1985), for few large ones, as in RevMan.
     level : float
         Level of the confidence interval, between 0 and 1.
-    labels : sequence of str, optional
-        Study labels.
+    labels : array-like of str, or str, optional
+        Study labels, or with `data` their column.
+    data : DataFrame, optional
+        Table (pandas, polars or alike) whose columns the arguments name.
+    missing : {"refuse", "omit"}
+        What is done with a study of which a count is missing: refuse, or leave it out and say so in the note.
 
     Returns
     -------
@@ -127,7 +132,7 @@ def mantel_haenszel(
     if variance not in ("sato", "greenland"):
         raise DataError(f"unknown variance {variance!r}; choose 'sato' or 'greenland'.")
     check_level(level)
-    given = check_tables(a, b, c, d, labels)
+    given = check_tables(a, b, c, d, labels, data=data, missing=missing)
     tables = given.add(add, to)
     difference = _risk_difference if variance == "sato" else _risk_difference_of_strata
     estimate, se, weight = {"OR": _odds_ratio, "RR": _risk_ratio, "RD": difference}[measure](tables)

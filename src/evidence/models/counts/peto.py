@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -22,7 +21,17 @@ class Peto(FixedCounts):
     """Result of `peto`."""
 
 
-def peto(a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Sequence[str] | None = None) -> Peto:
+def peto(
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any,
+    *,
+    level: float = 0.95,
+    labels: Any = None,
+    data: Any = None,
+    missing: str = "refuse",
+) -> Peto:
     """Pool two-by-two tables by Peto's method: sum of observed minus expected events over the sum of their variances.
 
     The method is good for rare events, groups of similar size and moderate effects, and biased elsewhere.
@@ -33,8 +42,12 @@ def peto(a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Sequenc
         Events and non-events of group 1, events and non-events of group 2; 0 to 1e12.
     level : float
         Level of the confidence interval, between 0 and 1.
-    labels : sequence of str, optional
-        Study labels.
+    labels : array-like of str, or str, optional
+        Study labels, or with `data` their column.
+    data : DataFrame, optional
+        Table (pandas, polars or alike) whose columns the arguments name.
+    missing : {"refuse", "omit"}
+        What is done with a study of which a count is missing: refuse, or leave it out and say so in the note.
 
     Returns
     -------
@@ -53,7 +66,7 @@ def peto(a: Any, b: Any, c: Any, d: Any, *, level: float = 0.95, labels: Sequenc
     Yusuf S, Peto R, Lewis J, Collins R, Sleight P (1985). Prog Cardiovasc Dis 27(5), 335-371.
     """
     check_level(level)
-    tables = check_tables(a, b, c, d, labels)
+    tables = check_tables(a, b, c, d, labels, data=data, missing=missing)
     events, others = tables.a + tables.c, tables.b + tables.d
     share1, share2 = tables.n1 / tables.n, tables.n2 / tables.n
     information = events * share1 * share2 * (others / (tables.n - 1.0))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from evidence.columns import Origin, align, as_frame, check_missing, labels_of, numbers
 from evidence.effects.sizes.binary import add_to_cells
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
@@ -32,6 +32,8 @@ class TwoByTwo:
     c: Floats
     d: Floats
     labels: tuple[str, ...]
+    origin: Origin | None = None
+    """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
 
     @property
     def k(self) -> int:
@@ -61,7 +63,7 @@ class TwoByTwo:
     def add(self, add: float, to: str) -> TwoByTwo:
         """Add a constant to cells; `to` as in `evidence.effects.sizes.binary.add_to_cells`."""
         a, b, c, d = add_to_cells([self.a, self.b, self.c, self.d], add, to)
-        return TwoByTwo(a, b, c, d, self.labels)
+        return TwoByTwo(a, b, c, d, self.labels, self.origin)
 
     def take(self, which: NDArray[np.bool_]) -> TwoByTwo:
         """Keep some of the studies."""
@@ -80,39 +82,57 @@ def name_some(labels: Sequence[str], chosen: NDArray[np.bool_]) -> str:
 
 
 def read_columns(
-    given: dict[str, Any], labels: Sequence[str] | None
-) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """Read columns of numbers, one value a study, and the labels of the studies.
+    given: dict[str, Any], labels: Any, data: Any = None, missing: str = "refuse"
+) -> tuple[dict[str, Floats], tuple[str, ...], Origin | None]:
+    """Read columns of numbers, one value a study, paired by their labels, and the labels of the studies.
 
     Parameters
     ----------
-    given : dict of str to array-like
-    labels : sequence of str, optional
-        By default the text index of the first column if it is a Series, else "Study 1", ...
+    given : dict of str to array-like or str
+    labels : array-like of str, or str, optional
+        By default the index of what is given if it is text, else "Study 1", ...
+    data : DataFrame, optional
+        The table whose columns are named.
+    missing : {"refuse", "omit"}
+        Whether studies of which a number is missing are left out.
 
     Raises
     ------
     DataError
-        If a column is not numeric, lengths differ, or there is no study.
+        If a column is not numeric, labels or lengths differ, or there is no study.
     """
-    first = next(iter(given.values()))
-    if labels is None and isinstance(first, pd.Series) and all(isinstance(name, str) for name in first.index):
-        labels = list(first.index)
-    cells = {name: _column(values, name) for name, values in given.items()}
+    check_missing(missing)
+    columns, index = align(given, data=None if data is None else as_frame(data), labels=labels)
+    cells = {name: numbers(columns[name], name, labels=index) for name in given}
     k = next(iter(cells.values())).size
     if any(cell.size != k for cell in cells.values()):
         sizes = ", ".join(f"{name} has {cell.size}" for name, cell in cells.items())
         raise DataError(f"the counts differ in length: {sizes}; give one count of each kind a study.")
     if k == 0:
         raise DataError("there is no study to pool; give the counts of at least one.")
-    names = tuple(f"Study {i}" for i in range(1, k + 1)) if labels is None else tuple(map(str, labels))
-    if len(names) != k:
-        raise DataError(f"labels has {len(names)} values for {k} studies; give one label a study.")
-    return cells, names
+    names = labels_of(columns.get("labels"), index, k)
+    kept = np.ones(k, dtype=bool)
+    if missing == "omit":
+        kept = ~np.any([np.isnan(cell) for cell in cells.values()], axis=0)
+        if not kept.any():
+            raise DataError("there is no study to pool: every one lacks a count.")
+    origin = Origin(names, index, kept) if index is not None or not kept.all() else None
+    if not kept.all():
+        cells = {name: cell[kept] for name, cell in cells.items()}
+        names = tuple(name for name, keep in zip(names, kept, strict=True) if keep)
+    return cells, names, origin
 
 
 def check_tables(
-    a: Any, b: Any, c: Any, d: Any, labels: Sequence[str] | None, *, whole: bool = False
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any,
+    labels: Any,
+    *,
+    whole: bool = False,
+    data: Any = None,
+    missing: str = "refuse",
 ) -> TwoByTwo:
     """Check counts and labels.
 
@@ -120,8 +140,8 @@ def check_tables(
     ----------
     a, b, c, d : array-like, shape (k,)
         Events and non-events of group 1, events and non-events of group 2.
-    labels : sequence of str, optional
-        By default the text index of `a` if it is a Series, else "Study 1", ...
+    labels, data, missing
+        As for `read_columns`.
     whole : bool
         Whether counts must be whole numbers.
 
@@ -131,7 +151,7 @@ def check_tables(
         If lengths differ, there is no study, a group is empty, or a count is absent, negative, too large or, with
         `whole`, not whole; the message names the study.
     """
-    cells, names = read_columns(dict(zip(CELLS, (a, b, c, d), strict=True)), labels)
+    cells, names, origin = read_columns(dict(zip(CELLS, (a, b, c, d), strict=True)), labels, data, missing)
     for name, cell in cells.items():
         good = (cell == 0.0) | ((cell >= SMALLEST) & (cell <= COUNT_LIMIT))
         if whole:
@@ -143,7 +163,7 @@ def check_tables(
                 f"{names[i]}: {name} = {cell[i]:g}, but a count must be 0 or {kind} "
                 f"from {1 if whole else SMALLEST:g} to {COUNT_LIMIT:g}."
             )
-    tables = TwoByTwo(**cells, labels=names)
+    tables = TwoByTwo(**cells, labels=names, origin=origin)
     for group, size in ((1, tables.n1), (2, tables.n2)):
         if (size == 0.0).any():
             raise DataError(
@@ -160,13 +180,3 @@ def check_level(level: float) -> None:
     """Raise DataError unless the level lies between 0 and 1."""
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
-
-
-def _column(values: Any, name: str) -> Floats:
-    try:
-        out = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be counts, one a study: {error}") from error
-    if out.ndim != 1:
-        raise DataError(f"{name} must have one dimension, one count a study; its shape is {out.shape}.")
-    return out

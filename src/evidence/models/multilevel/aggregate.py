@@ -7,21 +7,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.columns import (
+    align_square,
+    as_frame,
+    check_missing,
+    numbers,
+    texts,
+    variance_from,
+)
 from evidence.errors import DataError
-from evidence.models.multilevel.covariance import check_covariance, cluster_codes, covariance_matrix
+from evidence.models.core.given import squared
+from evidence.models.multilevel.covariance import check_covariance, covariance_matrix, groups_of
 
 __all__ = ["aggregate"]
 
 
 def aggregate(
-    data: pd.DataFrame,
+    data: Any,
     cluster: str,
     effect: str = "effect",
-    variance: str = "variance",
+    variance: str | None = None,
     *,
     rho: float = 0.5,
     covariance: Any = None,
     weighted: bool = True,
+    se: str | None = None,
+    missing: str = "refuse",
 ) -> pd.DataFrame:
     """Combine the effects of each cluster into one.
 
@@ -29,7 +40,7 @@ def aggregate(
     ----------
     data : DataFrame
     cluster, effect, variance : str
-        Columns: group to combine, effects, sampling variances.
+        Columns: group to combine, effects, sampling variances (by default "variance").
     rho : float
         Correlation assumed between effects of a cluster, between -1 and 1.
     covariance : array-like, shape (k, k), optional
@@ -37,6 +48,11 @@ def aggregate(
     weighted : bool
         Whether to weigh by the inverse of the covariance matrix, for the smallest variance; else the plain
         mean. With high correlations and unequal variances some weights can be negative.
+    se : str, optional
+        Column of standard errors, in place of `variance`.
+    missing : {"refuse", "omit"}
+        What is done with rows whose effect or variance is missing. How many were left out of a cluster is then in the
+        column `left_out`; a cluster of which nothing is left is refused.
 
     Returns
     -------
@@ -54,24 +70,50 @@ def aggregate(
     ----------
     Borenstein M et al. (2009). Introduction to Meta-Analysis, chapter 24. Wiley.
     """
-    for column in (cluster, effect, *([variance] if covariance is None else [])):
+    check_missing(missing)
+    data = as_frame(data)
+    name, spread = variance_from(variance or (None if se else "variance"), se)
+    for column in (cluster, effect, *([spread] if covariance is None else [])):
         if column not in data.columns:
             raise DataError(
                 f"the table has no column {column!r}; its columns are {', '.join(map(str, data.columns))}."
             )
+    names = tuple(texts(data[cluster], cluster))
+    groups_of(data[cluster], len(data), cluster)
+    effects = numbers(data[effect], effect, labels=names)
+    square: np.ndarray | None = None
+    if covariance is not None:
+        if isinstance(covariance, pd.DataFrame):
+            covariance = align_square(covariance, data.index, names, "covariance")
+        square = numbers(covariance, "covariance", ndim=None)
+        gone = np.isnan(effects)
+    else:
+        variances = numbers(data[spread], spread, labels=names)
+        variances = squared(variances, names) if name == "se" else variances
+        gone = np.isnan(effects) | np.isnan(variances)
+    without = pd.Series(dtype=int)
+    if missing == "omit" and gone.any():
+        without = pd.Series(names)[gone].value_counts()
+        if lost := [one for one in without.index if one not in set(pd.Series(names)[~gone])]:
+            raise DataError(f"{lost[0]}: every row lacks its effect or variance; leave it out of the data.")
+        kept = np.flatnonzero(~gone)
+        data, effects, names = data.iloc[kept], effects[kept], tuple(names[i] for i in kept)
+        if square is None:
+            variances = variances[kept]
+        else:
+            square = square[np.ix_(kept, kept)]
     k = len(data)
-    codes, _ = cluster_codes(data[cluster], k, cluster)
-    names = tuple(map(str, data[cluster]))
-    effects = pd.to_numeric(data[effect], errors="coerce").to_numpy(dtype=float)
+    codes, _ = groups_of(data[cluster], k, cluster)
     bad = ~np.isfinite(effects)
     if bad.any():
         i = int(bad.argmax())
         raise DataError(f"{names[i]}, row {i}: the effect is {data[effect].iloc[i]}; give a finite number.")
-    if covariance is None:
-        variances = check_covariance(pd.to_numeric(data[variance], errors="coerce"), k, names)
-        matrix = covariance_matrix(np.diagonal(variances), data[cluster], rho)
+    if square is None:
+        matrix = covariance_matrix(
+            np.diagonal(check_covariance(variances, k, names)), list(data[cluster]), rho
+        )
     else:
-        matrix = check_covariance(covariance, k, names)
+        matrix = check_covariance(square, k, names)
         if ((matrix != 0.0) & (codes[:, None] != codes)).any():
             raise DataError(
                 "the covariance matrix links effects of different clusters; combine coarser clusters."
@@ -79,7 +121,7 @@ def aggregate(
     constant = [
         column
         for column in data.columns
-        if column not in (cluster, effect, variance)
+        if column not in (cluster, effect, spread)
         and data[column].equals(data.groupby(codes)[column].transform("first"))
     ]
     rows = []
@@ -89,12 +131,14 @@ def aggregate(
         weight = np.linalg.solve(block, np.ones(members.size)) if weighted else np.ones(members.size)
         weight = weight / weight.sum()
         first = data.iloc[members[0]]
+        value = float(weight @ block @ weight)
         rows.append(
             {
                 cluster: first[cluster],
                 effect: float(weight @ effects[members]),
-                variance: float(weight @ block @ weight),
+                spread: float(np.sqrt(value) if name == "se" else value),
                 "effects": members.size,
+                **({"left_out": int(without.get(names[members[0]], 0))} if len(without) else {}),
                 **{column: first[column] for column in constant},
             }
         )

@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from evidence.columns import align, as_frame, factor, numbers, variance_from
 from evidence.errors import DataError
+from evidence.models.core.given import squared
 from evidence.models.core.weighted import Floats
 
-__all__ = ["check_covariance", "cluster_codes", "covariance_matrix"]
+__all__ = ["check_covariance", "covariance_matrix", "groups_of"]
 
 
 def covariance_matrix(
-    variance: Any,
-    cluster: Any,
+    variance: Any = None,
+    cluster: Any = None,
     rho: float = 0.5,
     *,
     outcome: Any = None,
     rho_outcome: float | None = None,
     time: Any = None,
     phi: float | None = None,
+    se: Any = None,
+    data: Any = None,
 ) -> Floats:
     """Build a covariance matrix of effects that correlate within clusters.
 
@@ -31,9 +34,9 @@ def covariance_matrix(
 
     Parameters
     ----------
-    variance : array-like, shape (k,)
-        Sampling variances, positive.
-    cluster : array-like, shape (k,)
+    variance : array-like, shape (k,), or str
+        Sampling variances, positive; with `data`, here and below, a column.
+    cluster : array-like, shape (k,), or str
         Group of patients, for example the trial; effects of different clusters are independent.
     rho : float
         Correlation of effects of the same outcome and time, between -1 and 1.
@@ -43,6 +46,9 @@ def covariance_matrix(
     time : array-like of numbers, shape (k,), optional
     phi : float, optional
         Autocorrelation over one unit of time, between 0 and 1; required with `time`.
+    se : array-like, shape (k,), or str, optional
+        Standard errors, in place of `variance`.
+    data : DataFrame, optional
 
     Returns
     -------
@@ -58,17 +64,24 @@ def covariance_matrix(
     ----------
     Pustejovsky JE, Tipton E (2022). Prev Sci 23(3), 425-438.
     """
-    variances = _numbers(variance, "variance")
+    name, spread = variance_from(variance, se)
+    columns, _ = align(
+        {name: spread, "cluster": cluster, "outcome": outcome, "time": time},
+        data=None if data is None else as_frame(data),
+    )
+    variances, cluster, outcome, time = _finite(columns[name], name), *list(columns.values())[1:]
     k = variances.size
+    if se is not None:
+        variances = squared(variances, tuple(f"row {i}" for i in range(k)))
     if not (variances > 0.0).all():
         i = int(np.argmin(variances > 0.0))
         raise DataError(f"row {i}: the variance {variances[i]:g} is not positive; check the standard error.")
-    clusters, names = cluster_codes(cluster, k, "cluster")
+    clusters, names = groups_of(cluster, k, "cluster")
     correlation = np.full((k, k), _within(rho, "rho", -1.0))
     apart = np.ones((k, k))
     separate = np.zeros((k, k), dtype=bool)
     if outcome is not None:
-        outcomes, _ = cluster_codes(outcome, k, "outcome")
+        outcomes, _ = groups_of(outcome, k, "outcome")
         differs = outcomes[:, None] != outcomes
         apart[differs] *= _within(rho if rho_outcome is None else rho_outcome, "rho_outcome", -1.0)
         separate |= differs
@@ -77,7 +90,7 @@ def covariance_matrix(
     if (time is None) != (phi is None):
         raise DataError("time and phi belong together: give both, or neither.")
     if time is not None:
-        times = _numbers(time, "time")
+        times = _finite(time, "time")
         if times.size != k:
             raise DataError(f"time has {times.size} values for {k} effects; give one of each an effect.")
         distance = np.abs(times[:, None] - times)
@@ -98,8 +111,8 @@ def covariance_matrix(
     return correlation * se[:, None] * se
 
 
-def cluster_codes(values: Any, k: int, name: str) -> tuple[np.ndarray, list[str]]:
-    """Number the distinct values in sorted order.
+def groups_of(values: Any, k: int, name: str) -> tuple[np.ndarray, list[str]]:
+    """Number the distinct values in sorted order; values that look the same are one.
 
     Returns
     -------
@@ -111,18 +124,12 @@ def cluster_codes(values: Any, k: int, name: str) -> tuple[np.ndarray, list[str]
     DataError
         If there are not k values or one is missing.
     """
-    column = pd.Series(list(values)) if not isinstance(values, (str, bytes)) else pd.Series(dtype=object)
-    if len(column) != k:
-        raise DataError(f"{name} has {len(column)} values for {k} effects; give one an effect.")
-    if column.isna().any():
-        raise DataError(
-            f"{name} is missing in row {int(column.isna().to_numpy().argmax())}; give every row a value."
-        )
-    try:
-        codes, uniques = pd.factorize(column, sort=True)
-    except TypeError:  # values of several kinds
-        codes, uniques = pd.factorize(column)
-    return codes, [str(value) for value in uniques]
+    codes, names = factor(values, name)
+    if codes.size != k:
+        raise DataError(f"{name} has {codes.size} values for {k} effects; give one an effect.")
+    if (codes < 0).any():
+        raise DataError(f"{name} is missing in row {int(np.argmax(codes < 0))}; give every row a value.")
+    return codes, names
 
 
 def check_covariance(variance: Any, k: int, labels: tuple[str, ...]) -> Floats:
@@ -133,10 +140,7 @@ def check_covariance(variance: Any, k: int, labels: tuple[str, ...]) -> Floats:
     DataError
         If the shape is wrong, or the matrix is not finite, symmetric and positive definite.
     """
-    try:
-        out = np.array(variance, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"variance must be numbers: {error}") from error
+    out = numbers(variance, "variance", ndim=None)
     if out.shape not in ((k,), (k, k)):
         raise DataError(
             f"variance has shape {out.shape}; give {k} variances or a {k} x {k} covariance matrix."
@@ -169,12 +173,9 @@ def check_covariance(variance: Any, k: int, labels: tuple[str, ...]) -> Floats:
     return 0.5 * (out + out.T)
 
 
-def _numbers(values: Any, name: str) -> Floats:
-    try:
-        out = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be numbers, one an effect: {error}") from error
-    if out.ndim != 1 or not np.isfinite(out).all():
+def _finite(values: Any, name: str) -> Floats:
+    out = numbers(values, name)
+    if not np.isfinite(out).all():
         raise DataError(f"{name} must be finite numbers, one an effect.")
     return out
 

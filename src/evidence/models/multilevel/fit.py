@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from evidence.columns import (
+    Origin,
+    align,
+    align_square,
+    as_frame,
+    check_missing,
+    labels_of,
+    numbers,
+    variance_from,
+)
 from evidence.errors import DataError, ModelError, choose
 from evidence.measures import choose_interval, choose_method
+from evidence.models.core.given import squared
 from evidence.models.core.weighted import Floats
-from evidence.models.multilevel.covariance import check_covariance, cluster_codes
+from evidence.models.multilevel.covariance import check_covariance, groups_of
 from evidence.models.multilevel.likelihood import arrange_blocks
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.multilevel.search import check_identified, maximise
 from evidence.models.multilevel.structure import STRUCTURES, Nested, Outcomes, Structure
 from evidence.models.pool import EFFECT_LIMIT
-from evidence.models.regression.design import Design, build_design, study_labels
+from evidence.models.regression.design import Design, build_design
 
 __all__ = ["multilevel"]
 
 
 def multilevel(
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     levels: Sequence[Any] | Mapping[str, Any] | str,
-    data: pd.DataFrame | None = None,
-    moderators: pd.DataFrame | None = None,
+    data: Any = None,
+    moderators: Any = None,
     outcome: Any = None,
     structure: str | None = None,
     method: str = "REML",
     test: str = "t",
     level: float = 0.95,
     labels: Any = None,
+    se: Any = None,
+    missing: str = "refuse",
+    measure: str | None = None,
 ) -> Multilevel:
     """Fit a multilevel or multivariate model of dependent effects.
 
@@ -51,6 +65,8 @@ def multilevel(
         effect is a group of its own lets effects differ within the groups; with sampling variances alone it
         should be given.
     data : DataFrame, optional
+        Table (pandas, polars or alike) whose columns the arguments name. Rows with a missing moderator are left out,
+        and counted in the note.
     moderators : DataFrame, optional
         Moderators, one column each, when `effect` is not a formula.
     outcome : array-like, shape (k,), or str, optional
@@ -64,7 +80,13 @@ def multilevel(
         "t" (k - p degrees of freedom) or "z".
     level : float
         Level of all intervals, between 0 and 1.
-    labels : sequence of str or str, optional
+    labels : array-like of str, or str, optional
+    se : array-like, shape (k,), or str, optional
+        Standard errors, in place of `variance`.
+    missing : {"refuse", "omit"}
+        What is done if an effect or a variance is missing: refuse, or leave the row out and say so in the note.
+    measure : str, optional
+        What the effects are, for figures; by default what the table says, if `effect_size` made it.
 
     Returns
     -------
@@ -73,7 +95,7 @@ def multilevel(
     Raises
     ------
     DataError
-        If shapes differ, a value is missing or out of range, or an option is unknown.
+        If labels or shapes differ, a value is missing or out of range, or an option is unknown.
     ModelError
         If coefficients or variances are not identified, or no maximum is found; the message says which and
         what to do.
@@ -88,13 +110,18 @@ def multilevel(
     structure = None if structure is None else choose("structure", structure, STRUCTURES)
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
-    formula, frame = _frame(effect, data, moderators)
-    names = study_labels(labels, frame)
-    design = build_design(formula, frame)
+    check_missing(missing)
+    rows = _read(effect, variance, se, data, moderators, levels, outcome, labels)
+    diagonal = rows.variance if rows.variance.ndim == 1 else np.diagonal(rows.variance)
+    gone = np.isnan(diagonal)
+    design = build_design(rows.formula, rows.frame, missing=gone if missing == "omit" else None)
     kept = np.flatnonzero(design.kept)
-    everything = check_covariance(_column(variance, data), len(frame), names)
-    covariance = everything[np.ix_(kept, kept)]
-    shown = tuple(names[i] for i in kept)
+    shown = tuple(rows.labels[i] for i in kept)
+    if missing == "omit":
+        spread = rows.variance[kept] if rows.variance.ndim == 1 else rows.variance[np.ix_(kept, kept)]
+        covariance = check_covariance(spread, kept.size, shown)
+    else:
+        covariance = check_covariance(rows.variance, len(rows.labels), rows.labels)[np.ix_(kept, kept)]
     bad = ~(np.abs(design.response) <= EFFECT_LIMIT)
     if bad.any():
         i = int(bad.argmax())
@@ -106,64 +133,108 @@ def multilevel(
             f"{len(design.names)} coefficients leave nothing of {len(shown)} effects to estimate variances from; use "
             "fewer moderators."
         )
-    parts = _structure(levels, data, outcome, structure, len(frame), kept)
+    parts, crossed = _structure(rows.levels, rows.outcome, structure, len(rows.labels), kept)
     blocks = arrange_blocks(design.response, design.matrix, covariance, parts.kernels)
     check_identified(blocks, parts)
     scale = _scatter(design, covariance)
     theta = maximise(blocks.scaled(scale), parts, restricted=method == "REML")
-    dropped = tuple(name for name, keep in zip(names, design.kept, strict=True) if not keep)
+    origin = Origin(rows.labels, rows.where, design.kept)
     return Multilevel(
-        formula, design, design.response, covariance, shown, dropped, parts, method, test, level, theta, scale
+        rows.formula,
+        design,
+        design.response,
+        covariance,
+        shown,
+        origin.left_out,
+        parts,
+        method,
+        test,
+        level,
+        theta,
+        scale,
+        measure=rows.measure if measure is None else measure,
+        origin=origin,
+        crossed=crossed,
     )
 
 
-def _frame(
-    effect: Any, data: pd.DataFrame | None, moderators: pd.DataFrame | None
-) -> tuple[str, pd.DataFrame]:
-    """Formula and the table to evaluate it on."""
-    if isinstance(effect, str):
-        if data is None:
-            raise DataError(f"{effect!r} names a column or is a formula; give data=... as well.")
-        if moderators is not None:
-            raise DataError(
-                "give moderators in the formula, or as a table beside an array of effects; not both."
-            )
-        return (effect if "~" in effect else f"`{effect}` ~ 1"), data
-    frame = pd.DataFrame({"effect": _vector(effect, "effect")}, index=getattr(effect, "index", None))
-    if moderators is None:
-        return "effect ~ 1", frame
-    if not isinstance(moderators, pd.DataFrame) or len(moderators) != len(frame):
-        raise DataError(f"moderators must be a DataFrame of {len(frame)} rows, one an effect.")
-    frame = pd.concat([frame.reset_index(drop=True), moderators.reset_index(drop=True)], axis=1)
-    return "effect ~ " + " + ".join(f"`{name}`" for name in moderators.columns), frame
+class _Rows(NamedTuple):
+    """What was given, in one order."""
+
+    formula: str
+    frame: pd.DataFrame
+    """Effects and moderators."""
+    variance: Floats
+    """Shape (k,) or (k, k)."""
+    levels: list[tuple[str, Any]]
+    outcome: Any
+    labels: tuple[str, ...]
+    where: pd.Index | None
+    """Index of the rows."""
+    measure: str
 
 
-def _vector(values: Any, name: str) -> Floats:
-    try:
-        out = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be numbers: {error}") from error
-    if out.ndim != 1 or not out.size:
-        raise DataError(f"{name} must have one dimension and at least one value; its shape is {out.shape}.")
-    return out
+def _read(
+    effect: Any, variance: Any, se: Any, data: Any, moderators: Any, levels: Any, outcome: Any, labels: Any
+) -> _Rows:
+    """Pair effects, variances, levels and moderators by their labels."""
+    table = None if data is None else as_frame(data)
+    name, spread = variance_from(variance, se)
+    formula = effect if isinstance(effect, str) else None
+    if formula is not None and table is None:
+        raise DataError(f"{effect!r} names a column or is a formula; give data=... as well.")
+    if formula is not None and moderators is not None:
+        raise DataError("give moderators in the formula, or as a table beside an array of effects; not both.")
+    others = pd.DataFrame() if moderators is None else as_frame(moderators, "moderators")
+    groupings = _named(levels)
+    square = np.ndim(spread) == 2 if not isinstance(spread, str) else False
+    given = {
+        "effect": None if formula is not None else effect,
+        name: None if square else spread,
+        **{f"levels[{i}]": values for i, (_, values) in enumerate(groupings)},
+        "outcome": outcome,
+        **{f"moderators[{i}]": others[one] for i, one in enumerate(others.columns)},
+    }
+    columns, index = align(given, data=table, labels=labels)
+    if table is not None and formula is not None:
+        frame = table
+        formula = formula if "~" in formula else f"`{formula}` ~ 1"
+    else:
+        frame = pd.DataFrame({"effect": numbers(columns["effect"], "effect")}, index=index)
+        if not len(frame):
+            raise DataError("effect must have one dimension and at least one value.")
+        if moderators is not None and len(others) != len(frame):
+            raise DataError(f"moderators must be a DataFrame of {len(frame)} rows, one an effect.")
+        for i, one in enumerate(others.columns):
+            frame[one] = columns[f"moderators[{i}]"].array
+        formula = "effect ~ " + (" + ".join(f"`{one}`" for one in others.columns) or "1")
+    names = labels_of(columns.get("labels"), index, len(frame), per="effects")
+    if square:
+        matrix = align_square(spread, index, names, name) if isinstance(spread, pd.DataFrame) else spread
+        variances = numbers(matrix, name, ndim=None)
+        if se is not None:
+            raise DataError("se takes one standard error an effect; give a covariance matrix as variance.")
+    else:
+        variances = numbers(columns[name], name, labels=names)
+        variances = variances if se is None else squared(variances, names)
+    return _Rows(
+        formula,
+        frame,
+        variances,
+        [(one, columns[f"levels[{i}]"]) for i, (one, _) in enumerate(groupings)],
+        columns["outcome"],
+        names,
+        index,
+        "" if table is None else table.attrs.get("measure", ""),
+    )
 
 
-def _column(values: Any, data: pd.DataFrame | None) -> Any:
-    if not isinstance(values, str):
-        return values
-    if data is None or values not in data.columns:
-        raise DataError(f"there is no column {values!r}; give data=... with that column, or an array.")
-    return data[values]
-
-
-def _structure(
-    levels: Any, data: pd.DataFrame | None, outcome: Any, structure: str | None, k: int, kept: np.ndarray
-) -> Structure:
-    """Check levels and outcomes; return the covariance structure of the rows kept."""
+def _named(levels: Any) -> list[tuple[str, Any]]:
+    """Levels with their names, from the outermost to the innermost."""
     if isinstance(levels, str):
         levels = [levels]
     if isinstance(levels, Mapping):
-        named = list(levels.items())
+        named = [(str(name), values) for name, values in levels.items()]
     else:
         named = [
             (
@@ -174,26 +245,37 @@ def _structure(
         ]
     if not named:
         raise DataError("levels needs at least one grouping of the effects.")
+    return named
+
+
+def _structure(
+    levels: list[tuple[str, Any]], outcome: Any, structure: str | None, k: int, kept: np.ndarray
+) -> tuple[Structure, tuple[tuple[str, str], ...]]:
+    """Check levels and outcomes; return the covariance structure of the rows kept, and levels that seem to cross."""
     codes: list[np.ndarray] = []
-    for name, values in named:
-        code, _ = cluster_codes(_column(values, data), k, name)
+    crossed = []
+    for i, (name, values) in enumerate(levels):
+        code, _ = groups_of(values, k, name)
         if codes:
+            own = np.unique(code[kept]).size
             code = np.unique(np.column_stack([codes[-1], code]), axis=0, return_inverse=True)[1]
+            if np.unique(code.reshape(-1)[kept]).size > own:
+                crossed.append((name, levels[i - 1][0]))
         codes.append(code.reshape(-1))
     codes = [code[kept] for code in codes]
-    names = tuple(str(name) for name, _ in named)
+    names = tuple(name for name, _ in levels)
     if outcome is None:
         if structure is not None:
             raise DataError(f"structure={structure!r} needs outcome, one value an effect.")
-        return Structure([Nested(names, codes)])
-    which, outcomes = cluster_codes(_column(outcome, data), k, "outcome")
+        return Structure([Nested(names, codes)]), tuple(crossed)
+    which, outcomes = groups_of(outcome, k, "outcome")
     present = np.unique(which[kept])
     if present.size < 2:
         raise DataError("outcome has a single value; leave it out.")
     which = np.searchsorted(present, which[kept])
     within = Outcomes(structure or "UN", tuple(outcomes[i] for i in present), which, codes[-1])
     outer = [Nested(names[:-1], codes[:-1])] if len(codes) > 1 else []
-    return Structure([*outer, within])
+    return Structure([*outer, within]), tuple(crossed)
 
 
 def _scatter(design: Design, covariance: Floats) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
+from evidence.columns import Origin, left_out_note
 from evidence.errors import DataError
 from evidence.models.core.coefficients import joint_test, quantile, two_sided
 from evidence.models.core.weighted import Floats
@@ -35,7 +36,7 @@ class Multilevel(HasScales):
     """Their sampling covariance, shape (k, k)."""
     labels: tuple[str, ...]
     dropped: tuple[str, ...]
-    """Effects left out because a moderator is missing."""
+    """Effects left out because a moderator, the effect or its variance is missing."""
     structure: Structure
     method: str
     test: str
@@ -43,6 +44,12 @@ class Multilevel(HasScales):
     theta: Floats
     """Parameters of the structure, in units of `scale`."""
     scale: float
+    measure: str = ""
+    """What the effects are, by code; empty if it is not known."""
+    origin: Origin | None = None
+    """Where the effects stood among the rows given."""
+    crossed: tuple[tuple[str, str], ...] = ()
+    """Levels whose groups occur in several groups of the level before, with that level."""
 
     @property
     def k(self) -> int:
@@ -268,7 +275,13 @@ class Multilevel(HasScales):
         """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
         notes = []
         if self.dropped:
-            notes.append(f"Left out, a moderator is missing: {', '.join(self.dropped)}.")
+            notes.append(left_out_note(self.dropped, "a moderator, effect or variance"))
+        notes += [
+            f"Groups of {inner} occur in several groups of {outer}; within each they count as groups of their own "
+            f"(nested). If a {inner} is the same wherever it occurs, the levels are crossed, and this model does not "
+            "hold."
+            for inner, outer in self.crossed
+        ]
         if self._nested is not None:
             zero = [
                 name for name, value in zip(self._nested.names, self.variances, strict=True) if value == 0.0

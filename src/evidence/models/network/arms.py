@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.columns import align, as_frame, numbers, texts
 from evidence.effects.sizes.continuous import gamma_correction
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.errors import DataError
 from evidence.measures import choose_measure
 from evidence.models.core.weighted import Floats
-from evidence.models.network.columns import floats, texts
 
 __all__ = ["MEASURES", "contrasts_from_arms"]
 
@@ -80,8 +80,10 @@ def contrasts_from_arms(
     needed = {"events": events, "n": n} if counts else {"mean": mean, "sd": sd, "n": n}
     if absent := [name for name, values in needed.items() if values is None]:
         raise DataError(f"measure {measure!r} needs {', '.join(absent)}, one value an arm.")
-    studies, treatments = texts(study, "study", data), texts(treatment, "treatment", data)
-    columns = {name: floats(values, name, data) for name, values in needed.items()}
+    table = None if data is None else as_frame(data)
+    aligned, _ = align({"study": study, "treatment": treatment, **needed}, data=table)
+    studies, treatments = texts(aligned["study"], "study"), texts(aligned["treatment"], "treatment")
+    columns = {name: numbers(aligned[name], name, labels=studies or None) for name in needed}
     for label, size in (("treatment", len(treatments)), *((name, len(c)) for name, c in columns.items())):
         if size != len(studies):
             raise DataError(

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evidence.columns import align, as_frame, check_missing, left_out_note, numbers, texts
 from evidence.errors import DataError
 from evidence.models.core.weighted import Floats
-from evidence.models.network.columns import floats, texts
 from evidence.models.network.graph import connected_parts
 from evidence.models.network.study import (
     RULES,
@@ -101,6 +101,7 @@ def read_contrasts(
     arm_variance: Any = None,
     shared_arm_rule: str | float = "equal",
     tolerance: float = 0.02,
+    missing: str = "refuse",
 ) -> Contrasts:
     """Read and check the contrasts of a network; parameters as for `evidence.models.network.fit.network`."""
     if shared_arm_rule not in RULES and not (
@@ -110,19 +111,48 @@ def read_contrasts(
             f"unknown shared_arm_rule {shared_arm_rule!r}; choose one of {', '.join(RULES)}, or a number from 0 to "
             "below 1."
         )
-    if isinstance(study, pd.DataFrame):
+    check_missing(missing)
+    if isinstance(study, pd.DataFrame) or (data is None and hasattr(study, "columns")):
         study, data = "study", study
-    names = texts(study, "study", data)
-    first, second = texts(treat1, "treat1", data), texts(treat2, "treat2", data)
-    effects, errors = floats(effect, "effect", data), floats(se, "se", data)
+    each = arm_variance if not isinstance(arm_variance, Mapping) else None
+    table = None if data is None else as_frame(data)
+    columns, _ = align(
+        {
+            "study": study,
+            "treat1": treat1,
+            "treat2": treat2,
+            "effect": effect,
+            "se": se,
+            "n1": n1,
+            "n2": n2,
+            "arm_variance": each,
+        },
+        data=table,
+    )
+    names, first, second = (texts(columns[name], name) for name in ("study", "treat1", "treat2"))
+    effects, errors = (_numbers(columns[name], name, names) for name in ("effect", "se"))
     size = len(names)
-    for label, column in (("treat1", first), ("treat2", second), ("effect", effects), ("se", errors)):
+    for label, column in (("treat1", first), ("treat2", second)):
         if len(column) != size:
             raise DataError(
                 f"study has {size} values and {label} has {len(column)}; give one of each a contrast."
             )
     if not size:
         raise DataError("there is no contrast; give at least one.")
+    further = {
+        name: _numbers(columns[name], name, names)
+        for name in ("n1", "n2", "arm_variance")
+        if columns[name] is not None
+    }
+    gone = np.isnan(effects) | np.isnan(errors) if missing == "omit" else np.zeros(size, dtype=bool)
+    without = [f"{names[i]} ({first[i]} v {second[i]})" for i in np.flatnonzero(gone)]
+    if without:
+        if gone.all():
+            raise DataError("there is no contrast: every one lacks its effect or its standard error.")
+        kept = np.flatnonzero(~gone)
+        names, first, second = ([part[i] for i in kept] for part in (names, first, second))
+        effects, errors, size = effects[kept], errors[kept], kept.size
+        further = {name: values[kept] for name, values in further.items()}
     _check_rows(names, first, second, effects, errors)
     variances = np.square(errors)
     treatments = tuple(sorted({*first, *second}))
@@ -130,9 +160,10 @@ def read_contrasts(
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         rows_of.setdefault(name, []).append(row)
-    sizes = _sizes(rows_of, names, first, second, n1, n2, data)
-    given = _given(rows_of, arm_variance, data, size)
+    sizes = _sizes(rows_of, names, first, second, further)
+    given = _given(rows_of, arm_variance if each is None else further["arm_variance"])
     collected = _Rows(len(treatments))
+    collected.notes += [left_out_note(without, "effect or standard error")] if without else []
     for number, (name, rows) in enumerate(rows_of.items()):
         if len(rows) == 1:
             row = rows[0]
@@ -251,29 +282,30 @@ def _sizes(
     names: list[str],
     first: list[str],
     second: list[str],
-    n1: Any,
-    n2: Any,
-    data: pd.DataFrame | None,
+    columns: Mapping[str, Floats],
 ) -> dict[str, dict[str, float]]:
     """Sizes of the arms of each study, where they are given."""
-    if n1 is None or n2 is None:
+    if "n1" not in columns or "n2" not in columns:
         return {}
     sizes: dict[str, dict[str, float]] = {name: {} for name in rows_of}
-    for arm, label, values in ((first, "n1", n1), (second, "n2", n2)):
-        column = floats(values, label, data)
-        if len(column) != len(names):
-            raise DataError(
-                f"study has {len(names)} values and {label} has {len(column)}; give one a contrast."
-            )
-        for name, treatment, value in zip(names, arm, column, strict=True):
+    for arm, label in ((first, "n1"), (second, "n2")):
+        for name, treatment, value in zip(names, arm, columns[label], strict=True):
             if value > 0.0 and np.isfinite(value):
                 sizes[name][treatment] = float(value)
     return sizes
 
 
-def _given(
-    rows_of: Mapping[str, list[int]], arm_variance: Any, data: pd.DataFrame | None, size: int
-) -> dict[str, float]:
+def _numbers(values: Any, name: str, studies: list[str]) -> Floats:
+    """Read numbers, one a contrast."""
+    out = numbers(values, name, labels=studies)
+    if out.size != len(studies):
+        raise DataError(
+            f"study has {len(studies)} values and {name} has {out.size}; give one of each a contrast."
+        )
+    return out
+
+
+def _given(rows_of: Mapping[str, list[int]], arm_variance: Any) -> dict[str, float]:
     """Variance of the shared arm of each study, where it is given."""
     if arm_variance is None:
         return {}
@@ -282,12 +314,9 @@ def _given(
         if unknown:
             raise DataError(f"arm_variance names a study that is not in the network: {unknown[0]!r}.")
         return {str(name): float(value) for name, value in arm_variance.items()}
-    values = floats(arm_variance, "arm_variance", data)
-    if len(values) != size:
-        raise DataError(f"study has {size} values and arm_variance has {len(values)}; give one a contrast.")
     found = {}
     for name, rows in rows_of.items():
-        known = values[rows][np.isfinite(values[rows])]
+        known = arm_variance[rows][np.isfinite(arm_variance[rows])]
         if known.size:
             if np.ptp(known) > 1e-9 * abs(known).max():
                 raise DataError(f"{name}: arm_variance differs between the rows of the study.")

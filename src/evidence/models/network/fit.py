@@ -36,6 +36,7 @@ def network(
     arm_variance: Any = None,
     shared_arm_rule: str | float = "equal",
     tolerance: float = 0.02,
+    missing: str = "refuse",
 ) -> Network:
     """Fit a frequentist network meta-analysis by weighted least squares.
 
@@ -77,6 +78,9 @@ def network(
     tolerance : float
         How far contrasts of a study may be from adding up, in units of the study's smallest standard error (rounded
         reports never add up exactly); they are then adjusted to add up.
+    missing : {"refuse", "omit"}
+        What is done with a contrast whose effect or standard error is missing: refuse, or leave it out and say so in
+        the notes.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def network(
     prediction = choose_prediction(prediction)
     contrasts = read_contrasts(
         study, treat1, treat2, effect, se, data=data, n1=n1, n2=n2, arm_variance=arm_variance,
-        shared_arm_rule=shared_arm_rule, tolerance=tolerance,
+        shared_arm_rule=shared_arm_rule, tolerance=tolerance, missing=missing,
     )  # fmt: skip
     if len(contrasts.parts) > 1:
         raise ModelError(
@@ -147,7 +151,7 @@ def network_parts(
     Parameters
     ----------
     study, treat1, treat2, effect, se, data
-        As for `network`; `options` are its n1, n2, arm_variance, shared_arm_rule and tolerance.
+        As for `network`; `options` are its n1, n2, arm_variance, shared_arm_rule, tolerance and missing.
 
     Returns
     -------

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
+from evidence.columns import as_frame, numbers, texts
+from evidence.columns import column as column_in
 from evidence.errors import DataError, ModelError
 from evidence.models.core.weighted import Floats, Model
-from evidence.models.network.columns import column_of, floats, texts
 from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.fit import check_network_options, network
 from evidence.models.network.least_squares import covariance_root, network_model
@@ -207,7 +208,8 @@ def network_regression(
     """
     values: Any = covariate
     name = "covariate"
-    if isinstance(net, pd.DataFrame):
+    if not isinstance(net, Network):
+        net = as_frame(net, "net")
         if isinstance(covariate, str):
             name, values = covariate, _by_study(net, covariate)
         net = network(data=net, method=method or "REML")
@@ -257,8 +259,9 @@ def network_regression(
 def _by_study(data: pd.DataFrame, column: str) -> dict[str, float]:
     """Covariate of each study from a column that repeats it in each row."""
     found: dict[str, float] = {}
-    column_of(column, "covariate", data)
-    for study, value in zip(texts("study", "study", data), floats(column, "covariate", data), strict=True):
+    studies = texts(column_in("study", "study", data), "study")
+    values = numbers(column_in(column, "covariate", data), column, labels=studies)
+    for study, value in zip(studies, values, strict=True):
         if found.setdefault(study, value) != value and not (np.isnan(value) and np.isnan(found[study])):
             raise DataError(
                 f"{study}: {column} differs between its rows ({found[study]:g} and {value:g}); a covariate has one "

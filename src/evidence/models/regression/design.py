@@ -14,6 +14,7 @@ import pandas as pd
 from formulaic import Formula, ModelSpec  # type: ignore[import-untyped]
 from formulaic.errors import FormulaicError  # type: ignore[import-untyped]
 
+from evidence.columns import align, as_frame, labels_of, plain_columns
 from evidence.errors import DataError, ModelError
 from evidence.models.core.weighted import Floats
 
@@ -54,7 +55,7 @@ class Design:
     spec: ModelSpec
 
 
-def build_design(formula: str, data: pd.DataFrame) -> Design:
+def build_design(formula: str, data: pd.DataFrame, *, missing: np.ndarray | None = None) -> Design:
     """Evaluate a formula on a table, leaving out rows with a missing moderator.
 
     Parameters
@@ -62,17 +63,24 @@ def build_design(formula: str, data: pd.DataFrame) -> Design:
     formula : str
         "effect ~ a + b", with factors, interactions (a:b, a*b), transformations, `- 1` for no intercept.
     data : DataFrame
+    missing : ndarray of bool, optional
+        Further rows to leave out; with it, rows with a missing effect are left out as well.
 
     Raises
     ------
     DataError
-        If the formula cannot be read or evaluated, names an unknown column, or no row is complete.
+        If the formula cannot be read or evaluated, names an unknown column, no row is complete, or a moderator has
+        one value throughout.
     ModelError
         If a column of the design is a linear combination of earlier ones, which the message names.
     """
     left, right = _parse(formula)
     moderators = _columns_used(right, data.columns)
+    responses = _columns_used(left, data.columns) if left is not None else []
+    data = plain_columns(data, [*moderators, *responses])
     kept = data[moderators].notna().all(axis=1).to_numpy()
+    if missing is not None:
+        kept = kept & ~missing & data[responses].notna().all(axis=1).to_numpy()
     if not kept.any():
         raise DataError(
             f"no row has all moderators of {formula!r}; check the columns {', '.join(moderators)}."
@@ -86,10 +94,25 @@ def build_design(formula: str, data: pd.DataFrame) -> Design:
     names = tuple(str(name) for name in matrix.columns)
     if not names:
         raise ModelError(f"{formula!r} has no coefficients; add a moderator or keep the intercept.")
+    _refuse_one_level(formula, spec, rows)
     values = _finite(matrix, formula)
     intercept = names[0] == "Intercept"
     check_rank(values, names)
     return Design(values, names, _terms(spec, names), intercept, response.to_numpy(dtype=float), kept, spec)
+
+
+def _refuse_one_level(formula: str, spec: ModelSpec, rows: pd.DataFrame) -> None:
+    """Refuse a factor with one level: its column vanishes, and a test of moderators would test something else."""
+    for part in spec.structure:
+        if part.columns:
+            continue
+        used = _columns_used([part.term], rows.columns)
+        name = next((one for one in used if len(rows[one].unique()) == 1), str(part.term))
+        level = f"{str(rows[name].iloc[0])!r} in every study" if name in rows.columns else "without columns"
+        raise DataError(
+            f"the moderator {name} of {formula!r} is {level}, so it cannot explain differences; leave it out of the "
+            "formula."
+        )
 
 
 def new_rows(spec: ModelSpec, data: pd.DataFrame) -> Floats:
@@ -100,11 +123,11 @@ def new_rows(spec: ModelSpec, data: pd.DataFrame) -> Floats:
     DataError
         If a column is absent, a value is missing, or a factor has a level that the design does not know.
     """
-    if not isinstance(data, pd.DataFrame):
-        raise DataError("new data must be a DataFrame with the columns that the formula uses.")
+    data = as_frame(data, "new data")
     if "Intercept" in spec.column_names and len(spec.column_names) == 1:
         return np.ones((len(data), 1))
     used = _columns_used(spec.formula, data.columns)
+    data = plain_columns(data, used)
     missing = data[used].isna().any(axis=1).to_numpy()
     if missing.any():
         raise DataError(
@@ -140,16 +163,9 @@ def check_rank(matrix: Floats, names: Sequence[str]) -> None:
 
 def study_labels(labels: Any, data: pd.DataFrame) -> tuple[str, ...]:
     """Labels of the rows of a table: a column, a sequence, or by default the text index or "Study 1", ..."""
-    if isinstance(labels, str) and labels in data.columns:
-        return tuple(map(str, data[labels]))
-    if labels is None or isinstance(labels, str):
-        if len(data) and all(isinstance(name, str) for name in data.index):
-            return tuple(data.index)
-        return tuple(f"Study {i}" for i in range(1, len(data) + 1))
-    names = tuple(map(str, labels))
-    if len(names) != len(data):
-        raise DataError(f"labels has {len(names)} values for {len(data)} rows; give one a row.")
-    return names
+    if isinstance(labels, str):
+        labels = labels if labels in data.columns or labels != "label" else None
+    return labels_of(align({"labels": labels}, data=data)[0]["labels"], data.index, len(data), per="rows")
 
 
 def _parse(formula: str) -> tuple[Any, Any]:

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from evidence.columns import Origin, align, as_frame, check_missing, numbers
 from evidence.errors import DataError
 from evidence.measures import choose_interval, choose_method, choose_prediction
 from evidence.models.core.coefficients import TESTS
+from evidence.models.core.given import squared
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import METHODS, estimate_tau2
 from evidence.models.pool import EFFECT_LIMIT, VARIANCE_LIMITS, describe_fault
 from evidence.models.regression.design import build_design, study_labels
 from evidence.models.regression.result import Regression
 
-__all__ = ["regress"]
+__all__ = ["regress", "row_variances"]
 
 
 def regress(
     formula: str,
     data: pd.DataFrame,
     *,
-    variance: str | Sequence[float] = "variance",
-    labels: str | Sequence[str] | None = "label",
+    variance: Any = None,
+    labels: Any = "label",
     method: str = "REML",
     ci: str = "HKSJ",
     level: float = 0.95,
     prediction: str = "V",
+    se: Any = None,
+    missing: str = "refuse",
+    measure: str | None = None,
 ) -> Regression:
     """Fit a mixed-effects meta-regression.
 
@@ -40,9 +44,10 @@ def regress(
         interactions (a:b, a*b), transformations, and `- 1` for no intercept. The effects are on an additive
         scale (log for ratios), absolute values up to 1e20.
     data : DataFrame
-        One row a study. Rows with a missing moderator are left out, and named in the result.
+        One row a study (pandas, polars or alike). Rows with a missing moderator are left out, and counted in the
+        note. Text that holds numbers is read as numbers, with a warning.
     variance : str or array-like
-        Column of the sampling variances, or one value a row; between 1e-30 and 1e30.
+        Column of the sampling variances, by default "variance", or one value a row; between 1e-30 and 1e30.
     labels : str, sequence of str or None
         Column of the study labels, or one a row. Without such a column the index, if it is text, else "Study
         1", ...
@@ -56,6 +61,12 @@ def regress(
         Level of all intervals, between 0 and 1.
     prediction : str
         Distribution of prediction intervals: "V" (t, k - p df), "HTS" (t, k - p - 1 df, at least 1) or "z".
+    se : str or array-like, optional
+        Standard errors, in place of `variance`.
+    missing : {"refuse", "omit"}
+        What is done if an effect or a variance is missing: refuse, or leave the row out and say so in the note.
+    measure : str, optional
+        What the effects are, for figures; by default what the table says, if `effect_size` made it.
 
     Returns
     -------
@@ -79,14 +90,17 @@ def regress(
     prediction = choose_prediction(prediction)
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
-    if not isinstance(data, pd.DataFrame) or data.empty:
+    check_missing(missing)
+    data = as_frame(data)
+    if data.empty:
         raise DataError("data must be a DataFrame with at least one row.")
-    names = np.array(study_labels(labels, data), dtype=object)
-    variances = _variances(variance, data)
-    design = build_design(formula, data)
+    names = study_labels(labels, data)
+    variances = row_variances(variance, se, data, names)
+    design = build_design(formula, data, missing=np.isnan(variances) if missing == "omit" else None)
     if not design.response.size:
         raise DataError(f"the formula {formula!r} has no effect on its left side; write 'effect ~ ...'.")
-    kept = tuple(map(str, names[design.kept]))
+    origin = Origin(names, data.index, design.kept)
+    kept = tuple(name for name, keep in zip(names, design.kept, strict=True) if keep)
     _check_studies(design.response, variances[design.kept], kept)
     model = Model(design.matrix, design.response, variances[design.kept])
     return Regression(
@@ -95,29 +109,34 @@ def regress(
         model.effect,
         model.variance,
         kept,
-        tuple(map(str, names[~design.kept])),
+        origin.left_out,
         method,
         ci,
         level,
         prediction,
         float(estimate_tau2(model, method)),
+        measure=data.attrs.get("measure", "") if measure is None else measure,
+        origin=origin,
     )
 
 
-def _variances(variance: Any, data: pd.DataFrame) -> Floats:
-    if isinstance(variance, str):
-        if variance not in data.columns:
-            raise DataError(
-                f"the table has no column {variance!r} of sampling variances; name it by variance=..."
-            )
-        variance = data[variance]
-    try:
-        out = np.array(variance, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"variances must be numbers, one a row: {error}") from error
+def row_variances(variance: Any, se: Any, data: pd.DataFrame, labels: tuple[str, ...]) -> Floats:
+    """Variances of the rows of a table, from a column of it, one value a row, or standard errors."""
+    if variance is not None and se is not None:
+        raise DataError("variance and se are both given; give one of them.")
+    if variance is None and se is None:
+        if "variance" not in data.columns and "se" in data.columns:
+            se = "se"
+        else:
+            variance = "variance"
+    name, given = ("variance", variance) if se is None else ("se", se)
+    if isinstance(given, str) and given not in data.columns:
+        raise DataError(f"the table has no column {given!r} of sampling variances; name it by {name}=...")
+    values = align({name: given}, data=data)[0][name]
+    out = numbers(values, name, labels=labels)
     if out.shape != (len(data),):
-        raise DataError(f"variance has shape {out.shape} for {len(data)} rows; give one value a row.")
-    return out
+        raise DataError(f"{name} has shape {out.shape} for {len(data)} rows; give one value a row.")
+    return out if se is None else squared(out, labels)
 
 
 def _check_studies(effect: Floats, variance: Floats, labels: tuple[str, ...]) -> None:

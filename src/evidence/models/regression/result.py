@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
+from evidence.columns import Origin, left_out_note
 from evidence.errors import DataError
 from evidence.models.core.coefficients import (
     Coefficients,
@@ -46,13 +47,17 @@ class Regression(HasScales):
     """Their sampling variances, shape (k,)."""
     labels: tuple[str, ...]
     dropped: tuple[str, ...]
-    """Studies left out because a moderator is missing."""
+    """Studies left out because a moderator, the effect or the variance is missing."""
     method: str
     ci: str
     level: float
     prediction: str
     tau2: float
     """Residual between-study variance."""
+    measure: str = ""
+    """What the effects are, by code; empty if it is not known."""
+    origin: Origin | None = None
+    """Where the studies stood among the rows given."""
 
     @property
     def k(self) -> int:
@@ -389,7 +394,7 @@ def remarks(fit: Regression) -> str:
     """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
     notes = []
     if fit.dropped:
-        notes.append(f"Left out, a moderator is missing: {', '.join(fit.dropped)}.")
+        notes.append(left_out_note(fit.dropped, "a moderator, effect or variance"))
     if not fit.qe_df:
         notes.append(
             "There are as many coefficients as studies: tau2 cannot be estimated, and intervals rest on the "

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.columns import beside
 from evidence.errors import DataError, ModelError, choose
 from evidence.models.core.coefficients import quantile, two_sided
 from evidence.models.core.weighted import Floats
-from evidence.models.multilevel.covariance import cluster_codes
+from evidence.models.multilevel.covariance import groups_of
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
@@ -95,7 +96,8 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
     fit : Pooled, Regression or Multilevel
         Its weights and estimates are kept; its covariance of the effects serves as the working model.
     cluster : array-like, shape (k,)
-        Cluster of each effect in the model, or of each row of its table if rows were left out.
+        Cluster of each effect in the model, or of each row of its table if rows were left out; with labels, those of
+        the table or of the studies.
     correction : str
         "CR0", "CR1" or "CR2" (preferred with fewer than 40 clusters). Degrees of freedom are Satterthwaite's in each.
 
@@ -118,7 +120,7 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
     correction = choose("correction", correction, CORRECTIONS)
     matrix, residual, marginal, names, estimate = _parts(fit)
     k, p = matrix.shape
-    codes = _clusters(fit, cluster, k)
+    codes, _ = groups_of(beside(fit, cluster, "cluster"), k, "cluster")
     m = int(codes.max()) + 1
     if m < 2:
         raise ModelError(
@@ -193,14 +195,6 @@ def _parts(fit: Any) -> tuple[Floats, Floats, Floats, tuple[str, ...], Floats]:
     if isinstance(fit, Multilevel):
         return fit.matrix, fit.residuals, fit.marginal, fit.names, fit.estimate
     raise DataError(f"robust takes the result of pool, regress or multilevel, not {type(fit).__name__}.")
-
-
-def _clusters(fit: Any, cluster: Any, k: int) -> np.ndarray:
-    dropped = getattr(fit, "dropped", ())
-    values = np.asarray(cluster, dtype=object)
-    if dropped and values.shape == (k + len(dropped),):
-        values = values[fit.design.kept]
-    return cluster_codes(values, k, "cluster")[0]
 
 
 def _inverse_root(middle: Floats, spread: Floats) -> Floats:

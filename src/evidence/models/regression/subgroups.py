@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri
 
-from evidence.columns import beside, shown
+from evidence.columns import as_frame, beside, check_missing, left_out_note, shown, texts
 from evidence.errors import DataError, EvidenceError, ModelError
+from evidence.models.core.given import Given, given
 from evidence.models.core.heterogeneity import q_and_trace
 from evidence.models.core.likelihood import log_likelihood, narrow, score, tau2_grid
 from evidence.models.core.studies import Floats, Studies, arrange, dispersion
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.refit import Fit, choose_coefficient, estimate_of, refit
-from evidence.results import number, span
+from evidence.results import number, sentences, span
 
 __all__ = ["Subgroups", "subgroups"]
 
@@ -45,6 +46,16 @@ class Subgroups:
     tau2_high: float = nan
     coefficient: str | None = None
     """Which coefficient of a model with moderators is compared."""
+    left_out: tuple[str, ...] = ()
+    """Studies left out because their subgroup, effect or variance is missing."""
+
+    @property
+    def note(self) -> str:
+        """What a reader should know, in plain sentences; empty if there is nothing."""
+        notes = [left_out_note(self.left_out, f"{self.by}, effect or variance")]
+        if len(self.groups) == 1:
+            notes.append(f"There is one subgroup, {next(iter(self.groups))!r}: nothing is compared.")
+        return sentences(*notes)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a subgroup."""
@@ -67,7 +78,8 @@ class Subgroups:
         heading = f"Subgroups by {self.by}"
         if "tau2" in self.to_frame():
             heading += f" ({tau2} tau2)"
-        return f"{heading}\n\n{table}{common}\n\n{test}"
+        note = f"\n\n{self.note}" if self.note else ""
+        return f"{heading}\n\n{table}{common}\n\n{test}{note}"
 
     def __repr__(self) -> str:
         return self.summary()
@@ -77,14 +89,16 @@ class Subgroups:
 
 
 def subgroups(
-    data: pd.DataFrame | Fit,
+    data: Any,
     by: Any,
     *,
     effect: str = "effect",
-    variance: str = "variance",
+    variance: str | None = None,
     labels: str = "label",
     common_tau2: bool = False,
     coefficient: str | None = None,
+    se: str | None = None,
+    missing: str = "refuse",
     **options: Any,
 ) -> Subgroups:
     """Pool within each subgroup and test for differences between subgroups.
@@ -92,17 +106,24 @@ def subgroups(
     Parameters
     ----------
     data : DataFrame, or a fit
-        One row a study; or a fit by `pool`, `mantel_haenszel`, `peto`, `glmm`, `regress` or `multilevel`, whose
-        model and options are then those of every subgroup.
+        One row a study (pandas, polars or alike); or a fit by `pool`, `mantel_haenszel`, `peto`, `glmm`, `regress` or
+        `multilevel`, whose model and options are then those of every subgroup.
     by : str, or array-like, shape (k,)
         Column that names each study's subgroup; for a fit one name a study, paired by label if it has labels.
+        Values that look the same, such as 1 and "1", are the same subgroup.
     effect, variance, labels : str
-        Columns with effects, sampling variances and study labels; a missing label column is ignored.
+        Columns with effects, sampling variances (by default "variance") and study labels; a missing label column is
+        ignored.
     common_tau2 : bool
         Use one between-study variance in all subgroups: the residual tau2 of the mixed model with the subgroup as a
         factor, by the same estimator. It is advisable when some subgroups have few studies.
     coefficient : str, optional
         Coefficient to compare, of a fit with moderators; by default the only one beside the intercept.
+    se : str, optional
+        Column with standard errors, in place of `variance`.
+    missing : {"refuse", "omit"}
+        What is done with a study whose subgroup, effect or variance is missing: refuse, or leave it out and say so in
+        the note.
     **options
         Options of `pool`; a fit has its own.
 
@@ -127,35 +148,59 @@ def subgroups(
     Borenstein M et al. (2009). Introduction to Meta-Analysis, chapter 19. Wiley.
     """
     if isinstance(data, Fit):
-        if options:
-            raise DataError(f"a fit has its own options; leave out {', '.join(options)}.")
+        own = {"effect": effect != "effect", "variance": variance, "se": se, "missing": missing != "refuse"}
+        if superfluous := [*(name for name, value in own.items() if value), *options]:
+            raise DataError(f"a fit has its own options; leave out {', '.join(superfluous)}.")
         return _subgroups_of(data, by, common_tau2, coefficient)
     if coefficient is not None:
         raise DataError("coefficient belongs to a fit with moderators; give the fit in place of the data.")
-    for column in (by, effect, variance):
+    check_missing(missing)
+    data = as_frame(data)
+    if se is None and variance is None:
+        variance, se = (
+            (None, "se") if "variance" not in data.columns and "se" in data.columns else ("variance", None)
+        )
+    for column in (by, effect, *(one for one in (variance, se) if one is not None)):
         if column not in data.columns:
             raise DataError(
                 f"there is no column {column!r}; the data have {', '.join(map(str, data.columns))}."
             )
-    missing = data[by].isna()
-    if missing.any():
-        raise DataError(f"row {data.index[missing][0]}: {by!r} is missing; give every study a subgroup.")
     if len(data) == 0:
         raise DataError("there is no study to pool; the data have no row.")
-    names = data[by].astype(str).to_numpy()
-    rows = {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names)}
-    pieces = {name: data.iloc[places] for name, places in rows.items()}
-    groups = {
-        name: _pool_group(name, piece, effect, variance, labels, options) for name, piece in pieces.items()
-    }
+    names = np.array(texts(data[by], by), dtype=object)
+    if missing == "refuse" and (names == "").any():
+        row = data.index[names == ""][0]
+        raise DataError(f"row {row}: {by!r} is missing; give every study a subgroup.")
+    measure = options.pop("measure", None)
+    read = given(
+        effect,
+        variance,
+        se=se,
+        data=data,
+        labels=labels if labels in data.columns else None,
+        missing=missing,
+        measure=data.attrs.get("measure") if measure is None else measure,
+        n=options.pop("n", None),
+        weights=options.pop("weights", None),
+    )
+    kept = np.ones(len(data), dtype=bool) if read.origin is None else read.origin.kept
+    every = read.labels if read.origin is None else read.origin.labels
+    use = kept & (names != "")
+    if not use.any():
+        raise DataError("there is no study to pool: every one lacks its subgroup, effect or variance.")
+    rows = {str(name): np.flatnonzero((names == name) & use) for name in dict.fromkeys(names[use])}
+    places = np.cumsum(kept) - 1
+    groups = {name: _pool_group(name, places[at], data.index[at], read, options) for name, at in rows.items()}
     method, tau2 = options.get("method", "REML"), None
     if common_tau2 and method != "EE":
         tau2 = _common_tau2(list(groups.values()), method)
         groups = {
-            name: _pool_group(name, piece, effect, variance, labels, options | {"tau2": tau2})
-            for name, piece in pieces.items()
+            name: _pool_group(name, places[at], data.index[at], read, options | {"tau2": tau2})
+            for name, at in rows.items()
         }
-    return _compare(by, groups, rows, common_tau2, tau2)
+    found = _compare(by, groups, rows, common_tau2, tau2)
+    left_out = tuple(label for label, keep in zip(every, use, strict=True) if not keep)
+    return replace(found, left_out=left_out)
 
 
 def _compare(
@@ -205,12 +250,17 @@ def _subgroups_of(fit: Fit, by: Any, common: bool, coefficient: str | None) -> S
     return Subgroups(name, groups, rows, common, *test, coefficient=chosen)
 
 
-def _pool_group(
-    name: str, rows: pd.DataFrame, effect: str, variance: str, labels: str, options: dict[str, Any]
-) -> Pooled:
-    names = rows[labels].astype(str).tolist() if labels in rows.columns else None
+def _pool_group(name: str, at: np.ndarray, index: pd.Index, read: Given, options: dict[str, Any]) -> Pooled:
     try:
-        return pool(rows[effect].to_numpy(), rows[variance].to_numpy(), labels=names, **options)
+        return pool(
+            pd.Series(read.effect[at], index=index),
+            read.variance[at],
+            labels=[read.labels[i] for i in at],
+            measure=read.measure,
+            n=None if read.n is None else read.n[at],
+            weights=None if read.weights is None else read.weights[at],
+            **options,
+        )
     except DataError as error:
         raise DataError(f"subgroup {name!r}: {error}") from error
 
