@@ -1,25 +1,88 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
 import pytest
 
-from evidence.results import number, p_text, span
+import evidence as ev
+from evidence.results import MOST_ROWS, Shown, table_text
+
+SOURCE = Path(__file__).parents[1] / "src" / "evidence"
+CLASSES = [
+    (path, node)
+    for path in SOURCE.rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef)
+]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0.0000"),
-        (-1.23456, "-1.2346"),
-        (1.23e-7, "1.23e-07"),
-        (2.5e9, "2.5e+09"),
-        (float("nan"), "nan"),
-    ],
-)
-def test_number(value: float, text: str) -> None:
-    assert number(value) == text
+def test_results_show_themselves_in_one_place() -> None:
+    for path, node in CLASSES:
+        methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+        if node.name == "Shown":
+            continue
+        assert "_repr_html_" not in methods, f"{node.name} in {path} shows itself"
+        if {"to_frame", "summary"} <= methods:
+            assert {"Shown", "HasScales"} & set(map(ast.unparse, node.bases)), (
+                f"{node.name} in {path} is no Shown"
+            )
+            assert any("repr=False" in ast.unparse(one) for one in node.decorator_list), node.name
 
 
-def test_span_and_p() -> None:
-    assert span(-0.5, 1.0) == "-0.5000 to 1.0000"
-    assert p_text(0.03125) == "= 0.0312"
-    assert p_text(1e-9) == "< 0.0001"
+def test_no_two_classes_have_one_name() -> None:
+    names = [node.name for _, node in CLASSES]
+    assert sorted(names) == sorted(set(names))
+
+
+def cells(page: str) -> list[list[str]]:
+    """Texts of the only table of a page."""
+    table = ElementTree.fromstring(page[page.index("<table") : page.index("</table>") + len("</table>")])
+    return [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
+
+
+@pytest.fixture(scope="module")
+def fit() -> ev.Pooled:
+    return ev.pool([0.1, 0.5, 0.3], [0.04, 0.05, 0.06], labels=["<b>Ahn</b>", "Bao & Co", "Cruz"])
+
+
+def test_a_summary_in_words_has_the_frame_folded_below_it(fit: ev.Pooled) -> None:
+    page = fit._repr_html_()
+    assert page.startswith("<pre>")
+    assert "<summary>Table of 3 rows</summary>" in page
+    assert "&lt;b&gt;Ahn&lt;/b&gt;" in page
+    assert "<b>Ahn</b>" not in page
+    assert [len(row) for row in cells(page)] == [fit.to_frame().shape[1]] * 4
+    assert repr(fit) == fit.summary()
+
+
+def test_a_summary_that_is_a_table_is_shown_as_one(fit: ev.Pooled) -> None:
+    left = ev.leave_one_out(fit)
+    page = left._repr_html_()
+    assert page.count("<table") == 1
+    assert "<pre>" not in page
+    head, *rows = cells(page)
+    shown = [float(row[head.index("estimate")]) for row in rows]
+    assert shown == left.to_frame()["estimate"].round(4).tolist()
+
+
+def test_single_numbers_show_themselves_too() -> None:
+    found = ev.recover(estimate=-2.9, ci_low=-4.0, ci_high=-1.8)
+    assert isinstance(found, Shown)
+    assert repr(found) == found.summary()
+    assert "Table of 1 row<" in found._repr_html_()
+
+
+def test_a_long_table_is_cut_in_a_notebook() -> None:
+    class Long(Shown):
+        def to_frame(self) -> pd.DataFrame:
+            return pd.DataFrame({"x": range(1000)})
+
+        def summary(self) -> str:
+            return table_text("Long", self.to_frame(), "a <note>")
+
+    page = Long()._repr_html_()
+    assert page.count("<tr") < MOST_ROWS + 5
+    assert "a &lt;note&gt;" in page

@@ -1,4 +1,4 @@
-"""How results show themselves: as text in a terminal, as the same text in a notebook, their numbers alike."""
+"""How results show themselves: as text in a terminal, as text and tables in a notebook, their numbers alike."""
 
 from __future__ import annotations
 
@@ -49,8 +49,23 @@ FEW_STUDIES = 10
 """Below this many studies tests for asymmetry hardly tell chance from bias (Sterne et al. 2011, BMJ 343, d4002)."""
 
 
+MOST_ROWS = 20
+"""Rows of a table in a notebook; of a longer one the first and the last are shown."""
+
+
+class Tabled(str):
+    """A text that is a heading, a table and a note, and keeps them so that they can be shown as such."""
+
+    heading: str
+    frame: pd.DataFrame
+    note: str
+
+
 class Shown(ABC):
-    """A result that has a frame and prints as its summary."""
+    """A result that has a frame and prints as its summary.
+
+    A dataclass that derives from it is declared with ``repr=False``.
+    """
 
     __slots__ = ()
 
@@ -66,13 +81,31 @@ class Shown(ABC):
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
+        """Show a summary that is a table as such; below any other, folded, the frame of the result."""
+        text = self.summary()
+        if isinstance(text, Tabled):
+            note = f"<p>{html.escape(text.note)}</p>" if text.note else ""
+            return f"<p><b>{html.escape(text.heading)}</b></p>{table_markup(text.frame)}{note}"
+        frame = self.to_frame()
+        rows = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
+        index = not isinstance(frame.index, pd.RangeIndex)
+        return (
+            f"<pre>{html.escape(text)}</pre><details><summary>Table of {rows}</summary>"
+            f"{table_markup(frame, index=index)}</details>"
+        )
 
 
-def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> str:
+def table_markup(frame: pd.DataFrame, *, index: bool = False) -> str:
+    """Write a table as HTML, its numbers as `number` does."""
+    return frame.to_html(index=index, float_format=number, na_rep="-", max_rows=MOST_ROWS, border=0)
+
+
+def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> Tabled:
     """Set a heading, a table and, if there is one, a note under each other."""
     table = frame.to_string(index=False, float_format="{:.4f}".format, na_rep="-")
-    return "\n".join([heading, "", table, *(["", note] if note else [])])
+    text = Tabled("\n".join([heading, "", table, *(["", note] if note else [])]))
+    text.heading, text.frame, text.note = heading, frame, note
+    return text
 
 
 def p_clause(p_value: float) -> str:

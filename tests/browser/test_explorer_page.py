@@ -11,7 +11,7 @@ import pytest
 
 import evidence as ev
 from evidence.report.site.explorer import INTERVALS, METHODS, write_explorer
-from evidence.report.site.shell import Entry
+from evidence.report.site.shell import PageEntry
 from evidence.report.site.trace import write_trials
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_a_script_in_the_name_of_a_study_does_not_run(
 ) -> None:
     filled.rows["trials"][0] |= {"label": evil, "citation": evil, "notes": evil}
     filled.rows["arms"][0] |= {"label": evil}
-    review, entries = filled.read(), [Entry("explorer", "Explore"), Entry("trials", "Trials")]
+    review, entries = filled.read(), [PageEntry("explorer", "Explore"), PageEntry("trials", "Trials")]
     templates = Path(ev.__file__).parent / "report/site/templates"
     for name in ("site.css", "site.js"):
         (tmp_path / name).write_bytes((templates / name).read_bytes())

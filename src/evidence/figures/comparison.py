@@ -12,7 +12,7 @@ import pandas as pd
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
@@ -91,7 +91,7 @@ def comparison(
             )
         )
         shown.append(_shown(part, scale))
-    columns = [Column(heading, "right") for name, heading in COUNTS.items() if name in frame]
+    columns = [TextColumn(heading, "right") for name, heading in COUNTS.items() if name in frame]
     keys = "Filled square: this review. Open circle: published review."
     if "prediction_low" in frame:
         keys += " Pale bar: prediction interval."

@@ -14,7 +14,7 @@ from evidence.figures.drawing.canvas import EvidenceFigure
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import BELOW, WIDTH, Key, add_plot, keys_height, page, write_keys
 from evidence.figures.drawing.sentences import pooled_text
-from evidence.figures.drawing.studies import Studies, read_studies
+from evidence.figures.drawing.studies import DrawnStudies, read_studies
 from evidence.figures.drawing.style import GREY, HAIRLINE, INK, SKY, VERMILLION, style
 from evidence.models.core.studies import Floats
 from evidence.wording import counted, p_value
@@ -147,7 +147,7 @@ def _prediction_text(fit: Pooled, scale: Scale) -> str:
     return f"{100 * fit.level:.12g}% prediction interval {low} to {high}. "
 
 
-def _numbers(studies: Studies, reference: float, scale: Scale, predicted: bool) -> pd.DataFrame:
+def _numbers(studies: DrawnStudies, reference: float, scale: Scale, predicted: bool) -> pd.DataFrame:
     fit, at = studies.fit, np.array([reference])
     records = []
     for i, label in enumerate(studies.labels):

@@ -22,7 +22,7 @@ from evidence.figures.drawing.sentences import (
     model_line,
     pooled_text,
 )
-from evidence.figures.drawing.studies import Studies, read_studies
+from evidence.figures.drawing.studies import DrawnStudies, read_studies
 from evidence.figures.drawing.text import clean
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _limits(rows: Sequence[Row], reference: float | None) -> tuple[float, float]
 
 
 def _numbers(
-    studies: Studies, members: Mapping[str, Sequence[int]], groups: Mapping[str, Pooled], scale: Scale
+    studies: DrawnStudies, members: Mapping[str, Sequence[int]], groups: Mapping[str, Pooled], scale: Scale
 ) -> pd.DataFrame:
     """One row for each study and pooled result, in the order of the plot."""
     fit = studies.fit
@@ -214,7 +214,7 @@ def _pooled_record(row: str, group: str, fit: Pooled, weight: float, scale: Scal
     return record | {"weight": weight}
 
 
-def _describe(studies: Studies, subgroups: Subgroups | None, block: Block) -> str:
+def _describe(studies: DrawnStudies, subgroups: Subgroups | None, block: Block) -> str:
     """Say what the plot shows."""
     fit, scale = studies.fit, block.scale
 

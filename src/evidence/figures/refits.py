@@ -13,7 +13,7 @@ from evidence.diagnostics.subsets import leave_one_out as without_each
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import (
@@ -109,7 +109,7 @@ def draw_refits(
         centre=fit.estimate,
     )
     footer = [("", clean(line)) for line in (*notes, model_line(fit), heterogeneity_line(fit)) if line]
-    headings = [Column(name, "right") for name in columns]
+    headings = [TextColumn(name, "right") for name in columns]
     figure = draw([block], headings, title=title, label_heading=heading, footer=footer)
     overall = {name: getattr(fit, name, "All studies") for name in NUMBERS}
     numbers = pd.concat([refits[NUMBERS], pd.DataFrame([overall])], ignore_index=True)

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from evidence.figures.drawing.axis import range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import measure_code, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.text import clean
@@ -94,7 +94,7 @@ def shrinkage(
         f"Bayesian random-effects model. {priors_text(result)} {tau_text(result)}.",
     ]
     footer = [("", clean(line)) for line in (*lines, *notes)]
-    figure = draw([block], [Column("As\nreported", "right")], title=title, footer=footer)
+    figure = draw([block], [TextColumn("As\nreported", "right")], title=title, footer=footer)
     extra = pd.DataFrame(
         [("mean", "", *mean), ("prediction", "", *new)], columns=["row", "label", "median", "low", "high"]
     )

@@ -75,7 +75,7 @@ class OnScale(Shown):
         return "\n".join([*lines, *(["", self.note] if self.note else [])])
 
 
-class HasScales:
+class HasScales(Shown):
     """A fit that can be taken to another scale."""
 
     def on(

@@ -26,6 +26,7 @@ from evidence.models.core.intervals import Mean, mean_effect, prediction_interva
 from evidence.models.core.likelihood import log_likelihood
 from evidence.models.core.studies import Floats, Studies, arrange
 from evidence.models.pool import check_options, describe_fault, within_limits
+from evidence.results import Shown
 
 __all__ = [
     "QUANTITIES",
@@ -55,7 +56,7 @@ FURTHER = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledMany:
+class PooledMany(Shown):
     """Result of `pool_many`: arrays of shape (n,), one entry a fit, named as in `Pooled`; NaN without a study.
 
     As in `Pooled`, what a plain fit does not need (the interval of tau2, likelihoods, weights) is computed when
@@ -187,12 +188,6 @@ class PooledMany:
         head = f"{len(self)} fits, method {self.method}, {100 * self.level:g}% CI {self.ci}"
         return f"{head}\n\n{table.to_string(float_format='{:.4f}'.format)}"
 
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self.summary()}</pre>"
-
     @property
     def _parameters(self) -> int:
         return 1 if self.method == "EE" else 2
@@ -228,7 +223,7 @@ class PooledMany:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledGrid:
+class PooledGrid(Shown):
     """Result of `pool_grid` for n sets of studies, m methods and c intervals; NaN without a study."""
 
     methods: tuple[str, ...]
@@ -268,12 +263,6 @@ class PooledGrid:
         table = self.to_frame().groupby("method", sort=False)["estimate"].describe()
         head = f"{len(self.k)} sets of studies, {len(self.methods)} methods, {len(self.intervals)} intervals"
         return f"{head}\n\n{table.to_string(float_format='{:.4f}'.format)}"
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self.summary()}</pre>"
 
 
 def pool_many(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from math import log, nan
@@ -267,12 +266,6 @@ class Pooled(HasScales):
             for name, value, interval, remark in rows
         ]
         return "\n".join([f"{title} (k = {self.k})", "", *table, *(["", self.note] if self.note else [])])
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @property
     def _share(self) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from matplotlib.testing.exceptions import ImageComparisonFailure
 
 from evidence.errors import DataError
 from evidence.report.gallery import read_manifest, write_gallery
+from evidence.results import Shown
 from evidence.tables.review import Review
 
 __all__ = ["FigureCheck", "FigureComparison", "check_figures", "compare_galleries"]
@@ -46,7 +47,7 @@ class FigureComparison:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FigureCheck:
+class FigureCheck(Shown):
     """Result of `check_figures`."""
 
     figures: tuple[FigureComparison, ...]
@@ -82,12 +83,6 @@ class FigureCheck:
         differ = [one for one in self.figures if one.state != "same"]
         head = f"{len(self.figures)} figures compared, {len(differ) or 'none'} of them not as kept."
         return "\n".join([head, *(f"  {one.name}: {'; '.join(one.reasons)}" for one in differ)])
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self.summary()}</pre>"
 
     def page(self) -> str:
         """Lay out one HTML page that needs no other file: old, new and difference side by side, and what changed."""

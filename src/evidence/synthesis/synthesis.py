@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from evidence.measures import measure_of
 from evidence.models.counts.combine import pool_counts
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
+from evidence.results import Shown
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed, counted, interval, number, parts_of
@@ -28,8 +28,8 @@ __all__ = ["Synthesis", "synthesise"]
 _POOL_OPTIONS = ("method", "ci", "level", "prediction", "counts")
 
 
-@dataclass(frozen=True, eq=False)
-class Synthesis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Synthesis(Shown):
     """An analysis with everything that bears on it.
 
     Attributes
@@ -155,10 +155,6 @@ class Synthesis:
         if self.fit is not None:
             lines.append(self.fit.summary())
         return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        result = self.fit._repr_html_() if self.fit is not None else ""
-        return f"<p><b>{html.escape(self.analysis.title)}</b><br>{html.escape(self.note)}</p>{result}"
 
 
 def _model_words(fit: Pooled) -> str:

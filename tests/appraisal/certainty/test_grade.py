@@ -20,7 +20,7 @@ from evidence.appraisal.certainty.evidence import Evidence, pool_as
 from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.errors import DataError
 from evidence.tables.protocol.certainty import CertaintyRules
-from evidence.tables.protocol.protocol import Analysis, AnalysisSpec, Model
+from evidence.tables.protocol.protocol import Analysis, AnalysisSpec, ModelRules
 
 REFERENCE = json.loads((Path(__file__).parents[3] / "validation" / "certainty.json").read_text())
 SPEC = AnalysisSpec(id="a", intervention=("x",), comparator=("y",), outcomes=("o",), windows=("w",))
@@ -54,7 +54,7 @@ def body(
             "risk_of_bias": np.broadcast_to(risk, k),
         }
     )
-    model, held = Model.model_validate({"interval": ci}), np.broadcast_to(direct, k).astype(bool)
+    model, held = ModelRules.model_validate({"interval": ci}), np.broadcast_to(direct, k).astype(bool)
     return Evidence(
         analysis=Analysis(id="a-o-w", spec=SPEC, outcome="o", window="w"),
         measure=measure,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from evidence.effects.choosing.question import compare_arms, pairs
-from evidence.tables.protocol.protocol import Components
+from evidence.tables.protocol.protocol import ComponentClasses
 
-COMPONENTS = Components(
+COMPONENTS = ComponentClasses(
     studied=("singing", "rocking"),
     inactive=("silence", "humming"),
     usual=("routine",),

@@ -22,7 +22,7 @@ from evidence.report.export.one_page import write_one_page
 from evidence.report.export.results import result_tables, write_results
 from evidence.report.files import draft, folder
 from evidence.report.manifest import GENERATOR
-from evidence.report.site.shell import Entry, page
+from evidence.report.site.shell import PageEntry, page
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -37,7 +37,7 @@ def report(tmp_path: Path) -> Path:
     """A report of two pages, the second in a folder."""
     place = tmp_path / "report"
     (place / "trace").mkdir(parents=True)
-    entries = [Entry("index", "Start"), Entry("trace/one", "One")]
+    entries = [PageEntry("index", "Start"), PageEntry("trace/one", "One")]
     first = (
         '<h2 id="what">What</h2><p><a href="trace/one.html#top">see</a> <a href="table.csv">numbers</a></p>'
     )

@@ -9,7 +9,7 @@ import pytest
 
 import evidence as ev
 from evidence.report.site.explorer import INTERVALS, METHODS, QUANTITIES, explorer_data, write_explorer
-from evidence.report.site.shell import Entry
+from evidence.report.site.shell import PageEntry
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -82,7 +82,11 @@ def test_whatever_can_be_asked_for_is_there(data: dict[str, Any], review: ev.Rev
 def test_page_is_plain_and_its_numbers_are_a_script_beside_it(filled: SmallReview, tmp_path: Path) -> None:
     filled.rows["trials"][0]["label"] = "</script><script>alert(1)</script>"
     write_explorer(
-        filled.read(), tmp_path, title="Lullabies", entries=[Entry("explorer", "Explore")], traces="trials"
+        filled.read(),
+        tmp_path,
+        title="Lullabies",
+        entries=[PageEntry("explorer", "Explore")],
+        traces="trials",
     )
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
         *("explorer.html", "explorer.js", "explorer.css", "explorer-data.js")

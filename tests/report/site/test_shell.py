@@ -4,9 +4,13 @@ import re
 
 from bs4 import BeautifulSoup
 
-from evidence.report.site.shell import Entry, contents, page
+from evidence.report.site.shell import PageEntry, contents, page
 
-ENTRIES = (Entry("index", "Answer"), Entry("01-first", "First", "Pages"), Entry("trace/x", "Trace", "Pages"))
+ENTRIES = (
+    PageEntry("index", "Answer"),
+    PageEntry("01-first", "First", "Pages"),
+    PageEntry("trace/x", "Trace", "Pages"),
+)
 
 
 def shown(**options: object) -> BeautifulSoup:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from evidence.report.site.strips import Scale, certainty_html, strips_html
+from evidence.report.site.strips import StripScale, certainty_html, strips_html
 
 ROW = {
     "analysis": "a-pain",
@@ -48,7 +48,7 @@ def test_marks_stand_where_the_numbers_say() -> None:
     assert line
     assert zero
     assert band
-    scale = Scale(-18.0, 10.0, 0.0)
+    scale = StripScale(-18.0, 10.0, 0.0)
     assert float(str(dot["cx"]).rstrip("%")) == pytest.approx(scale.place(-11.0), abs=0.01)
     assert float(str(line["x1"]).rstrip("%")) == pytest.approx(scale.place(-18.0), abs=0.01)
     assert float(str(zero["x1"]).rstrip("%")) == pytest.approx(scale.place(0.0), abs=0.01)
@@ -66,7 +66,7 @@ def test_ratios_are_placed_by_their_logarithms() -> None:
     }
     soup = drawn(ratio)
     assert "1.50" in soup.get_text()
-    scale = Scale(0.5, 2.0, 1.0)
+    scale = StripScale(0.5, 2.0, 1.0)
     assert scale.place(1.0) == pytest.approx(50)
     assert scale.ticks()[0] == [0.5, 1, 2]
     assert "better with treatment →" in soup.get_text()
@@ -83,7 +83,7 @@ def test_what_was_not_pooled_says_so() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(-18.0, 10.0), (-0.4, 0.3), (-3.9, 1.2), (-1500.0, 90.0)])
 def test_ticks_are_round_few_and_inside(low: float, high: float) -> None:
-    ticks, decimals = Scale(low, high, 0.0).ticks()
+    ticks, decimals = StripScale(low, high, 0.0).ticks()
     assert 3 <= len(ticks) <= 7
     assert all(low <= tick <= high for tick in ticks)
     assert all(math.isclose(tick, round(tick, decimals), abs_tol=1e-12) for tick in ticks)

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 import evidence as ev
 from evidence.effects.reported.reasons import ArmId, step
-from evidence.report.site.shell import Entry
+from evidence.report.site.shell import PageEntry
 from evidence.report.site.trace import TrialBody, derivation_steps, trial_bodies, write_trials
 from evidence.wording import Listed
 
@@ -111,7 +111,7 @@ def test_texts_of_the_tables_are_only_text(filled: SmallReview, tmp_path: Path) 
     filled.rows["trials"][0] |= {"label": evil, "citation": evil, "notes": evil}
     filled.rows["arm_results"][0] |= {"as_reported": evil, "note": evil, "locator": evil}
     filled.rows["arms"][0] |= {"description": evil}
-    write_trials(filled.read(), tmp_path, title="Lullabies", entries=[Entry("trials", "Trials")])
+    write_trials(filled.read(), tmp_path, title="Lullabies", entries=[PageEntry("trials", "Trials")])
     for name in ("trials.html", "trials/ava.html"):
         soup = BeautifulSoup((tmp_path / name).read_text("utf-8"), "html.parser")
         assert [tag for tag in soup.select("script") if "src" not in tag.attrs] == []

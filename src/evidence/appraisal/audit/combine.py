@@ -21,13 +21,13 @@ from evidence.appraisal.audit.judge import (
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
 from evidence.tables.protocol.protocol import Protocol
 
-__all__ = ["ClaimVerdict", "Part", "judge_claim"]
+__all__ = ["ClaimPart", "ClaimVerdict", "judge_claim"]
 
 _NO_PART = Judgement(NOT_ADDRESSED, "no trial", "no analysis of the protocol asks this")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ClaimPart:
     """One part of a claim: an intervention and an outcome in a window.
 
     Attributes
@@ -59,9 +59,9 @@ class ClaimVerdict:
     ----------
     verdict, step, why, details : str
         One of `VERDICTS`, the step of the rule that decides, the reason in a few words and with its numbers.
-    parts : tuple of Part
+    parts : tuple of ClaimPart
         For the time of the claim, then, where a shorter time was looked at, for that.
-    deciding : tuple of Part
+    deciding : tuple of ClaimPart
         The parts that the verdict rests on.
     """
 
@@ -69,8 +69,8 @@ class ClaimVerdict:
     step: str
     why: str
     details: str
-    parts: tuple[Part, ...] = ()
-    deciding: tuple[Part, ...] = ()
+    parts: tuple[ClaimPart, ...] = ()
+    deciding: tuple[ClaimPart, ...] = ()
 
 
 def judge_claim(
@@ -142,7 +142,7 @@ def _in_window(
         for name in parts_of(claim["intervention"])
         for outcome in parts_of(claim["outcome"])
     )
-    of: dict[str, tuple[Part, ...]] = {}
+    of: dict[str, tuple[ClaimPart, ...]] = {}
     for part in parts:
         of[part.judgement.verdict] = (*of.get(part.judgement.verdict, ()), part)
     if len(of) == 1:
@@ -168,7 +168,7 @@ def _in_window(
 
 def _part(
     kind: str, intervention: str, outcome: str, window: str, there: list[Bearing], rule: AuditRule
-) -> Part:
+) -> ClaimPart:
     """Judge one part by the best of its results, unless another one says the opposite."""
     found = [
         (one, judge(one, rule, kind))
@@ -176,7 +176,7 @@ def _part(
         if intervention in one.analysis.spec.intervention and one.analysis.outcome == outcome
     ]
     if not found:
-        return Part(intervention, outcome, window, (), _NO_PART)
+        return ClaimPart(intervention, outcome, window, (), _NO_PART)
     found.sort(key=lambda pair: _rank(pair[0]), reverse=True)
     best = found[0][1]
     opposite = next(
@@ -185,7 +185,7 @@ def _part(
     if opposite:
         reason = f"{best.reason}; but {opposite[0].analysis.title}: {opposite[1].reason}"
         best = Judgement(UNCERTAIN, "mixed", reason)
-    return Part(intervention, outcome, window, tuple(found), best)
+    return ClaimPart(intervention, outcome, window, tuple(found), best)
 
 
 def _rank(bearing: Bearing) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.certainty import CertaintyRules
-from evidence.tables.protocol.protocol import Analysis, Model
+from evidence.tables.protocol.protocol import Analysis, ModelRules
 from evidence.tables.review import Review
 from evidence.wording import interval, number
 
@@ -61,7 +61,7 @@ class Evidence:
     risk : float
         Median risk of the comparator arms; NaN where none is reported.
     rules : CertaintyRules
-    model : Model
+    model : ModelRules
     note : str
         Said where the protocol does not pool the comparisons and they are pooled for the rating alone; else "".
     """
@@ -78,7 +78,7 @@ class Evidence:
     sd: float
     risk: float
     rules: CertaintyRules
-    model: Model
+    model: ModelRules
     note: str = ""
 
     @property
@@ -178,7 +178,7 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
     )
 
 
-def pool_as(effects: pd.DataFrame, model: Model) -> Pooled | None:
+def pool_as(effects: pd.DataFrame, model: ModelRules) -> Pooled | None:
     """Pool comparisons by the protocol's model, however few; None if there is none."""
     if effects.empty:
         return None

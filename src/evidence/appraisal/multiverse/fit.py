@@ -19,7 +19,7 @@ from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.pool_many import pool_grid
 from evidence.synthesis.synthesis import synthesise
-from evidence.tables.protocol.model import Model
+from evidence.tables.protocol.model import ModelRules
 from evidence.tables.protocol.protocol import Analysis, Outcome
 from evidence.tables.review import Review
 
@@ -213,7 +213,7 @@ def _important(rules: Outcome) -> float:
     return abs(measure_of(rules.measure).analysed(mid))
 
 
-def _models(model: Model, of_model: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _models(model: ModelRules, of_model: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Methods and intervals, the protocol's first."""
     named = {choice.name: tuple(option.label for option in choice.options) for choice in of_model}
     return named.get("method", (model.method,)), named.get("interval", (model.interval,))

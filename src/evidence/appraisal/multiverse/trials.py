@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evidence.appraisal.multiverse.choices import Choice
-from evidence.effects.choosing.candidates import OnScale, Suited, on_scale, preference, reasons
+from evidence.effects.choosing.candidates import ContrastOnScale, Suited, on_scale, preference, reasons
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.question import Pair, admits, pairs
 from evidence.effects.choosing.selection import Arms, Candidate, choose, group_by_arms
@@ -31,7 +31,7 @@ __all__ = ["TrialData", "bearing", "trial_data"]
 Codes = NDArray[np.intp]
 Kind = tuple[str, tuple[str, ...]]
 """A measure, and what is filled that a source does not report."""
-Results = dict[Kind, list[OnScale]]
+Results = dict[Kind, list[ContrastOnScale]]
 Contribution = tuple[tuple[tuple[float, float], ...], bool]
 """Effects with variances, and whether a model of independent effects can take them."""
 

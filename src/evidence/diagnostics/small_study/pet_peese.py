@@ -15,11 +15,11 @@ from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, sentences, table_text
 
-__all__ = ["PetPeese", "Regression", "pet_peese"]
+__all__ = ["LineOfEffects", "PetPeese", "pet_peese"]
 
 
 @dataclass(frozen=True)
-class Regression:
+class LineOfEffects:
     """One of the two regressions: the effect without error, and the trend."""
 
     estimate: float
@@ -41,9 +41,9 @@ class PetPeese(Shown):
     form: str
     alpha: float
     level: float
-    pet: Regression
+    pet: LineOfEffects
     """Effects regressed on standard errors."""
-    peese: Regression
+    peese: LineOfEffects
     """Effects regressed on variances."""
     chosen: str
     """"PET" or "PEESE", by the conditional rule."""
@@ -134,7 +134,7 @@ def pet_peese(fit: Pooled, *, form: str = "WLS", alpha: float = 0.1) -> PetPeese
     )
 
 
-def _regression(fit: Pooled, x: Floats, form: str) -> Regression:
+def _regression(fit: Pooled, x: Floats, form: str) -> LineOfEffects:
     line = fit_line(x, fit.effect, fit.variance, what="the standard error")
     scale = line.squares / (fit.k - 2) if form == "WLS" else 1.0
     if scale == 0.0:
@@ -144,4 +144,4 @@ def _regression(fit: Pooled, x: Floats, form: str) -> Regression:
     estimate, slope = line.intercept, line.slope
     half = float(stdtrit(df, 0.5 + 0.5 * fit.level)) * se
     p_value, slope_p = (float(2.0 * stdtr(df, -abs(t))) for t in (estimate / se, slope / slope_se))
-    return Regression(estimate, se, estimate - half, estimate + half, p_value, slope, slope_se, slope_p)
+    return LineOfEffects(estimate, se, estimate - half, estimate + half, p_value, slope, slope_se, slope_p)

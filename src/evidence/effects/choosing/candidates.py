@@ -15,7 +15,7 @@ from evidence.effects.reported.reasons import Reason, ReasonKind
 from evidence.tables.protocol.protocol import Outcome, Window
 from evidence.tables.review import Review
 
-__all__ = ["OnScale", "Suited", "on_scale", "preference", "reasons", "suited"]
+__all__ = ["ContrastOnScale", "Suited", "on_scale", "preference", "reasons", "suited"]
 
 _NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
 _NO_TIME = Reason("time not stated", "the time of measurement is not stated")
@@ -23,7 +23,7 @@ _ONE_READER = Reason("read once", "read by one reader only")
 
 
 @dataclass(frozen=True, slots=True)
-class OnScale:
+class ContrastOnScale:
     """A reported contrast seen from one of its arms, with its effect on a scale or the reason why there is none."""
 
     contrast: Contrast
@@ -85,7 +85,7 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
 @lru_cache(maxsize=128)
 def on_scale(
     review: Review, outcome: str, window: str, measure: str, impute: tuple[str, ...] = ()
-) -> tuple[OnScale, ...]:
+) -> tuple[ContrastOnScale, ...]:
     """Put every contrast of an outcome and window on one scale: the part of `suited` that no other choice touches."""
     rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
     instruments = {
@@ -101,14 +101,14 @@ def on_scale(
         instrument = instruments.get(reported.instrument)
         for contrast in (reported, reported.reversed()):
             if instrument is None:
-                found.append(OnScale(contrast, "", Scaled(reason=_NO_INSTRUMENT)))
+                found.append(ContrastOnScale(contrast, "", Scaled(reason=_NO_INSTRUMENT)))
             else:
                 scaled = put_on_scale(contrast, instrument, rules, measure)
-                found.append(OnScale(contrast, instrument.family, scaled))
+                found.append(ContrastOnScale(contrast, instrument.family, scaled))
     return tuple(found)
 
 
-def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices) -> tuple[float, ...]:
+def preference(one: ContrastOnScale, outcome: Outcome, window: Window, choices: Choices) -> tuple[float, ...]:
     """Order of preference: instrument, nearness to the target time, adjustment, statistic, fewest assumptions.
 
     Each number depends on one field of the choices at most.
@@ -138,7 +138,9 @@ def preference(one: OnScale, outcome: Outcome, window: Window, choices: Choices)
     )
 
 
-def reasons(review: Review, one: OnScale, window: Window, choices: Choices) -> Iterator[Reason | None]:
+def reasons(
+    review: Review, one: ContrastOnScale, window: Window, choices: Choices
+) -> Iterator[Reason | None]:
     """Say for each rule in turn why a result takes no part; None where it does.
 
     Every rule depends on one field of the choices at most.

@@ -13,7 +13,7 @@ from evidence.effects.choosing.candidates import Suited, suited
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.reported.contrasts import Contrast
 from evidence.errors import DataError
-from evidence.tables.protocol.protocol import Components
+from evidence.tables.protocol.protocol import ComponentClasses
 from evidence.tables.review import Review
 
 __all__ = ["network_data", "node_of"]
@@ -37,7 +37,7 @@ _COLUMNS = [
 ]
 
 
-def node_of(parts: str, components: Components, grouping: dict[str, tuple[str, ...]]) -> str:
+def node_of(parts: str, components: ComponentClasses, grouping: dict[str, tuple[str, ...]]) -> str:
     """Name the node of an arm.
 
     Usual care beside a treatment is no part of the node, nor is a sham beside an active one: they are what everyone
@@ -47,7 +47,7 @@ def node_of(parts: str, components: Components, grouping: dict[str, tuple[str, .
     ----------
     parts : str
         Components of the arm, joined by +.
-    components : Components
+    components : ComponentClasses
         Their classes in the protocol.
     grouping : dict of str to tuple of str
         Names under which several components count as one.

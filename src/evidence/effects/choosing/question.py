@@ -9,7 +9,7 @@ from itertools import permutations
 import pandas as pd
 
 from evidence.effects.reported.contrasts import Contrast
-from evidence.tables.protocol.protocol import Analysis, AnalysisSpec, Components, Protocol
+from evidence.tables.protocol.protocol import Analysis, AnalysisSpec, ComponentClasses, Protocol
 from evidence.tables.review import Review
 
 __all__ = ["Pair", "admits", "compare_arms", "pairs"]
@@ -47,7 +47,7 @@ class Pair:
 
 
 def compare_arms(
-    arm: frozenset[str], comparator: frozenset[str], components: Components
+    arm: frozenset[str], comparator: frozenset[str], components: ComponentClasses
 ) -> tuple[str, str, bool, tuple[str, ...], dict[str, str]]:
     """Describe what sets two arms apart.
 
@@ -55,7 +55,7 @@ def compare_arms(
     ----------
     arm, comparator : frozenset of str
         Components of the two arms.
-    components : Components
+    components : ComponentClasses
         Their classes in the protocol.
 
     Returns

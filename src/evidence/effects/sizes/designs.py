@@ -12,6 +12,7 @@ from scipy.special import ndtri, stdtrit
 from evidence.effects.sizes.arguments import Array, Columns, columns
 from evidence.effects.sizes.continuous import change_sd
 from evidence.errors import DataError
+from evidence.results import Shown
 
 __all__ = [
     "CombinedArms",
@@ -91,8 +92,8 @@ def _design_effect(table: Columns) -> Array:
     return 1 + ((1 + table["cv"] ** 2) * table["cluster_size"] - 1) * table["icc"]
 
 
-@dataclass(frozen=True, slots=True)
-class CombinedArms:
+@dataclass(frozen=True, slots=True, repr=False)
+class CombinedArms(Shown):
     """Arms of one trial merged into one group: its mean, standard deviation and size."""
 
     mean: float
@@ -106,9 +107,6 @@ class CombinedArms:
     def summary(self) -> str:
         """The merged group in words."""
         return f"mean {self.mean:.4g}, SD {self.sd:.4g}, n {self.n:g}"
-
-    def _repr_html_(self) -> str:
-        return self.to_frame().to_html(index=False)
 
 
 @np.errstate(all="ignore")  # what is not finite is reported

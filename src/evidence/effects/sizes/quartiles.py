@@ -12,12 +12,13 @@ from scipy.special import ndtri
 
 from evidence.effects.sizes.arguments import Array, Columns, columns
 from evidence.errors import DataError
+from evidence.results import Shown
 
 __all__ = ["Quartiles", "from_quartiles"]
 
 
-@dataclass(frozen=True, slots=True)
-class Quartiles:
+@dataclass(frozen=True, slots=True, repr=False)
+class Quartiles(Shown):
     """Mean and SD estimated from order statistics; single values for single numbers, else columns.
 
     Attributes
@@ -59,9 +60,6 @@ class Quartiles:
             f"mean {row.mean:.4g} ({row.mean_method}), SD {row.sd:.4g} ({row.sd_method}); {row.note}"
             for row in self.to_frame().itertuples(index=False, name="Sample")
         )
-
-    def _repr_html_(self) -> str:
-        return self.to_frame().to_html()
 
 
 def from_quartiles(

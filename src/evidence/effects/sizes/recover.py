@@ -14,6 +14,7 @@ from scipy.special import ndtri, stdtrit
 
 from evidence.effects.sizes.arguments import Array, Columns, columns
 from evidence.errors import DataError
+from evidence.results import Shown
 
 __all__ = ["NEEDED", "Recovered", "Reported", "recover"]
 
@@ -205,8 +206,8 @@ def _decimals(value: float) -> int:
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+@dataclass(frozen=True, slots=True, repr=False)
+class Recovered(Shown):
     """What was recovered from reported statistics; single values for single numbers, else columns.
 
     Attributes
@@ -259,9 +260,6 @@ class Recovered:
         if isinstance(self.method, str):
             return "\n".join(map(str, self.steps))
         return "\n".join(f"{label}: {steps}" for label, steps in self.to_frame()["steps"].items())
-
-    def _repr_html_(self) -> str:
-        return self.to_frame().to_html()
 
 
 def recover(

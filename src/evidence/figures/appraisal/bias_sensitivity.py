@@ -10,7 +10,7 @@ import pandas as pd
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
@@ -86,7 +86,7 @@ def bias_sensitivity(
     left = [one.analysis.id for one in given if one not in drawn]
     if left:
         footer.append(("", f"Not drawn, nothing was pooled: {', '.join(left)}."))
-    columns = [Column("k", "right"), Column("Patients", "right")]
+    columns = [TextColumn("k", "right"), TextColumn("Patients", "right")]
     figure = draw(blocks, columns, title=title, label_heading="Trials", footer=footer)
     figure.numbers = pd.concat(shown, ignore_index=True)
     figure.kind = "comparison with and without trials at high risk of bias"

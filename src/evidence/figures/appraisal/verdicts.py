@@ -52,7 +52,7 @@ HEADER, TICKS = 26.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ClaimLine:
     """One line of the figure: of a claim, a result that decides it, or a remark."""
 
     kind: str
@@ -148,25 +148,25 @@ def _numbers(audit: Audit) -> pd.DataFrame:
     return own.merge(frame, on="claim_id", how="left")
 
 
-def _lines(audit: Audit, frame: pd.DataFrame) -> list[Line]:
-    lines: list[Line] = []
+def _lines(audit: Audit, frame: pd.DataFrame) -> list[ClaimLine]:
+    lines: list[ClaimLine] = []
     for claim in audit.claims.to_dict("records"):
         verdict = claim["verdict"]
         room = PAGE - 2 * MARGIN - text_width(verdict, BODY, "bold") - 24
         if lines:
-            lines.append(Line("gap", ""))
+            lines.append(ClaimLine("gap", ""))
         for count, text in enumerate(wrap(clean(claim["claim"]), room, BODY, "bold")):
-            lines.append(Line("claim", text, verdict if count == 0 else ""))
+            lines.append(ClaimLine("claim", text, verdict if count == 0 else ""))
         own = frame[(frame["claim_id"] == claim["claim_id"]) & frame["estimate"].notna()]
         for row in own.to_dict("records"):
             *before, last = wrap(clean(row["part"]), PANEL_LEFT - MARGIN - INDENT - 5)
-            lines += [Line("label", text) for text in before]
-            lines.append(Line("result", last, row["says"], row))
+            lines += [ClaimLine("label", text) for text in before]
+            lines.append(ClaimLine("result", last, row["says"], row))
         # Where the results alone do not tell the verdict, the reason does.
         if set(own["says"]) != {verdict}:
             remark = wrap(clean(claim["why"]), PAGE - 2 * MARGIN - INDENT, SMALL)
-            lines += [Line("remark", text) for text in remark]
-    return [*lines, Line("gap", "")]
+            lines += [ClaimLine("remark", text) for text in remark]
+    return [*lines, ClaimLine("gap", "")]
 
 
 def _write_header(figure: EvidenceFigure, top: float) -> None:
@@ -185,7 +185,7 @@ def _prepare(panel: Axes, axis: Axis, body: float) -> None:
 
 
 def _write_line(
-    figure: EvidenceFigure, panel: Axes, top: float, middle: float, line: Line, axis: Axis
+    figure: EvidenceFigure, panel: Axes, top: float, middle: float, line: ClaimLine, axis: Axis
 ) -> None:
     """Write one line whose upper edge is `top` points from the top of the page, and draw its marks in the panel."""
     base = top + line.height - 3
@@ -206,7 +206,7 @@ def _write_line(
         _draw_result(panel, middle, line, axis)
 
 
-def _draw_result(panel: Axes, y: float, line: Line, axis: Axis) -> None:
+def _draw_result(panel: Axes, y: float, line: ClaimLine, axis: Axis) -> None:
     """Draw a result with its interval, and beside it the two places that it is read against."""
     edges = [y - ROW_STEP / 2, y + ROW_STEP / 2]
     panel.plot([0, 0], edges, color=GREY, linewidth=HAIRLINE, zorder=1)

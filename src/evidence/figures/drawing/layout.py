@@ -12,7 +12,7 @@ from evidence.figures.drawing.axis import Scale
 from evidence.figures.drawing.style import BODY, MARGIN, PAGE, SMALL, SUPERSCRIPT
 from evidence.figures.drawing.text import text_width, wrap
 
-__all__ = ["Block", "Column", "Layout", "Placed", "Row", "indent", "interval_texts", "lay_out"]
+__all__ = ["Block", "Layout", "Placed", "Row", "TextColumn", "indent", "interval_texts", "lay_out"]
 
 GAP, INDENT, LINE_HEIGHT = 10.0, 8.0, 10.0
 LABEL_WIDEST, CELL_WIDEST, PANEL_NARROWEST = 170.0, 110.0, 180.0
@@ -69,7 +69,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TextColumn:
     """A text column on the left: its heading (lines parted by a line break) and its alignment."""
 
     heading: str
@@ -155,7 +155,7 @@ def interval_texts(row: Row, scale: Scale) -> tuple[str, str, str]:
     return scale.text(estimate), *bounds
 
 
-def lay_out(blocks: Sequence[Block], columns: Sequence[Column], label_heading: str) -> Layout:
+def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_heading: str) -> Layout:
     """Measure every text and place the columns so that nothing touches.
 
     Raises

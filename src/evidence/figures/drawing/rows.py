@@ -16,7 +16,7 @@ from evidence.figures.drawing.directions import (
     place_directions,
     write_directions,
 )
-from evidence.figures.drawing.layout import Block, Column, Layout, Placed, indent, interval_texts, lay_out
+from evidence.figures.drawing.layout import Block, Layout, Placed, TextColumn, indent, interval_texts, lay_out
 from evidence.figures.drawing.marks import draw_panel
 from evidence.figures.drawing.style import BODY, GREY, INK, LINE, MARGIN, SMALL, SUPERSCRIPT, TITLE, style
 from evidence.figures.drawing.text import text_width, wrap
@@ -52,7 +52,7 @@ class Part:
 
 def draw(
     blocks: Sequence[Block],
-    columns: Sequence[Column] = (),
+    columns: Sequence[TextColumn] = (),
     *,
     title: str | None = None,
     label_heading: str = "Study",
@@ -63,7 +63,7 @@ def draw(
     Parameters
     ----------
     blocks : sequence of Block
-    columns : sequence of Column
+    columns : sequence of TextColumn
         Text columns between the label and the panel.
     title : str, optional
     label_heading : str
@@ -104,7 +104,7 @@ def draw(
     return figure
 
 
-def _part(block: Block, rows: tuple[Placed, ...], columns: Sequence[Column], layout: Layout) -> Part:
+def _part(block: Block, rows: tuple[Placed, ...], columns: Sequence[TextColumn], layout: Layout) -> Part:
     axis = make_axis(block.limits, layout.panel_width, ratio=block.scale.ratio)
     measure = wrap(block.measure, layout.panel_width, BODY, "bold")
     lines = max([len(measure), *(column.heading.count("\n") + 1 for column in columns)])
@@ -120,7 +120,7 @@ def _draw_part(
     figure: EvidenceFigure,
     y: float,
     part: Part,
-    columns: Sequence[Column],
+    columns: Sequence[TextColumn],
     label_heading: str,
     layout: Layout,
 ) -> None:
@@ -156,7 +156,7 @@ def _write_row(
     middle: float,
     placed: Placed,
     block: Block,
-    columns: Sequence[Column],
+    columns: Sequence[TextColumn],
     layout: Layout,
 ) -> None:
     row = placed.row

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.errors import DataError
-from evidence.figures.drawing.layout import Column, Row
+from evidence.figures.drawing.layout import Row, TextColumn
 from evidence.figures.drawing.notes import source_notes
 from evidence.figures.drawing.text import clean
 from evidence.wording import number
@@ -20,20 +20,20 @@ from evidence.wording import number
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
 
-__all__ = ["Studies", "read_studies", "study_labels"]
+__all__ = ["DrawnStudies", "read_studies", "study_labels"]
 
 GROUP_SIZES = {"n_arm": "Intervention\n(n)", "n_comparator": "Comparator\n(n)"}
 
 
 @dataclass(frozen=True, slots=True)
-class Studies:
+class DrawnStudies:
     """The studies of a fit with all that is printed beside them, in the order of the fit.
 
     Attributes
     ----------
     fit : Pooled
     labels : list of str
-    columns : list of Column
+    columns : list of TextColumn
     cells : DataFrame
         What the columns show, one row a study.
     letters : list of str
@@ -44,7 +44,7 @@ class Studies:
 
     fit: Pooled
     labels: list[str]
-    columns: list[Column]
+    columns: list[TextColumn]
     cells: pd.DataFrame
     letters: list[str]
     legend: list[tuple[str, str]]
@@ -107,7 +107,7 @@ class Studies:
 
 def read_studies(
     fit: Pooled, data: pd.DataFrame | None, columns: Sequence[str] | Mapping[str, str] | None
-) -> Studies:
+) -> DrawnStudies:
     """Bring together the studies of a fit and the rows they came from.
 
     Parameters
@@ -126,7 +126,7 @@ def read_studies(
     labels = study_labels(fit, data, beside=columns or ())
     shown, cells = _cells(data, columns)
     letters, legend = source_notes(data, fit.k)
-    return Studies(fit, labels, shown, cells, letters, legend)
+    return DrawnStudies(fit, labels, shown, cells, letters, legend)
 
 
 def _check_rows(fit: Pooled, data: pd.DataFrame) -> None:
@@ -171,7 +171,7 @@ def study_labels(fit: Pooled, data: pd.DataFrame | None, beside: Collection[str]
 
 def _cells(
     data: pd.DataFrame | None, columns: Sequence[str] | Mapping[str, str] | None
-) -> tuple[list[Column], pd.DataFrame]:
+) -> tuple[list[TextColumn], pd.DataFrame]:
     table = pd.DataFrame() if data is None else data.reset_index(drop=True)
     if columns is None:
         headings = {name: heading for name, heading in GROUP_SIZES.items() if name in table}
@@ -184,7 +184,7 @@ def _cells(
         )
     cells = table[list(headings)]
     shown = [
-        Column(clean_heading, "right" if pd.api.types.is_numeric_dtype(cells[name]) else "left")
+        TextColumn(clean_heading, "right" if pd.api.types.is_numeric_dtype(cells[name]) else "left")
         for name, clean_heading in headings.items()
     ]
     return shown, cells

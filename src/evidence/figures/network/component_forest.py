@@ -9,7 +9,7 @@ import numpy as np
 
 from evidence.figures.drawing.axis import range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
@@ -90,7 +90,7 @@ def component_forest(
     lines = [components_line(comp), additivity_line(comp), comp.note, *notes]
     figure = draw(
         [block],
-        [Column("Studies", "right"), Column("P", "right")],
+        [TextColumn("Studies", "right"), TextColumn("P", "right")],
         title=title,
         label_heading="Component",
         footer=[("", clean(line.replace("_", " "))) for line in lines if line],

@@ -10,7 +10,7 @@ import pandas as pd
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Kind, Row
+from evidence.figures.drawing.layout import Block, Kind, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
@@ -105,7 +105,7 @@ def direct_indirect(
     lines = [KEYS, found, f"Not shown: {left_out} with P above {largest_p:g}." if left_out else "", *notes]
     figure = draw(
         [block],
-        [Column("Share of\nevidence", "right"), Column("P of the\ndifference", "right")],
+        [TextColumn("Share of\nevidence", "right"), TextColumn("P of the\ndifference", "right")],
         title=title,
         label_heading="Comparison",
         footer=[("", clean(line)) for line in lines if line],

@@ -11,7 +11,7 @@ import pandas as pd
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.layout import Block, Column, Row
+from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
@@ -97,7 +97,7 @@ def network_forest(
     lines = [network_line(net), PREDICTION if predicted else "", *notes]
     figure = draw(
         [block],
-        [Column("Direct\nstudies", "right")],
+        [TextColumn("Direct\nstudies", "right")],
         title=title,
         label_heading="Treatment",
         footer=[("", clean(line)) for line in lines if line],

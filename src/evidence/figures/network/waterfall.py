@@ -127,7 +127,7 @@ def waterfall(
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Stair:
     """A bar that begins at `start`, or the mark of a sum or a network estimate, on the analysis scale."""
 
     kind: Literal["component", "sum", "network"]
@@ -158,14 +158,14 @@ class Step:
         }
 
 
-def _steps(comp: Components, combination: str, against: str | None) -> list[Step]:
+def _steps(comp: Components, combination: str, against: str | None) -> list[Stair]:
     """Components one after the other, and their sum."""
     row = comp.design.row(combination)
     if against is not None:
         row = row - comp.design.row(against)
     if not row.any():
         raise DataError(f"{combination!r} adds no component; there is nothing to add up.")
-    steps: list[Step] = []
+    steps: list[Stair] = []
     for sign, (name, one) in zip(row, comp.to_frame().iterrows(), strict=True):
         if not sign:
             continue
@@ -174,14 +174,14 @@ def _steps(comp: Components, combination: str, against: str | None) -> list[Step
         low, high = sorted((sign * one["ci_low"], sign * one["ci_high"]))
         label = f"{'+' if sign > 0 else '−'} {component_name(comp, str(name))}"
         start = steps[-1].end if steps else 0.0
-        steps.append(Step("component", label, sign * one["estimate"], low, high, start))
+        steps.append(Stair("component", label, sign * one["estimate"], low, high, start))
     total = comp.combination(combination, against)
-    return [*steps, Step("sum", "Sum of components", total["estimate"], total["ci_low"], total["ci_high"])]
+    return [*steps, Stair("sum", "Sum of components", total["estimate"], total["ci_low"], total["ci_high"])]
 
 
 def _network_estimate(
     comp: Components, net: Network | None, combination: str, against: str | None
-) -> Step | None:
+) -> Stair | None:
     """Estimate of the combination when it has an effect of its own; None if there is none."""
     versus = comp.inactive if against is None else against
     if net is not None:
@@ -190,14 +190,14 @@ def _network_estimate(
             return None
         frame = net.relative_to(other)
         estimate, low, high = frame.loc[[one], ["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)[0]
-        return Step("network", "Network estimate", float(estimate), float(low), float(high))
+        return Stair("network", "Network estimate", float(estimate), float(low), float(high))
     table = comp.combinations()
     one = _same(comp, combination, list(table.index))
     if "network" not in table or one is None or versus != comp.inactive:
         return None
     estimate, se = table.loc[[one], ["network", "network_se"]].to_numpy(dtype=float)[0]
     half = float(ndtri(0.5 + 0.5 * comp.level) * se)
-    return Step(
+    return Stair(
         "network", "Network estimate", float(estimate), float(estimate) - half, float(estimate) + half
     )
 
@@ -214,7 +214,7 @@ def _same(comp: Components, label: str | None, treatments: Sequence[str]) -> str
     return next((name for name in treatments if parts(name) == parts(label)), None)
 
 
-def _draw(steps: Sequence[Step], block: Block, title: str, caption: str) -> EvidenceFigure:
+def _draw(steps: Sequence[Stair], block: Block, title: str, caption: str) -> EvidenceFigure:
     """Draw labels, bars and marks, and the estimates beside them."""
     label_width = min(max(text_width(row.label, BODY, row.bold) for row in block.rows), LABEL_WIDEST)
     placed = [Placed(row, wrap(row.label, label_width, BODY, row.bold), []) for row in block.rows]
@@ -251,7 +251,7 @@ def _draw(steps: Sequence[Step], block: Block, title: str, caption: str) -> Evid
     return figure
 
 
-def _bar(panel: Panel, step: Step, at: float, below: float, axis: Axis) -> None:
+def _bar(panel: Panel, step: Stair, at: float, below: float, axis: Axis) -> None:
     """Draw a bar, the interval of its end, and the line that leads down to the next."""
     low, high = (min(max(end, axis.low), axis.high) for end in sorted((step.start, step.end)))
     colour = SKY if step.estimate < 0 else ORANGE

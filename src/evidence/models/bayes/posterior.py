@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, nan
@@ -16,12 +15,13 @@ from evidence.models.bayes.grid import integrate, null_conditional
 from evidence.models.bayes.marginal import NormalMixture, TauPosterior
 from evidence.models.bayes.priors import EffectPrior, TauPrior
 from evidence.models.core.studies import Floats
+from evidence.results import Shown
 
 __all__ = ["Posterior"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Posterior:
+class Posterior(Shown):
     """Result of `bayes`. What takes time, such as intervals, is computed when first asked for."""
 
     effect: Floats
@@ -194,12 +194,6 @@ class Posterior:
         if not np.isnan(self.log_bayes_factor_effect):
             lines.append(f"  Bayes factor for effect = 0: {self.bayes_factor_effect:.4g}")
         return "\n".join([*lines, "", self.note] if self.note else lines)
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @cached_property
     def _effect_interval(self) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -114,12 +113,6 @@ class FixedCounts(HasScales):
 
     def _tests(self) -> list[str]:
         return []
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def common_result(

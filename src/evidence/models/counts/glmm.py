@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from math import nan, sqrt
 from typing import Any
@@ -152,12 +151,6 @@ class BinomialNormal(HasScales):
             )
         lines.append(f"  log-lik.    {self.log_likelihood:10.4f}   AIC {self.aic:.4f}")
         return "\n".join([*lines, "", self.note] if self.note else lines)
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def glmm(

@@ -158,7 +158,7 @@ def multilevel(
     )
 
 
-class _Rows(NamedTuple):
+class _EffectRows(NamedTuple):
     """What was given, in one order."""
 
     formula: str
@@ -176,7 +176,7 @@ class _Rows(NamedTuple):
 
 def _read(
     effect: Any, variance: Any, se: Any, data: Any, moderators: Any, levels: Any, outcome: Any, labels: Any
-) -> _Rows:
+) -> _EffectRows:
     """Pair effects, variances, levels and moderators by their labels."""
     table = None if data is None else as_frame(data)
     name, spread = variance_from(variance, se)
@@ -217,7 +217,7 @@ def _read(
     else:
         variances = numbers(columns[name], name, labels=names)
         variances = variances if se is None else squared(variances, names)
-    return _Rows(
+    return _EffectRows(
         formula,
         frame,
         variances,

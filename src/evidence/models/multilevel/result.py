@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from math import log, nan
@@ -321,12 +320,6 @@ class Multilevel(HasScales):
             f"  Residual heterogeneity Q {self.qe:.4f}, df = {self.qe_df}, P = {self.qe_p:.4f}",
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @property
     def _nested(self) -> Nested | None:

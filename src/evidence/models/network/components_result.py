@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -16,7 +15,7 @@ from evidence.models.core.weighted import Floats
 from evidence.models.network.components_design import ComponentDesign, estimable
 from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.least_squares import fit_network
-from evidence.results import number, p_text, q_text, span
+from evidence.results import Shown, number, p_text, q_text, span
 
 __all__ = ["ComponentFit", "Components"]
 
@@ -36,8 +35,8 @@ class ComponentFit(NamedTuple):
     q: float
 
 
-@dataclass(frozen=True, eq=False)
-class Components:
+@dataclass(frozen=True, eq=False, repr=False)
+class Components(Shown):
     """A fitted additive component model; estimates of the random-effects model unless a name says common."""
 
     contrasts: Contrasts
@@ -220,12 +219,6 @@ class Components:
                 f"P {p_text(self.p_difference)}"
             )
         return "\n".join([*lines, *(["", self.note] if self.note else [])])
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @cached_property
     def _table(self) -> pd.DataFrame:

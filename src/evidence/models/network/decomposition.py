@@ -12,7 +12,6 @@ Jackson D, White IR, Riley RD (2012). Stat Med 31(29), 3805-3820 (tau2 within de
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -27,7 +26,7 @@ from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.graph import connected_parts
 from evidence.models.network.least_squares import NetworkFit, fit_network
 from evidence.models.network.tau2 import moments
-from evidence.results import number, p_text, q_text
+from evidence.results import Shown, number, p_text, q_text
 
 __all__ = [
     "Decomposition",
@@ -64,8 +63,8 @@ class DesignFit(NamedTuple):
         return self.effect - (position[others] - position[first])
 
 
-@dataclass(frozen=True, eq=False)
-class Decomposition:
+@dataclass(frozen=True, eq=False, repr=False)
+class Decomposition(Shown):
     """Cochran's Q of the common-effects model, by design, and the design-by-treatment interaction test.
 
     With the random-effects interaction test tau2 is that within designs, by the method of moments.
@@ -151,12 +150,6 @@ class Decomposition:
         lines.append(f"\n  tau2 within designs {number(self.tau2_within)}")
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
-
 
 def decompose(contrasts: Contrasts, common: NetworkFit) -> Decomposition:
     """Decompose Q of a connected network; `common` is its fit with tau2 = 0."""
@@ -217,8 +210,8 @@ def _p(q: float, df: int) -> float:
     return float(chdtrc(df, q)) if df else float("nan")
 
 
-@dataclass(frozen=True, eq=False)
-class NetHeat:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetHeat(Shown):
     """Change in inconsistency when one design is given effects of its own.
 
     Rows are the effects that designs estimate (a design with three arms has two, against its first arm), columns the
@@ -241,12 +234,6 @@ class NetHeat:
     def summary(self) -> str:
         """Describe the heat as text."""
         return f"Net heat (tau2 = {self.tau2:.4g})\n\n{self.heat.round(2).to_string()}"
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return self.heat.round(2).to_html()
 
 
 def net_heat(contrasts: Contrasts, common: NetworkFit, *, random: bool) -> NetHeat:

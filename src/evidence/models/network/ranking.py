@@ -8,7 +8,6 @@ Salanti G, Ades AE, Ioannidis JPA (2011). J Clin Epidemiol 64(2), 163-171.
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy.special import ndtr
 
 from evidence.errors import DataError
 from evidence.models.core.weighted import Floats
+from evidence.results import Shown
 
 __all__ = ["RANK_WARNING", "Ranking", "direction", "p_scores", "rankogram"]
 
@@ -27,8 +27,8 @@ RANK_WARNING = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Ranking:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking(Shown):
     """Probability of each rank, by treatment."""
 
     probabilities: pd.DataFrame
@@ -59,12 +59,6 @@ class Ranking:
         """Describe the ranking as text, with its warning."""
         table = self.to_frame().round(3).to_string()
         return f"Rank probabilities (small values {self.small_values})\n\n{table}\n\n{self.warning}"
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def p_scores(effects: Floats, variances: Floats, small_values: str) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,13 +21,13 @@ from evidence.models.network.fit import check_network_options, network
 from evidence.models.network.least_squares import covariance_root, network_model
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import network_tau2
-from evidence.results import number, p_text, span
+from evidence.results import Shown, number, p_text, span
 
 __all__ = ["NetworkRegression", "network_regression"]
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkRegression:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkRegression(Shown):
     """A fitted network meta-regression with one covariate."""
 
     studies: tuple[str, ...]
@@ -130,12 +129,6 @@ class NetworkRegression:
             f"  tau2 {number(self.tau2)}, without covariate {number(self.tau2_without)}",
         ]
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     def _infer(self, rows: Floats, index: pd.Index) -> pd.DataFrame:
         estimate = rows @ self.estimate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,13 +22,13 @@ from evidence.models.network.least_squares import NetworkFit, fit_network, netwo
 from evidence.models.network.measures import funnel_data, path_measures
 from evidence.models.network.ranking import Ranking, p_scores, rankogram
 from evidence.models.network.split import direct_evidence, split_evidence
-from evidence.results import number, p_text, q_text, span
+from evidence.results import Shown, number, p_text, q_text, span
 
 __all__ = ["Network", "describe", "league", "remarks"]
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Shown):
     """A fitted network meta-analysis.
 
     Tables of treatments by treatments hold the effect of the row's treatment minus the column's, as in
@@ -256,12 +255,6 @@ class Network:
     def summary(self) -> str:
         """Describe the fit as text."""
         return describe(self)
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @property
     def _z(self) -> float:

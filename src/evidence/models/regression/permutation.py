@@ -8,7 +8,6 @@ Viechtbauer W, Lopez-Lopez JA, Sanchez-Meca J, Marin-Martinez F (2015). Psychol 
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import comb, prod
@@ -22,6 +21,7 @@ from evidence.models.core.coefficients import coefficients, joint_test
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
 from evidence.models.regression.result import Regression
+from evidence.results import Shown
 
 __all__ = ["PermutationTest", "permutation_test"]
 
@@ -36,7 +36,7 @@ TIE = 1.5e-8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PermutationTest:
+class PermutationTest(Shown):
     """Result of `permutation_test`.
 
     Attributes
@@ -79,12 +79,6 @@ class PermutationTest:
         return (
             f"Permutation test ({kind})\n\n{table}\n\n  Test of moderators {self.qm:.4f}, P = {self.qm_p:.4f}"
         )
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def permutation_test(

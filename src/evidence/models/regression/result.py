@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -328,12 +327,6 @@ class Regression(HasScales):
     def summary(self) -> str:
         """Describe the fit as text."""
         return describe(self)
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @cached_property
     def _model(self) -> Model:

@@ -9,7 +9,6 @@ Pustejovsky JE, Tipton E (2018). J Bus Econ Stat 36(4), 672-683.
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from evidence.models.multilevel.covariance import groups_of
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
+from evidence.results import Shown
 
 __all__ = ["CORRECTIONS", "Robust", "robust"]
 
@@ -35,7 +35,7 @@ CORRECTIONS = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Robust:
+class Robust(Shown):
     """Result of `robust`.
 
     Attributes
@@ -80,12 +80,6 @@ class Robust:
         head = f"Cluster-robust inference ({self.correction}): {self.k} effects in {self.clusters} clusters"
         table = self.coefficients.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
         return "\n".join([head, "", table, *(["", self.note] if self.note else [])])
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: str = "CR2") -> Robust:

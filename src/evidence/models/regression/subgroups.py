@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
@@ -20,13 +19,13 @@ from evidence.models.core.studies import Floats, Studies, arrange, dispersion
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.refit import Fit, choose_coefficient, estimate_of, refit
-from evidence.results import number, sentences, span
+from evidence.results import Shown, number, sentences, span
 
 __all__ = ["Subgroups", "subgroups"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Subgroups:
+class Subgroups(Shown):
     """Result of `subgroups`."""
 
     by: str
@@ -80,12 +79,6 @@ class Subgroups:
             heading += f" ({tau2} tau2)"
         note = f"\n\n{self.note}" if self.note else ""
         return f"{heading}\n\n{table}{common}\n\n{test}{note}"
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
 
 
 def subgroups(

@@ -15,9 +15,9 @@ import pandas as pd
 
 from evidence import measures
 from evidence.models.pool_many import pool_many
-from evidence.report.site.shell import Entry, page, write
+from evidence.report.site.shell import PageEntry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
-from evidence.tables.protocol.model import Model
+from evidence.tables.protocol.model import ModelRules
 from evidence.tables.review import Review
 
 __all__ = ["explorer_data", "write_explorer"]
@@ -74,7 +74,7 @@ def explorer_data(review: Review) -> dict[str, Any]:
 
 
 def write_explorer(
-    review: Review, site: Path, *, title: str, entries: Sequence[Entry], traces: str = ""
+    review: Review, site: Path, *, title: str, entries: Sequence[PageEntry], traces: str = ""
 ) -> None:
     """Write ``explorer.html`` and its numbers, ``explorer-data.js``.
 
@@ -85,7 +85,7 @@ def write_explorer(
         Folder of the site; the script ``explorer.js`` is written beside the page.
     title : str
         Title of the site.
-    entries : sequence of Entry
+    entries : sequence of PageEntry
         The navigation.
     traces : str
         Folder of the pages of trials, as `evidence.report.site.trace` writes them; without it, studies have no links.
@@ -194,7 +194,7 @@ def _results(
     kept: list[tuple[bool, ...]],
     methods: list[str],
     intervals: list[str],
-    model: Model,
+    model: ModelRules,
 ) -> dict[str, list[list[list[float | None]]]]:
     mask = np.array(kept)
     effect, variance = (

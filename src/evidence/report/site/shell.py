@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-__all__ = ["ASSETS", "Entry", "Heading", "contents", "page", "write"]
+__all__ = ["ASSETS", "Heading", "PageEntry", "contents", "page", "write"]
 
 ASSETS = ("site.css", "site.js")
 """Files that stand beside the pages."""
@@ -21,7 +21,7 @@ HEADING = re.compile(r'<h([23])(?=[\s>])[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', r
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PageEntry:
     """A page in the navigation.
 
     Attributes
@@ -54,7 +54,7 @@ def page(
     *,
     active: str,
     site: str = "",
-    entries: Sequence[Entry] = (),
+    entries: Sequence[PageEntry] = (),
     lead: str = "",
     root: str = "",
     scripts: Sequence[str] = (),
@@ -74,7 +74,7 @@ def page(
         Name of the entry that the navigation marks: that of the page itself, or of the page it belongs to.
     site : str
         Title of the site, plain text; that of the page if empty.
-    entries : sequence of Entry
+    entries : sequence of PageEntry
         The navigation.
     lead : str
         HTML shown under the title, before the table of contents on narrow screens.
@@ -95,7 +95,7 @@ def page(
     str
         HTML that ends with a line break.
     """
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[PageEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)
     text = _templates().get_template("shell.html")

@@ -22,7 +22,7 @@ from evidence.report.site.glossary import glossary_html
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
 from evidence.report.site.search import Section, index_script, section_of_file
-from evidence.report.site.shell import ASSETS, Entry, page, write
+from evidence.report.site.shell import ASSETS, PageEntry, page, write
 from evidence.report.site.trace import FOLDER as TRIALS
 from evidence.report.site.trace import write_trials
 
@@ -82,15 +82,18 @@ class Site:
         self.folder, self.names, self.title, self.review = folder, list(names), title, review
         self.references = known_references(review, TRIALS) if review else {}
         self.entries = (
-            Entry(ANSWER, "The answer"),
-            *(Entry(name, _label(name), "Chapters") for name in names),
+            PageEntry(ANSWER, "The answer"),
+            *(PageEntry(name, _label(name), "Chapters") for name in names),
             *(
-                (Entry("explorer", "Explore the results", LOOK_UP), Entry("trials", "Trials", LOOK_UP))
+                (
+                    PageEntry("explorer", "Explore the results", LOOK_UP),
+                    PageEntry("trials", "Trials", LOOK_UP),
+                )
                 if review
                 else ()
             ),
-            Entry(LISTS, "Figures and tables", LOOK_UP),
-            Entry(GLOSSARY, "Glossary", LOOK_UP),
+            PageEntry(LISTS, "Figures and tables", LOOK_UP),
+            PageEntry(GLOSSARY, "Glossary", LOOK_UP),
         )
         self.pages: dict[str, Page] = {}
         self.answer: Answer | None = None

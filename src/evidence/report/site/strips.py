@@ -44,7 +44,7 @@ def strips_html(key: pd.DataFrame, links: Mapping[str, str]) -> str:
     for (outcome, unit, favours), rows in key.groupby(
         ["outcome", "unit", "favours"], sort=False, dropna=False
     ):
-        scale = Scale.of(rows)
+        scale = StripScale.of(rows)
         items = "".join(_row(row, scale, links) for row in rows.to_dict("records"))
         heading = ", ".join(
             _capital(str(text).replace("_", " ")) if n == 0 else str(text)
@@ -65,7 +65,7 @@ def certainty_html(level: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class StripScale:
     """Where values stand in a picture, in percent of its width; ratios by their logarithms.
 
     Attributes
@@ -81,7 +81,7 @@ class Scale:
     none: float
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> Scale:
+    def of(cls, rows: pd.DataFrame) -> StripScale:
         """Return the scale that holds all intervals, no difference and what is too small to matter."""
         none = float(rows["no_effect"].iloc[0])
         values = [none, *rows["ci_low"], *rows["ci_high"], *rows["estimate"]]
@@ -119,7 +119,7 @@ class Scale:
         return found, max(0, -math.floor(math.log10(step)))
 
 
-def _row(row: Mapping[Any, Any], scale: Scale, links: Mapping[str, str]) -> str:
+def _row(row: Mapping[Any, Any], scale: StripScale, links: Mapping[str, str]) -> str:
     label = f"{escape(_capital(row['question']))} <small>{escape(row['when'])}</small>"
     if address := links.get(row["analysis"]):
         label = f'<a href="{escape(address)}">{label}</a>'
@@ -156,7 +156,7 @@ def _said(row: Mapping[Any, Any], value: str, spread: str) -> str:
     return f"Average {value}, confidence interval {spread}; {side}."
 
 
-def _band(mid: float, scale: Scale) -> str:
+def _band(mid: float, scale: StripScale) -> str:
     """Shade what is closer to no difference than the important one."""
     if pd.isna(mid) or mid <= scale.none:
         return ""
@@ -164,7 +164,7 @@ def _band(mid: float, scale: Scale) -> str:
     return f'<rect class="mid" x="{low:.2f}%" width="{high - low:.2f}%" y="0" height="100%"/>'
 
 
-def _axis(scale: Scale, favours: str) -> str:
+def _axis(scale: StripScale, favours: str) -> str:
     ticks, decimals = scale.ticks()
     marks = "".join(
         f'<text x="{scale.place(tick):.2f}%" y="1.1rem" text-anchor="middle">{number(tick, decimals)}</text>'
@@ -179,7 +179,7 @@ def _axis(scale: Scale, favours: str) -> str:
     return f'<div class="strip foot" aria-hidden="true"><p></p><svg>{_upright(scale, "5")}{marks}{sides}</svg></div>'
 
 
-def _upright(scale: Scale, height: str) -> str:
+def _upright(scale: StripScale, height: str) -> str:
     at = f"{scale.place(scale.none):.2f}%"
     return f'<line class="zero" x1="{at}" x2="{at}" y1="0" y2="{height}"/>'
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader
 from evidence.effects.choosing.inventory import inventory
 from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
-from evidence.report.site.shell import Entry, page, write
+from evidence.report.site.shell import PageEntry, page, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, interval, number
@@ -68,7 +68,7 @@ _AS_IT_STANDS = (
 )
 
 
-def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Entry]) -> None:
+def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[PageEntry]) -> None:
     """Write ``trials.html``, a list of all trials, and a page for each trial in the folder ``trials``.
 
     Parameters
@@ -78,7 +78,7 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[En
         Folder of the site.
     title : str
         Title of the site.
-    entries : sequence of Entry
+    entries : sequence of PageEntry
         The navigation; that of the list is named "trials".
     """
     write(site / STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 import yaml
 
 from evidence.errors import DataError, Fault
+from evidence.results import Shown
 from evidence.tables.folder import new_folder, write_table
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.compose import compose
@@ -29,8 +29,8 @@ _COMMENTS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Imported:
+@dataclass(frozen=True, eq=False, repr=False)
+class Imported(Shown):
     """The tables and the protocol that a file of another program became.
 
     Attributes
@@ -150,10 +150,6 @@ class Imported:
         ]
         lines += [f"  not imported: {text}" for text in self.left_out]
         return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        left = "".join(f"<li>not imported: {html.escape(text)}</li>" for text in self.left_out)
-        return f"<p>{html.escape(self.file)}</p>{self.to_frame().to_html(index=False)}<ul>{left}</ul>"
 
 
 def imported(collected: Collected, weeks: float | None) -> Imported:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from evidence.measures import ESTIMATORS, choose_interval, choose_method, choose_prediction
 from evidence.tables.protocol.part import ProtocolPart
 
-__all__ = ["Model", "OwnModel", "Window"]
+__all__ = ["ModelRules", "OwnModel", "Window"]
 
 METHODS = tuple(code for code in ESTIMATORS if code != "GENQ")  # which needs weights of its own
 Method = Annotated[str, AfterValidator(lambda name: choose_method(name, METHODS))]
@@ -70,7 +70,7 @@ class Window(ProtocolPart):
         return math.inf if math.isnan(weeks) else abs(weeks - self.target)
 
 
-class Model(ProtocolPart):
+class ModelRules(ProtocolPart):
     """The default model, and how results of one trial are chosen and combined.
 
     `counts` says how events of two groups are combined: by inverse variance (IV), by Mantel and Haenszel (MH) or by
@@ -89,7 +89,7 @@ class Model(ProtocolPart):
     minimum_studies: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Model:
+    def _fits_together(self) -> ModelRules:
         if self.interval == "KR" and self.method != "REML":
             raise ValueError("the interval KR needs the method REML")
         if self.counts == "PETO" and self.method != "EE":
@@ -111,7 +111,7 @@ class OwnModel(ProtocolPart):
     level: float | None = Field(default=None, gt=0, lt=1)
     minimum_studies: int | None = Field(default=None, ge=1)
 
-    def of(self, model: Model) -> Model:
+    def of(self, model: ModelRules) -> ModelRules:
         """Put its parts into a model."""
         own: dict[str, Any] = self.model_dump(exclude_none=True)
-        return Model.model_validate(model.model_dump() | own)
+        return ModelRules.model_validate(model.model_dump() | own)

@@ -14,7 +14,7 @@ from evidence.measures import ReviewMeasure
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.checks import CheckRules
-from evidence.tables.protocol.model import Model, OwnModel, Window
+from evidence.tables.protocol.model import ModelRules, OwnModel, Window
 from evidence.tables.protocol.multiverse import MultiverseChoices
 from evidence.tables.protocol.part import ProtocolPart
 from evidence.tables.protocol.sequential import SequentialPlan
@@ -64,7 +64,7 @@ class Outcome(ProtocolPart):
     present_as: dict[str, Any] | None = None
 
 
-class Components(ProtocolPart):
+class ComponentClasses(ProtocolPart):
     """Components of arms, in the classes that decide what a comparator is."""
 
     studied: tuple[str, ...]
@@ -209,11 +209,11 @@ class Protocol(ProtocolPart):
     scope_note: str = ""
     licence: Licence | None = None
     columns: dict[str, dict[str, ExtraColumn]] = Field(default_factory=dict)
-    components: Components
+    components: ComponentClasses
     outcomes: dict[str, Outcome]
     windows: dict[str, Window]
     comparator_groups: dict[str, tuple[str, ...]]
-    model: Model = Model()
+    model: ModelRules = ModelRules()
     set_aside: tuple[SetAside, ...] = ()
     indirect: tuple[SetAside, ...] = ()
     same_patients: tuple[SamePatients, ...] = ()
@@ -269,7 +269,7 @@ class Protocol(ProtocolPart):
                         any_time=window in self.windows and self.windows[window].any_time,
                     )
 
-    def model_of(self, analysis: Analysis) -> Model:
+    def model_of(self, analysis: Analysis) -> ModelRules:
         """Give the model of an analysis: the protocol's with what the analysis has for itself."""
         return analysis.spec.model.of(self.model)
 
