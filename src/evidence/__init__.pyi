@@ -119,8 +119,13 @@ from .models.without_effects import PCurve as PCurve
 from .models.without_effects import combine_p as combine_p
 from .models.without_effects import effect_direction as effect_direction
 from .models.without_effects import p_curve as p_curve
+from .models.scale.simulate import simulate as simulate
+from .models.scale.summary import BatchSummary as BatchSummary
+from .models.scale.summary import batch_summary as batch_summary
 from .report.publish import publish_figure as publish_figure
 from .report.publish import publish_table as publish_table
+from .synthesis.batch import batch as batch
+from .synthesis.batch import read_library as read_library
 from .synthesis.published import beside_published as beside_published
 from .synthesis.synthesis import Synthesis as Synthesis
 from .synthesis.synthesis import synthesise as synthesise
