@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from evidence.cli.batch import batch, simulate
 from evidence.cli.bench import bench
 from evidence.cli.commands import app
 from evidence.cli.export import export
@@ -13,6 +14,12 @@ from evidence.errors import DataError, EvidenceError
 
 __all__ = ["app", "main"]
 
+app.command(
+    epilog="Example: [bold]evidence batch table.parquet --output results.parquet --ci HKSJ --ci z[/bold]"
+)(batch)
+app.command(epilog="Example: [bold]evidence simulate grid.yaml --output results.parquet --workers 2[/bold]")(
+    simulate
+)
 app.command(epilog="Example: [bold]evidence bench --data data[/bold]")(bench)
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)

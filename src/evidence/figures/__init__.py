@@ -40,12 +40,15 @@ from evidence.figures.profile import profile
 from evidence.figures.radial import radial
 from evidence.figures.refits import cumulative, leave_one_out
 from evidence.figures.save import save
+from evidence.figures.scale.batch import batch
+from evidence.figures.scale.coverage import coverage
 from evidence.figures.shrinkage import shrinkage
 
 __all__ = [
     "EvidenceFigure",
     "albatross",
     "bars",
+    "batch",
     "baujat",
     "bias_sensitivity",
     "bias_summary",
@@ -54,6 +57,7 @@ __all__ = [
     "choice_importance",
     "comparison",
     "component_forest",
+    "coverage",
     "cumulative",
     "data_quality",
     "direct_indirect",

@@ -41,7 +41,7 @@ def batch(
     collect: bool = True,
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
-) -> pd.DataFrame | None:
+) -> pd.DataFrame:
     """Fit every comparison of a table, a file or a folder of reviews under several models.
 
     No comparison is lost: one that cannot be fitted has a row with the reason. The numbers are those of `pool`, bit
@@ -50,9 +50,9 @@ def batch(
     Parameters
     ----------
     source : DataFrame (of pandas, polars, pyarrow, ...), or path
-        One row a study. A path is a table (.parquet, .csv, .arrow) or a folder of reviews: files of RevMan and folders
-        with a review.yaml. Files of more than a million rows are read as a stream; the rows of a comparison must then
-        stand together.
+        One row a study. A path is a table (.parquet, .csv, .arrow) or a folder of reviews: files of RevMan and
+        folders with a review.yaml. Files of more than a million rows are read as a stream; the rows of a comparison
+        must then stand together.
     by : sequence of str
         Columns that name a comparison; in CSV files they are taken as text.
     effect, variance : str
@@ -68,8 +68,8 @@ def batch(
     level, prediction
         As for `pool`.
     output : path, optional
-        Parquet file of the results. Parts are kept beside it until it is complete: after an interruption the same call
-        goes on where it stopped. Needs the optional group ``scale``, as do Parquet and Arrow files.
+        Parquet file of the results. Parts are kept beside it until it is complete: after an interruption the same
+        call goes on where it stopped. Needs the optional group ``scale``, as do Parquet and Arrow files.
     workers : int, optional
         Processes of this machine; by default one. Needs the group ``scale``, and in a script a main guard.
     cluster : optional
@@ -77,7 +77,8 @@ def batch(
     block : int, optional
         Rows of the table worked on at a time (32,768); comparisons are never cut.
     collect : bool
-        With False the results stay in `output` and are not read back: memory is bounded whatever their number.
+        With False the results stay in `output`, and only the rows of comparisons that could not be fitted are read
+        back: memory is bounded whatever the number of results.
     progress : callable, optional
         Called with how much is done and how much there is.
     note : callable, optional
@@ -85,16 +86,16 @@ def batch(
 
     Returns
     -------
-    DataFrame, or None without `collect`
-        One row a comparison, method and interval: the columns of `by`, method, ci, k (studies), omitted, estimate, se,
-        ci_low, ci_high, p_value, df, tau2, i2 (percent), q, q_p, prediction_low, prediction_high and error (why there
-        are no numbers; empty where there are). Comparisons are in the order of the table.
+    DataFrame
+        One row a comparison, method and interval: the columns of `by`, method, ci, k (studies), omitted, estimate,
+        se, ci_low, ci_high, p_value, df, tau2, i2 (percent), q, q_p, prediction_low, prediction_high and error (why
+        there are no numbers; empty where there are). Comparisons are in the order of the table.
 
     Raises
     ------
     DataError
-        If an option is unknown, a column is missing, a file cannot be read, or a part of the group ``scale`` is needed
-        and absent.
+        If an option is unknown, a column is missing, a file cannot be read, or a part of the group ``scale`` is
+        needed and absent.
     ModelError
         If the scheduler was lost.
     """
@@ -126,7 +127,9 @@ def batch(
         progress=progress,
         note=note,
     )
-    return pd.read_parquet(output) if output is not None and collect else found
+    if found is not None:
+        return found
+    return pd.read_parquet(output, filters=None if collect else [("error", "!=", "")])  # type: ignore[arg-type]
 
 
 def read_library(
@@ -148,8 +151,9 @@ def read_library(
     Returns
     -------
     DataFrame
-        One row a comparison of a trial: review (path within the folder), comparison (id of the analysis), label, effect,
-        variance and fault. A review or analysis that cannot be read has one row, with the reason under ``fault``.
+        One row a comparison of a trial: review (path within the folder), comparison (id of the analysis), label,
+        effect, variance and fault. A review or analysis that cannot be read has one row, with the reason under
+        ``fault``.
 
     Raises
     ------

@@ -165,9 +165,10 @@ def fit_block(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     effect, variance = _effects(frame, plan, codes, errors)
     absent = np.isnan(effect) & np.isnan(variance)
     good = within_limits(effect, variance)
+    at = frame.index.to_numpy()
     for i in np.flatnonzero(~good & ~absent):
         fault = describe_fault(float(effect[i]), float(variance[i]))
-        errors.setdefault(int(codes[i]), f"row {frame.index[i]}: {fault}")
+        errors.setdefault(int(codes[i]), f"row {at[i]}: {fault}")
     k = np.bincount(codes[good], minlength=n)
     for code in np.flatnonzero(k == 0):
         errors.setdefault(int(code), "no study has an effect and a variance")
@@ -185,8 +186,8 @@ def fit_block(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         step = max(1, WORK // int(size))
         for start in range(0, of_size.size, step):
             here = of_size[start : start + step]
-            at = rows[first[here][:, None] + np.arange(size)]
-            fits = fit_each(effect[at], variance[at], plan.methods, plan.ci, plan.level)
+            which = rows[first[here][:, None] + np.arange(size)]
+            fits = fit_each(effect[which], variance[which], plan.methods, plan.ci, plan.level)
             for column, fit in enumerate(fits):
                 values = quantities(fit, plan.prediction, plan.level)
                 for name in RESULTS:
@@ -209,11 +210,11 @@ def _effects(
 ) -> tuple[Floats, Floats]:
     """Effects and variances of the rows, NaN where there is none; a comparison with a fault goes to `errors`."""
     names = plan.numbers if plan.measure is None else [name for name in plan.optional if name in frame]
-    data: dict[str, Floats] = {}
+    at, data = frame.index.to_numpy(), dict[str, Floats]()
     for name in names:
         data[name], wrong = _numbers(frame[name])
         for i in np.flatnonzero(wrong):
-            message = f"row {frame.index[i]}: {name} is {frame[name].iloc[i]!r}; give a number or leave it empty"
+            message = f"row {at[i]}: {name} is {frame[name].iloc[i]!r}; give a number or leave it empty"
             errors.setdefault(int(codes[i]), message)
     if plan.measure is None:
         effect, variance = data.values() if len(data) == 2 else list(data.values()) * 2
@@ -231,7 +232,7 @@ def _effects(
         if kind not in MEASURES:
             for i in rows if rows.size else np.flatnonzero(pd.isna(kinds)):
                 errors.setdefault(
-                    int(codes[i]), f"row {frame.index[i]}: {kind!r} is no measure; use {', '.join(MEASURES)}"
+                    int(codes[i]), f"row {at[i]}: {kind!r} is no measure; use {', '.join(MEASURES)}"
                 )
             continue
         _compute(str(kind), data, frame.index, rows, codes, (effect, variance), errors)

@@ -40,9 +40,7 @@ def cells(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every combination of the values of a grid, checked; the last name varies fastest."""
     unknown = sorted(set(grid) - set(DEFAULTS))
     if unknown:
-        raise DataError(
-            f"a simulation has no {', '.join(unknown)}; what can vary is {', '.join(DEFAULTS)}."
-        )
+        raise DataError(f"a simulation has no {', '.join(unknown)}; what can vary is {', '.join(DEFAULTS)}.")
     values = {name: _values(name, given) for name, given in grid.items()}
     out = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
     for cell in out:

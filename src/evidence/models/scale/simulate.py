@@ -188,29 +188,29 @@ def _stretches(cell: Mapping[str, Any], start: int, stop: int, plan: Plan) -> pd
     for number in range(start, stop):
         n = min(STRETCH, plan.repetitions - number * STRETCH)
         drawn = draw(cell, n, stream(cell, plan.seed, number))
-        rows += [_sums(*fit, effect, tau2) for fit in _fits(*drawn, plan)]
+        rows += [_sums(fit, effect, tau2) for fit in _fits(*drawn, plan)]
     return pd.DataFrame(rows, columns=list(SUMS))
 
 
-def _fits(effect: Floats, variance: Floats, plan: Plan) -> list[tuple[Floats, Floats, Floats, Floats]]:
+def _fits(effect: Floats, variance: Floats, plan: Plan) -> list[tuple[Any, ...]]:
     """Estimate, interval and tau2 by each way; meta-analyses without a study are left out."""
     effect = np.where(np.isnan(variance), np.nan, effect)
     some = ~np.isnan(variance).all(axis=1)
     effect, variance = effect[some], variance[some]
     if not len(effect):
-        return [(np.empty(0),) * 4] * len(plan.ways)  # type: ignore[list-item]
-    out = []
+        return [(np.empty(0),) * 4] * len(plan.ways)
+    out: list[tuple[Any, ...]] = []
     for fit in fit_each(effect, variance, plan.methods, plan.ci, plan.level):
         values = (fit.mean.estimate, fit.mean.low, fit.mean.high, fit.tau2)
         out.append(tuple(np.ravel(value) for value in values))
     if plan.tau_prior is not None:
         out.append(credible_intervals(effect, variance, plan.tau_prior, plan.level))
-    return out  # type: ignore[return-value]
+    return out
 
 
-def _sums(
-    estimate: Floats, low: Floats, high: Floats, between: Floats, effect: float, tau2: float
-) -> list[float]:
+def _sums(fit: tuple[Any, ...], effect: float, tau2: float) -> list[float]:
+    """What `SUMS` names, over the meta-analyses of a stretch."""
+    estimate, low, high, between = fit
     e, width, t = estimate - effect, high - low, between - tau2
     covered, rejected = (low <= effect) & (effect <= high), (low > 0.0) | (high < 0.0)
     squares = e * e

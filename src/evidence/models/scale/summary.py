@@ -1,4 +1,4 @@
-"""What the results of a batch say together: how often the conclusion hangs on the method, how heterogeneous they are."""
+"""What the results of a batch say together: how often the conclusion hangs on the method, and the heterogeneity."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BatchSummary(Shown):
         """Describe the batch as text."""
         shares = ["positive", "negative", "open", "changed", "gained", "lost"]
         table = self.changes.assign(**{name: 100.0 * self.changes[name] for name in shares})
-        forms = {name: "{:.2f}%".format for name in shares} | {"wider": "{:.3f}".format}
+        forms = dict.fromkeys(shares, "{:.2f}%".format) | {"wider": "{:.3f}".format}
         spread = self.heterogeneity.assign(zero=100.0 * self.heterogeneity["zero"])
         heads = {"zero": "zero"} | {f"q{100 * q:g}": f"{100 * q:g}%" for q in QUANTILES}
         return "\n\n".join(
@@ -65,7 +65,7 @@ class BatchSummary(Shown):
 
 
 def batch_summary(results: Any) -> BatchSummary:
-    """Summarise the results of `batch`: share of conclusions that change with the method, distribution of tau2 and I2.
+    """Summarise the results of `batch`: how often conclusions change with the method; distribution of tau2 and I2.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Long tables of studies, cut into blocks of whole comparisons; a table that fits in memory, or a file as a stream."""
+"""Long tables of studies, cut into blocks of whole comparisons: a table in memory, or a file as a stream."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ ENDINGS = (".parquet", ".csv", ".arrow", ".feather")
 
 @dataclass(frozen=True)
 class Source:
-    """A table whose rows stand comparison by comparison.
-
-    `blocks` yields, for each block, the number of its first row in the table and its rows.
-    """
+    """A table whose rows stand comparison by comparison."""
 
     fingerprint: str
     comparisons: int
@@ -63,7 +60,7 @@ class Source:
 def open_table(
     source: Any, by: Sequence[str], columns: Sequence[str], optional: Sequence[str] = ()
 ) -> Source:
-    """Look through a table: are its columns there, do the rows of each comparison stand together, how many are there?
+    """Look through a table: see that its columns are there, put the rows of each comparison together, and count.
 
     Parameters
     ----------
@@ -98,7 +95,7 @@ def open_table(
         frame = _as_pandas(source)
         used = _used(frame.columns, by, columns, optional, "the table")
         whole = frame[list(used)].set_axis(np.arange(1, len(frame) + 1))
-        parts = pd.util.hash_pandas_object(whole.astype({name: str for name in by}), index=False)
+        parts = pd.util.hash_pandas_object(whole.astype(dict.fromkeys(by, str)), index=False)
         fingerprint = hashlib.sha256(parts.to_numpy().tobytes()).hexdigest()
     if whole.empty:
         raise DataError("the table has no rows; give one row a study.")
@@ -142,7 +139,7 @@ def _names(path: Path) -> list[str]:
     try:
         match path.suffix.lower():
             case ".csv":
-                return list(pd.read_csv(path, nrows=0))
+                return [str(name) for name in pd.read_csv(path, nrows=0)]
             case ".parquet":
                 return list(arrow().parquet.ParquetFile(path).schema_arrow.names)
             case _:
