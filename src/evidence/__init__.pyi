@@ -106,6 +106,8 @@ from .models.pool_many import pool_many as pool_many
 from .models.pooled import Pooled as Pooled
 from .models.pooled import tau2_interval as tau2_interval
 from .models.regression.fit import regress as regress
+from .models.regression.many import RegressedMany as RegressedMany
+from .models.regression.many import regress_many as regress_many
 from .models.regression.permutation import PermutationTest as PermutationTest
 from .models.regression.permutation import permutation_test as permutation_test
 from .models.regression.result import Regression as Regression

@@ -33,6 +33,7 @@ __all__ = [
     "Fitted",
     "PooledGrid",
     "PooledMany",
+    "check_table",
     "fit_each",
     "pool_grid",
     "pool_many",
@@ -304,7 +305,7 @@ def pool_many(
     method, ci, prediction = check_options(method, ci, level, prediction)
     if method == "GENQ":
         raise DataError("pool_many has no method='GENQ': it needs weights for each fit; use pool.")
-    effects, variances = _check_table(effect, variance, se, missing)
+    effects, variances = check_table(effect, variance, se, missing)
     n, width = effects.shape
     out = {name: np.full(n, np.nan) for name in QUANTITIES}
     out["k"] = np.isfinite(variances).sum(axis=1).astype(np.float64)
@@ -366,7 +367,7 @@ def pool_grid(
         check_options(method, ci, level, "V")
     if "GENQ" in methods:
         raise DataError("pool_grid has no method 'GENQ': it needs weights for each fit; use pool.")
-    effects, variances = _check_table(effect, variance, se, missing)
+    effects, variances = check_table(effect, variance, se, missing)
     n, width = effects.shape
     m, c = len(methods), len(intervals)
     k = np.isfinite(variances).sum(axis=1).astype(np.float64)
@@ -430,7 +431,7 @@ def quantities(fit: Fitted, prediction: str, level: float) -> dict[str, Floats]:
     return {name: value[:, 0] for name, value in zip(QUANTITIES, values, strict=True)}
 
 
-def _check_table(effect: Any, variance: Any, se: Any, missing: str) -> tuple[Floats, Floats]:
+def check_table(effect: Any, variance: Any, se: Any, missing: str) -> tuple[Floats, Floats]:
     """Return both tables as arrays, with NaN in the variance where a study is absent."""
     check_missing(missing)
     name, spread = variance_from(variance, se)

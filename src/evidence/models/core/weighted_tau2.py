@@ -116,14 +116,13 @@ def tau2_standard_error(model: Model, method: str, tau2: float) -> float:
     return float(scale * np.sqrt(2.0 * (spread * spread.T).sum()))
 
 
-def q_profile_interval(model: Model, level: float) -> tuple[float, float]:
-    """Interval for tau2 of one fit by inverting the generalised Q statistic; NaN if k = p."""
+def q_profile_interval(model: Model, level: float) -> tuple[Any, Any]:
+    """Interval for tau2 by inverting the generalised Q statistic, batch shape; NaN if k = p."""
     df = model.k - model.p
     if df == 0:
         return float("nan"), float("nan")
     tail = 0.5 - 0.5 * level
-    low, high = (float(_solve_q(model, float(chdtri(df, q)))) for q in (tail, 1.0 - tail))
-    return low, high
+    return _solve_q(model, float(chdtri(df, tail))), _solve_q(model, float(chdtri(df, 1.0 - tail)))
 
 
 def _unweighted(model: Model) -> Weighted:
@@ -131,28 +130,39 @@ def _unweighted(model: Model) -> Weighted:
 
 
 def _solve_q(model: Model, target: float) -> Floats:
-    """Find tau2 >= 0 at which y'Py equals `target`, by Newton's method on its reciprocal, which is concave."""
+    """Find tau2 >= 0 at which y'Py equals `target`, by Newton's method on its reciprocal, which is concave.
+
+    In a batch a fit that has arrived takes no further step, so that none depends on the others.
+    """
     smallest = model.variance.min(axis=-1)
     tau2 = 0.0 * smallest + np.zeros(np.broadcast_shapes(model.matrix.shape[:-2], model.effect.shape[:-1]))
+    going = np.ones(tau2.shape, dtype=bool)
     for _ in range(200):
         fit = model.at(tau2)
         q, slope = fit.rss, fit.quadratics[0]
-        above = q > target
+        above = going & (q > target)
         step = np.where(above, q * (q - target), 0.0) / np.where(above, target * slope, 1.0)
         tau2 = tau2 + step
-        if not np.any(step > 1e-8 * (tau2 + smallest)):
+        going = step > 1e-8 * (tau2 + smallest)
+        if not going.any():
             break
     return tau2
 
 
 def _maximise(model: Model, *, restricted: bool) -> Floats:
     """Find the global maximum of the (restricted) likelihood over tau2 >= 0; of equals the smallest."""
-    smallest = model.variance.min(axis=-1)
-    grid = _grid(model)
-    single = grid.ndim == 1
+    batch = np.broadcast_shapes(model.matrix.shape[:-2], model.effect.shape[:-1], model.variance.shape[:-1])
+    single = not batch
     if single:
         model = Model(*(part[None] for part in model))
-        grid, smallest = grid[None], np.atleast_1d(smallest)
+    bound, counts = _bound(model)
+    if np.unique(counts).size > 1:  # each fit has its own grid, whatever stands beside it
+        best: Any = np.zeros(batch)
+        for count in np.unique(counts):
+            here = np.flatnonzero(counts == count)
+            best[here] = _maximise(model.take(here), restricted=restricted)
+        return best
+    grid = _grid(model, bound, int(counts.flat[0]))
     fit, penalty = _score(model.on_grid(), grid, restricted)
     rises = fit > penalty
     rows, place = (rises[:, :-1] > rises[:, 1:]).nonzero()
@@ -177,8 +187,8 @@ def _maximise(model: Model, *, restricted: bool) -> Floats:
     return best[0] if single else best
 
 
-def _grid(model: Model) -> Floats:
-    """Values of tau2 from zero to above every stationary point, equidistant in log(tau2 + smallest variance).
+def _bound(model: Model) -> tuple[Floats, Any]:
+    """Bound the stationary points from above, and say how many steps a grid takes to there: a multiple of four.
 
     With s2 the residual variance of the unweighted fit and v the largest variance the score is negative
     wherever tau2^2 > s2 (tau2 + v), since y'PPy <= (k - p) s2 / (tau2 + min v)^2 and tr P >= (k - p) / (tau2
@@ -186,9 +196,13 @@ def _grid(model: Model) -> Floats:
     """
     s2 = np.asarray(_unweighted(model).rss / (model.k - model.p))[..., None]
     smallest, largest = (bound(model.variance, axis=-1, keepdims=True) for bound in (np.min, np.max))
-    upper = 0.5 * (s2 + np.sqrt(s2 * (s2 + 4.0 * largest)))
-    span = np.log1p(1.001 * upper / smallest)
-    steps = max(8, int(span.max() / STEP) + 1)
+    span = np.log1p(1.001 * 0.5 * (s2 + np.sqrt(s2 * (s2 + 4.0 * largest))) / smallest)
+    return span, np.maximum(8, 4 * ((span[..., 0] / (4.0 * STEP)).astype(int) + 1))
+
+
+def _grid(model: Model, span: Floats, steps: int) -> Floats:
+    """Values of tau2 from zero to the bound, equidistant in log(tau2 + smallest variance)."""
+    smallest = model.variance.min(axis=-1, keepdims=True)
     return smallest * np.expm1(span * (np.arange(steps + 1) / steps))
 
 
@@ -202,10 +216,11 @@ def _climb(model: Model, low: Floats, high: Floats, restricted: bool) -> Floats:
     """Find the peak between `low`, where the likelihood rises, and `high`, where it falls.
 
     Newton's method on penalty / fit - 1, which is nearly linear in tau2; where a step would leave the
-    bracket, bisection.
+    bracket, bisection. A fit that has arrived takes no further step, so that none depends on the others.
     """
     smallest = model.variance.min(axis=-1)
     tau2 = 0.5 * (low + high)
+    going = np.ones(tau2.shape, dtype=bool)
     for _ in range(200):
         now = model.at(tau2)
         square, cubic = now.quadratics
@@ -220,8 +235,9 @@ def _climb(model: Model, low: Floats, high: Floats, restricted: bool) -> Floats:
         slope = (penalty_slope + 2.0 * ratio * cubic) / square
         new = tau2 + (1.0 - ratio) / np.where(slope > 0.0, slope, np.inf)
         new = np.where((new >= low) & (new <= high), new, 0.5 * (low + high))
-        moved = np.abs(new - tau2) > 1e-7 * (new + smallest)
+        new = np.where(going, new, tau2)
+        going = np.abs(new - tau2) > 1e-7 * (new + smallest)
         tau2 = new
-        if not moved.any():
+        if not going.any():
             break
     return tau2

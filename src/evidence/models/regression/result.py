@@ -338,7 +338,10 @@ class Regression(HasScales):
 
     @cached_property
     def _tau2_interval(self) -> tuple[float, float]:
-        return (nan, nan) if self.method == "EE" else q_profile_interval(self._model, self.level)
+        if self.method == "EE":
+            return nan, nan
+        low, high = q_profile_interval(self._model, self.level)
+        return float(low), float(high)
 
     @property
     def _moderators(self) -> list[int]:
