@@ -27,7 +27,9 @@ from .diagnostics.blup import blup as blup
 from .diagnostics.coordinates import baujat as baujat
 from .diagnostics.coordinates import doi_plot as doi_plot
 from .diagnostics.coordinates import radial as radial
+from .diagnostics.gosh import GoshSummary as GoshSummary
 from .diagnostics.gosh import gosh as gosh
+from .diagnostics.gosh import gosh_summary as gosh_summary
 from .diagnostics.influence import influence as influence
 from .diagnostics.profile import profile_tau2 as profile_tau2
 from .diagnostics.selection.fit import selection_model as selection_model

@@ -32,7 +32,7 @@ from evidence.models.core.studies import Floats
 from evidence.wording import number
 
 if TYPE_CHECKING:
-    from evidence.diagnostics.gosh import Gosh
+    from evidence.diagnostics.gosh import Gosh, GoshSummary
 
 __all__ = ["gosh"]
 
@@ -43,7 +43,7 @@ NAMES = {"i2": "I² (%)", "tau2": "Between-study variance τ²"}
 
 
 def gosh(
-    result: Gosh,
+    result: Gosh | GoshSummary,
     *,
     quantity: Literal["i2", "tau2"] = "i2",
     study: str | None = None,
@@ -57,8 +57,8 @@ def gosh(
 
     Parameters
     ----------
-    result : Gosh
-        As from `evidence.diagnostics.gosh`.
+    result : Gosh or GoshSummary
+        As from `evidence.gosh` or `evidence.gosh_summary`; the latter has I2 alone.
     quantity : {"i2", "tau2"}
         The measure of heterogeneity on the vertical axis.
     study : str, optional
@@ -84,22 +84,20 @@ def gosh(
     """
     if quantity not in NAMES:
         raise DataError(f"quantity='{quantity}' is not known: use {' or '.join(NAMES)}.")
-    estimate, height = result.estimate, getattr(result, quantity)
-    chosen = None if study is None else result.includes(study)
+    estimate, height, chosen, weights = _points(result, quantity, study)
     code = measure_code(measure_label, None)
-    low, middle, high = (float(value) for value in np.quantile(estimate, (0.025, 0.5, 0.975)))
+    low, middle, high = (float(value) for value in _quantiles(estimate, (0.025, 0.5, 0.975), weights))
     scale = choose_scale((high - low) / 2, code, transform, digits)
-    limits = span(np.quantile(estimate, (0.0005, 0.9995))) if xlim is None else scale.limits(xlim)
-    top_height = 100.0 if quantity == "i2" else max(1.05 * float(np.quantile(height, 0.9995)), 1e-12)
+    limits = span(_quantiles(estimate, (0.0005, 0.9995), weights)) if xlim is None else scale.limits(xlim)
+    top_height = 100.0 if quantity == "i2" else max(1.05 * float(_quantiles(height, 0.9995, weights)), 1e-12)
     y = make_axis((0.0, top_height), HEIGHT, ratio=False)
     left = left_margin(y)
     width = WIDTH - MARGIN - left - MARGINAL - APART
     x = make_axis(limits, width, ratio=scale.ratio)
 
     measure, name = measure_name(measure_label, code), "" if study is None else clean(study)
-    whole = np.flatnonzero(result.k == len(result.labels))
-    full = None if not whole.size else (float(estimate[whole[0]]), float(height[whole[0]]))
-    text = _sentences(result, scale, (low, middle, high), full, name, chosen)
+    full = _full(result, quantity)
+    text = _sentences(result, scale, (low, middle, high), full, name, (estimate, chosen, weights))
     keys: list[Key] = []
     if chosen is not None:
         box = {"marker": "s", "markersize": 7.0}
@@ -111,7 +109,7 @@ def gosh(
     key_room = keys_height(keys, left)
     density = "" if len(result) <= FEW else " The darker, the more subsets."
     caption = f"{text}{density}{' Cross: all studies.' if full else ''} {result.method}."
-    parts = [(BLUE, np.ones(len(result), dtype=bool))]
+    parts = [(BLUE, np.ones(len(estimate), dtype=bool))]
     if chosen is not None:
         parts = [(BLUE, ~chosen), (ORANGE, chosen)]
     with style():
@@ -124,12 +122,19 @@ def gosh(
         beside = add_plot(figure, (left + width + APART, centre[1], MARGINAL, HEIGHT), None, None)
         for colour, part in parts:
             look: dict[str, Any] = {"color": colour, "alpha": 0.55, "linewidth": 0}
-            above.hist(estimate[part], bins=CELLS[0], range=(x.low, x.high), histtype="stepfilled", **look)
+            shares = None if weights is None else weights[part]
+            above.hist(
+                estimate[part],
+                weights=shares,
+                bins=CELLS[0],
+                range=(x.low, x.high),
+                histtype="stepfilled",
+                **look,
+            )
             beside.hist(
                 height[part],
                 bins=CELLS[1],
                 range=(y.low, y.high),
-                histtype="stepfilled",
                 orientation="horizontal",
                 **look,
             )
@@ -144,12 +149,14 @@ def gosh(
             if chosen is not None:
                 numbers["with_study"] = chosen.astype(int)
         else:
-            numbers = _density(axes, estimate, height, chosen, (x, y)).rename(columns={"height": quantity})
+            numbers = _density(axes, estimate, height, chosen, (x, y), weights).rename(
+                columns={"height": quantity}
+            )
         if full is not None:
             axes.plot(*full, marker="x", color=VERMILLION, markersize=8, markeredgewidth=1.8, zorder=5)
     numbers["estimate"] = [scale.show(value) for value in numbers["estimate"]]
     figure.numbers = numbers
-    heights = np.quantile(height, (0.025, 0.5, 0.975))
+    heights = _quantiles(height, (0.025, 0.5, 0.975), weights)
     unit = [f"{number(v, 0)}%" if quantity == "i2" else significant(float(v)) for v in heights]
     figure.kind = "GOSH plot"
     figure.alt_text = (
@@ -159,16 +166,63 @@ def gosh(
     return figure
 
 
+def _points(
+    result: Gosh | GoshSummary, quantity: str, study: str | None
+) -> tuple[Floats, Floats, NDArray[np.bool_] | None, Floats | None]:
+    """Estimates and heights, which of them have the study, and how many subsets each stands for if not for one."""
+    from evidence.diagnostics.gosh import Gosh
+
+    if isinstance(result, Gosh):
+        chosen = None if study is None else result.includes(study)
+        return result.estimate, getattr(result, quantity), chosen, None
+    if quantity != "i2":
+        raise DataError("a summary of subsets keeps I2 beside the estimate; use quantity='i2', or gosh().")
+    inside = result.histogram if study is None else result.including(study)
+    parts = [(inside, True)] if study is None else [(inside, True), (result.histogram - inside, False)]
+    centres = [(one[1:] + one[:-1]) / 2 for one in (result.edges, result.i2_edges)]
+    rows = [
+        (centres[0][i], centres[1][j], has, counts[i, j])
+        for counts, has in parts
+        for i, j in zip(*np.nonzero(counts), strict=True)
+    ]
+    estimate, height, has, weights = (np.array(column) for column in zip(*rows, strict=True))
+    return estimate, height, None if study is None else has.astype(bool), weights.astype(float)
+
+
+def _full(result: Gosh | GoshSummary, quantity: str) -> tuple[float, float] | None:
+    """The result of all studies together, where it is among the subsets."""
+    from evidence.diagnostics.gosh import Gosh
+
+    if not isinstance(result, Gosh):
+        return result.whole["estimate"], result.whole[quantity]
+    whole = np.flatnonzero(result.k == len(result.labels))
+    return (
+        (float(result.estimate[whole[0]]), float(getattr(result, quantity)[whole[0]])) if whole.size else None
+    )
+
+
+def _quantiles(values: Floats, p: Any, weights: Floats | None) -> Any:
+    if weights is None:
+        return np.quantile(values, p)
+    return np.quantile(values, p, weights=weights, method="inverted_cdf")
+
+
 def _density(
-    axes: Axes, estimate: Floats, height: Floats, chosen: NDArray[np.bool_] | None, ranges: tuple[Axis, Axis]
+    axes: Axes,
+    estimate: Floats,
+    height: Floats,
+    chosen: NDArray[np.bool_] | None,
+    ranges: tuple[Axis, Axis],
+    weights: Floats | None,
 ) -> pd.DataFrame:
     """Draw cells, the darker the more subsets lie in them, and list those that are not empty."""
     ends = [(axis.low, axis.high) for axis in ranges]
-    counts, *edges = np.histogram2d(estimate, height, bins=CELLS, range=ends)
+    counts, *edges = np.histogram2d(estimate, height, bins=CELLS, range=ends, weights=weights)
     share = np.zeros_like(counts)
     frame = {}
     if chosen is not None:
-        inside = np.histogram2d(estimate[chosen], height[chosen], bins=CELLS, range=ends)[0]
+        shares = None if weights is None else weights[chosen]
+        inside = np.histogram2d(estimate[chosen], height[chosen], bins=CELLS, range=ends, weights=shares)[0]
         share = inside / np.maximum(counts, 1)
         frame["with_study"] = inside
     colour = share[..., None] * to_rgb(ORANGE) + (1 - share[..., None]) * to_rgb(BLUE)
@@ -185,12 +239,12 @@ def _density(
 
 
 def _sentences(
-    result: Gosh,
+    result: Gosh | GoshSummary,
     scale: Scale,
     middle: tuple[float, float, float],
     full: tuple[float, float] | None,
     name: str,
-    chosen: NDArray[np.bool_] | None,
+    points: tuple[Floats, NDArray[np.bool_] | None, Floats | None],
 ) -> str:
     """What the estimates of the subsets are."""
     low, median, high = map(scale.text, middle)
@@ -201,7 +255,11 @@ def _sentences(
     ]
     if full is not None:
         lines.append(f"All studies: {scale.text(full[0])}.")
+    estimate, chosen, weights = points
     if chosen is not None and chosen.any() and not chosen.all():
-        with_it, without = (scale.text(float(np.median(result.estimate[part]))) for part in (chosen, ~chosen))
+        with_it, without = (
+            scale.text(float(_quantiles(estimate[part], 0.5, None if weights is None else weights[part])))
+            for part in (chosen, ~chosen)
+        )
         lines.append(f"Median with {name} {with_it}, without it {without}.")
     return " ".join(lines)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.effects.sizes.effect_size import MEASURES, effect_size
+from evidence.effects.sizes.effect_size import RECIPES, effect_size
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
 from evidence.models.pool import check_options, describe_fault, within_limits
@@ -65,7 +65,7 @@ class Plan:
     def needed(self) -> tuple[str, ...]:
         """Columns that the table must have besides those that name comparisons."""
         fault = () if self.fault is None else (self.fault,)
-        return self.numbers + fault if self.measure in (None, *MEASURES) else (str(self.measure), *fault)
+        return self.numbers + fault if self.measure in (None, *RECIPES) else (str(self.measure), *fault)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ class Plan:
         """Columns that are used where they are there."""
         if self.measure is None:
             return ()
-        kinds = [MEASURES[self.measure]] if self.measure in MEASURES else list(MEASURES.values())
+        kinds = [RECIPES[self.measure]] if self.measure in RECIPES else list(RECIPES.values())
         names = {name for kind in kinds for name in (*kind.needs, *kind.unused)}
         if {"a", "x"} & names:
             names |= {"events1", "n1", "events2", "n2", "events", "n"}
@@ -222,17 +222,17 @@ def _effects(
             return effect, variance
         return effect, np.where(variance < 0.0, variance, variance * variance)
     effect, variance = np.full((2, len(frame)), np.nan)
-    if plan.measure in MEASURES:
+    if plan.measure in RECIPES:
         kinds = np.full(len(frame), plan.measure)
     else:
         kinds = frame[plan.measure].astype(object).to_numpy()
     bad = np.isin(codes, list(errors))
     for kind in pd.unique(kinds[~bad]):
         rows = np.flatnonzero((kinds == kind) & ~bad)
-        if kind not in MEASURES:
+        if kind not in RECIPES:
             for i in rows if rows.size else np.flatnonzero(pd.isna(kinds)):
                 errors.setdefault(
-                    int(codes[i]), f"row {at[i]}: {kind!r} is no measure; use {', '.join(MEASURES)}"
+                    int(codes[i]), f"row {at[i]}: {kind!r} is no measure; use {', '.join(RECIPES)}"
                 )
             continue
         _compute(str(kind), data, frame.index, rows, codes, (effect, variance), errors)
@@ -249,7 +249,7 @@ def _compute(
     errors: dict[int, str],
 ) -> None:
     """Compute the effects of these rows; where that fails, halve them until the comparison at fault is alone."""
-    measure = MEASURES[kind]
+    measure = RECIPES[kind]
     names = [*measure.needs, *measure.unused]
     if not set(measure.needs) <= data.keys():
         names = ["events1", "n1", "events2", "n2"] if "a" in names else ["events", "n"]
