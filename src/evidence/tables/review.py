@@ -13,13 +13,10 @@ import pandas as pd
 from evidence.errors import DataError, Fault
 from evidence.tables.protocol.protocol import Analysis, Protocol, read_protocol
 from evidence.tables.read import read_cells
-from evidence.tables.schema import READING_TABLES, TABLES, Column, Table
+from evidence.tables.schema import READING_TABLES, TABLES, Column, Table, doubt
 from evidence.tables.validate import check_cells, check_references, typed
 
-__all__ = ["CHECK_MARK", "Review", "read_review", "tables_of"]
-
-CHECK_MARK = "CHECK:"
-"""A note that begins so marks a printed value that is implausible or contradicts itself."""
+__all__ = ["Review", "read_review", "tables_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +97,8 @@ class Review:
         frames = []
         for table in ("arm_results", "contrast_results"):
             rows = getattr(self, table)
-            rows = rows[rows["note"].str.startswith(CHECK_MARK)]
+            rows = rows.assign(doubt=rows["note"].map(doubt))
+            rows = rows[rows["doubt"] != ""]
             frames.append(
                 pd.DataFrame(
                     {
@@ -109,7 +107,7 @@ class Review:
                         "result_id": rows["result_id"].to_numpy(),
                         "trial_id": rows["trial_id"].to_numpy(),
                         "outcome": rows["outcome"].to_numpy(),
-                        "doubt": rows["note"].str.removeprefix(CHECK_MARK).str.strip().to_numpy(),
+                        "doubt": rows["doubt"].to_numpy(),
                     }
                 )
             )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from evidence.measures import REVIEW_MEASURES
 
-__all__ = ["READING_TABLES", "TABLES", "Column", "Table"]
+__all__ = ["READING_TABLES", "TABLES", "Column", "Table", "doubt"]
 
 Kind = Literal["text", "integer", "number"]
 
@@ -69,6 +69,12 @@ class Table:
     def file(self) -> str:
         """File name relative to the folder of the review."""
         return f"{self.name}.csv"
+
+
+def doubt(note: str) -> str:
+    """Say why a reader doubts a row, from a note that begins with ``CHECK:``; empty for any other note."""
+    words = note.removeprefix("CHECK:")
+    return "" if words == note else words.strip() or "no reason given"
 
 
 def _text(

@@ -10,7 +10,7 @@ import pandera.pandas as pa
 
 from evidence.errors import Fault, closest
 from evidence.measures import measure_of
-from evidence.tables.schema import Column, Table
+from evidence.tables.schema import Column, Table, doubt
 
 __all__ = ["check_cells", "check_references", "typed"]
 
@@ -210,7 +210,7 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, table: Table, file: 
     marked = pd.Series(table.as_printed, index=cells.index)
     if any(column.name == "note" for column in table.columns):
         # Without its notes a table may hold any contradiction.
-        marked |= cells["note"].str.startswith("CHECK:") if "note" in cells else True
+        marked |= cells["note"].map(doubt).astype(bool) if "note" in cells else True
     if {"ci_low", "ci_high"} <= columns:
         low, high = numbers["ci_low"], numbers["ci_high"]
         swapped = low > high

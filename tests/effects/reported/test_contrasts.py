@@ -131,6 +131,11 @@ def test_doubtful_row_is_kept_with_its_doubt(only: Any) -> None:
     assert "outside its interval" in found.reason.words
 
 
+@pytest.mark.parametrize(("note", "doubt"), [("CHECK:", "no reason given"), ("see CHECK: above", "")])
+def test_a_mark_without_words_is_a_doubt(only: Any, note: str, doubt: str) -> None:
+    assert only(estimate=2, ci_low=1, ci_high=3, note=note).doubt == doubt
+
+
 @pytest.fixture
 def of_arms(small: Any) -> Any:
     """Read the contrast of two arms of 40 and 50."""

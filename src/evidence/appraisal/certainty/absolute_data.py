@@ -10,7 +10,8 @@ import pandas as pd
 
 from evidence.effects.choosing.question import pairs
 from evidence.tables.protocol.protocol import Analysis, Outcome
-from evidence.tables.review import CHECK_MARK, Review
+from evidence.tables.review import Review
+from evidence.tables.schema import doubt
 
 __all__ = ["comparator_responses", "comparator_risks", "implied_sd", "instrument_sd"]
 
@@ -119,7 +120,7 @@ def instrument_sd(review: Review, instrument: str) -> tuple[float, int]:
         & (rows["statistic"] == "post")
         & (rows["timepoint_weeks"] > 0)
         & (rows["sd"] > 0)
-        & ~rows["note"].str.startswith(CHECK_MARK)
+        & (rows["note"].map(doubt) == "")
     )
     by_trial = rows[usable].groupby("trial_id")["sd"].median()
     return (float(by_trial.median()) if len(by_trial) else math.nan), len(by_trial)
@@ -133,7 +134,7 @@ def _comparator_arms(review: Review, analyses: Iterable[Analysis]) -> set[tuple[
 def _with_events(review: Review) -> pd.DataFrame:
     """Rows of `arm_results` with events among a known number and no doubt, with their risk."""
     rows = review.arm_results
-    rows = rows[rows["events"].notna() & (rows["n"] > 0) & ~rows["note"].str.startswith(CHECK_MARK)]
+    rows = rows[rows["events"].notna() & (rows["n"] > 0) & (rows["note"].map(doubt) == "")]
     return rows.assign(risk=rows["events"].astype(float) / rows["n"].astype(float))
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from evidence.effects.reported.arm_values import ArmSizes
 from evidence.tables.protocol.checks import CheckRules
-from evidence.tables.review import CHECK_MARK, Review
+from evidence.tables.review import Review
+from evidence.tables.schema import doubt
 
 __all__ = [
     "EvidenceBase",
@@ -56,7 +57,7 @@ def median(values: Iterable[float]) -> float:
 
 def marked(row: Any) -> bool:
     """Tell whether a reader has already marked the row as doubtful."""
-    return str(row.note).startswith(CHECK_MARK)
+    return doubt(row.note) != ""
 
 
 def printed_numbers(text: str) -> list[tuple[float, int]]:

@@ -27,7 +27,8 @@ from evidence.appraisal.checks.evidence_base import EvidenceBase
 from evidence.appraisal.checks.faults import read_with_faults
 from evidence.appraisal.checks.registry import RULES, Hit, Rule
 from evidence.errors import DataError, Fault
-from evidence.tables.review import CHECK_MARK, Review
+from evidence.tables.review import Review
+from evidence.tables.schema import doubt
 
 __all__ = ["check", "check_rules"]
 
@@ -131,7 +132,7 @@ def _chosen(rules: str | list[str] | None, skip: tuple[str, ...]) -> list[Rule]:
 def _row(review: Review, rule: Rule, hit: Hit) -> dict[str, Any]:
     source = getattr(review, hit.table).loc[hit.row]
     keys = _KEYS.get(hit.table, ("result_id",))
-    known = str(source.get("note", "")).startswith(CHECK_MARK)
+    known = doubt(str(source.get("note", ""))) != ""
     return {
         "severity": "warning" if known and rule.severity == "error" else rule.severity,
         "rule": rule.name,

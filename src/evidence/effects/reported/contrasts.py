@@ -21,7 +21,8 @@ from evidence.effects.sizes.effect_size import effect_size
 from evidence.effects.sizes.recover import recover
 from evidence.errors import DataError
 from evidence.measures import measure_of
-from evidence.tables.review import CHECK_MARK, Review
+from evidence.tables.review import Review
+from evidence.tables.schema import doubt
 
 __all__ = ["Contrast", "reported_contrasts"]
 
@@ -188,8 +189,7 @@ def _described(row: Any, measure: str) -> dict[str, Any]:
 
 
 def _doubt(*rows: Any) -> str:
-    marked = [row.note.removeprefix(CHECK_MARK).strip() for row in rows if row.note.startswith(CHECK_MARK)]
-    return "; ".join(dict.fromkeys(marked))
+    return "; ".join(filter(None, dict.fromkeys(doubt(row.note) for row in rows)))
 
 
 def _from_contrast_row(

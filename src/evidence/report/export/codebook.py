@@ -49,6 +49,8 @@ _DESCRIPTIONS = {
     "effect": "effect of the comparison, intervention minus comparator",
     "variance": "sampling variance of the effect",
     "n_arm": "patients of the intervention arm",
+    "events_arm": "patients of the intervention arm with the event",
+    "events_comparator": "patients of the comparator arm with the event",
     "n_comparator": "patients of the comparator arm, as divided among its comparisons",
     "reported_effect": "effect as reported, in units of the instrument",
     "reported_se": "its standard error as recovered from the report",
