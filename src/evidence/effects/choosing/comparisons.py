@@ -20,12 +20,12 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
 
-__all__ = ["comparisons", "effects"]
+__all__ = ["LISTED", "comparisons", "effects"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
 
-_LISTED = ("form", "assumptions", "derivation", "result_ids", "reason_kind")
+LISTED = ("form", "assumptions", "derivation", "result_ids", "reason_kind")
 """Columns of `Listed` texts."""
 
 
@@ -97,7 +97,7 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
         rows = list(average(rows))
     rows += [_reason_row(analysis, measure, pair, found, describe_trial) for pair, found in reasons.items()]
     frame = pd.DataFrame(rows, columns=_columns(review))
-    for name in _LISTED:
+    for name in LISTED:
         # Left to itself, pandas would make plain text of them.
         frame[name] = pd.Series([row.get(name, math.nan) for row in rows], dtype=object)
     return frame.sort_values(["status", "year", "label"], ascending=[False, True, True], ignore_index=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from evidence.effects.choosing.comparisons import LISTED
 from evidence.report.export.codebook import codebook
 from evidence.report.files import draft, folder
 from evidence.synthesis.synthesis import synthesise
@@ -30,7 +31,7 @@ def result_tables(review: Review) -> dict[str, pd.DataFrame]:
     -------
     dict of str to DataFrame
         ``results``: one row per analysis, with its title and everything `Synthesis.to_frame` gives;
-        ``comparisons``: one row per comparison that bears on an analysis, poolable or not.
+        ``comparisons``: one row per comparison that bears on an analysis, poolable or not; all texts plain.
     """
     done = [synthesise(review, name) for name in review.analyses]
     results = pd.concat([one.to_frame().assign(title=one.analysis.title) for one in done], ignore_index=True)
@@ -46,7 +47,7 @@ def result_tables(review: Review) -> dict[str, pd.DataFrame]:
     first = ["analysis", "title"]
     return {
         "results": results[[*first, *(name for name in results if name not in first)]],
-        "comparisons": comparisons,
+        "comparisons": comparisons.astype({"year": "Int64", **dict.fromkeys(LISTED, "str")}),
     }
 
 
