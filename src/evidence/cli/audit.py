@@ -8,15 +8,14 @@ from typing import Annotated
 
 import typer
 
+from evidence.cli.options import Data
 from evidence.cli.output import Format, print_frame
 
 __all__ = ["audit"]
 
 
 def audit(
-    data: Annotated[
-        Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")
-    ] = Path("data"),
+    data: Data = Path("data"),
     claims: Annotated[
         Path | None,
         typer.Option(

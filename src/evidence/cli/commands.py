@@ -11,6 +11,7 @@ import typer
 from evidence.cli.audit import audit
 from evidence.cli.figures import figures
 from evidence.cli.multiverse import multiverse
+from evidence.cli.options import Data
 from evidence.cli.output import Format, print_frame
 from evidence.cli.report import report, verify
 
@@ -25,7 +26,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Data = Annotated[Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")]
 Analysis = Annotated[str, typer.Argument(help="Id of an analysis, for example massage-inactive-pain-short.")]
 Form = Annotated[
     Format, typer.Option("--format", help="A table to read, or CSV or JSON with all columns and digits.")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from evidence.cli.options import Data
+
 __all__ = ["Kind", "export"]
 
 
@@ -30,9 +32,7 @@ def export(
             "metadata, written into the report."
         ),
     ],
-    data: Annotated[
-        Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")
-    ] = Path("data"),
+    data: Data = Path("data"),
     output: Annotated[Path, typer.Option(help="Folder of the files; it is made if need be.")] = Path(
         "export"
     ),

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from evidence.cli.options import Data
+
 __all__ = ["figures"]
 
 
 def figures(
-    data: Annotated[
-        Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")
-    ] = Path("data"),
+    data: Data = Path("data"),
     output: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("figures"),
     check: Annotated[
         bool,

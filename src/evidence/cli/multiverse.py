@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from evidence.cli.options import Data
 from evidence.cli.output import Format, print_frame
 
 __all__ = ["multiverse"]
@@ -16,9 +17,7 @@ def multiverse(
     analysis: Annotated[
         str, typer.Argument(help="Id of an analysis, for example massage-inactive-pain-short.")
     ],
-    data: Annotated[
-        Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")
-    ] = Path("data"),
+    data: Data = Path("data"),
     limit: Annotated[
         int, typer.Option(min=1, help="Largest number of paths; beyond it a sample is drawn.")
     ] = 1_000_000,

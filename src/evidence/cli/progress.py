@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,13 @@ from rich import progress as rich_progress
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from evidence.report.running.execute import Executed
+    from evidence.report.running.execute import Executed, Reached
     from evidence.report.running.plan import Job
 
 __all__ = ["Progress"]
+
+LONG = 30.0
+"""Seconds after which a cell that still runs is told of where there is no terminal."""
 
 
 class Progress:
@@ -29,6 +33,7 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, rich_progress.TaskID] = {}
+        self.told: dict[tuple[str, int], float] = {}
 
     def __enter__(self) -> Progress:
         self.bar.start()
@@ -47,11 +52,22 @@ class Progress:
         """Show a notebook that begins."""
         self.tasks[job.name] = self.bar.add_task(job.name, total=None)
 
+    def cell(self, job: Job, reached: Reached) -> None:
+        """Show the cell that a notebook has reached; elsewhere than on a terminal only one that takes long."""
+        seconds, where = time.time() - reached.since, f"cell {reached.cell} of {reached.cells}"
+        self.bar.update(self.tasks[job.name], description=f"{job.name}: {where}, {seconds:.0f} s")
+        after = self.told.get((job.name, reached.cell), LONG)
+        if not self.console.is_terminal and seconds >= after:
+            self.told[job.name, reached.cell] = 2 * after
+            self.note(f"{job.name}: {where} has been running for {seconds:.0f} s")
+
     def end(self, done: Executed) -> None:
         """Show a notebook that has ended, or that need not run."""
         if done.kept:
             self.tasks[done.job.name] = self.bar.add_task(f"{done.job.name} (unchanged)", total=None)
-        self.bar.update(self.tasks[done.job.name], total=1, completed=1)
+            self.bar.update(self.tasks[done.job.name], total=1, completed=1)
+        else:
+            self.bar.update(self.tasks[done.job.name], total=1, completed=1, description=done.job.name)
         self.bar.advance(self.total)
         if not self.console.is_terminal:
             what = "unchanged, taken from an earlier run" if done.kept else f"{done.seconds:.1f} s"

@@ -12,10 +12,17 @@ from typing import Annotated
 
 import typer
 
+from evidence.cli.options import Data
+
 __all__ = ["report", "verify"]
 
-Data = Annotated[Path, typer.Option("--data", help="Folder of the review: its tables and review.yaml.")]
-Notebooks = Annotated[Path, typer.Option("--notebooks", help="Folder of the notebooks.")]
+Notebooks = Annotated[
+    Path | None,
+    typer.Option(
+        "--notebooks",
+        help="Folder of the notebooks; by default notebooks here, else in the folder of the review.",
+    ),
+]
 
 
 class _Ended(BaseException):
@@ -24,7 +31,7 @@ class _Ended(BaseException):
 
 def report(
     data: Data = Path("data"),
-    notebooks: Notebooks = Path("notebooks"),
+    notebooks: Notebooks = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,7 +49,10 @@ def report(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run every notebook, changed or not.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="How long one cell may take.")
+        float,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="How long one cell may take, unless its notebook says so itself."
+        ),
     ] = 600.0,
     cache: Annotated[
         Path | None,
@@ -60,9 +70,9 @@ def report(
         with Progress() as progress:
             index = build_report(
                 data,
-                notebooks,
+                notebooks or _notebooks(data),
                 output,
-                parameters=parse_parameters(param or []),
+                parameters=parse_parameters(param or [], progress.note),
                 only=only or (),
                 workers=jobs,
                 cache=cache,
@@ -70,6 +80,7 @@ def report(
                 timeout=timeout,
                 on_plan=progress.plan,
                 on_start=progress.start,
+                on_cell=progress.cell,
                 on_end=progress.end,
                 on_note=progress.note,
             )
@@ -97,6 +108,11 @@ def verify(
     )
     if differences:
         raise typer.Exit(1)
+
+
+def _notebooks(data: Path) -> Path:
+    here, within = Path("notebooks"), data / "notebooks"
+    return within if within.is_dir() and not here.is_dir() else here
 
 
 @contextlib.contextmanager

@@ -17,11 +17,11 @@ from evidence.errors import ReportError
 from evidence.report.manifest import commit, hashes, read_manifest, write_manifest
 from evidence.report.place import explained, made_beside, put, refuse_foreign
 from evidence.report.running.cache import Cache
-from evidence.report.running.execute import CAN_FORK, Executed, execute_all
+from evidence.report.running.execute import CAN_FORK, Executed, Reached, execute_all
 from evidence.report.running.imports import load_nbformat
 from evidence.report.running.inputs import Inputs, digest
 from evidence.report.running.lock import locked
-from evidence.report.running.plan import Job, plan
+from evidence.report.running.plan import Job, literal, plan
 
 if TYPE_CHECKING:
     from evidence.report.site.site import Site
@@ -48,6 +48,7 @@ def build_report(
     fork: bool = CAN_FORK,
     on_plan: Callable[[list[Job]], None] = lambda jobs: None,
     on_start: Callable[[Job], None] = lambda job: None,
+    on_cell: Callable[[Job, Reached], None] = lambda job, reached: None,
     on_end: Callable[[Executed], None] = lambda done: None,
     on_note: Callable[[str], None] = lambda text: None,
 ) -> Path:
@@ -74,11 +75,14 @@ def build_report(
     force : bool, optional
         Run all notebooks, whatever was kept.
     timeout : float, optional
-        Seconds that a cell may take; without end by default.
+        Seconds that a cell may take, unless the metadata of its notebook say otherwise (``{"evidence": {"timeout":
+        1200}}``); without end by default.
     fork : bool, optional
         See `execute_all`.
     on_plan, on_start, on_end : callable
         Told the notebooks of the report, each when it begins, and each when it has ended or was kept.
+    on_cell : callable
+        Told about once a second which cell each notebook has reached, and since when.
     on_note : callable
         Told in a sentence what the user should know beside.
 
@@ -110,7 +114,15 @@ def build_report(
             rest = sorted((job for job in jobs if job.name not in kept), key=run.cache.seconds, reverse=True)
             try:
                 done = run.execute(
-                    rest, kept, fresh / "site", on_start, on_end, workers=workers, timeout=timeout, fork=fork
+                    rest,
+                    kept,
+                    fresh / "site",
+                    on_start,
+                    on_cell,
+                    on_end,
+                    workers=workers,
+                    timeout=timeout,
+                    fork=fork,
                 )
                 by_name = kept | {one.job.name: one for one in done}
                 run.write(fresh / "site", [by_name[job.name] for job in jobs])
@@ -144,10 +156,16 @@ class _Run:
         self.review: Review | None = None
         self.every = self.inputs.every()
         self.commit = commit(notebooks)
-        chosen = [repr((job.name, sorted(job.parameters.items()))) for job in jobs]
-        self.state = digest([self.every, self.inputs.environment, chosen, title, self.commit])
+        self.chosen = [f"{job.name} {literal(dict(sorted(job.parameters.items())))}" for job in jobs]
+        self.state = self.state_of(self.every)
+        self.left: set[str] = set()
         self.owners: dict[str, str] = {}
         self.pages = _Pages()
+
+    def state_of(self, every: Mapping[str, str]) -> str:
+        """Return a hash of all that a report depends on."""
+        chosen = [self.inputs.environment, self.chosen, self.title if self.given else None, self.commit]
+        return digest([every, *chosen])
 
     def stands(self, output: Path) -> bool:
         """Return whether a report was made from this state and nobody has changed it since."""
@@ -201,6 +219,7 @@ class _Run:
         kept: Mapping[str, Executed],
         site: Path,
         on_start: Callable[[Job], None],
+        on_cell: Callable[[Job, Reached], None],
         on_end: Callable[[Executed], None],
         *,
         workers: int | None,
@@ -210,6 +229,7 @@ class _Run:
         """Run notebooks, keep what each gives, and write the site meanwhile."""
 
         def ended(done: Executed, part: Path, record: Path) -> None:
+            self.tell_left(done, record)
             reads = _reads(record, self.inputs, self.clock)
             if reads is not None and self.cache_works:
                 self.keep(done, part, reads)
@@ -231,6 +251,7 @@ class _Run:
             fork=fork,
             meanwhile=partial(self.begin, site, kept),
             on_start=on_start,
+            on_cell=on_cell,
             on_end=ended,
         )
         if self.cache_works:
@@ -244,6 +265,18 @@ class _Run:
         except OSError as error:
             self.cache_works = False
             self.on_note(f"Nothing is kept for the next run: {self.cache.folder}: {error.strerror or error}.")
+
+    def tell_left(self, done: Executed, record: Path) -> None:
+        """Say what a notebook left in the folders of the review and the notebooks."""
+        try:
+            left = [
+                self.inputs.name(Path(path)) for path in json.loads(record.read_text("utf-8")).get("left", [])
+            ]
+        except (OSError, ValueError):
+            return
+        if left:
+            self.left.update(left)
+            self.on_note(f"{done.job.path.name} left {', '.join(left)}; it will run again each time.")
 
     def merge(self, done: Executed, part: Path, site: Path) -> None:
         """Move what a notebook published into the site."""
@@ -265,8 +298,9 @@ class _Run:
         """Write the last pages and the manifest."""
         self.pages.finish()
         shutil.rmtree(site / ".names", ignore_errors=True)
-        state: str | None = self.state
-        if Inputs(self.data, self.notebooks).every() != self.every:
+        now = Inputs(self.data, self.notebooks).every()
+        state: str | None = self.state_of(now)
+        if any(now.get(name) != self.every.get(name) for name in {*now, *self.every} - self.left):
             state = None
             self.on_note(
                 "Inputs changed while the report was made; make it again to have it all of one piece."

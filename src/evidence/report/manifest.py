@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from evidence.report.running.execute import Executed
 from evidence.report.running.inputs import visible
+from evidence.report.running.plan import literal
 
 __all__ = ["FILE_NAME", "commit", "hashes", "is_ours", "read_manifest", "write_manifest"]
 
@@ -21,9 +22,9 @@ FILE_NAME = "manifest.json"
 GENERATOR = "evidence report"
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file of a report but the manifest, by its path in it; hidden files are left out."""
-    found = {path.relative_to(folder).as_posix(): path for path in visible(folder)}
+def hashes(folder: Path, apart: Collection[Path] = ()) -> dict[str, str]:
+    """Return the SHA-256 of every file of a report but the manifest, by its path in it; see `visible`."""
+    found = {path.relative_to(folder).as_posix(): path for path in visible(folder, apart)}
     found.pop(FILE_NAME, None)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
 
@@ -81,11 +82,11 @@ def write_manifest(
         "system": f"{platform.system()} {platform.machine()}",
         "packages": _versions(),
         "commit": commit,
-        "parameters": dict(parameters),
+        "parameters": _plain(parameters),
         "notebooks": [
             {
                 "name": done.job.name,
-                "parameters": done.job.parameters,
+                "parameters": _plain(done.job.parameters),
                 "started": done.started.isoformat(timespec="seconds"),
                 "seconds": round(done.seconds, 1),
                 "kept": done.kept,
@@ -97,6 +98,18 @@ def write_manifest(
         "outputs": hashes(folder),
     }
     (folder / FILE_NAME).write_text(json.dumps(manifest, indent=1, default=str) + "\n", "utf-8")
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as JSON holds them, and those that it cannot hold as Python writes them."""
+    plain = {}
+    for name, value in parameters.items():
+        try:
+            same = json.loads(json.dumps(value, allow_nan=False)) == value
+        except (TypeError, ValueError):
+            same = False
+        plain[name] = value if same else literal(value)
+    return plain
 
 
 def _versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evidence.errors import DataError
 from evidence.report.manifest import FILE_NAME, hashes, read_manifest
+from evidence.report.running.inputs import apart_from
 
 __all__ = ["Difference", "verify_report"]
 
@@ -55,10 +56,10 @@ def verify_report(
             continue
         if not place.is_dir():
             raise DataError(f"There is no folder {place}.")
-        now = {f"{root}/{name}": code for name, code in hashes(place).items()}
+        others = apart_from(place, notebooks) if root == "data" else {data.resolve()} if data else set()
+        apart = others - {place.resolve()}
+        now = {f"{root}/{name}": code for name, code in hashes(place, apart).items()}
         then = {name: code for name, code in manifest["inputs"].items() if name.startswith(f"{root}/")}
-        if root == "notebooks":
-            now = {name: code for name, code in now.items() if name.endswith(".ipynb")}
         found += _differences(then, now)
     return found
 

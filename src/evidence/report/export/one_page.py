@@ -82,7 +82,7 @@ def _parsed(path: Path) -> BeautifulSoup:
 
 def _pages(report: Path, first: BeautifulSoup) -> list[str]:
     """Return the pages that the navigation lists, the first before the others, without those that scripts fill."""
-    links = [str(link["href"]) for link in first.select("nav a[href]")]
+    links = [unquote(str(link["href"])) for link in first.select("nav a[href]")]
     files = (link for link in links if link.endswith(".html") and (report / link).is_file())
     listed = [name for name in files if not _parsed(report / name).select("main noscript")]
     return list(dict.fromkeys(["index.html", *listed]))

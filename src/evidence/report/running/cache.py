@@ -19,7 +19,7 @@ from typing import Any
 from evidence.report.running.execute import Executed
 from evidence.report.running.imports import load_nbformat
 from evidence.report.running.inputs import Inputs, digest
-from evidence.report.running.plan import Job, read_cells
+from evidence.report.running.plan import Job, literal, read_cells
 
 __all__ = ["Cache", "Kept"]
 
@@ -145,7 +145,7 @@ class Cache:
                 (self.folder / name).write_text(text, "utf-8")
 
     def _stem(self, job: Job) -> str:
-        what = [FORM, self._common, read_cells(job.path), repr(sorted(job.parameters.items()))]
+        what = [FORM, self._common, read_cells(job.path), literal(dict(sorted(job.parameters.items())))]
         return f"{job.name}.{digest(what)[:16]}"
 
     def _entries(self, pattern: str) -> list[Path]:

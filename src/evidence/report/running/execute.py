@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -19,9 +19,10 @@ from typing import Any, Protocol
 
 from evidence.errors import ReportError
 from evidence.report.running.imports import load_nbformat
+from evidence.report.running.marks import RUN_VARIABLE, end_marked
 from evidence.report.running.plan import Job
 
-__all__ = ["CAN_FORK", "DISK_FULL", "Executed", "Order", "Place", "execute_all"]
+__all__ = ["CAN_FORK", "DISK_FULL", "Executed", "Order", "Place", "Reached", "execute_all"]
 
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
 """Whether a process may go on in a copy of itself; on macOS the system's own libraries do not stand it."""
@@ -36,14 +37,18 @@ STACK = (
     "scipy.optimize",
     "scipy.special",
     "scipy.stats",
-    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
-    "matplotlib_inline.backend_inline",
+    "matplotlib.figure",
+    "mpl_toolkits.mplot3d",
     "pandera.pandas",
     "pydantic",
     "yaml",
 )
-"""What nearly every notebook comes to import, and the library for it."""
+"""What nearly every notebook comes to import, and the library for it.
+
+Not pyplot: it asks when it is imported whether there is a notebook that shall show its figures.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +111,32 @@ class Place:
         """Leave an order."""
         self.folder.mkdir()
         order.output.mkdir(parents=True)
-        content = {
-            "notebook": str(order.job.path),
-            "parameters": repr(order.job.parameters),  # literals; JSON would make lists of tuples
-            "output": str(order.output),
-            "data": str(order.data),
-            "timeout": order.timeout,
-        }
-        (self.folder / "order.json").write_text(json.dumps(content), "utf-8")
+        (self.folder / "order.pickle").write_bytes(pickle.dumps(order))
 
     def order(self) -> Order:
         """Read the order."""
-        content = json.loads((self.folder / "order.json").read_text("utf-8"))
-        job = Job(Path(content["notebook"]), ast.literal_eval(content["parameters"]))
-        return Order(job, Path(content["output"]), Path(content["data"]), content["timeout"])
+        order: Order = pickle.loads((self.folder / "order.pickle").read_bytes())  # of our own making
+        return order
+
+    def reach(self, cell: int, cells: int) -> None:
+        """Say that a cell begins, counted from 1."""
+        (self.folder / "reached.json").write_text(json.dumps([cell, cells, time.time()]), "utf-8")
+
+    def reached(self) -> Reached | None:
+        """Return which cell runs, if any does."""
+        try:
+            return Reached(*json.loads((self.folder / "reached.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):  # none yet, or it is just being written
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The cell that runs, counted from 1, how many there are, and when it began (seconds since the epoch)."""
+
+    cell: int
+    cells: int
+    since: float
 
 
 class Workers(Protocol):
@@ -128,8 +145,8 @@ class Workers(Protocol):
     def start(self, place: Path) -> None:
         """Begin with the order in a place."""
 
-    def ended(self) -> tuple[Path, int]:
-        """Wait until one has ended; returns its place and its exit code."""
+    def ended(self, seconds: float) -> tuple[Path, int] | None:
+        """Wait until one has ended; returns its place and its exit code, or None when that takes too long."""
 
     def stop(self) -> None:
         """End all of them and their kernels."""
@@ -138,12 +155,11 @@ class Workers(Protocol):
 class ForkedWorkers:
     """Workers forked from one process that has imported what they need (see `evidence.report.running.zygote`)."""
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    def __init__(self, mark: str, folder: Path, modules: Sequence[str]) -> None:
         self.control, theirs = Pipe()
+        program = [sys.executable, "-P", "-m", "evidence.report.running.zygote", str(theirs.fileno())]
         self.server = subprocess.Popen(
-            [sys.executable, "-P", "-m", "evidence.report.running.zygote", str(theirs.fileno()), *modules],
-            pass_fds=[theirs.fileno()],
-            **_quiet(),
+            [*program, str(folder), *modules], pass_fds=[theirs.fileno()], **_quiet(mark)
         )
         theirs.close()
 
@@ -152,9 +168,11 @@ class ForkedWorkers:
         with contextlib.suppress(BrokenPipeError):  # what is wrong shows when it should have ended
             self.control.send(str(place))
 
-    def ended(self) -> tuple[Path, int]:
-        """Wait until one has ended; returns its place and its exit code."""
+    def ended(self, seconds: float) -> tuple[Path, int] | None:
+        """Wait until one has ended; returns its place and its exit code, or None when that takes too long."""
         try:
+            if not self.control.poll(seconds):
+                return None
             place, code = self.control.recv()
         except (EOFError, ConnectionResetError):
             raise ReportError(
@@ -175,22 +193,25 @@ class ForkedWorkers:
 class SpawnedWorkers:
     """Workers each started anew, where processes cannot be forked."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
 
     def start(self, place: Path) -> None:
         """Begin with the order in a place."""
         command = [sys.executable, "-P", "-m", "evidence.report.running.worker", str(place)]
-        self.running[place] = subprocess.Popen(command, **_quiet())
+        self.running[place] = subprocess.Popen(command, **_quiet(self.mark))
 
-    def ended(self) -> tuple[Path, int]:
-        """Wait until one has ended; returns its place and its exit code."""
-        while True:
+    def ended(self, seconds: float) -> tuple[Path, int] | None:
+        """Wait until one has ended; returns its place and its exit code, or None when that takes too long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             for place, process in self.running.items():
                 if (code := process.poll()) is not None:
                     del self.running[place]
                     return place, code
             time.sleep(0.05)
+        return None
 
     def stop(self) -> None:
         """End all of them and their kernels."""
@@ -208,6 +229,7 @@ def execute_all(
     fork: bool = CAN_FORK,
     meanwhile: Callable[[], None] = lambda: None,
     on_start: Callable[[Job], None] = lambda job: None,
+    on_cell: Callable[[Job, Reached], None] = lambda job, reached: None,
     on_end: Callable[[Executed, Path, Path], None] = lambda done, output, record: None,
 ) -> list[Executed]:
     """Run notebooks in up to `workers` processes at a time; the first failure ends them all.
@@ -223,11 +245,13 @@ def execute_all(
     workers : int
         Number of processes, at least 1.
     timeout : float, optional
-        Seconds that a cell may take; without end by default.
+        Seconds that a cell may take, unless its notebook says otherwise; without end by default.
     fork : bool, optional
         Whether the processes are forked from one that has imported what they need; by default where that is safe.
     meanwhile : callable
         Called once while that process makes ready; no notebook begins before it is done.
+    on_cell : callable
+        Called in this process about once a second with the cell that each notebook has reached.
     on_start, on_end : callable
         Called in this process as notebooks begin and end; at the end with the folder that the notebook published in
         and the record of what it depends on.
@@ -246,39 +270,54 @@ def execute_all(
     running: dict[Path, Job] = {}
     done: dict[str, Executed] = {}
     with tempfile.TemporaryDirectory(prefix="evidence-", ignore_cleanup_errors=True) as scratch:
-        pool: Workers = ForkedWorkers(_modules(jobs)) if fork else SpawnedWorkers()
+        beside = jobs[0].path.parent.resolve()
+        pool: Workers = (
+            ForkedWorkers(scratch, beside, _modules(jobs, beside)) if fork else SpawnedWorkers(scratch)
+        )
         try:
             meanwhile()
             while waiting or running:
                 while waiting and len(running) < workers:
                     number, job = waiting.pop()
                     place = Path(scratch, str(number))
-                    Place(place).give(Order(job, folder / job.name, data.resolve(), timeout))
+                    limit = timeout if job.timeout is None else job.timeout
+                    Place(place).give(Order(job, folder / job.name, data.resolve(), limit))
                     running[place] = job
                     pool.start(place)
                     on_start(job)
-                place, code = pool.ended()
+                ended = pool.ended(1.0)
+                if ended is None:
+                    for place, job in running.items():
+                        if reached := Place(place).reached():
+                            on_cell(job, reached)
+                    continue
+                place, code = ended
                 job = running.pop(place)
                 done[job.name] = _result(job, Place(place), code)
                 on_end(done[job.name], folder / job.name, Place(place).record)
         finally:
             pool.stop()
+            end_marked(scratch)
     return [done[job.name] for job in jobs]
 
 
-def _modules(jobs: Sequence[Job]) -> list[str]:
-    """Choose what to import beforehand: much only if a notebook names this package or one of that stack."""
+def _modules(jobs: Sequence[Job], folder: Path) -> list[str]:
+    """Choose what to import beforehand: much only if a notebook names this package or one of that stack.
+
+    Nothing if a module lies beside the notebooks under the name of one of the stack: theirs is to be imported.
+    """
+    beside = {path.stem for path in folder.iterdir()}
     text = "".join(job.path.read_text("utf-8", "replace") for job in jobs)
     needed = any(f"import {name}" in text for name in ("evidence", "pandas", "scipy", "matplotlib"))
-    return list(STACK) if needed else []
+    return list(STACK) if needed and beside.isdisjoint(name.partition(".")[0] for name in STACK) else []
 
 
-def _quiet() -> dict[str, Any]:
+def _quiet(mark: str) -> dict[str, Any]:
     """Options for processes that say what they have to say in files and do not hear the keyboard."""
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as ipykernel sets it
     return {
-        "env": {**os.environ, **threads, **backend},
+        "env": {**backend, **os.environ, **threads, RUN_VARIABLE: mark},
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,

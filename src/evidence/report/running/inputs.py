@@ -8,13 +8,13 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import evidence
 
-__all__ = ["LIBRARY", "Inputs", "digest", "environment", "visible"]
+__all__ = ["LIBRARY", "Inputs", "apart_from", "digest", "environment", "visible"]
 
 LIBRARY = Path(evidence.__file__).parent
 """The folder of this package."""
@@ -31,11 +31,31 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def visible(folder: Path) -> Iterator[Path]:
-    """Give the files below a folder in order, without hidden ones and byte code."""
+def visible(folder: Path, apart: Collection[Path] = ()) -> Iterator[Path]:
+    """Give the files below a folder in order, without hidden ones, byte code, reports, and what stands apart."""
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        folders[:] = sorted(
+            name
+            for name in folders
+            if _is_content(Path(root, name)) and not (apart and Path(root, name).resolve() in apart)
+        )
         yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
+
+
+def apart_from(data: Path, notebooks: Path | None = None) -> set[Path]:
+    """Return the folders of notebooks that may lie in that of a review and are no part of its data."""
+    return {path.resolve() for path in (data / "notebooks", notebooks) if path}
+
+
+def _is_content(path: Path) -> bool:
+    """Return whether a file or folder can be an input: not hidden, no byte code, and no report made before."""
+    if path.name.startswith(".") or path.name == "__pycache__":
+        return False
+    try:
+        with (path / "manifest.json").open(encoding="utf-8") as manifest:
+            return '"generator": "evidence report"' not in manifest.read(200)
+    except (OSError, UnicodeDecodeError):
+        return True
 
 
 def environment() -> str:
@@ -69,7 +89,8 @@ class Inputs:
 
     def name(self, path: Path) -> str:
         """Return the name of a file."""
-        for root, folder in self.roots.items():
+        # The folder of the notebooks may lie in that of the review, or the other way round.
+        for root, folder in sorted(self.roots.items(), key=lambda item: -len(item[1].parts)):
             if path.is_relative_to(folder):
                 return f"{root}/{path.relative_to(folder).as_posix()}"
         return path.as_posix()
@@ -85,8 +106,8 @@ class Inputs:
             path = self.path(name)
             try:
                 if path.is_dir():
-                    names = (entry for entry in os.listdir(path) if not entry.startswith("."))
-                    self._hashes[name] = digest(sorted(entry for entry in names if entry != "__pycache__"))
+                    names = (entry for entry in os.listdir(path) if _is_content(path / entry))
+                    self._hashes[name] = digest(sorted(names))
                 else:
                     self._hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
             except OSError:
@@ -94,15 +115,19 @@ class Inputs:
         return self._hashes[name]
 
     def every(self) -> dict[str, str]:
-        """Return the hash of every file of the review, of every notebook and of this package."""
-        found = {}
-        for root, folder in self.roots.items():
-            for path in visible(folder):
-                if root != "notebooks" or path.suffix == ".ipynb":
-                    name = self.name(path)
-                    if code := self.hash(name):
-                        found[name] = code
-        return found
+        """Return the hash of every file of the review, of the folder of the notebooks, and of this package."""
+        return {
+            name: code
+            for root in self.roots
+            for name in map(self.name, self._files(root))
+            if (code := self.hash(name))
+        }
+
+    def _files(self, root: str) -> Iterator[Path]:
+        apart = set(self.roots.values()) - {self.roots[root]}
+        if root == "data" and self.roots["data"] != self.roots["notebooks"]:
+            apart |= apart_from(self.roots["data"])
+        return visible(self.roots[root], apart)
 
     def common(self) -> str:
         """Return a hash of what every notebook depends on, whatever it was seen to read.
@@ -110,8 +135,8 @@ class Inputs:
         A file that appears or goes can change a notebook that only looks whether it is there, and a file that is not
         text can be read by a library unseen.
         """
-        data = dict.fromkeys(map(self.name, visible(self.roots["data"])), "")
-        beside = dict.fromkeys(map(self.name, visible(self.roots["notebooks"])), "")
+        data = dict.fromkeys(map(self.name, self._files("data")), "")
+        beside = dict.fromkeys(map(self.name, self._files("notebooks")), "")
         known = {name: code for name, code in (data | beside).items() if not name.endswith(".ipynb")}
         for name in known:
             if Path(name).suffix not in {*TEXT_FILES, ".py"}:

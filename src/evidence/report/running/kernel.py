@@ -41,15 +41,28 @@ def end_with_parent() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Serve as the kernel of one notebook until it is told to stop."""
     sys.argv[1:] = arguments
-    record, data, *own = os.environ.pop(RECORD_VARIABLE).split(os.pathsep)
+    record, data, *own = json.loads(os.environ.pop(RECORD_VARIABLE))
     make_ready()
     from ipykernel.kernelapp import IPKernelApp
 
+    from evidence.report.running.bounds import bound_displays
+
+    _find_modules_beside()
     recorder = Recorder(Path(data), [Path(folder) for folder in own])
     recorder.start()
-    IPKernelApp.launch_instance(list(arguments))
+    app = IPKernelApp.instance()
+    app.initialize([*arguments, "--IPKernelApp.outstream_class=evidence.report.running.bounds.BoundedStream"])
+    bound_displays(app.shell)
+    app.start()
     recorder.write(Path(record))
     return 0
+
+
+def _find_modules_beside() -> None:
+    """Let a notebook import modules that lie beside it, as IPython does unless Python was started with -P."""
+    if not os.environ.get("PYTHONSAFEPATH"):  # then -P was ours, to start from the installed modules
+        installed = (Path(place).name in ("site-packages", "dist-packages") for place in sys.path)
+        sys.path.insert(next((n for n, found in enumerate(installed) if found), 0), "")
 
 
 class ForkedKernel:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import ast
+import cmath
 import json
+import keyword
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 from evidence.errors import DataError, closest
 
-__all__ = ["Job", "declared_parameters", "parse_parameters", "plan", "read_cells"]
+__all__ = ["TAKEN", "Job", "declared_parameters", "literal", "parse_parameters", "plan", "read_cells"]
+
+TAKEN = ("explorer", "figures-and-tables", "glossary", "index", "search", "search-index", "trials")
+"""Names of the pages and files that every report has beside those of its notebooks."""
+
+MEANT = {"true": "True", "false": "False", "yes": "True", "no": "False", "null": "None", "none": "None"}
+"""Texts that other languages read as a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One notebook to run: its file and the parameters it is given."""
+    """One notebook to run: its file, the parameters it is given, and the seconds its metadata allow a cell."""
 
     path: Path
     parameters: dict[str, Any]
+    timeout: float | None = None
 
     @property
     def name(self) -> str:
@@ -28,26 +38,90 @@ class Job:
         return self.path.stem
 
 
-def parse_parameters(settings: Sequence[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` settings; a value is a Python literal (number, True, None, list) or else a text.
+def parse_parameters(
+    settings: Sequence[str], on_note: Callable[[str], None] = lambda text: None
+) -> dict[str, Any]:
+    """Read ``NAME=VALUE`` settings; a value is a Python literal or a number such as ``nan`` or else a text.
+
+    Parameters
+    ----------
+    settings : sequence of str
+    on_note : callable
+        Told in a sentence of a text that was hardly meant as one, such as ``true``.
 
     Raises
     ------
     DataError
-        If a setting has no equals sign or no valid name, or a name comes twice.
+        If a setting has no equals sign or no valid name, a name comes twice, or a value is too large to be read.
     """
     parameters: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
-        if not equals or not name.isidentifier():
+        if not equals or not name.isidentifier() or keyword.iskeyword(name):
             raise DataError(f"The parameter {setting!r} is not of the form NAME=VALUE.")
         if name in parameters:
             raise DataError(f"The parameter {name} is given twice.")
-        try:
-            parameters[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            parameters[name] = text
+        parameters[name] = value = _value(name, text)
+        if value == text and (meant := MEANT.get(text.strip().lower())):
+            on_note(f"The parameter {name} is the text {text!r}; for the value write {meant}.")
     return parameters
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError):  # a set of lists is a TypeError
+        pass
+    except (MemoryError, RecursionError):
+        raise DataError(f"The parameter {name} is nested too deeply to be read.") from None
+    for kind in (int, float):  # as papermill reads them: nan, inf, 007
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def literal(value: Any) -> str:
+    """Return a value as an expression of Python; equal values give the same text.
+
+    Raises
+    ------
+    DataError
+        If it is not made of what Python has literals for: numbers, texts, bytes, truth values, None, and tuples,
+        lists, dicts and sets of them.
+    """
+    match value:
+        case None | bool() | bytes() | EllipsisType():
+            return repr(value)
+        case str():
+            return repr(str(value))
+        case int() | float() | complex():
+            return _number(value)
+        case list():
+            return f"[{', '.join(map(literal, value))}]"
+        case tuple():
+            return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+        case dict():
+            return f"{{{', '.join(f'{literal(key)}: {literal(one)}' for key, one in value.items())}}}"
+        case set() if value:
+            return f"{{{', '.join(sorted(map(literal, value)))}}}"
+        case set() | frozenset():
+            return f"{type(value).__name__}([{', '.join(sorted(map(literal, value)))}])"
+    raise DataError(
+        f"{value!r} of type {type(value).__name__} cannot be a parameter: give numbers, texts, True, False, None, or "
+        "lists, tuples, dicts and sets of them."
+    )
+
+
+def _number(value: float | complex) -> str:
+    if isinstance(value, int):
+        return repr(int(value))
+    if cmath.isfinite(value):
+        return repr(float(value) if isinstance(value, float) else complex(value))
+    if isinstance(value, complex):
+        return f"complex({_number(value.real)}, {_number(value.imag)})"
+    return f"float('{float(value)}')"
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
@@ -58,18 +132,23 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
     DataError
         If the file is not a notebook.
     """
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
+    """Return the metadata of a notebook and its cells."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         notebook = json.loads(text)
         if notebook.get("nbformat") != 4:
             import nbformat  # an older form, or none; slow to import, so only when needed
 
             notebook = nbformat.reads(text, as_version=4)
-        return [
+        return dict(notebook.get("metadata") or {}), [
             {
                 "cell_type": cell["cell_type"],
                 "source": "".join(cell["source"]),
-                "metadata": dict(cell["metadata"]),
+                "metadata": dict(cell.get("metadata") or {}),
                 "attachments": cell.get("attachments"),
             }
             for cell in notebook["cells"]
@@ -86,23 +165,81 @@ def declared_parameters(path: Path) -> list[str]:
     Raises
     ------
     DataError
-        If the file is not a notebook or the cell is not Python.
+        If the file is not a notebook, the cell is not Python, or there are two such cells.
     """
-    names: list[str] = []
-    for cell in read_cells(path):
-        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", []):
-            try:
-                statements = ast.parse(cell["source"]).body
-            except SyntaxError as error:
-                raise DataError(f"The parameters cell of {path.name} is not Python: {error}.") from error
-            for statement in statements:
-                targets = (
-                    statement.targets
-                    if isinstance(statement, ast.Assign)
-                    else [getattr(statement, "target", None)]
-                )
-                names += [target.id for target in targets if isinstance(target, ast.Name)]
-    return names
+    tagged = [
+        (number, cell["source"])
+        for number, cell in enumerate(read_cells(path), start=1)
+        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", [])
+    ]
+    if len(tagged) > 1:
+        numbers = " and ".join(str(number) for number, _ in tagged)
+        raise DataError(
+            f"{path.name} has {len(tagged)} cells tagged parameters ({numbers}): the later would undo what is set "
+            "after the first. Keep the tag on one."
+        )
+    names: dict[str, None] = {}
+    for _, source in tagged:
+        python = "\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())
+        try:
+            tree = ast.parse(python)
+        except (SyntaxError, ValueError) as error:
+            raise DataError(f"The parameters cell of {path.name} is not Python: {error}.") from error
+        for node in ast.walk(tree):
+            targets = (
+                node.targets
+                if isinstance(node, ast.Assign)
+                else [node.target]
+                if isinstance(node, ast.AnnAssign)
+                else []
+            )
+            for target in targets:  # a, b = 1, 2 assigns both
+                names |= {one.id: None for one in ast.walk(target) if isinstance(one, ast.Name)}
+    return list(names)
+
+
+def _refuse_other_kernel(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Raise a DataError if a notebook is written in another language than Python."""
+    kernel = metadata.get("kernelspec") or {}
+    name, shown = str(kernel.get("name", "")), str(kernel.get("display_name", ""))
+    language = str(kernel.get("language") or (metadata.get("language_info") or {}).get("name") or "")
+    python = "python" in language.lower() if language else not name or "py" in f"{name} {shown}".lower()
+    if not python:
+        what = shown or name or language
+        raise DataError(
+            f"{path.name} is written for the kernel {what}{f' ({language})' if language else ''}; a report runs "
+            "notebooks of Python only. Move it to another folder, or name those to take with --only."
+        )
+
+
+def _own_timeout(path: Path, metadata: Mapping[str, Any]) -> float | None:
+    """Return the seconds that a notebook's metadata, ``{"evidence": {"timeout": 1200}}``, allow each of its cells."""
+    own = metadata.get("evidence")
+    seconds = own.get("timeout") if isinstance(own, Mapping) else None
+    if seconds is None or (
+        isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0
+    ):
+        return seconds
+    raise DataError(
+        f"{path.name}: evidence.timeout in its metadata is {seconds!r}, not a number of seconds above 0."
+    )
+
+
+def _refuse_clashes(paths: Sequence[Path]) -> None:
+    """Raise a DataError if a page of a notebook would have the name of another page."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        name = path.stem.casefold()  # some systems do not tell capital letters from small ones
+        if name in TAKEN:
+            raise DataError(
+                f"{path.name} cannot be a page: every report has one of its own named {name}. "
+                "Rename the notebook."
+            )
+        if name in seen:
+            raise DataError(
+                f"{seen[name].name} and {path.name} would be one page where capital letters do not count. Rename one."
+            )
+        seen[name] = path
 
 
 def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence[str] = ()) -> list[Job]:
@@ -126,9 +263,10 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     Raises
     ------
     DataError
-        If there is no notebook, a name of `only` fits none, or a parameter is declared by none of those taken.
+        If there is no notebook, a name of `only` fits none, a parameter is declared by none of those taken or cannot
+        be passed on, or a notebook is of another language or named as another page of the report.
     """
-    paths = sorted(folder.glob("*.ipynb"))
+    paths = sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
     if not paths:
         raise DataError(f"There is no notebook in {folder}; name the folder with --notebooks.")
     stems = [path.stem for path in paths]
@@ -137,6 +275,12 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
             raise DataError(f"No notebook is named {name}; there are {', '.join(stems)}.")
     if only:
         paths = [path for path in paths if any(_fits(name, path.stem) for name in only)]
+    _refuse_clashes(paths)
+    timeouts = {}
+    for path in paths:
+        metadata, _ = _read(path)
+        _refuse_other_kernel(path, metadata)
+        timeouts[path] = _own_timeout(path, metadata)
     declared = {path: declared_parameters(path) for path in paths}
     known = sorted({name for names in declared.values() for name in names} - {"data_dir"})
     for name in parameters:
@@ -146,9 +290,16 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
             near = closest(name, known)
             hint = f"did you mean {near}? " if near else ""
             raise DataError(f"No notebook has a parameter {name}; {hint}Known: {', '.join(known) or 'none'}.")
+        try:
+            literal(parameters[name])
+        except DataError as error:
+            raise DataError(f"The parameter {name}: {error}") from None
     # A relative path, so that the executed notebooks say the same on every machine.
     given = {"data_dir": Path(os.path.relpath(data, folder)).as_posix(), **parameters}
-    return [Job(path, {name: given[name] for name in declared[path] if name in given}) for path in paths]
+    return [
+        Job(path, {name: given[name] for name in declared[path] if name in given}, timeouts[path])
+        for path in paths
+    ]
 
 
 def _fits(name: str, stem: str) -> bool:

@@ -63,6 +63,7 @@ class Recorder:
         self.ignored = _folders(
             [*system, *users, "/dev", "/etc", "/proc", "/sys", "/usr/share", *map(str, own)]
         )
+        self.own = _folders(list(map(str, own)))
         self.lasting, self.temporary = _folders([self.data, os.getcwd()]), _folders([tempfile.gettempdir()])
         self.read: set[str] = set()
         self.written: set[str] = set()
@@ -78,11 +79,17 @@ class Recorder:
             sys.meta_path.insert(0, _Finder(self.watch))
 
     def write(self, path: Path) -> None:
-        """Write what was noted as JSON: ``read`` (paths), ``unknowable`` (empty, or why the record is not enough)."""
+        """Write what was noted as JSON.
+
+        It holds ``read`` (paths), ``left`` (paths of files that were written where they last), and ``unknowable``
+        (empty, or why the record is not enough).
+        """
         read = sorted(self.read | set(self._modules()))
-        if kept := sorted(path for path in self.written if not self._passing(path)):
+        kept = sorted(path for path in self.written if not self._passing(path))
+        if kept:
             self.unknowable = self.unknowable or f"wrote {kept[0]}"
-        path.write_text(json.dumps({"read": read, "unknowable": self.unknowable}), "utf-8")
+        left = [path for path in kept if os.path.isfile(path)]
+        path.write_text(json.dumps({"read": read, "left": left, "unknowable": self.unknowable}), "utf-8")
 
     def watch(self, module: ModuleType) -> None:
         """Note which tables are taken from each review that the module reads."""
@@ -161,7 +168,7 @@ class Recorder:
     def _passing(self, path: str) -> bool:
         """Return whether a file that was written is of no use to anyone after the run."""
         place = path + os.sep
-        if place.startswith(self.lasting):
+        if place.startswith(self.lasting) and not place.startswith(self.own):
             return False
         return place.startswith((*self.ignored, *self.temporary))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
@@ -11,7 +12,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,13 +22,15 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.translators import PythonTranslator, papermill_translators
 from traitlets.config import Config
 
 from evidence.errors import ReportError
 from evidence.report import FOLDER_VARIABLE
 from evidence.report.running.execute import DISK_FULL, Executed, Place
 from evidence.report.running.kernel import ForkedKernel
-from evidence.report.running.plan import Job
+from evidence.report.running.plan import Job, literal
+from evidence.report.running.steady import steady
 from evidence.report.running.track import RECORD_VARIABLE
 
 __all__ = ["execute", "work", "work_forked"]
@@ -56,6 +59,7 @@ def work(place: Path, kernel: ForkedKernel | None = None) -> int:
                 timeout=order.timeout,
                 record=here.record,
                 kernel=kernel,
+                on_cell=here.reach,
             )
             nbformat.write(done.notebook, here.notebook)
             answer = {"started": done.started.isoformat(), "seconds": done.seconds}
@@ -78,6 +82,7 @@ def execute(
     timeout: float | None = None,
     record: Path | None = None,
     kernel: ForkedKernel | None = None,
+    on_cell: Callable[[int, int], None] = lambda cell, cells: None,
 ) -> Executed:
     """Run one notebook in the folder it lies in.
 
@@ -97,6 +102,8 @@ def execute(
         File for what the notebook depends on (see `Recorder.write`); by default in `scratch`.
     kernel : ForkedKernel, optional
         A kernel that waits to begin; by default one is started anew.
+    on_cell : callable
+        Told the number of each cell that begins, counted as in the file, and how many cells there are.
 
     Returns
     -------
@@ -112,12 +119,27 @@ def execute(
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the message of the error says what goes wrong
     started, clock = datetime.now(UTC), time.perf_counter()
     cell: list[int] = []
+    cells = nbformat.reads(job.path.read_text("utf-8-sig"), as_version=4).cells
     notes = [record or scratch / "record.json", data or scratch, folder, scratch]
+
+    def begin(cell_index: int, **_: Any) -> None:
+        cell.append(cell_index)
+        on_cell(_count(job, cells, cell_index), len(cells))
+
+    expected: dict[int, Any] = {}
+
+    def ended(cell: Any, cell_index: int, **_: Any) -> None:
+        if "raises-exception" in cell.metadata.get(
+            "tags", []
+        ):  # papermill would call the run failed at its end
+            expected[cell_index], cell.outputs = cell.outputs, []
+
+    papermill_translators.register("python", _Literals)
     with warnings.catch_warnings(), _surroundings(folder, scratch, notes):
         warnings.simplefilter("ignore")  # of papermill and its parts; a kernel's stand in the notebook
         try:
             notebook = papermill.execute_notebook(
-                job.path,
+                _readable(job.path, scratch),
                 None,
                 job.parameters,
                 kernel_name="python3",
@@ -128,21 +150,25 @@ def execute(
                 config=Config(KernelManager=_connection(scratch)),
                 extra_arguments=["--log-level=CRITICAL"],
                 kernel_manager_class=_manager(kernel),
-                on_cell_start=lambda cell_index, **_: cell.append(cell_index),
+                on_cell_start=begin,
+                on_cell_executed=ended,
+                skip_cells_with_tag="skip-execution",
             )
         except papermill.PapermillExecutionError as error:
-            raise ReportError(_failure(job, error)) from error
+            raise ReportError(_failure(job, cells, error)) from error
         except CellTimeoutError as error:
             raise ReportError(
-                f"{job.path.name}, cell {_count(job, cell[-1])}: not done after {timeout:g} s, so it was "
+                f"{job.path.name}, cell {_count(job, cells, cell[-1])}: not done after {timeout:g} s, so it was "
                 "ended; a cell may take longer with --timeout."
             ) from error
         except DeadKernelError as error:
-            where = f", cell {_count(job, cell[-1])}" if cell else ""
+            where = f", cell {_count(job, cells, cell[-1])}" if cell else ""
             raise ReportError(f"{job.path.name}{where}: {_death(kernel)}.") from error
         except Exception as error:  # the kernel could not start
             raise ReportError(f"{job.path.name} could not be run: {type(error).__name__}: {error}") from error
-    return Executed(job, _steady(notebook), started, time.perf_counter() - clock)
+    for index, outputs in expected.items():
+        notebook.cells[index].outputs = outputs
+    return Executed(job, steady(notebook, [folder, scratch]), started, time.perf_counter() - clock)
 
 
 @contextlib.contextmanager
@@ -150,7 +176,7 @@ def _surroundings(folder: Path, scratch: Path, notes: list[Path]) -> Iterator[No
     """Let kernels started inside know the report and nothing of the user's own settings of Jupyter."""
     before = dict(os.environ)
     os.environ.update({FOLDER_VARIABLE: str(folder.resolve()), **ONE_THREAD})
-    os.environ[RECORD_VARIABLE] = os.pathsep.join(str(path.resolve()) for path in notes)
+    os.environ[RECORD_VARIABLE] = json.dumps([str(path.resolve()) for path in notes])
     os.environ.update(
         dict.fromkeys(("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"), str(scratch))
     )
@@ -198,32 +224,43 @@ def _manager(kernel: ForkedKernel | None) -> type[_Manager]:
     return type("Manager", (_Manager,), {"forked": kernel})
 
 
-def _steady(notebook: Any) -> Any:
-    """Take out times, paths and random marks, so that equal runs give equal files."""
-    notebook.metadata.pop("papermill", None)
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"cell-{number}"
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-        if cell.get("execution_count") is None:
-            cell.pop("execution_count", None)
-    return notebook
+class _Literals(PythonTranslator):
+    """Writes the cell of parameters with every value as it was given; papermill's own makes texts of tuples."""
+
+    @classmethod
+    def translate(cls, val: Any) -> str:
+        return literal(val)
 
 
-def _count(job: Job, index: int) -> int:
+def _readable(path: Path, scratch: Path) -> str:
+    """Return a path at which papermill can read the notebook: a copy without the mark that Windows puts before."""
+    content = path.read_bytes()
+    if not content.startswith(codecs.BOM_UTF8):
+        return str(path)
+    copy = scratch / "notebook.ipynb"
+    copy.write_bytes(content.removeprefix(codecs.BOM_UTF8))
+    return str(copy)
+
+
+def _count(job: Job, cells: list[Any], index: int) -> int:
     """Return the number of a cell as the reader counts them.
 
     Papermill counts from 0, with the cell of parameters it put in; the reader counts the cells of the file from 1.
     """
-    cells = nbformat.read(job.path, as_version=4).cells
-    tagged = (i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
-    return index + (0 if job.parameters and index > next(tagged, len(cells)) else 1)
+    tags = [cell.metadata.get("tags", []) for cell in cells]
+    if not job.parameters or any("injected-parameters" in found for found in tags):
+        return index + 1
+    put_in = next((number + 1 for number, found in enumerate(tags) if "parameters" in found), 0)
+    return index + (1 if index < put_in else 0)
 
 
-def _failure(job: Job, error: Any) -> str:
+def _failure(job: Job, cells: list[Any], error: Any) -> str:
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
     lines = error.source.splitlines()
-    place, found = f"cell {_count(job, error.cell_index)}", re.search(r"Cell In\[\d+\], line (\d+)", trace)
+    place, found = (
+        f"cell {_count(job, cells, error.cell_index)}",
+        re.search(r"Cell In\[\d+\], line (\d+)", trace),
+    )
     if found and int(found[1]) <= len(lines):
         place += f", line {found[1]} ({lines[int(found[1]) - 1].strip()})"
     value = re.sub(r" \(\d+\.py, line \d+\)$", "", error.evalue)  # a file that only the kernel knows

@@ -1,8 +1,9 @@
 """A process that imports once what notebooks need and forks a worker for each of them.
 
-Run as ``python -m evidence.report.running.zygote FD MODULE...``, where the file descriptor is one end of a
-connection. It is told a place for each notebook, answers with the place and the exit code when its worker has ended,
-and goes when the connection does, taking along whatever still runs.
+Run as ``python -m evidence.report.running.zygote FD FOLDER MODULE...``, where the file descriptor is one end of a
+connection and the folder that of the notebooks, whose settings of matplotlib hold. It is told a place for each
+notebook, answers with the place and the exit code when its worker has ended, and goes when the connection does,
+taking along whatever still runs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from evidence.report.running.imports import load_nbformat
 from evidence.report.running.kernel import end_with_parent, make_ready
+from evidence.report.running.marks import end_marked
 
 __all__ = ["serve"]
 
@@ -34,6 +36,7 @@ def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int]
         Run with the path in the worker.
     """
     workers: dict[int, str] = {}
+    server = os.getpid()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -51,7 +54,6 @@ def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int]
                 if not (pid := os.fork()):
                     os.setsid()
                     end_with_parent()
-                    workers.clear()
                     signal.set_wakeup_fd(-1)
                     for number in (signal.SIGCHLD, signal.SIGTERM):
                         signal.signal(number, signal.SIG_DFL)
@@ -65,9 +67,11 @@ def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int]
     except (EOFError, OSError):  # the process that gives orders is gone or wants no more
         return None
     finally:
-        for pid in workers:
-            _kill(pid, os.kill)  # one that has no group of its own yet
-            _kill(pid)
+        if os.getpid() == server:  # not in a worker that goes to its task
+            for pid in workers:
+                _kill(pid, os.kill)  # one that has no group of its own yet
+                _kill(pid)
+            end_marked()
 
 
 def _ended(pids: list[int]) -> list[tuple[int, int]]:
@@ -88,9 +92,10 @@ def _kill(pid: int, kill: Callable[[int, int], None] = os.killpg) -> None:
 def _main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # not without the workers
     control = Connection(int(sys.argv[1]))
-    for name in sys.argv[2:]:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    with contextlib.chdir(sys.argv[2]):
+        for name in sys.argv[3:]:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
     load_nbformat()
     from evidence.report.running.worker import work_forked
 

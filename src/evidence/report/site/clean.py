@@ -16,7 +16,11 @@ ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
 }
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
+CODES = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()*+][0-9A-Za-z]|\x1b[@-Z\\^_=>78c]|\x1b"
+)
+"""Codes for a terminal: titles and links, colours and moves, sets of letters, and the rest."""
+STEP = re.compile(rf"({CODES.pattern}|[\r\n\b])")
 
 
 def clean_html(text: str) -> str:
@@ -32,14 +36,36 @@ def clean_html(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text without the codes that colour it in a terminal."""
-    return ANSI.sub("", text)
+    """Return text as a terminal would leave it: progress bars at their end, without colours."""
+    if not re.search(r"[\r\b\x1b]", text):
+        return text
+    lines, row, column = [""], 0, 0
+    for step in filter(None, STEP.split(text.replace("\r\n", "\n"))):
+        if step == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif step == "\r":
+            column = 0
+        elif step == "\b":
+            column = max(column - 1, 0)
+        elif step[0] == "\x1b":
+            if up := re.fullmatch(r"\x1b\[(\d*)A", step):
+                row = max(row - int(up[1] or 1), 0)
+            elif step in ("\x1b[K", "\x1b[0K"):
+                lines[row] = lines[row][:column]
+            elif step == "\x1b[2K":
+                lines[row] = ""
+        else:
+            line = lines[row].ljust(column)
+            lines[row] = line[:column] + step + line[column + len(step) :]
+            column += len(step)
+    return "\n".join(lines)
 
 
 def _safe_address(tag: str, attribute: str, value: str) -> str | None:
     address = value.strip().lower()
     if (tag, attribute) == ("img", "src"):
-        inside = address.startswith("data:image/png;base64,") or not re.match(
+        inside = re.match(r"data:image/(png|jpeg|gif|webp);base64,", address) or not re.match(
             r"[a-z][a-z0-9+.-]*:|//", address
         )
         return value if inside else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -51,7 +52,8 @@ def front_html(review: Review | None, answer: Answer | None, pages: Sequence[Pag
         parts += [_answer(answer), _key(answer.key, pages), _certainty(review, answer.certainty)]
         parts.append(_verdicts(answer.verdicts))
     cards = "".join(
-        f'<li><a href="{page.name}.html">{escape(page.title)}</a><span>{escape(page.description)}</span></li>\n'
+        f'<li><a href="{quote(page.name)}.html">{escape(page.title)}</a>'
+        f"<span>{escape(page.description)}</span></li>\n"
         for page in pages
     )
     parts.append(f'<h2 id="pages-of-the-report">All pages</h2>\n<ul class="cards">\n{cards}</ul>\n')
@@ -97,7 +99,7 @@ def _key(key: pd.DataFrame, pages: Sequence[Page]) -> str:
 def _links(key: pd.DataFrame, pages: Sequence[Page]) -> dict[str, str]:
     """Return where the first figure of each analysis stands: one whose name ends with that of the analysis."""
     return {
-        str(name): f"{page.name}.html#{item['name']}"
+        str(name): f"{quote(page.name)}.html#{item['name']}"
         for name in key["analysis"]
         for page in reversed(pages)
         for item in reversed(page.items)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import html
+import posixpath
 import re
+from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert_to_element
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-__all__ = ["markdown_html"]
+__all__ = ["markdown_html", "page_address"]
 
 
-def markdown_html(text: str, *, trusted: bool) -> str:
+ENVIRONMENT = re.compile(
+    r"\\(begin|end)\{(?:(aligned|alignedat|alignat|eqnarray)|gather|gathered|multline)\*?\}(?:\[[tbc]\])?(?:(?<=at\})\{\d+\})?"
+)
+"""Environments that the converter does not know: those with columns, and those of lines in the middle."""
+
+ATTACHED = "attachment:"
+
+
+def markdown_html(
+    text: str, *, trusted: bool, attachments: Mapping[str, Mapping[str, str]] | None = None
+) -> str:
     """Return the HTML of a piece of Markdown.
 
     Parameters
@@ -22,15 +35,49 @@ def markdown_html(text: str, *, trusted: bool) -> str:
         Markdown with tables, definition lists and formulas between dollar signs.
     trusted : bool
         Whether HTML inside the text is kept as such (text of an author) or shown as text (it may hold data).
+    attachments : mapping, optional
+        The images pasted into a cell: by name, the base64 code of each kind.
     """
     renderer = _Renderer(escape=not trusted, allow_harmful_protocols=False, exclude_anchor_links=True)
+    renderer.pasted = attachments or {}
     return str(MarkdownWithMath(renderer=renderer).render(text))
 
 
+def page_address(address: str, names: Collection[str] | None = None) -> str:
+    """Return the address of the page of a notebook for that of the notebook; any other address as it is.
+
+    Parameters
+    ----------
+    address : str
+        Of a link, with or without ``%20`` for a space.
+    names : collection of str, optional
+        The notebooks that have a page; by default all.
+    """
+    path, mark, anchor = address.partition("#")
+    if not path.endswith(".ipynb") or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//", path):
+        return address
+    name = posixpath.normpath(unquote(path)).removesuffix(".ipynb")
+    return address if names is not None and name not in names else f"{quote(name)}.html{mark}{anchor}"
+
+
 class _Renderer(IPythonRenderer):
+    pasted: Mapping[str, Mapping[str, str]]
+
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        # Links between notebooks become links between pages.
-        return str(super().link(text, re.sub(r"^([\w./-]+)\.ipynb(#.*)?$", r"\1.html\2", url), title))
+        return str(super().link(text, page_address(url), title))  # between notebooks as between pages
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        if not url.startswith(ATTACHED):
+            return str(super().image(text, url, title))
+        name = unquote(url.removeprefix(ATTACHED))
+        kinds = self.pasted.get(name) or {}
+        kind = next((kind for kind in kinds if re.fullmatch(r"image/[\w.+-]+", kind)), None)
+        if kind is None:
+            return (
+                f'<span class="notice">The pasted picture {html.escape(name)} is not in the notebook.</span>'
+            )
+        code = "".join("".join(kinds[kind]).split())
+        return f'<img src="data:{kind};base64,{html.escape(code)}" alt="{html.escape(text)}">'
 
     def inline_math(self, body: str) -> str:
         # A space before the closing sign: two prices in one sentence, not a formula.
@@ -43,9 +90,16 @@ class _Renderer(IPythonRenderer):
         return _mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
 
 
+def _known(found: re.Match[str]) -> str:
+    if found[2]:
+        return rf"\{found[1]}{{align*}}"
+    return r"\begin{array}{c}" if found[1] == "begin" else r"\end{array}"
+
+
 def _mathml(formula: str, display: str) -> str:
+    known = ENVIRONMENT.sub(_known, formula.strip())
     try:
-        element: Any = convert_to_element(formula.strip(), display=display)
+        element: Any = convert_to_element(known, display=display)
     except Exception:  # any of many; dollar signs may well stand in a text that has no formula at all
         return f"<code>{html.escape(formula)}</code>"
     for part in element.iter():

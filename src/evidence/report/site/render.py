@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -19,17 +18,17 @@ from traitlets.config import Config
 
 from evidence.report.publish import MIME
 from evidence.report.site.arrange import arrange_headings, arrange_signs, arrange_tables, take_title
+from evidence.report.site.beside import take_along
 from evidence.report.site.clean import clean_html, plain
 from evidence.report.site.glossary import define_terms
 from evidence.report.site.guides import guide_html, show_guides_once
+from evidence.report.site.hidden import marks
 from evidence.report.site.markdown import markdown_html
+from evidence.report.site.outputs import output_html
 from evidence.report.site.references import link_references
 from evidence.report.site.search import Section, sections
 
 __all__ = ["Page", "finish", "ordered", "render"]
-
-KINDS = (MIME, "text/html", "text/markdown", "image/png", "image/jpeg", "application/json", "text/plain")
-"""Kinds of output, the first that is present is shown."""
 
 FILES = ("SVG", "PNG", "CSV", "numbers as CSV")
 
@@ -52,6 +51,8 @@ class Page:
         The text under each heading, for the search.
     items : tuple of dict
         The figures and tables that the notebook published: kind, name, caption, files.
+    files : mapping from str to Path
+        What the page shows or links to beside its notebook, by the paths in the report under which it does.
     """
 
     name: str
@@ -60,9 +61,17 @@ class Page:
     body: str
     sections: tuple[Section, ...] = ()
     items: tuple[dict[str, Any], ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
-def render(name: str, notebook: Any, references: Mapping[str, str] | None = None) -> Page:
+def render(
+    name: str,
+    notebook: Any,
+    references: Mapping[str, str] | None = None,
+    *,
+    folder: Path | None = None,
+    names: Collection[str] = (),
+) -> Page:
     """Turn a notebook into a page.
 
     Parameters
@@ -73,6 +82,10 @@ def render(name: str, notebook: Any, references: Mapping[str, str] | None = None
         With outputs.
     references : mapping from str to str, optional
         Addresses of publications by the short names under which texts and tables cite them.
+    folder : Path, optional
+        Where the notebook lies, and what it refers to beside it.
+    names : collection of str
+        The notebooks that have a page.
 
     Returns
     -------
@@ -82,6 +95,7 @@ def render(name: str, notebook: Any, references: Mapping[str, str] | None = None
     body, _ = _exporter().from_notebook_node(_without_repeats(notebook))
     soup = BeautifulSoup(body, "html.parser")
     title = take_title(soup) or name
+    files = take_along(soup, folder, {name, *names})
     first = soup.select_one(".text p")
     description = re.sub(r"\s+", " ", first.get_text()).strip() if first else ""
     found = finish(soup, name, title, references or {})
@@ -91,7 +105,7 @@ def render(name: str, notebook: Any, references: Mapping[str, str] | None = None
         for output in cell.get("outputs", [])
         if MIME in output.get("data", {})
     )
-    return Page(name, title, description, str(soup).strip() + "\n", found, items)
+    return Page(name, title, description, str(soup).strip() + "\n", found, items, files)
 
 
 def _without_repeats(notebook: Any) -> Any:
@@ -149,7 +163,6 @@ class PageExporter(HTMLExporter):
 
     def __init__(self) -> None:
         settings = Config()
-        settings.NbConvertBase.display_data_priority = list(KINDS)
         super().__init__(
             config=settings,
             template_name="notebook",
@@ -160,11 +173,14 @@ class PageExporter(HTMLExporter):
     def default_filters(self) -> Iterator[tuple[str, Any]]:
         """Add the filters that the template uses."""
         yield from super().default_filters()
-        yield "markdown2html", lambda text: markdown_html(text, trusted=True)
-        yield "untrusted_markdown", lambda text: markdown_html(text, trusted=False)
+        yield (
+            "author_html",
+            lambda cell: markdown_html(cell.source, trusted=True, attachments=cell.get("attachments")),
+        )
+        yield "output_html", output_html
+        yield "marks", marks
         yield "clean", clean_html
         yield "plain", plain
-        yield "json_text", lambda value: json.dumps(value, indent=1)
         yield "captioned", _captioned
         yield "ordered", ordered
         yield "guide", lambda item: guide_html(str(item.get("figure_kind", "")))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 from bs4.element import PreformattedString
@@ -58,6 +59,7 @@ def sections(name: str, title: str, soup: BeautifulSoup) -> tuple[Section, ...]:
     soup : BeautifulSoup
         Its body, whose headings have anchors.
     """
+    name = quote(name)
     parts: list[tuple[str, str, list[str]]] = [(title, f"{name}.html", [])]
     for node in _nodes(soup):
         if isinstance(node, Tag):
@@ -88,7 +90,7 @@ def section_of_file(path: Path, site: Path) -> Section:
     )
     title = re.search(r"<h1[^>]*>(.*?)</h1>", text, re.DOTALL)
     heading = html.unescape(re.sub(r"<[^>]*>", "", title[1])) if title else path.stem
-    return Section(heading, heading, path.relative_to(site).as_posix(), _joined([shown])[:SHORTER])
+    return Section(heading, heading, quote(path.relative_to(site).as_posix()), _joined([shown])[:SHORTER])
 
 
 def index_script(parts: Iterable[Section]) -> str:

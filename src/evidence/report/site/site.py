@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import nbformat
 from bs4 import BeautifulSoup
@@ -19,6 +21,7 @@ from evidence.report.running.execute import Executed
 from evidence.report.site.explorer import write_explorer
 from evidence.report.site.front import front_html
 from evidence.report.site.glossary import glossary_html
+from evidence.report.site.hidden import without_hidden
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
 from evidence.report.site.search import Section, index_script, section_of_file
@@ -108,12 +111,18 @@ class Site:
 
     def add(self, done: Executed) -> None:
         """Write the page of a notebook, and the notebook itself to download."""
-        one = render(done.job.name, done.notebook, self.references)
+        shown, hidden = without_hidden(done.notebook)
+        for path in hidden:
+            (self.folder / path).unlink(missing_ok=True)
+        one = render(done.job.name, shown, self.references, folder=done.job.path.parent, names=self.names)
         self.pages[one.name] = one
-        body = one.body + _NOTEBOOK.format(one.name)
+        for path, source in one.files.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, self.folder / path)
+        body = one.body + _NOTEBOOK.format(quote(one.name))
         text = page(one.title, body, active=one.name, site=self.title, entries=self.entries)
         write(self.folder / f"{one.name}.html", text)
-        write(self.folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(done.notebook))
+        write(self.folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(shown))
 
     def finish(self) -> None:
         """Write what needs all pages: the first one, the lists, the search."""
@@ -182,7 +191,7 @@ def _lists(pages: Sequence[Page]) -> str:
 
 def _list(one: Page, kind: str) -> str:
     rows = "".join(
-        f'<li><a href="{one.name}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
+        f'<li><a href="{quote(one.name)}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
         f'<span class="downloads">{_downloads(item["files"])}</span></li>\n'
         for item in one.items
         if item["kind"] == kind

@@ -1,0 +1,3 @@
+"""Lies beside the notebooks."""
+
+VALUE = "helper"
