@@ -79,9 +79,19 @@ class Site:
         As for `write_site`.
     names : sequence of str
         Names of the notebooks, in the order of the navigation.
+    notebooks : Path, optional
+        Folder in which the notebooks lie, with the pictures and files that they refer to.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str], title: str, review: Review | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        title: str,
+        review: Review | None,
+        notebooks: Path | None = None,
+    ) -> None:
+        self.notebooks = notebooks
         self.folder, self.names, self.title, self.review = folder, list(names), title, review
         self.references = known_references(review, TRIALS) if review else {}
         self.entries = (
@@ -114,7 +124,7 @@ class Site:
         shown, hidden = without_hidden(done.notebook)
         for path in hidden:
             (self.folder / path).unlink(missing_ok=True)
-        one = render(done.job.name, shown, self.references, folder=done.job.path.parent, names=self.names)
+        one = render(done.job.name, shown, self.references, folder=self.notebooks, names=self.names)
         self.pages[one.name] = one
         for path, source in one.files.items():
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
