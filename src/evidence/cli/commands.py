@@ -123,6 +123,12 @@ def pool(
     method: Annotated[
         str | None, typer.Option(help="EE, DL, REML, ML, PM, ...; by default the protocol's.")
     ] = None,
+    counts: Annotated[
+        str | None,
+        typer.Option(
+            help="How events are combined: IV, MH (Mantel-Haenszel) or PETO; by default the protocol's."
+        ),
+    ] = None,
     ci: Annotated[
         str | None, typer.Option(help="z, t, HKSJ or HKSJ-adhoc; by default the protocol's.")
     ] = None,
@@ -136,7 +142,7 @@ def pool(
     """Pool the comparisons of an analysis."""
     import evidence as ev
 
-    given = {"method": method, "ci": ci, "level": level, "prediction": prediction}
+    given = {"method": method, "counts": counts, "ci": ci, "level": level, "prediction": prediction}
     overrides = {name: value for name, value in given.items() if value is not None}
     synthesis = ev.synthesise(ev.read_review(data), analysis, **overrides)
     if form is not Format.table:
@@ -145,9 +151,14 @@ def pool(
     studies = synthesis.effects
     if synthesis.fit is not None:
         studies = studies.assign(weight=synthesis.fit.weights)
-    shown = ("label", "arm", "comparator", "effect", "ci_low", "ci_high", "n", "weight")
+    names = ("label", "arm", "comparator", "effect", "ci_low", "ci_high", "n", "weight")
+    headings = {name: name for name in names}
+    if synthesis.ratio:  # told as ratios, under the name of the measure
+        numbers = ("effect", "ci_low", "ci_high")
+        studies = studies.assign(**{name: studies[name].map(synthesis.shown) for name in numbers})
+        headings["effect"] = synthesis.measure
     if len(studies):
-        print_frame(studies, form, columns={name: name for name in shown}, decimals={"n": 0, "weight": 1})
+        print_frame(studies, form, columns=headings, decimals={"n": 0, "weight": 1})
     print(synthesis.summary())
 
 

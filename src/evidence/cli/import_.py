@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from evidence.tables.review import Review
 
 __all__ = ["import_"]
 
@@ -15,14 +18,19 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A review of RevMan 5 (.rm5), a CSV export of RevMan, or a CSV in the form of metafor "
-            "(yi vi, yi sei, m1i sd1i n1i m2i sd2i n2i, ai bi ci di, or ai n1i ci n2i)."
+            help="A review of RevMan 5 (.rm5), a CSV export of RevMan, or a table (CSV, tabs, .xlsx) with columns "
+            "such as yi vi; or lower upper; m1i sd1i n1i m2i sd2i n2i; ai bi ci di; or one arm a row: arm events n."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="Folder of the new review; it must not exist or be empty.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the new review; it must not exist or be empty.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how the file is understood, and write nothing.")
+    ] = False,
     measure: Annotated[
         str | None,
-        typer.Option(help="MD, SMD, RR, OR, RD or HR, where the file does not say; needed for yi."),
+        typer.Option(help="MD, SMD, ROM, RR, OR, RD, HR or IRR, where the file does not say; needed for yi."),
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -36,6 +44,7 @@ def import_(
     better: Annotated[
         str | None, typer.Option(help="Which direction is good: lower or higher, likewise.")
     ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook; by default the first.")] = None,
     weeks: Annotated[
         float | None, typer.Option(help="Weeks from randomisation at which all outcomes were measured.")
     ] = None,
@@ -54,17 +63,41 @@ def import_(
     columns = dict(_pair(text) for text in column or [])
     if not file.is_file():
         raise DataError(f"there is no file '{file}'")
-    if is_revman_file(file):
+    if output is None and not dry_run:
+        raise DataError("say where the review is to be written (--output FOLDER), or only look (--dry-run)")
+    if is_revman_file(file, sheet):
         if own or columns:
             names = ", ".join(f"--{name}" for name in [*own, *(["column"] if columns else [])])
             raise DataError(f"{file.name} comes from RevMan and says this itself: leave out {names}")
         found = import_revman(file, **common)
     else:
-        found = import_effects(file, columns=columns, **own, **common)
-    found.write(output)
+        found = import_effects(file, columns=columns, sheet=sheet, **own, **common)
     print(found.summary())
+    if dry_run or output is None:
+        print("Nothing was written (--dry-run).", file=sys.stderr)
+        return
+    print("\n".join(_totals(found.write(output))))
     if found.analyses:
         print(f"Now try: evidence pool {found.analyses[0]} --data {output}", file=sys.stderr)
+
+
+def _totals(review: Review) -> list[str]:
+    """Say how many totals of the file agree with those computed from its rows, and which do not."""
+    from evidence.synthesis.stored import stored_totals
+
+    totals = stored_totals(review)
+    if totals.empty:
+        return ["totals: the file holds none to compare with"]
+    agree = int(totals["agrees"].sum())
+    lines = [f"totals: {agree} of {len(totals)} in the file agree with those computed from its rows"]
+    for row in totals[~totals["agrees"].astype(bool)].to_dict("records"):
+        stored, computed = (
+            f"{row[name]:.4g} ({row[f'{name}_low']:.4g} to {row[f'{name}_high']:.4g})"
+            for name in ("stored", "computed")
+        )
+        found = f"{computed} computed; " if row["computed"] == row["computed"] else ""
+        lines.append(f"  {row['analysis']}: {row['measure']} {stored} in the file, {found}{row['why']}")
+    return lines
 
 
 def _pair(text: str) -> tuple[str, str]:

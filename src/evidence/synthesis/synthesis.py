@@ -57,6 +57,21 @@ class Synthesis(Shown):
     note: str
 
     @property
+    def ratio(self) -> bool:
+        """Whether the measure is a ratio, which is pooled as its logarithm."""
+        return measure_of(self.measure).ratio
+
+    @property
+    def scale(self) -> str:
+        """Name of the scale on which results are told; of a ratio, also whose standard error stands beside it."""
+        name = measure_of(self.measure).name.lower()
+        return f"{name} (se and tau2 of its logarithm)" if self.ratio else name
+
+    def shown(self, value: float) -> float:
+        """Take a value of the analysis to the scale on which it is told: the logarithm of a ratio to the ratio."""
+        return float(measure_of(self.measure).natural(value)) if self.ratio else value
+
+    @property
     def k(self) -> int:
         """Number of poolable comparisons."""
         return len(self.effects)
@@ -77,7 +92,11 @@ class Synthesis(Shown):
         return _reported(self.not_poolable).reset_index(drop=True)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity."""
+        """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity.
+
+        Estimate, interval and prediction are on the scale that `scale` names: ratios are ratios, while se and tau2
+        are those of the logarithm.
+        """
         row: dict[str, Any] = {
             "analysis": self.analysis.id,
             "measure": self.measure,
@@ -89,13 +108,15 @@ class Synthesis(Shown):
             fit = self.fit
             row |= {
                 "model": _model_words(fit),
-                "estimate": fit.estimate,
+                "scale": self.scale,
+                "estimate": self.shown(fit.estimate),
                 "se": fit.se,
-                "ci_low": fit.ci_low,
-                "ci_high": fit.ci_high,
+                "ci_low": self.shown(fit.ci_low),
+                "ci_high": self.shown(fit.ci_high),
+                "level": fit.level,
                 "p_value": fit.p_value,
-                "prediction_low": fit.prediction_low,
-                "prediction_high": fit.prediction_high,
+                "prediction_low": self.shown(fit.prediction_low),
+                "prediction_high": self.shown(fit.prediction_high),
                 "tau2": fit.tau2,
                 "tau2_low": fit.tau2_low,
                 "tau2_high": fit.tau2_high,
@@ -153,6 +174,9 @@ class Synthesis(Shown):
         """The question, the note and, where there is one, the pooled result as text."""
         lines = [self.analysis.title, self.note]
         if self.fit is not None:
+            lines.append(self.sentence())
+            if self.ratio:
+                lines.append(f"On the scale of the analysis, {measure_of(self.measure).title}:")
             lines.append(self.fit.summary())
         return "\n".join(lines)
 

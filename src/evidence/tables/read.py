@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.errors import Fault
 
-__all__ = ["read_cells"]
+__all__ = ["frame_of", "read_cells"]
 
 _DELIMITERS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -49,7 +49,7 @@ def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
         return pd.DataFrame(), [
             Fault(file, None, "", "", f"is not well-formed CSV ({error}); check its quotes")
         ]
-    return _frame(rows, file)
+    return frame_of(rows, file)
 
 
 def _decode(raw: bytes, file: str) -> tuple[str, list[Fault]]:
@@ -70,23 +70,45 @@ def _decode(raw: bytes, file: str) -> tuple[str, list[Fault]]:
     return text, []
 
 
-def _frame(rows: list[list[str]], file: str) -> tuple[pd.DataFrame, list[Fault]]:
+def frame_of(rows: list[list[str]], file: str, *, first: int = 2) -> tuple[pd.DataFrame, list[Fault]]:
+    """Make a table of the cells of rows, of which the first is the header.
+
+    Parameters
+    ----------
+    rows : list of list of str
+    file : str
+        Name of the file for messages.
+    first : int
+        Row of the file in which the first row below the header stands.
+
+    Returns
+    -------
+    cells : DataFrame
+    faults : list of Fault
+        As in `read_cells`.
+    """
+    header_row = first - 1
     header = [name.strip() for name in rows[0]]
     if not any(header):
-        return pd.DataFrame(), [Fault(file, 1, "", "", "the first row is empty; it must name the columns")]
+        return pd.DataFrame(), [
+            Fault(file, header_row, "", "", "the first row is empty; it must name the columns")
+        ]
     if len(header) == 1:
         for delimiter, name in _DELIMITERS.items():
             if delimiter in header[0]:
                 expected = f"columns are separated by {name}; save the file with commas between columns"
-                return pd.DataFrame(), [Fault(file, 1, "", "", expected)]
+                return pd.DataFrame(), [Fault(file, header_row, "", "", expected)]
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         return pd.DataFrame(), [
-            Fault(file, 1, name, "", "the header names this column twice") for name in twice
+            Fault(file, header_row, name, "", "the header names this column twice") for name in twice
         ]
+    if len(rows) > 1 and sum(map(bool, header)) == 1 and sum(bool(cell.strip()) for cell in rows[1]) > 2:
+        expected = "a title stands above the header; remove it, so that the first row names the columns"
+        return pd.DataFrame(), [Fault(file, header_row, "", header[0], expected)]
     faults: list[Fault] = []
     numbers, kept = [], []
-    for number, cells in enumerate(rows[1:], start=2):
+    for number, cells in enumerate(rows[1:], start=first):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):

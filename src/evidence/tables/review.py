@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -170,6 +171,7 @@ def read_review(path: str | Path = "data") -> Review:
         faults.extend(found)
         if table is not None:
             tables[spec.name] = table
+    faults.extend(_misnamed(folder))
     readings, found = _read_readings(folder, tables_of(protocol, readings=True))
     faults.extend(found)
     faults.extend(check_references(tables, specs))
@@ -203,6 +205,10 @@ def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFr
     """Read a table: typed if it has no faults, as text if its cells have some, None if it could not be read."""
     path, file = folder / table.file, prefix + table.file
     if not path.exists():
+        if path.is_symlink():
+            return None, [
+                Fault(file, None, "", "", f"is a link to '{path.readlink()}', which does not exist")
+            ]
         if table.needed:
             return None, [Fault(file, None, "", "", "the file is missing")]
         return typed(_without_rows(table), table), []
@@ -219,6 +225,22 @@ def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFr
 
 def _without_rows(table: Table) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series(dtype="str") for column in table.columns})
+
+
+def _misnamed(folder: Path) -> Iterator[Fault]:
+    """Find files whose names are nearly those of tables that the folder lacks: else they would be passed over."""
+    absent = {table.file for table in TABLES if not (folder / table.file).exists()}
+    for path in sorted(folder.iterdir()):
+        if path.name in {table.file for table in TABLES} or path.suffix.lower() not in (
+            ".csv",
+            ".tsv",
+            ".xlsx",
+        ):
+            continue
+        plain = f"{re.sub(r'[^a-z]+', '_', path.stem.lower()).strip('_')}.csv"
+        if meant := next(iter(get_close_matches(plain, absent, n=1, cutoff=0.85)), ""):
+            expected = f"is it the table {meant}? rename it so; under this name it is not read"
+            yield Fault(path.name, None, "", "", expected)
 
 
 def _read_readings(

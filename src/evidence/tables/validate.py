@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -43,10 +44,9 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
         schema.validate(cells, lazy=True)
     except pa.errors.SchemaErrors as error:
         faults += [
-            Fault(
-                file, int(case["index"]), str(case["column"]), str(case["failure_case"]), str(case["check"])
-            )
+            Fault(file, int(case["index"]), column, value, _remedy(column, value, str(case["check"])))
             for case in error.failure_cases.to_dict("records")
+            for column, value in [(str(case["column"]), str(case["failure_case"]))]
         ]
     if table.key and set(table.key) <= set(cells):
         faults.extend(_repeated_keys(cells, table, file))
@@ -54,6 +54,15 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     together = _row_faults(_numbers(cells, present), cells, table, file)
     faults.extend(fault for fault in together if (fault.row, fault.column) not in known)
     return sorted(faults, key=lambda fault: (fault.row or 0, fault.column))
+
+
+def _remedy(column: str, value: str, expected: str) -> str:
+    """Say what to do about a cell; a bound of a P value has a column of its own for its sign."""
+    if column == "p_value" and (bound := re.fullmatch(r"\s*([<>])\s*(0?[.,]\d+)", value)):
+        number = bound.group(2).replace(",", ".")
+        number = number if number.startswith("0") else f"0{number}"
+        return f"write {number} in p_value and {bound.group(1)} in p_operator"
+    return expected
 
 
 def typed(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -76,7 +85,7 @@ def typed(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
     numbers = _numbers(cells, table.columns)
     for name in numbers:
         frame[name] = numbers[name].astype("Int64") if name == "year" else numbers[name]
-    if "ci_level" in frame:
+    if "ci_level" in numbers:
         frame["ci_level"] = frame["ci_level"].where(~(frame["ci_level"] <= 1), frame["ci_level"] * 100)
     return frame
 

@@ -150,9 +150,10 @@ def test_every_row_names_its_place_and_nothing_is_added(aspirin: Path, tmp_path:
     assert review.arm_results[["mean", "sd", "se", "ci_low"]].isna().all(axis=None)
 
 
-def test_a_time_that_the_file_does_not_give_is_marked(aspirin: Path, tmp_path: Path) -> None:
+def test_a_time_that_the_file_does_not_give_stays_empty(aspirin: Path, tmp_path: Path) -> None:
     review = ev.import_effects(aspirin).write(tmp_path / "review")
-    assert review.arm_results["note"].str.contains("time not in the file").all()
+    assert review.arm_results["timepoint_weeks"].isna().all()
+    assert review.protocol.windows["any"].words == "at any time"
     assert review.trials["notes"].str.contains("design not in the file").all()
 
 
@@ -185,13 +186,12 @@ def test_rows_without_a_number_keep_their_trial_but_give_no_result(tmp_path: Pat
         ("study,ai,n1i,ci,n2i\nA,-1,9,2,9\n", ("row 2, column ai: found '-1'", "at least 0")),
         ("study,yi,vi\nA,0.1,0\n", ("row 2, column vi: found '0'", "above 0")),
         ("study,yi,vi\nA,inf,1\n", ("row 2, column yi: found 'inf'", "number")),
-        ("study;yi;vi\nA;1;1\n", ("set.csv, row 1", "semicolon")),
         (
             "study,ai,n1i,ci,n2i\nA,7,5,2,9\n",
-            ("set.csv: row 2, column events: found '7'", "more events than participants"),
+            ("set.csv holds no results", "row 2: 7 events among 5 participants"),
         ),
         ("", ("set.csv", "empty")),
-        ("study,yi,vi\n", ("column is missing",)),
+        ("study,yi,vi\n", ("set.csv: the file has a header and no rows",)),
     ],
 )
 def test_faults_name_file_row_column_and_value(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:

@@ -112,11 +112,15 @@ def test_a_review_of_revman_5_gives_its_pooled_results(fleiss: Path, tmp_path: P
     assert death is not None
     assert mental is not None
     keys = ("estimate", "se", "ci_low", "ci_high", "q")
-    for fit, name in ((death, "aspirin_or_ee"), (mental, "mental_md_ee")):
+    for fit, name in ((death, "aspirin_mh"), (mental, "mental_md_ee")):
         expected = REFERENCE["results"][name]
         np.testing.assert_allclose(
             [getattr(fit, key) for key in keys], [expected[key] for key in keys], rtol=1e-9
         )
+    stored = REFERENCE["revman"]["aspirin_mh"]
+    np.testing.assert_allclose(
+        np.exp([death.estimate, death.ci_low, death.ci_high]), list(stored.values()), rtol=1e-12
+    )
     printed = REFERENCE["revman"]["mental_md_ee"]
     ours = [mental.estimate, mental.ci_low, mental.ci_high]
     np.testing.assert_allclose(ours, list(printed.values()), atol=5e-9)
@@ -241,7 +245,7 @@ def test_generic_inverse_variance_outcomes_are_pooled(tmp_path: Path, words: str
     assert set(review.contrast_results["statistic"]) == {"change" if measure == "SMD" else "count"}
 
 
-def test_observed_minus_expected_and_hazard_ratios_load_without_an_analysis(tmp_path: Path) -> None:
+def test_observed_minus_expected_and_rates_have_analyses(tmp_path: Path) -> None:
     row = element("IPD_DATA", STUDY_ID="STD-A", O_E=-3, VAR=4, TOTAL_1=10, TOTAL_2=10)
     counted = element("DICH_DATA", STUDY_ID="STD-A", EVENTS_1=1, TOTAL_1=9, EVENTS_2=2, TOTAL_2=9)
     strange = element("IV_DATA", STUDY_ID="STD-A", ESTIMATE=1, SE=1)
@@ -251,19 +255,24 @@ def test_observed_minus_expected_and_hazard_ratios_load_without_an_analysis(tmp_
         comparison(
             outcome("IPD", "Survival", row, element("EFFECT_MEASURE", "Hazard Ratio")),
             outcome("IV", "Falls", strange, element("EFFECT_MEASURE", "Rate ratio")),
+            outcome("IV", "Stress", strange, element("EFFECT_MEASURE", "Correlation")),
             element("OTHER_OUTCOME", element("NAME", "Costs")),
             outcome("DICH", "Death", counted, EFFECT_MEASURE="RD"),
         ),
     )  # fmt: skip
     made = ev.import_revman(path)
     review = made.write(tmp_path / "review")
-    assert made.analyses == ("aspirin-death-any",)
+    assert made.analyses == ("aspirin-survival-any", "aspirin-falls-any", "aspirin-death-any")
+    assert list(made.to_frame()["measure"]) == ["HR", "IRR", "RD"]
+    fit = ev.synthesise(review, "aspirin-survival-any").fit
+    assert fit is not None
+    assert fit.estimate == pytest.approx(-0.75)
     survival = review.contrast_results.iloc[0]
     assert survival["measure"] == "HR"
     assert survival["estimate"] == pytest.approx(np.exp(-0.75))
     assert survival["se"] == 0.5
     left = "; ".join(made.left_out)
-    for words in ("Rate ratio", "Costs", "Survival"):
+    for words in ("Correlation", "Costs"):
         assert words in left
 
 
@@ -424,15 +433,6 @@ def test_files_that_are_no_review_are_refused(tmp_path: Path, text: str, words: 
     ("old", "new", "words"),
     [
         ('EVENTS_1="49"', 'EVENTS_1="many"', ("column DICH_DATA EVENTS_1: found 'many'", "number")),
-        (
-            'EVENTS_1="49"',
-            'EVENTS_1="900"',
-            (
-                "fleiss.rm5: comparison 1, outcome 1, MRC-1 (line ",
-                "found '900'",
-                "more events than participants",
-            ),
-        ),
         ('SD_1="4.7"', 'SD_1="-4.7"', ("column CONT_DATA SD_1: found '-4.7'", "at least 0")),
         ('STUDY_ID="STD-CDP"', 'STUDY_ID="STD-XYZ"', ("found 'STD-XYZ'", "no included study")),
     ],
@@ -451,6 +451,16 @@ def test_wrong_values_are_named_with_their_place(
     if "DATA" in words[0]:
         assert f"fleiss.rm5, row {line}" in str(caught.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["fleiss.rm5"]
+
+
+def test_a_row_that_cannot_be_is_listed_and_the_rest_imported(fleiss: Path, tmp_path: Path) -> None:
+    fleiss.write_text(fleiss.read_text("utf-8").replace('EVENTS_1="49"', 'EVENTS_1="900"'), "utf-8")
+    made = ev.import_revman(fleiss)
+    review = made.write(tmp_path / "review")
+    assert len(made.left_out) == 1
+    assert "MRC-1 (line " in made.left_out[0]
+    assert "900 events among 615 participants" in made.left_out[0]
+    assert ev.synthesise(review, made.analyses[0]).k == 6
 
 
 def test_all_faults_come_in_one_message(fleiss: Path) -> None:
@@ -570,7 +580,7 @@ def test_the_export_of_revman_5_gives_the_same_results(tmp_path: Path) -> None:
     made = ev.import_revman(of_revman_5(tmp_path / "fleiss.csv"))
     review = made.write(tmp_path / "review")
     assert made.analyses == ("aspirin-death-any", "aspirin-health-any")
-    for name, expected in zip(made.analyses, ("aspirin_or_ee", "mental_md_ee"), strict=True):
+    for name, expected in zip(made.analyses, ("aspirin_mh", "mental_md_ee"), strict=True):
         fit = ev.synthesise(review, name).fit
         assert fit is not None
         assert fit.estimate == pytest.approx(REFERENCE["results"][expected]["estimate"], rel=1e-9)

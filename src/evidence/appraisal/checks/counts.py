@@ -124,9 +124,9 @@ def sizes_differ(base: EvidenceBase) -> Iterator[Hit]:
     """Sizes that differ by more than a quarter from the other sizes of the arm at the same time."""
     groups: dict[tuple[Any, ...], list[tuple[str, Any, str, float]]] = defaultdict(list)
     for table, row, column, arm, n in _sizes(base):
-        if stated(n) and "subgroup" not in row.instrument:
-            week = None if math.isnan(row.timepoint_weeks) else row.timepoint_weeks
-            groups[row.trial_id, arm, week].append((table, row, column, n))
+        # Results of which no time is stated need not be of one time.
+        if stated(n, row.timepoint_weeks) and "subgroup" not in row.instrument:
+            groups[row.trial_id, arm, row.timepoint_weeks].append((table, row, column, n))
     for group in groups.values():
         for place, (table, row, column, n) in enumerate(group):
             others = [size for other, (*_, size) in enumerate(group) if other != place]

@@ -125,6 +125,10 @@ class EvidenceBase:
         self.contrast_results: list[Any] = list(review.contrast_results.itertuples())
         self.sizes = ArmSizes(review.trials, review.arms)
 
+    def study(self, trial: str) -> str:
+        """Give the trial that a trial is a further entry of (``entry_of``, as importing writes it), or itself."""
+        return str(getattr(self.trials.get(trial), "entry_of", "")) or trial
+
     def results(self) -> Iterator[tuple[str, Any]]:
         """Give every result row with the name of its table."""
         for row in self.arm_results:

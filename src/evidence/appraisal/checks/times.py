@@ -66,6 +66,32 @@ def time_alone(base: EvidenceBase) -> Iterator[Hit]:
                         yield Hit(table, row.Index, "timepoint_weeks", message)
 
 
+@rule(
+    "time missing in one arm",
+    "warning",
+    why="Arms are compared at one time; an arm of which the time is not stated is compared with none, and the trial "
+    "drops out of the pooled result.",
+    look_at="The time of the other arms in the source.",
+)
+def time_missing(base: EvidenceBase) -> Iterator[Hit]:
+    """Results of an arm without a time, of a measurement of which another arm has one and no partner at that time."""
+    groups: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for row in base.arm_results:
+        groups[row.trial_id, row.outcome, row.instrument, row.statistic].append(row)
+    for rows in groups.values():
+        untimed = [row for row in rows if not stated(row.timepoint_weeks)]
+        arms: dict[float, set[str]] = defaultdict(set)
+        for row in rows:
+            if stated(row.timepoint_weeks) and row.timepoint_weeks != 0:
+                arms[row.timepoint_weeks].add(row.arm_id)
+        alone = {week: arm for week, held in arms.items() if len(held) == 1 for arm in held}
+        for row in untimed:
+            week = next((week for week, arm in alone.items() if arm != row.arm_id), None)
+            if week is not None and len({other.arm_id for other in untimed}) == 1:
+                message = f"no time, while {alone[week]} has {week:g} weeks and no other arm to compare with"
+                yield Hit("arm_results", row.Index, "timepoint_weeks", message)
+
+
 def _measured(base: EvidenceBase, row: Any) -> tuple[Any, ...]:
     """What was measured, and in whom."""
     what = (row.instrument, row.statistic, base.arms[row.trial_id, row.arm_id].kind)

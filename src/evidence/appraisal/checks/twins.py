@@ -56,7 +56,10 @@ def same_numbers(base: EvidenceBase) -> Iterator[Hit]:
     told: set[tuple[str, int]] = set()
     for numbers, rows in seen.items():
         for table, row, digits in rows:
-            twin = next((other for _, other, _ in rows if other.trial_id != row.trial_id), None)
+            twin = next(
+                (other for _, other, _ in rows if base.study(other.trial_id) != base.study(row.trial_id)),
+                None,
+            )
             same_place = twin is not None and base.measured(row)[1:] == base.measured(twin)[1:]
             if (
                 twin is not None
@@ -78,6 +81,8 @@ def _many_shared(base: EvidenceBase, told: set[tuple[str, int]]) -> Iterator[Hit
         if stated(row.mean) and _digits(row.mean) >= 3:
             trials[row.trial_id].setdefault((row.outcome, row.mean), row)
     for first, second in combinations(trials, 2):
+        if base.study(first) == base.study(second):
+            continue
         shared = trials[first].keys() & trials[second].keys()
         if len(shared) >= _SHARED:
             for key in sorted(shared):
@@ -102,7 +107,9 @@ def same_quotation(base: EvidenceBase) -> Iterator[Hit]:
             seen[table, row.as_reported].append((table, row))
     for rows in seen.values():
         for table, row in rows:
-            twin = next((other for _, other in rows if other.trial_id != row.trial_id), None)
+            twin = next(
+                (other for _, other in rows if base.study(other.trial_id) != base.study(row.trial_id)), None
+            )
             if twin is not None:
                 message = f"quoted as '{row.as_reported}', like {twin.result_id} of {twin.trial_id}"
                 yield Hit(table, row.Index, "trial_id", message)
@@ -211,6 +218,8 @@ def _shared(base: EvidenceBase, column: str, names: dict[str, str]) -> Iterator[
             groups[name.casefold()].append(trial)
     for name, trials in groups.items():
         for trial in trials if len(trials) > 1 else ():
-            others = ", ".join(other for other in trials if other != trial)
+            others = ", ".join(other for other in trials if base.study(other) != base.study(trial))
+            if not others:
+                continue
             what = "first author, year and number randomised are" if column == "label" else f"{column} is"
             yield Hit("trials", base.trials[trial].Index, column, f"{what} the same as of {others} ({name})")

@@ -8,14 +8,20 @@ from dataclasses import dataclass, field
 
 from evidence.errors import DataError, Fault
 
-__all__ = ["Collected", "Comparison", "Entry", "Numbers", "Study", "measure_of"]
+__all__ = [
+    *("LARGEST_LOG", "Collected", "Comparison", "Entry", "Numbers", "Study"),
+    *("better_of", "counts_of", "impossible", "measure_named"),
+]
 
+LARGEST_LOG = 700.0
+"""Beyond it the ratio of a logarithm is no number of the computer."""
 _ABSENT = {"", "NA", "N/A", "#N/A", "NaN", "NULL"}
 
 # The first that is found decides; a measure that no table can hold ends as "".
 _MEASURES = (
     (r"hazard|\bhr\b", "HR"),
-    (r"rate ratio|incidence", ""),
+    (r"rate ratio|incidence", "IRR"),
+    (r"ratio of means|means ratio|\brom\b", "ROM"),
     (r"odds|\bor\b|peto", "OR"),
     (r"risk difference|\brd\b", "RD"),
     (r"risk ratio|relative risk|\brr\b", "RR"),
@@ -52,6 +58,8 @@ class Entry:
     place, printed : str
         Where in the file, and what stands there.
     subgroup, note : str
+    in_total, in_subgroup : bool
+        Whether the file counts it in the total, and in that of its subgroup.
     """
 
     study: str
@@ -60,6 +68,8 @@ class Entry:
     printed: str
     subgroup: str = ""
     note: str = ""
+    in_total: bool = True
+    in_subgroup: bool = True
 
 
 @dataclass(slots=True)
@@ -73,16 +83,23 @@ class Comparison:
     comparison, outcome : str
         Their names.
     measure : str
-        MD, SMD, RR, OR, RD, HR, or "" for one that no table can hold.
+        One of `evidence.measures.REVIEW_MEASURES`, or "" for one that no table can hold.
     arm, comparator : str
         What is compared.
-    better : {"lower", "higher"}
-    model : {"random", "fixed", ""}
-        Model of the file; "" if it names none.
-    method : str
+    better : {"lower", "higher", ""}
+        "" if the file does not say it.
+    method, counts, interval : str
+        Model of the file by the names of protocols; the method is "" if it names none.
+    level : float
+        Level of its totals.
+    words : str
         The model in words.
+    totals : {"all", "subgroups", "none"}
+        What the file pools: everything and each subgroup, each subgroup only, or nothing.
     pooled : dict of str to str
         Result of the file: estimate, ci_low, ci_high, k, n, i2; empty if there is none.
+    subgroups : dict of str to dict of str to str
+        Results of the file by subgroup, of the same form.
     entries : list of Entry
     """
 
@@ -92,10 +109,15 @@ class Comparison:
     measure: str
     arm: str
     comparator: str
-    better: str = "lower"
-    model: str = ""
+    better: str = ""
     method: str = ""
+    counts: str = "IV"
+    interval: str = "z"
+    level: float = 0.95
+    words: str = ""
+    totals: str = "all"
     pooled: dict[str, str] = field(default_factory=dict)
+    subgroups: dict[str, dict[str, str]] = field(default_factory=dict)
     place: str = ""
     entries: list[Entry] = field(default_factory=list)
 
@@ -115,6 +137,10 @@ class Collected:
     excluded : list of (label, reason)
     left_out : list of str
         What the file holds and the tables cannot.
+    headings : dict of str to str
+        Heading in the file of each column that is kept with the studies.
+    said : list of str
+        How the file was read, and what was taken for granted.
     """
 
     file: str
@@ -126,6 +152,8 @@ class Collected:
     judgements: list[tuple[str, str, str, str]] = field(default_factory=list)
     excluded: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    headings: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
 
 class Numbers:
@@ -174,7 +202,14 @@ class Numbers:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            return self._fault(row, column, text, "expected a number with a decimal point, or nothing")
+            thousands = re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text)
+            remedy = f"; write {text.replace(',', '')} without commas" if thousands else ""
+            remedy = remedy or (
+                f"; write {text.replace(',', '.')}" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
+            )
+            return self._fault(
+                row, column, text, f"expected a number with a decimal point, or nothing{remedy}"
+            )
         if whole and value != round(value):
             return self._fault(row, column, text, "expected a whole number")
         if value < low or (above and value == low):
@@ -191,7 +226,32 @@ class Numbers:
             raise DataError(self.faults)
 
 
-def measure_of(words: str) -> str:
+def measure_named(words: str) -> str:
     """Give the measure that words such as "Odds Ratio" or PETO_OR name; "" if the tables have none for it."""
     text = words.lower().replace("_", " ")
     return next((measure for pattern, measure in _MEASURES if re.search(pattern, text)), "")
+
+
+def counts_of(words: str) -> str:
+    """Give the way to combine counts that words such as "Mantel-Haenszel" or PETO name; IV for all others."""
+    text = words.lower()
+    if "peto" in text:
+        return "PETO"
+    return "MH" if re.search(r"mantel|\bmh\b|m-h", text) else "IV"
+
+
+def better_of(left: str, comparator: str) -> str:
+    """Tell the good direction from the left side of a figure: smaller values favour whom it names; "" if nobody."""
+    if not left.strip():
+        return ""
+    names = {name for name in (comparator.lower(), "control", "placebo") if name}
+    return "higher" if any(name in left.lower() for name in names) else "lower"
+
+
+def impossible(values: dict[str, str]) -> str:
+    """Say why the numbers of a study cannot stand together; "" if they can."""
+    for arm in "12":
+        events, size = values.get(f"events_{arm}", ""), values.get(f"total_{arm}", "")
+        if events and size and float(events) > float(size):
+            return f"{events} events among {size} participants"
+    return ""

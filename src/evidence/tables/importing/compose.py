@@ -5,28 +5,37 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from evidence.measures import measure_of
-from evidence.tables.importing.collected import Collected, Comparison, Entry
+from evidence.tables.importing.collected import LARGEST_LOG, Collected, Comparison, Entry
 from evidence.tables.protocol.protocol import AnalysisSpec
 
 __all__ = ["compose"]
 
 Rows = dict[str, list[dict[str, str]]]
 
-STAND_IN_WEEKS = 1.0
-"""Stands where a file does not say when an outcome was measured: results without a time are not pooled."""
-
 _GENERIC = {"", "experimental", "treatment", "intervention", "control", "comparator"}
-_MODELS = {"RevMan": {"method": "DL", "prediction": "HTS"}, "metafor": {"method": "REML", "prediction": "z"}}
+_MODELS: dict[str, dict[str, Any]] = {
+    "RevMan": {"method": "DL", "counts": "IV", "interval": "z", "level": 0.95},
+    "metafor": {"method": "REML", "counts": "IV", "interval": "z", "level": 0.95},
+}
+_ADDED = {
+    "subgroup": "subgroup in which the file has the result",
+    "in_total": "whether the file counts it in the total over all subgroups",
+    "entry_of": "trial of which this one is a further entry in one comparison of the file",
+    "analysis": "analysis of which this is the total in the file",
+    "ci_level": "level of its confidence interval in percent",
+}
 
 
 def compose(collected: Collected, weeks: float | None) -> tuple[Rows, dict[str, Any]]:
     """Give the rows of each table, and the protocol.
 
-    A study that stands twice in one comparison (in two subgroups, say) becomes two trials, so that its arms are
-    compared as the file compares them and no others.
+    A study that stands twice in what the file pools (in two subgroups, say) becomes two trials, so that its arms are
+    compared as the file compares them and no others. Where the file pools subgroups only, each is an outcome of its
+    own; where it pools all and each subgroup, each has an analysis that takes the rows of the subgroup.
 
     Parameters
     ----------
@@ -47,9 +56,7 @@ def compose(collected: Collected, weeks: float | None) -> tuple[Rows, dict[str, 
 class _Composer:
     def __init__(self, collected: Collected, weeks: float | None) -> None:
         self.collected = collected
-        self.weeks = STAND_IN_WEEKS if weeks is None else weeks
-        unknown = f"time not in the file; {STAND_IN_WEEKS:g} week stands in for it"
-        self.time_note = "" if weeks is not None else unknown
+        self.weeks = "" if weeks is None else f"{weeks:g}"
         self.url = collected.source_url or f"https://file.invalid/{_slug(collected.file, '-', 80)}"
         self.rows: Rows = {
             name: []
@@ -58,18 +65,25 @@ class _Composer:
                 *("risk_of_bias", "excluded", "reviews"),
             )
         }
-        self.trials: dict[tuple[str, int], str] = {}
+        self.trials: dict[tuple[str, str], str] = {}
         self.arms: set[tuple[str, str]] = set()
         self.outcomes: dict[str, dict[str, str]] = {}
+        self.named: dict[str, str] = {}
+        self.results: set[str] = set()
         self.analyses: list[dict[str, Any]] = []
+        self.model = self._usual_model()
         self.studied: list[str] = []
         self.others: list[str] = []
         self.taken: set[tuple[str, str]] = set()
+        self.added: set[str] = set()
+        self.unknown: list[str] = []
+        pairs = {(one.arm, one.comparator) for one in collected.comparisons}
+        self.networked = len(pairs) > 1
         self.several = len({one.number for one in collected.comparisons}) > 1
 
     def result(self) -> tuple[Rows, dict[str, Any]]:
         for study in self.collected.studies:
-            self._trial(study, 1, "")
+            self._trial(study, "")
         for comparison in self.collected.comparisons:
             self._comparison(comparison)
         for study, domain, judgement, basis in self.collected.judgements:
@@ -80,6 +94,13 @@ class _Composer:
         for label, reason in self.collected.excluded:
             row = {"trial_id": self._unique("study", _slug(label, "-")), "label": label, "reason": reason}
             self.rows["excluded"].append(row)
+        if self.unknown:
+            named = ", ".join(f"'{name}'" for name in self.unknown[:5])
+            more = f" and {len(self.unknown) - 5} more" if len(self.unknown) > 5 else ""
+            self.collected.said.append(
+                f"whether higher or lower is better is not in the file; lower is taken for {named}{more} "
+                "(change `better` in review.yaml)"
+            )
         return self.rows, self._protocol()
 
     def _unique(self, kind: str, wanted: str, joint: str = "-") -> str:
@@ -91,17 +112,23 @@ class _Composer:
         self.taken.add((kind, name))
         return name
 
-    def _trial(self, study: str, occurrence: int, subgroup: str) -> str:
-        """Give the id of the trial that stands for a study; a further one where the study stands there again."""
-        if (study, occurrence) in self.trials:
-            return self.trials[study, occurrence]
+    def _usual_model(self) -> dict[str, Any]:
+        """Give the model of most comparisons of the file; that of the program if the file names none."""
+        models = [_model(one) for one in self.collected.comparisons if one.method]
+        usual = _MODELS[self.collected.program]
+        return max(models, key=models.count) if models else usual
+
+    def _trial(self, study: str, again: str) -> str:
+        """Give the id of the trial that stands for a study; another one where the study stands there again."""
+        if (study, again) in self.trials:
+            return self.trials[study, again]
         described = self.collected.studies[study]
         trial = self._unique("study", _slug(described.label, "-"))
-        self.trials[study, occurrence] = trial
+        self.trials[study, again] = trial
         label, notes = described.label, [described.notes, "design not in the file, entered as parallel"]
-        if occurrence > 1:
-            label += f" ({subgroup or occurrence})"
-            notes.append(f"entry {occurrence} of this study in one comparison; may hold the same patients")
+        if again:
+            label += f" ({again})"
+            notes.append("a further entry of this study in one comparison; may hold the same patients")
         self.rows["trials"].append(
             {
                 "trial_id": trial,
@@ -111,18 +138,75 @@ class _Composer:
                 "population": described.population,
                 "doi": described.doi,
                 "pmid": described.pmid,
-                "citation": described.citation or described.label,
+                "citation": (described.citation or described.label) + (f" ({again})" if again else ""),
                 "notes": "; ".join(note for note in notes if note),
                 **described.extra,
+                **({"entry_of": self.trials[study, ""]} if again else {}),
             }
         )
         return trial
 
     def _comparison(self, one: Comparison) -> None:
-        """Enter the results of one outcome of one comparison, its instrument and its analysis."""
+        """Enter the results of one outcome of one comparison, its instruments and its analyses."""
+        subgroups = list(dict.fromkeys(entry.subgroup for entry in one.entries if entry.subgroup))
+        if one.totals == "all" or not subgroups:
+            # Subtotals of no subgroups are no totals.
+            self._whole(one if one.totals == "all" else replace(one, totals="none"), subgroups)
+            return
+        for subgroup in ["", *subgroups]:
+            entries = [entry for entry in one.entries if entry.subgroup == subgroup]
+            if entries:
+                outcome = f"{one.outcome} {subgroup}".strip()
+                part = replace(one, outcome=outcome, entries=entries, pooled=one.subgroups.get(subgroup, {}))
+                part.totals = "all" if subgroup and one.totals == "subgroups" else "none"
+                self._whole(part, [])
+
+    def _whole(self, one: Comparison, subgroups: list[str]) -> None:
+        """Enter what the file pools together, and an analysis of each subgroup of it."""
         arm, comparator = self._components(one)
+        outcome, instrument = self._outcome(one)
+        apart = not all(entry.in_total for entry in one.entries)
+        seen: Counter[tuple[str, str]] = Counter()
+        # A row of the total alone stands for its study; those of subgroups alone are further entries of it.
+        for entry in sorted(one.entries, key=lambda entry: not entry.in_total):
+            again = "" if seen[entry.study, ""] == 0 else entry.subgroup or str(seen[entry.study, ""] + 1)
+            seen[entry.study, ""] += 1
+            if again and seen[entry.study, again]:
+                again += f" {seen[entry.study, again] + 1}"
+            seen[entry.study, again] += bool(again)
+            trial = self._trial(entry.study, again)
+            for name, label in ((arm, one.arm), (comparator, one.comparator)):
+                self._arm(trial, name, label)
+            added = {}
+            if subgroups:
+                self.added.add("subgroup")
+                added["subgroup"] = entry.subgroup if entry.in_subgroup else ""
+            if apart:
+                self.added.add("in_total")
+                added["in_total"] = "yes" if entry.in_total else "no"
+            self._results(one, entry, trial, (arm, comparator), outcome, instrument, added)
+        where = {"in_total": ["yes"]} if apart else {}
+        if any(entry.in_total for entry in one.entries):
+            self._analysis(one, arm, comparator, outcome, one.pooled, where=where)
+        for subgroup in subgroups:
+            if any(entry.subgroup == subgroup and entry.in_subgroup for entry in one.entries):
+                total = one.subgroups.get(subgroup, {})
+                self._analysis(
+                    one, arm, comparator, outcome, total, where={"subgroup": [subgroup]}, label=subgroup
+                )
+
+    def _outcome(self, one: Comparison) -> tuple[str, str]:
+        """Name the outcome and the instrument; comparisons of one network share theirs."""
+        if self.collected.program == "metafor" and one.outcome in self.named:
+            outcome = self.named[one.outcome]
+            return outcome, next(
+                row["instrument"] for row in self.rows["instruments"] if row["construct"] == outcome
+            )
         outcome = self._unique("outcome", _slug(one.outcome, "_", 40), "_")
         instrument = self._unique("instrument", one.outcome, " ")
+        self.named[one.outcome] = outcome
+        if not one.better:
+            self.unknown.append(one.outcome)
         self.rows["instruments"].append(
             {
                 "instrument": instrument,
@@ -132,30 +216,45 @@ class _Composer:
                 "note": "the file names outcomes, not instruments",
             }
         )
-        seen: Counter[str] = Counter()
-        for entry in one.entries:
-            seen[entry.study] += 1
-            trial = self._trial(entry.study, seen[entry.study], entry.subgroup)
-            for name, label in ((arm, one.arm), (comparator, one.comparator)):
-                self._arm(trial, name, label)
-            self._results(one, entry, trial, arm, comparator, outcome, instrument)
-        if one.measure == "HR":
-            self.collected.left_out.append(
-                f"an analysis of '{one.outcome}': protocols have no hazard ratios (its results are imported)"
-            )
-            return
-        self.outcomes[outcome] = {"measure": one.measure, "better": one.better}
+        self.outcomes[outcome] = {"measure": one.measure, "better": one.better or "lower"}
+        if one.measure == "SMD" and self.collected.program == "RevMan":
+            self.outcomes[outcome]["hedges"] = "RevMan"
+        return outcome, instrument
+
+    def _analysis(
+        self,
+        one: Comparison,
+        arm: str,
+        comparator: str,
+        outcome: str,
+        total: dict[str, str],
+        *,
+        where: dict[str, list[str]],
+        label: str = "",
+    ) -> None:
+        """Enter an analysis and, where the file has it, its total."""
+        name = arm if self.collected.program == "RevMan" or not self.networked else f"{arm}_v_{comparator}"
+        wanted = _slug(f"{name} {label}", "-", 80)
+        outcome_name = outcome.replace("_", "-")
+        # The id of the analysis has to be its own together with the outcome.
+        full = self._unique("analysis", f"{wanted}-{outcome_name}")
+        number = full.removeprefix(f"{wanted}-{outcome_name}")
+        own = {key: value for key, value in _model(one).items() if one.method and value != self.model[key]}
         self.analyses.append(
             {
-                "id": arm.replace("_", "-"),
+                "id": f"{wanted}{number}",
                 "intervention": arm,
                 "comparator": [comparator],
                 "outcomes": [outcome],
                 "windows": ["any"],
-                **({"note": note} if (note := _note(one)) else {}),
+                **({"where": where} if where else {}),
+                **({} if one.totals != "none" else {"pooled": False}),
+                **({"model": own} if own else {}),
+                **({"label": label} if label else {}),
+                **({"note": note} if (note := _note(one, total)) else {}),
             }
         )
-        if one.pooled:
+        if total:
             self.rows["reviews"].append(
                 {
                     "review_id": _slug(self.collected.file, "-"),
@@ -165,10 +264,12 @@ class _Composer:
                     "comparator": one.comparator,
                     "outcome": outcome,
                     "measure": one.measure,
-                    "model": one.method,
+                    "model": one.words,
                     "source_url": self.url,
-                    "locator": f"{self.collected.file}: {one.place}",
-                    **one.pooled,
+                    "locator": f"{self.collected.file}: {one.place}{f', {label}' if label else ''}",
+                    "analysis": f"{wanted}{number}-{outcome_name}-any",
+                    "ci_level": f"{100 * one.level:.12g}",
+                    **total,
                 }
             )
 
@@ -201,39 +302,55 @@ class _Composer:
         one: Comparison,
         entry: Entry,
         trial: str,
-        arm: str,
-        comparator: str,
+        arms: tuple[str, str],
         outcome: str,
         instrument: str,
+        added: dict[str, str],
     ) -> None:
         """Enter the numbers of one study: two arms, or one difference."""
         values = entry.values
-        counted = measure_of(one.measure).counted
+        measure = measure_of(one.measure)
+        counted = measure.counted
+        # What was worked out from the file is no phrase of it.
+        told = [
+            values[name] for name in ("estimate", "se", "ci_low", "ci_high", "p_value") if values.get(name)
+        ]
+        told += [values[name] for name in ("events_1", "events_2") if values.get(name)]
+        logs = "estimate" in values and measure.ratio and not values.get("natural")
+        derived = logs or not all(_stands_in(text, entry.printed) for text in told)
         change = "change" in one.outcome.lower() and not counted
         common = {
             "trial_id": trial,
             "outcome": outcome,
             "instrument": instrument,
-            "timepoint_weeks": f"{self.weeks:g}",
+            "timepoint_weeks": self.weeks,
             "statistic": "count" if counted else "change" if change else "post",
-            "as_reported": entry.printed,
+            "as_reported": "" if derived else entry.printed,
             "source_url": self.url,
             "source_kind": "secondary",
             "locator": f"{self.collected.file}: {entry.place}",
-            "note": "; ".join(note for note in (entry.note, self.time_note) if note),
+            "note": "; ".join(
+                part for part in (entry.note, f"in the file: {entry.printed}" * derived) if part
+            ),
+            **added,
         }
         if "estimate" in values:
-            estimate = values["estimate"]
-            if measure_of(one.measure).ratio and estimate:
-                estimate = repr(measure_of(one.measure).natural(float(estimate)))
+            shown = {name: values[name] for name in ("estimate", "ci_low", "ci_high") if values.get(name)}
+            if measure.ratio and not values.get("natural"):
+                if any(abs(float(text)) > LARGEST_LOG for text in shown.values()):
+                    words = f"{values['estimate']} is too large for the logarithm of a ratio"
+                    self.collected.left_out.append(f"{entry.place}: {words}")
+                    return
+                shown = {name: repr(measure.natural(float(text))) for name, text in shown.items()}
+            others = ("se", "ci_level", "p_value", "p_operator")
             self.rows["contrast_results"].append(
                 {
-                    "result_id": f"{trial}-{outcome}",
-                    "arm_id": arm,
-                    "comparator_arm_id": comparator,
+                    "result_id": self._unique("result", f"{trial}-{outcome}"),
+                    "arm_id": arms[0],
+                    "comparator_arm_id": arms[1],
                     "measure": one.measure,
-                    "estimate": estimate,
-                    "se": values["se"],
+                    **shown,
+                    **{name: values[name] for name in others if values.get(name)},
                     "n_arm": _positive(values.get("total_1", "")),
                     "n_comparator": _positive(values.get("total_2", "")),
                     "adjusted": "unclear",
@@ -241,52 +358,79 @@ class _Composer:
                 }
             )
             return
-        for number, name in (("1", arm), ("2", comparator)):
+        for number, name in (("1", arms[0]), ("2", arms[1])):
             size = _positive(values[f"total_{number}"])
             # Without patients there is no result: programs write zeros there.
             given = {
                 key: values.get(f"{key}_{number}", "") if size else "" for key in ("events", "mean", "sd")
             }
-            row = {"result_id": f"{trial}-{outcome}-{name}", "arm_id": name, "n": size, "adjusted": "unclear"}
+            identity = f"{trial}-{outcome}-{name}"
+            if identity in self.results:  # an arm that was compared with another one before
+                continue
+            self.results.add(identity)
+            row = {"result_id": identity, "arm_id": name, "n": size, "adjusted": "unclear"}
             self.rows["arm_results"].append({**row, **given, **common})
 
     def _protocol(self) -> dict[str, Any]:
         collected = self.collected
-        models = Counter(one.model for one in collected.comparisons if one.model)
-        model = {**_MODELS[collected.program], "interval": "z"}
-        if models and models.most_common(1)[0][0] == "fixed":
-            model["method"] = "EE"
         notes = [f"Imported from {collected.file}; the searches and the question stand in the original."]
         if collected.left_out:
             notes.append(f"Not imported: {'; '.join(dict.fromkeys(collected.left_out))}.")
         extra = dict.fromkeys(name for study in collected.studies.values() for name in study.extra)
-        described = {name: {"description": f"column {name} of {collected.file}"} for name in extra}
+        columns: dict[str, dict[str, Any]] = {}
+        of_trials = {
+            name: f"column {collected.headings.get(name, name)} of {collected.file}" for name in extra
+        }
+        if any(again for _, again in self.trials):
+            of_trials["entry_of"] = _ADDED["entry_of"]
+        if of_trials:
+            columns["trials"] = {name: {"description": text} for name, text in of_trials.items()}
+        for table in ("arm_results", "contrast_results"):
+            if self.added:
+                columns[table] = {name: {"description": _ADDED[name]} for name in sorted(self.added)}
+        if self.rows["reviews"]:
+            columns["reviews"] = {name: {"description": _ADDED[name]} for name in ("analysis", "ci_level")}
         return {
             "title": collected.title,
             "version": 1,
             "scope_note": " ".join(notes),
-            **({"columns": {"trials": described}} if described else {}),
+            **({"columns": columns} if columns else {}),
             "components": {
                 "studied": self.studied,
                 "active": [name for name in self.others if name not in self.studied],
             },
             "outcomes": self.outcomes,
-            "windows": {"any": {"from": 0.01, "to": 10000, "target": self.weeks}},
+            "windows": {"any": {}},
             "comparator_groups": {},
-            "model": model,
+            "model": {
+                **self.model,
+                "prediction": "HTS" if collected.program == "RevMan" else "z",
+                **({"minimum_studies": 1} if collected.program == "RevMan" else {}),
+            },
             "analyses": self.analyses,
             "subgroups": ["risk_of_bias"] if collected.judgements else [],
         }
 
 
-def _note(one: Comparison) -> str:
+def _model(one: Comparison) -> dict[str, Any]:
+    """Give the model of a comparison by the names of protocols."""
+    counted = one.counts if one.measure in ("RR", "OR", "RD") else "IV"
+    return {"method": one.method, "counts": counted, "interval": one.interval, "level": one.level}
+
+
+def _note(one: Comparison, total: dict[str, str]) -> str:
     """Say how the file pooled a comparison, and with which result."""
-    words = [f"in the file: {one.method}"] if one.method else []
-    if all(one.pooled.get(key) for key in ("estimate", "ci_low", "ci_high")):
-        numbers = (float(one.pooled[key]) for key in ("estimate", "ci_low", "ci_high"))
+    words = [f"in the file: {one.words}"] if one.words else []
+    if all(total.get(key) for key in ("estimate", "ci_low", "ci_high")):
+        numbers = (float(total[key]) for key in ("estimate", "ci_low", "ci_high"))
         estimate, low, high = (f"{value:.4g}" for value in numbers)
-        words.append(f"{one.measure} {estimate} ({low} to {high})")
+        level = "" if one.level == 0.95 else f"{100 * one.level:.12g}% CI "
+        words.append(f"{one.measure} {estimate} ({level}{low} to {high})")
     return ", ".join(words)
+
+
+def _stands_in(number: str, text: str) -> bool:
+    return re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", text) is not None
 
 
 def _positive(size: str) -> str:

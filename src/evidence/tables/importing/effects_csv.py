@@ -1,35 +1,125 @@
-"""Read a data set as metafor uses it: one study a row, with yi and vi, or the numbers that escalc takes."""
+"""Read a data set of one meta-analysis or network: the columns that metafor, meta, netmeta and people use."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from evidence.errors import DataError, Fault, closest
-from evidence.measures import REVIEW_MEASURES
-from evidence.tables.importing.collected import Collected, Comparison, Entry, Numbers, Study
-from evidence.tables.importing.revman_csv import rows_of
+from evidence.measures import REVIEW_MEASURES, measure_of
+from evidence.tables.importing.collected import (
+    LARGEST_LOG,
+    Collected,
+    Comparison,
+    Entry,
+    Numbers,
+    Study,
+    impossible,
+)
+from evidence.tables.importing.spreadsheet import Sheet, read_sheet
 from evidence.tables.schema import TABLES
 
-__all__ = ["SHAPES", "collect_effects"]
+__all__ = ["collect_effects"]
 
-# Sets of columns, by what they are; the first that is whole is taken.
-SHAPES: dict[tuple[str, ...], str] = {
+_RATIO_COLUMNS = {"or": "OR", "rr": "RR", "hr": "HR", "irr": "IRR", "rom": "ROM"}
+# Sets of columns, by what they are; the first that is whole is taken. The last three are long: one arm a row.
+_SHAPES: dict[tuple[str, ...], str] = {
     ("yi", "vi"): "estimates",
     ("yi", "sei"): "estimates",
+    ("yi", "ci.lb", "ci.ub"): "estimates",
+    **{(name, "ci.lb", "ci.ub"): "ratios" for name in _RATIO_COLUMNS},
     ("m1i", "sd1i", "n1i", "m2i", "sd2i", "n2i"): "means",
     ("ai", "bi", "ci", "di"): "counts",
     ("ai", "n1i", "ci", "n2i"): "counts",
+    ("x1i", "t1i", "x2i", "t2i"): "rates",
+    ("yi", "pval"): "estimates",
+    ("arm", "events", "n"): "counts",
+    ("arm", "mean", "sd", "n"): "means",
+    ("arm", "events", "time"): "rates",
+}
+_ONE_GROUP = {
+    ("xi", "ni"): ("PLO", "x=, m="),
+    ("xi", "mi"): ("PLO", "x=, m="),
+    ("ri", "ni"): ("ZCOR", "r=, n="),
 }
 _MEASURES = {
     "estimates": REVIEW_MEASURES,
-    "means": ("MD", "SMD"),
+    "means": ("MD", "SMD", "ROM"),
     "counts": ("RR", "OR", "RD"),
+    "rates": ("IRR",),
 }
-_LABELS = ("slab", "author", "authors", "study", "trial", "label", "name", "source")
-_WHOLE = {"ai", "bi", "ci", "di", "n1i", "n2i"}
+_USUAL = {"means": "MD", "counts": "RR", "rates": "IRR"}
+_LABELS = ("slab", "studlab", "author", "authors", "study", "trial", "label", "name", "source", "id")
+# Other headings for a column, in small letters and with points for what parts words.
+_ALSO = {
+    "yi": ("te", "effect", "estimate", "effect.size", "es"),
+    "vi": ("var", "variance", "v"),
+    "sei": ("sete", "se", "standard.error", "std.error"),
+    "ci.lb": ("lower", "ci.low", "ci.lower", "lcl", "lci", "lower.ci", "95%.ci.lower", "low", "ci.l"),
+    "ci.ub": ("upper", "ci.high", "ci.upper", "ucl", "uci", "upper.ci", "95%.ci.upper", "high", "ci.u"),
+    "or": ("odds.ratio",),
+    "rr": ("risk.ratio", "relative.risk"),
+    "hr": ("hazard.ratio",),
+    "irr": ("rate.ratio", "incidence.rate.ratio"),
+    "rom": ("ratio.of.means",),
+    "ai": ("event.e", "events.e", "event1", "events1", "events.1"),
+    "ci": ("event.c", "events.c", "event2", "events2", "events.2"),
+    "n1i": ("n.e", "n1", "n.1", "total1", "total.1"),
+    "n2i": ("n.c", "n2", "n.2", "total2", "total.2"),
+    "m1i": ("mean.e", "mean1", "mean.1"),
+    "m2i": ("mean.c", "mean2", "mean.2"),
+    "sd1i": ("sd.e", "sd1", "sd.1"),
+    "sd2i": ("sd.c", "sd2", "sd.2"),
+    "t1i": ("time.e", "time1"),
+    "t2i": ("time.c", "time2"),
+    "pval": ("p", "p.value", "pvalue"),
+    "treat1": ("treatment1", "t1"),
+    "treat2": ("treatment2", "t2"),
+    "arm": ("treatment", "treat", "group", "intervention"),
+    "events": ("event", "r", "responders"),
+    "n": ("total", "sample.size", "n.total"),
+    "time": ("person.years", "person.time", "exposure"),
+    "outcome": (),
+    "subgroup": (),
+    "year": ("publication.year",),
+}
+_BESIDE = ("treat1", "treat2", "outcome", "subgroup", "year", "n1i", "n2i")
+_WHOLE = ("ai", "bi", "ci", "di", "n1i", "n2i", "x1i", "x2i", "events", "n")
+_POSITIVE = ("vi", "sei", "t1i", "t2i", "time", *_RATIO_COLUMNS)
+_NOT_BELOW_0 = (*_WHOLE, "sd1i", "sd2i", "sd", "pval")
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the columns of a file are read: the heading of each known column, and what the rest is called."""
+
+    headings: dict[str, str]
+    shape: tuple[str, ...]
+    kind: str
+    label: str
+    kept: dict[str, str]
+
+    @property
+    def long(self) -> bool:
+        return "arm" in self.shape
+
+    def said(self) -> str:
+        """The mapping in words."""
+        used = [
+            *([self.label] if self.label else []),
+            *self.shape,
+            *(n for n in _BESIDE if n in self.headings),
+        ]
+        pairs = (
+            f"{'study' if name == self.label else name} = {self.headings[name]}"
+            for name in dict.fromkeys(used)
+        )
+        kept = f"; kept as columns of trials: {', '.join(self.kept.values())}" if self.kept else ""
+        return f"columns: {', '.join(pairs)}{kept}"
 
 
 def collect_effects(
@@ -40,21 +130,25 @@ def collect_effects(
     names: tuple[str, str],
     outcome: str,
     better: str,
+    sheet: str | None = None,
 ) -> Collected:
-    """Collect the studies of a data set in the form of metafor.
+    """Collect the studies of a data set.
 
     Parameters
     ----------
     path : Path
-        CSV with a header.
+        A table with a header.
     measure : str or None
-        Measure; by default MD for means and RR for counts.
+        Measure; by default that of the columns: MD for means, RR for counts, IRR for rates.
     columns : mapping of str to str
-        Name of the column in the file for a name of metafor, or for ``study`` and ``year``, where it is another.
+        Name of the column in the file for a name of metafor, or for ``study``, where it is another.
     names : tuple of str
-        The intervention and the comparator.
+        The intervention and the comparator, where the rows do not name them.
     outcome : str
-    better : {"lower", "higher"}
+        The outcome, likewise.
+    better : {"lower", "higher", ""}
+    sheet : str or None
+        Sheet of a workbook.
 
     Returns
     -------
@@ -65,85 +159,178 @@ def collect_effects(
     DataError
         If columns are missing or values are wrong; every fault is named with its row and column.
     """
-    rows = rows_of(path)
-    names_of = _renamed([*rows[0][1]] if rows else [], columns, path.name)
-    header = set(names_of.values())
-    shape, kind = _shape(header, path.name)
-    measure = measure or {"means": "MD", "counts": "RR"}.get(kind)
-    if measure is None:
-        raise DataError(
-            f"{path.name} has yi, but does not say of which measure; name it with measure= (--measure): "
-            "MD, SMD, RR, OR, RD or HR, ratios as logs"
-        )
-    if measure not in _MEASURES[kind]:
-        raise DataError(f"measure is '{measure}'; {kind} in {path.name} allow {', '.join(_MEASURES[kind])}")
-    label_column = _label_column(rows, names_of)
-    used = {*shape, "n1i", "n2i", "year", "sei", "vi", label_column}
-    known = {column.name for column in TABLES[0].columns}
-    kept = {}
-    for name in names_of.values():
-        # A column may not bear the name of one that the table of trials has anyway.
-        column = re.sub(r"\W+", "_", name).strip("_")
-        if name not in used and column:
-            kept[f"{column}_in_file" if column in known else column] = name
-    collected = Collected(path.name, path.stem.replace("_", " "), "metafor")
-    one = Comparison("1", f"{names[0]} v {names[1]}", outcome, measure, *names, better=better, place=kind)
+    table = read_sheet(path, sheet)
+    layout = _layout(table, columns, path.name)
+    measure = _measure(measure, layout, path.name)
+    collected = Collected(
+        path.name, path.stem.replace("_", " "), "metafor", said=[*table.said, layout.said()]
+    )
+    collected.headings = {name: heading for heading, name in layout.kept.items()}
+    collected.said.append(f"measure: {measure}")
     numbers = Numbers(path.name)
-    for row, given in rows:
-        texts = {name: given[heading] for heading, name in names_of.items()}
-        key, year = str(row), texts.get("year", "")
-        year = year if re.fullmatch(r"(19|20)\d\d", year) else ""
-        label = _label(texts.get(label_column, ""), year, row)
-        extra = {column: texts[name] for column, name in kept.items()}
-        collected.studies[key] = Study(label, year, extra=extra)
-        values = _values(texts, shape, kind, row, numbers)
-        if values:
-            printed = ", ".join(f"{name} {texts[name]}" for name in shape)
-            one.entries.append(Entry(key, values, f"row {row}", printed))
+    rows = [
+        (row, {name: given[heading] for name, heading in layout.headings.items()}, given)
+        for row, given in table.rows
+    ]
+    keys = _studies(rows, layout, collected)
+    found: dict[tuple[str, str, str], Comparison] = {}
+
+    def comparison(arm: str, comparator: str, of: str) -> Comparison:
+        known = found.get((arm, comparator, of))
+        if known is None:
+            number = str(len(found) + 1)
+            known = Comparison(
+                number,
+                f"{arm} v {comparator}",
+                of,
+                measure,
+                arm,
+                comparator,
+                better=better,
+                place=layout.kind,
+            )
+            found[arm, comparator, of] = known
+        return known
+
+    left = 0
+    for row, texts, values, arms in _entries(rows, keys, layout, measure, numbers, names):
+        if values is None:
+            left += 1
+            continue
+        if why := impossible(values):
+            collected.left_out.append(f"row {row}: {why}")
+            continue
+        printed = values.pop("printed")
+        entry = Entry(keys[row], values, f"row {row}", printed, subgroup=texts.get("subgroup", ""))
+        comparison(*arms, texts.get("outcome", "") or outcome).entries.append(entry)
     numbers.done()
-    left = len(rows) - len(one.entries)
     if left:
         collected.left_out.append(f"results of {left} rows in which a number is missing")
-    collected.comparisons.append(one)
+    collected.comparisons.extend(found.values())
     return collected
 
 
-def _renamed(header: list[str], columns: Mapping[str, str], file: str) -> dict[str, str]:
-    """Give each heading of the file the name that it has for metafor; headings without a name are left out."""
-    allowed = {name for shape in SHAPES for name in shape} | {"study", "year"}
+def _norm(heading: str) -> str:
+    return re.sub(r"[\s_\-.]+", ".", heading.strip().lower()).strip(".")
+
+
+def _layout(table: Sheet, columns: Mapping[str, str], file: str) -> _Layout:
+    """Tell which column is what."""
+    allowed = dict.fromkeys([*(name for shape in _SHAPES for name in shape), *_ALSO, "study", "year"])
+    named = {}
     for name, given in columns.items():
         if name not in allowed:
             raise DataError(f"there is no column '{name}' to be named; use {', '.join(sorted(allowed))}")
-        if given not in header:
-            close = closest(given, header)
-            hint = f"; did you mean '{close}'?" if close else f"; it has {', '.join(filter(None, header))}"
+        if given not in table.header:
+            close = closest(given, table.header)
+            listed = ", ".join(filter(None, table.header))
+            hint = f"; did you mean '{close}'?" if close else f"; it has {listed}"
             raise DataError([Fault(file, 1, given, "", f"the file has no such column{hint}")])
-    # A label that was named goes before all others; a heading that is a wanted name by chance gives way.
-    named = {given: "slab" if name == "study" else name for name, given in columns.items()}
-    free = {name: name for name in header if name and name not in {*named, *named.values()}}
-    return named | free
+        named["slab" if name == "study" else name] = given  # A label that was named goes before all others.
+    # A heading that is a wanted name by chance gives way to one that was named.
+    free = {_norm(name): name for name in reversed(table.header) if name and name not in named.values()}
+    known = {name: free[_norm(name)] for name in [*allowed, "bi", "di"] if _norm(name) in free} | named
+    taken = {*known.values()}
+    for name, others in _ALSO.items():
+        heading = next((free[other] for other in others if other in free and free[other] not in taken), None)
+        if name not in known and heading is not None:
+            known[name] = heading
+    for name in _LABELS:
+        if name not in known and name in free and free[name] not in known.values():
+            known[name] = free[name]
+    shape, kind = _shape(known, table.header, file)
+    long = "arm" in shape
+    label = _label_column(table, known)
+    used = {known[name] for name in (*shape, *(["slab"] if long else []), *_BESIDE) if name in known}
+    used |= {known[label]} if label else set()
+    return _Layout(
+        known, shape, kind, label, _kept([name for name in table.header if name and name not in used])
+    )
 
 
-def _shape(header: set[str], file: str) -> tuple[tuple[str, ...], str]:
-    for shape, kind in SHAPES.items():
-        if set(shape) <= header:
+def _kept(headings: list[str]) -> dict[str, str]:
+    """Name the columns that are kept with the trials: none as another, or as a column that trials have anyway."""
+    known = {column.name for column in TABLES[0].columns}
+    kept: dict[str, str] = {}
+    for heading in headings:
+        name = re.sub(r"\W+", "_", heading).strip("_")
+        if not name:
+            continue
+        name = f"{name}_in_file" if name in known else name
+        number, wanted = 1, name
+        while name in kept.values():
+            number += 1
+            name = f"{wanted}_{number}"
+        kept[heading] = name
+    return kept
+
+
+def _shape(known: Mapping[str, str], header: tuple[str, ...], file: str) -> tuple[tuple[str, ...], str]:
+    for shape, kind in _SHAPES.items():
+        # A column for itself is no set: "ci" is a count of metafor and the start of many other headings.
+        if set(shape) <= set(known) and len({known[name] for name in shape}) == len(shape):
             return shape, kind
-    nearest = max(SHAPES, key=lambda shape: len(set(shape) & header) / len(shape))
-    missing = next(name for name in nearest if name not in header)
-    sets = "; ".join(" ".join(shape) for shape in SHAPES)
+    names = {_norm(name) for name in header}
+    for shape, (code, arguments) in _ONE_GROUP.items():
+        if set(shape) <= names:
+            raise DataError(
+                f"{file} has one group a study ({', '.join(shape)}); a review compares two. Pool it in Python: "
+                f'ev.pool(ev.effect_size("{code}", {arguments}))'
+            )
+    nearest = max(_SHAPES, key=lambda shape: len(set(shape) & set(known)) / len(shape))
+    missing = next(name for name in nearest if name not in known)
+    sets = "; ".join(" ".join(shape) for shape in _SHAPES)
     expected = (
-        f"the column is missing; the file has {', '.join(sorted(header))}. Needed is one of: {sets}. "
+        f"the column is missing; the file has {', '.join(sorted(filter(None, header)))}. Needed is one of: {sets}. "
         f"Name a column that is headed otherwise with columns= (--column {missing}=HEADING)"
     )
     raise DataError([Fault(file, 1, missing, "", expected)])
 
 
-def _label_column(rows: list[tuple[int, dict[str, str]]], names_of: Mapping[str, str]) -> str:
+def _measure(measure: str | None, layout: _Layout, file: str) -> str:
+    if layout.kind == "ratios":
+        own = _RATIO_COLUMNS[layout.shape[0]]
+        if measure not in (None, own):
+            raise DataError(
+                f"measure is '{measure}', but {file} has a column {layout.headings[layout.shape[0]]}"
+            )
+        return own
+    chosen = measure or _USUAL.get(layout.kind)
+    if chosen is None:
+        raise DataError(
+            f"{file} has yi, but does not say of which measure; name it with measure= (--measure): "
+            f"{', '.join(_MEASURES['estimates'])}, ratios as logs"
+        )
+    if chosen not in _MEASURES[layout.kind]:
+        raise DataError(
+            f"measure is '{measure}'; {layout.kind} in {file} allow {', '.join(_MEASURES[layout.kind])}"
+        )
+    return chosen
+
+
+def _label_column(table: Sheet, known: Mapping[str, str]) -> str:
     """Find the column that names the studies: the first in the list of names with words in it, else with numbers."""
-    headings = {name: heading for heading, name in names_of.items()}
-    present = [name for name in _LABELS if name in headings]
-    worded = (name for name in present if not all(given[headings[name]].isdigit() for _, given in rows))
+    present = [name for name in _LABELS if name in known]
+    worded = (name for name in present if not all(given[known[name]].isdigit() for _, given in table.rows))
     return next(worded, present[0] if present else "")
+
+
+Row = tuple[int, dict[str, str], dict[str, str]]
+
+
+def _studies(rows: list[Row], layout: _Layout, collected: Collected) -> dict[int, str]:
+    """Enter the studies; rows of one label are of one study where other columns tell its rows apart."""
+    several = layout.long or any(name in layout.headings for name in ("treat1", "outcome", "subgroup"))
+    keys: dict[int, str] = {}
+    for row, texts, given in rows:
+        year = texts.get("year", "")
+        year = year if re.fullmatch(r"(19|20)\d\d", year) else ""
+        label = _label(texts.get(layout.label, ""), year, row)
+        keys[row] = label if several else str(row)
+        if keys[row] not in collected.studies:
+            extra = {name: given[heading] for heading, name in layout.kept.items()}
+            collected.studies[keys[row]] = Study(label, year, extra=extra)
+    return keys
 
 
 def _label(text: str, year: str, row: int) -> str:
@@ -155,11 +342,57 @@ def _label(text: str, year: str, row: int) -> str:
     return f"{text} {year}" if year and year not in text else text
 
 
-def _values(
-    texts: dict[str, str], shape: tuple[str, ...], kind: str, row: int, numbers: Numbers
-) -> dict[str, str] | None:
-    """Read the numbers of one row; None if one is missing or wrong."""
-    low = dict.fromkeys((*_WHOLE, "sd1i", "sd2i", "vi", "sei"), 0.0)
+Found = tuple[int, dict[str, str], dict[str, str] | None, tuple[str, str]]
+
+
+def _entries(
+    rows: list[Row],
+    keys: dict[int, str],
+    layout: _Layout,
+    measure: str,
+    numbers: Numbers,
+    names: tuple[str, str],
+) -> list[Found]:
+    """Give the numbers of each comparison, None if one is missing, and what was compared."""
+    if not layout.long:
+        found: list[Found] = []
+        for row, texts, _ in rows:
+            arms = texts.get("treat1", "") or names[0], texts.get("treat2", "") or names[1]
+            found.append((row, texts, _values(texts, layout, measure, row, numbers), arms))
+        return found
+    groups: dict[tuple[str, str, str], list[tuple[int, dict[str, str], dict[str, str]]]] = {}
+    for row, texts, _ in rows:
+        read = _read(texts, layout.shape[1:], row, numbers)
+        key = keys[row], texts.get("outcome", ""), texts.get("subgroup", "")
+        groups.setdefault(key, []).append((row, texts, read or {}))
+    found = []
+    for group in groups.values():
+        for first, second in combinations(group, 2):
+            if second[1]["arm"] == names[1] or first[1]["arm"] != names[1]:
+                one, other = first, second
+            else:
+                one, other = second, first
+            values = _of_arms(one[2], other[2], layout.kind) if one[2] and other[2] else None
+            found.append((one[0], one[1], values, (one[1]["arm"], other[1]["arm"])))
+    return found
+
+
+def _of_arms(one: dict[str, str], other: dict[str, str], kind: str) -> dict[str, str]:
+    """Put two rows of one arm each side by side."""
+    if kind == "rates":
+        return _rates(one["events"], one["time"], other["events"], other["time"])
+    keys = {"n": "total", "events": "events", "mean": "mean", "sd": "sd"}
+    values = {
+        f"{keys[name]}_{number}": text
+        for number, arm in (("1", one), ("2", other))
+        for name, text in arm.items()
+    }
+    said = (", ".join(f"{name} {text}" for name, text in arm.items()) for arm in (one, other))
+    return values | {"printed": " v ".join(said)}
+
+
+def _read(texts: dict[str, str], shape: tuple[str, ...], row: int, numbers: Numbers) -> dict[str, str] | None:
+    """Read numbers of one row; None if one is missing or wrong."""
     before = len(numbers.faults)
     read = {
         name: numbers.read(
@@ -167,20 +400,83 @@ def _values(
             row,
             name,
             whole=name in _WHOLE,
-            low=low.get(name, -math.inf),
-            above=name in ("vi", "sei"),
+            low=0.0 if name in (*_POSITIVE, *_NOT_BELOW_0) else -math.inf,
+            above=name in _POSITIVE,
         )
-        for name in (*shape, *(name for name in ("n1i", "n2i") if name in texts and name not in shape))
+        for name in shape
     }
-    if len(numbers.faults) > before or not all(read[name] for name in shape):
+    return read if len(numbers.faults) == before and all(read.values()) else None
+
+
+def _rates(x1: str, t1: str, x2: str, t2: str) -> dict[str, str]:
+    """Take the ratio of two rates; 1/2 is added to both counts where one is zero (Rothman 2008)."""
+    a, c = float(x1), float(x2)
+    half = 0.5 if 0 in (a, c) else 0.0
+    estimate = math.log((a + half) / float(t1)) - math.log((c + half) / float(t2))
+    se = math.sqrt(1 / (a + half) + 1 / (c + half))
+    printed = f"{x1} events in {t1} v {x2} events in {t2}"
+    return {"estimate": repr(estimate), "se": repr(se), "printed": printed}
+
+
+def _values(
+    texts: dict[str, str], layout: _Layout, measure: str, row: int, numbers: Numbers
+) -> dict[str, str] | None:
+    """Read the numbers of one row; None if one is missing or wrong."""
+    shape, kind = layout.shape, layout.kind
+    sizes = tuple(
+        name
+        for name in ("n1i", "n2i")
+        if name in texts and name not in shape and kind in ("estimates", "ratios")
+    )
+    operator = re.match(r"\s*([<>=]?)", texts.get("pval", ""))
+    if "pval" in shape and operator:
+        texts = texts | {"pval": texts["pval"].strip().lstrip("<>=").strip()}
+    read = _read(texts, shape, row, numbers)
+    if read is None:
         return None
-    if kind == "estimates":
-        se = read["sei"] if "sei" in read else repr(math.sqrt(float(read["vi"])))
-        values = {"estimate": read["yi"], "se": se}
-        return values | {"total_1": read.get("n1i", ""), "total_2": read.get("n2i", "")}
+    totals = {name: numbers.read(texts[name], row, name, whole=True, low=0) for name in sizes}
+    printed = {"printed": ", ".join(f"{name} {texts[name]}" for name in shape)}
+    if kind in ("estimates", "ratios"):
+        natural = kind == "ratios"
+        estimate = read[shape[0]]
+        if measure_of(measure).ratio and not natural and abs(float(estimate)) > LARGEST_LOG:
+            expected = (
+                f"is too large for the logarithm of a ratio (measure {measure}); give ratios as logarithms"
+            )
+            numbers.faults.append(Fault(numbers.file, row, "yi", estimate, expected))
+            return None
+        values = {"estimate": estimate, "total_1": totals.get("n1i", ""), "total_2": totals.get("n2i", "")}
+        if natural:
+            values["natural"] = "yes"
+        if "ci.lb" in read:
+            if float(read["ci.lb"]) > float(read["ci.ub"]):
+                numbers.faults.append(
+                    Fault(
+                        numbers.file, row, "ci.lb", read["ci.lb"], f"is above the upper limit {read['ci.ub']}"
+                    )
+                )
+                return None
+            values |= {"ci_low": read["ci.lb"], "ci_high": read["ci.ub"], "ci_level": "95"}
+        elif "pval" in read:
+            values |= {"p_value": read["pval"], "p_operator": (operator and operator.group(1)) or "="}
+        else:
+            values["se"] = read["sei"] if "sei" in read else repr(math.sqrt(float(read["vi"])))
+        return values | printed
+    if kind == "rates":
+        return _rates(*(read[name] for name in shape)) | printed
     if kind == "means":
         names = {"m": "mean", "sd": "sd", "n": "total"}
-        return {f"{name}_{arm}": read[f"{short}{arm}i"] for short, name in names.items() for arm in "12"}
+        return {
+            f"{name}_{arm}": read[f"{short}{arm}i"] for short, name in names.items() for arm in "12"
+        } | printed
     if "bi" in read:
-        read |= {"n1i": str(int(read["ai"]) + int(read["bi"])), "n2i": str(int(read["ci"]) + int(read["di"]))}
-    return {"events_1": read["ai"], "total_1": read["n1i"], "events_2": read["ci"], "total_2": read["n2i"]}
+        read |= {
+            "n1i": str(int(read["ai"]) + int(read["bi"])),
+            "n2i": str(int(read["ci"]) + int(read["di"])),
+        }
+    return {
+        "events_1": read["ai"],
+        "total_1": read["n1i"],
+        "events_2": read["ci"],
+        "total_2": read["n2i"],
+    } | printed

@@ -23,9 +23,9 @@ __all__ = ["Imported", "imported"]
 _COMMENTS = {
     "components": "What arms received, by the names that the file gives its two sides.",
     "outcomes": "One for each outcome of each comparison of the file; `better` as its figures say.",
-    "windows": "One window takes all results. Where times are known, correct timepoint_weeks and this.",
-    "model": "That of most analyses of the file; the `note` of an analysis has its own.",
-    "analyses": "One for each outcome of each comparison, named <id>-<outcome>-any.",
+    "windows": "A window without ends takes all results. Where times are known, enter timepoint_weeks.",
+    "model": "That of most analyses of the file; an analysis may have a `model` of its own.",
+    "analyses": "One for each total of the file, named <id>-<outcome>-any; without a total `pooled` is false.",
 }
 
 
@@ -43,12 +43,15 @@ class Imported(Shown):
         The content of ``review.yaml``.
     left_out : tuple of str
         What the file holds and the tables cannot.
+    said : tuple of str
+        How the file was read, and what was taken for granted.
     """
 
     file: str
     tables: dict[str, list[dict[str, str]]]
     protocol: dict[str, Any]
     left_out: tuple[str, ...]
+    said: tuple[str, ...] = ()
 
     @property
     def analyses(self) -> tuple[str, ...]:
@@ -117,15 +120,7 @@ class Imported(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """One row per analysis: analysis, measure, arm, comparator, studies, note."""
-        results = pd.DataFrame(
-            [
-                (row["outcome"], row["trial_id"])
-                for name in ("arm_results", "contrast_results")
-                for row in self.tables[name]
-            ],
-            columns=["outcome", "trial"],
-        ).drop_duplicates()
-        studies = results["outcome"].value_counts()
+        results = [row for name in ("arm_results", "contrast_results") for row in self.tables[name]]
         return pd.DataFrame(
             [
                 {
@@ -133,7 +128,7 @@ class Imported(Shown):
                     "measure": self.protocol["outcomes"][one["outcomes"][0]]["measure"],
                     "arm": one["intervention"],
                     "comparator": one["comparator"][0],
-                    "studies": int(studies.get(one["outcomes"][0], 0)),
+                    "studies": _studies(one, results),
                     "note": one.get("note", ""),
                 }
                 for name, one in zip(self.analyses, self.protocol["analyses"], strict=True)
@@ -146,10 +141,25 @@ class Imported(Shown):
         sizes = ", ".join(f"{len(rows)} in {name}.csv" for name, rows in self.tables.items() if rows)
         lines = [f"{self.file}: {counted(len(self.analyses), 'analysis', 'analyses')}; rows: {sizes}"]
         lines += [
-            f"  {row.analysis}: {row.measure}, {row.studies} studies" for row in self.to_frame().itertuples()
+            f"  {row.analysis}: {row.measure}, {counted(int(str(row.studies)), 'study', 'studies')}"
+            for row in self.to_frame().itertuples()
         ]
+        lines += [f"  read: {text}" for text in self.said]
         lines += [f"  not imported: {text}" for text in self.left_out]
         return "\n".join(lines)
+
+
+def _studies(analysis: dict[str, Any], results: list[dict[str, str]]) -> int:
+    """Count the trials with a result that an analysis takes."""
+    arms = {analysis["intervention"], *analysis["comparator"]}
+    held: dict[str, set[str]] = {}
+    for row in results:
+        where = analysis.get("where", {}).items()
+        if row["outcome"] == analysis["outcomes"][0] and all(row.get(key) in values for key, values in where):
+            own = {row["arm_id"], row.get("comparator_arm_id", row["arm_id"])}
+            if own <= arms:
+                held.setdefault(row["trial_id"], set()).update(own)
+    return sum(found == arms for found in held.values())
 
 
 def imported(collected: Collected, weeks: float | None) -> Imported:
@@ -164,4 +174,5 @@ def imported(collected: Collected, weeks: float | None) -> Imported:
         left = f" ({'; '.join(collected.left_out)})" if collected.left_out else ""
         raise DataError(f"{collected.file} holds no results that the tables can take{left}")
     tables, protocol = compose(collected, weeks)
-    return Imported(collected.file, tables, protocol, tuple(dict.fromkeys(collected.left_out)))
+    told = (tuple(dict.fromkeys(lines)) for lines in (collected.left_out, collected.said))
+    return Imported(collected.file, tables, protocol, *told)

@@ -12,8 +12,9 @@ from evidence.measures import REVIEW_MEASURES
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.effects_csv import collect_effects
 from evidence.tables.importing.imported import Imported, imported
-from evidence.tables.importing.revman_csv import collect_csv, is_revman, rows_of
+from evidence.tables.importing.revman_csv import beside_data_rows, collect_csv, is_revman
 from evidence.tables.importing.revman_xml import collect_xml
+from evidence.tables.importing.spreadsheet import WORKBOOKS, read_sheet
 
 __all__ = ["import_effects", "import_revman", "is_revman_file"]
 
@@ -32,12 +33,14 @@ def import_revman(
     ----------
     path : str or Path
         A review of RevMan 5 (``.rm5``), the analyses that RevMan 5 exports as CSV, or the data rows that RevMan Web
-        exports (``...-data-rows.csv``; the ``...-overall-estimates-and-settings.csv`` beside them is read too).
-    measure : {"MD", "SMD", "RR", "OR", "RD", "HR"}, optional
-        Measure of outcomes for which the file names none; by default MD for means and RR for counts.
+        exports (``...-data-rows.csv``; the settings, estimates of subgroups, study information and risk of bias
+        beside them are read too). Each analysis keeps its method, model and level.
+    measure : {"MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"}, optional
+        Measure of outcomes for which the file names none; by default MD for means and RR for counts, which
+        `Imported.said` tells.
     weeks : float, optional
         Weeks from randomisation, above 0, at which all outcomes were measured. Such files do not say it; without
-        it 1 stands in, and a note on every row says so.
+        it the times stay empty.
     source_url : str
         Address at which the review is published; by default that of its DOI, if it has one.
     title : str
@@ -67,34 +70,42 @@ def import_effects(
     intervention: str = "treatment",
     comparator: str = "control",
     outcome: str = "outcome",
-    better: str = "lower",
+    better: str | None = None,
+    sheet: str | None = None,
     weeks: float | None = None,
     source_url: str = "",
     title: str = "",
 ) -> Imported:
-    """Import a data set in the form of metafor: one study a row.
+    """Import a data set: columns as metafor, meta and netmeta have them, or as people head them.
 
     Parameters
     ----------
     path : str or Path
-        CSV with ``yi`` and ``vi`` or ``sei``; or ``m1i sd1i n1i m2i sd2i n2i``; or ``ai bi ci di``; or
-        ``ai n1i ci n2i``; and labels of the studies (``slab``, ``author`` and ``year``, ``study``, ...). Other
-        columns become columns of the table of trials.
-    measure : {"MD", "SMD", "RR", "OR", "RD", "HR"}, optional
+        Text (parted by commas, semicolons or tabs; decimal points or commas; UTF-8, UTF-16 or Latin-1) or a workbook
+        (.xlsx), with ``yi`` and ``vi``, ``sei``, ``ci.lb ci.ub`` or ``pval``; ``or`` (``rr hr irr rom``) with
+        ``lower upper``; ``m1i sd1i n1i m2i sd2i n2i``; ``ai bi ci di``; ``ai n1i ci n2i``; ``x1i t1i x2i t2i``; or
+        one arm a row: ``arm events n``, ``arm mean sd n``, ``arm events time``. Headings count in any case, and under
+        many other usual names. Labels of the studies stand under ``study``, ``author`` and ``year``, ``slab``, ...;
+        ``treat1 treat2``, ``outcome`` and ``subgroup`` may tell rows of one study apart. Other columns become columns
+        of the table of trials. How the columns were understood stands in `Imported.said`.
+    measure : {"MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"}, optional
         Measure; for ``yi`` it must be named (ratios are logs there), else it is MD for means and RR for counts.
     columns : mapping of str to str, optional
         Headings of the file for names of metafor, such as ``{"ai": "tpos"}``; also ``study`` and ``year``.
     intervention, comparator, outcome : str
-        What was compared, and by which outcome.
-    better : {"lower", "higher"}
-        Which direction of the outcome is good.
+        What was compared, and by which outcome, where the rows do not say it. With one arm a row `comparator` names
+        the arm that others are compared with.
+    better : {"lower", "higher"}, optional
+        Which direction of the outcome is good. Without it lower is taken, and `Imported.said` tells it.
+    sheet : str, optional
+        Sheet of a workbook; the first by default.
     weeks, source_url, title
         As in `import_revman`.
 
     Returns
     -------
     Imported
-        With one analysis. ``write`` makes the folder of a review of it.
+        With one analysis for each outcome and pair of arms. ``write`` makes the folder of a review of it.
 
     Raises
     ------
@@ -103,33 +114,44 @@ def import_effects(
     """
     file = Path(path)
     _check(file, measure, weeks, source_url)
-    if better not in ("lower", "higher"):
+    if better not in (None, "lower", "higher"):
         raise DataError(f"better is '{better}'; use lower or higher")
     for name in (intervention, comparator, outcome):
         if not name.strip():
             raise DataError("the intervention, the comparator and the outcome need names")
     names = (intervention, comparator)
     collected = collect_effects(
-        file, measure=measure, columns=columns or {}, names=names, outcome=outcome, better=better
+        file,
+        measure=measure,
+        columns=columns or {},
+        names=names,
+        outcome=outcome,
+        better=better or "",
+        sheet=sheet,
     )
     return imported(_named(collected, source_url, title), weeks)
 
 
-def is_revman_file(path: str | Path) -> bool:
-    """Tell whether a file comes from RevMan, by its ending or, for CSV, by its columns.
+def is_revman_file(path: str | Path, sheet: str | None = None) -> bool:
+    """Tell whether a file comes from RevMan, by its ending or, for a table, by its columns.
 
     Raises
     ------
     DataError
-        If it is of another kind, or a CSV file that cannot be read.
+        If it is of another kind, cannot be read, or is a table of RevMan Web that is read beside the data rows.
     """
     file = Path(path)
-    if file.suffix.lower() in (".rm5", ".xml"):
+    suffix = file.suffix.lower()
+    if suffix in (".rm5", ".xml"):
         return True
-    if file.suffix.lower() != ".csv":
-        raise DataError(f"{file.name} is neither a review of RevMan 5 (.rm5) nor a table (.csv)")
-    rows = rows_of(file)
-    return bool(rows) and is_revman(rows[0][1])
+    if suffix not in (".csv", ".tsv", ".txt", *WORKBOOKS):
+        raise DataError(f"{file.name} is neither a review of RevMan 5 (.rm5) nor a table (.csv, .tsv, .xlsx)")
+    header = read_sheet(file, sheet, may_be_empty=True).header
+    if what := beside_data_rows(header):
+        raise DataError(
+            f"{file.name} holds {what}; name the file of the data rows (...-data-rows.csv), beside which it is read"
+        )
+    return suffix == ".csv" and is_revman(header)
 
 
 def _named(collected: Collected, source_url: str, title: str) -> Collected:

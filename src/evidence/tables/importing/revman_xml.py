@@ -9,7 +9,17 @@ from pathlib import Path
 
 from evidence.errors import DataError, Fault
 from evidence.tables.importing.bias import bias_domain, worst_first
-from evidence.tables.importing.collected import Collected, Comparison, Entry, Numbers, Study, measure_of
+from evidence.tables.importing.collected import (
+    Collected,
+    Comparison,
+    Entry,
+    Numbers,
+    Study,
+    better_of,
+    counts_of,
+    impossible,
+    measure_named,
+)
 from evidence.tables.importing.xml import Element, read_xml
 
 __all__ = ["collect_xml"]
@@ -22,6 +32,7 @@ _POOLED = {
     "k": "STUDIES",
     "i2": "I2",
 }
+_METHODS = {"MH": "Mantel-Haenszel", "IV": "inverse variance", "PETO": "Peto", "EXP_O_E": "(O-E) / V"}
 _RESULTS = {"YES": "low", "NO": "high", "UNKNOWN": "unclear"}
 
 
@@ -124,7 +135,7 @@ def _judgements(root: Element, collected: Collected) -> None:
 def _outcome(comparison: Element, outcome: Element, collected: Collected, numbers: Numbers) -> None:
     """Add one outcome of a comparison with the numbers of its studies."""
     name, words = outcome.text("NAME"), outcome.get("EFFECT_MEASURE") or outcome.text("EFFECT_MEASURE")
-    measure = measure_of(words)
+    measure = measure_named(words)
     data = list(_data(outcome))
     if not data:
         return
@@ -133,10 +144,9 @@ def _outcome(comparison: Element, outcome: Element, collected: Collected, number
         return
     labels = outcome.text("GROUP_LABEL_1"), outcome.text("GROUP_LABEL_2")
     random = {"YES": "random", "NO": "fixed"}.get(outcome.get("RANDOM"), "")
-    method = {"MH": "Mantel-Haenszel", "IV": "inverse variance", "PETO": "Peto"}.get(
-        outcome.get("METHOD"), ""
-    )
+    method = _METHODS.get(outcome.get("METHOD"), "")
     place = f"comparison {comparison.get('NO')}, outcome {outcome.get('NO')}"
+    level = numbers.read(outcome.get("CI_TOTAL"), outcome.line, f"{outcome.name} CI_TOTAL", low=0, above=True)
     one = Comparison(
         number=comparison.get("NO"),
         comparison=comparison.text("NAME"),
@@ -144,21 +154,19 @@ def _outcome(comparison: Element, outcome: Element, collected: Collected, number
         measure=measure,
         arm=labels[0],
         comparator=labels[1],
-        better=_better(outcome.text("GRAPH_LABEL_1"), labels[1]),
-        model=random,
-        method=", ".join(part for part in (method, f"{random} effects" if random else "") if part),
+        better=better_of(outcome.text("GRAPH_LABEL_1"), labels[1]),
+        method={"random": "DL", "fixed": "EE"}.get(random, ""),
+        counts=counts_of(method) if outcome.name == "DICH_OUTCOME" else "IV",
+        level=float(level) / 100 if level and float(level) < 100 else 0.95,
+        words=", ".join(part for part in (method, f"{random} effects" if random else "") if part),
+        totals={"SUB": "subgroups", "NO": "none"}.get(outcome.get("TOTALS"), "all"),
         place=place,
     )
-    if (
-        outcome.get("ESTIMABLE") == "YES"
-        and outcome.get("TOTALS") == "YES"
-        and outcome.get("CI_TOTAL") == "95"
-    ):
-        one.pooled = {
-            column: numbers.read(outcome.get(attribute), outcome.line, f"{outcome.name} {attribute}")
-            for column, attribute in _POOLED.items()
-        }
-        one.pooled = one.pooled if one.pooled["estimate"] else {}
+    if one.totals == "all":
+        one.pooled = _total(outcome, numbers)
+    for child in outcome.children:
+        if child.name.endswith("_SUBGROUP") and one.totals != "none":
+            one.subgroups[child.text("NAME")] = _total(child, numbers)
     for subgroup, row in data:
         study = row.get("STUDY_ID")
         if study not in collected.studies:
@@ -169,8 +177,23 @@ def _outcome(comparison: Element, outcome: Element, collected: Collected, number
         label = collected.studies[study].label
         where = f"{place}{f', {subgroup}' if subgroup else ''}, {label} (line {row.line})"
         values, printed, note = _values(row, outcome.get("SWAP_EVENTS") == "YES", numbers)
-        one.entries.append(Entry(study, values, where, printed, subgroup, note))
+        if why := impossible(values):
+            collected.left_out.append(f"{where}: {why}")
+            continue
+        notes = "; ".join(part for part in (note, row.text("FOOTNOTE") or row.text("FOOTNOTES")) if part)
+        one.entries.append(Entry(study, values, where, printed, subgroup, notes))
     collected.comparisons.append(one)
+
+
+def _total(element: Element, numbers: Numbers) -> dict[str, str]:
+    """Read the total of an outcome or a subgroup; empty if the file has none."""
+    if element.get("ESTIMABLE") == "NO":
+        return {}
+    found = {
+        column: numbers.read(element.get(attribute), element.line, f"{element.name} {attribute}")
+        for column, attribute in _POOLED.items()
+    }
+    return found if found["estimate"] else {}
 
 
 def _data(outcome: Element) -> Iterator[tuple[str, Element]]:
@@ -196,7 +219,7 @@ def _values(row: Element, swap: bool, numbers: Numbers) -> tuple[dict[str, str],
         if swap:
             for arm in "12":
                 with_event, size = events[f"events_{arm}"], totals[f"total_{arm}"]
-                if with_event and size:
+                if with_event and size and int(with_event) <= int(size):
                     events[f"events_{arm}"] = str(int(size) - int(with_event))
             return totals | events, printed, "the file analyses those without the event, who are counted here"
         return totals | events, printed, ""
@@ -222,9 +245,3 @@ def _values(row: Element, swap: bool, numbers: Numbers) -> tuple[dict[str, str],
         f"estimate {row.get('ESTIMATE')}, SE {row.get('SE')}",
         "",
     )
-
-
-def _better(left: str, comparator: str) -> str:
-    """Tell the good direction from the left side of the figure: smaller values favour whom it names."""
-    names = {name for name in (comparator.lower(), "control", "placebo") if name}
-    return "higher" if any(name in left.lower() for name in names) else "lower"

@@ -1,0 +1,213 @@
+"""Read a table that comes from elsewhere: text in any usual encoding and with any usual separator, or a workbook.
+
+What was found out about the file is said, so that a person can tell whether it was read as it is meant.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import DataError, Fault
+from evidence.tables.read import frame_of
+
+__all__ = ["WORKBOOKS", "Sheet", "read_sheet"]
+
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table as text.
+
+    Attributes
+    ----------
+    header : tuple of str
+    rows : list of (int, dict of str to str)
+        Number of each row as a spreadsheet shows it, and its cells by column.
+    said : tuple of str
+        How the file was read, where that is not plain from its name.
+    """
+
+    header: tuple[str, ...]
+    rows: list[tuple[int, dict[str, str]]]
+    said: tuple[str, ...]
+
+
+def read_sheet(path: Path, sheet: str | None = None, *, may_be_empty: bool = False) -> Sheet:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : Path
+        Text (.csv, .tsv, .txt) or a workbook (.xlsx, .xls, .ods).
+    sheet : str or None
+        Sheet of a workbook; the first by default.
+    may_be_empty : bool
+        Whether a header without rows is no fault.
+
+    Returns
+    -------
+    Sheet
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as a table; what to do is said.
+    """
+    file = path.name
+    if path.suffix.lower() in WORKBOOKS:
+        rows, said = _workbook(path, sheet)
+    elif sheet is not None:
+        raise DataError(f"{file} is no workbook and has no sheet '{sheet}'; leave the sheet out")
+    else:
+        rows, said = _text(path)
+    title = _title_rows(rows)
+    if title:
+        said.append(
+            f"passed over row {title}, a title above the header"
+            if title == 1
+            else f"passed over rows 1 to {title}, a title above the header"
+        )
+    rows = rows[title:]
+    if not rows or not any(cell.strip() for row in rows for cell in row):
+        raise DataError([Fault(file, None, "", "", "the file is empty; it needs a header row")])
+    width = max((number + 1 for row in rows for number, cell in enumerate(row) if cell.strip()), default=0)
+    if path.suffix.lower() in WORKBOOKS or all(len(row) >= width for row in rows if any(row)):
+        rows = [row[:width] for row in rows]  # columns that are empty throughout
+    cells, faults = frame_of(rows, file, first=title + 2)
+    if faults:
+        raise DataError(faults)
+    if cells.empty and not may_be_empty:
+        raise DataError([Fault(file, None, "", "", "the file has a header and no rows")])
+    header = tuple(str(name) for name in cells)
+    found = [{str(name): str(cell) for name, cell in row.items()} for row in cells.to_dict("records")]
+    return Sheet(header, list(zip(map(int, cells.index), found, strict=True)), tuple(said))
+
+
+def _text(path: Path) -> tuple[list[list[str]], list[str]]:
+    """Split a text file into cells: encoding, separator and decimal comma as its content shows them."""
+    file = path.name
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
+    text, encoding = _decoded(raw, file)
+    said = [] if encoding == "UTF-8" else [f"read as {encoding}"]
+    separator = _separator(text)
+    if separator != ",":
+        said.append(f"columns are separated by {_SEPARATORS[separator]}")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        words = f"is not well-formed CSV ({error}); check its quotes"
+        raise DataError([Fault(file, None, "", "", words)]) from None
+    if separator != ",":
+        decimal = [
+            (row, cell.strip())
+            for row, cells in enumerate(rows, 1)
+            for cell in cells
+            if _DECIMAL_COMMA.fullmatch(cell.strip())
+        ]
+        if decimal and all(_THOUSANDS.fullmatch(cell) for _, cell in decimal):
+            row, cell = decimal[0]
+            expected = (
+                f"may mean {cell.replace(',', '')} or {cell.replace(',', '.')}; write numbers without separators "
+                "of thousands and with a decimal point"
+            )
+            raise DataError([Fault(file, row, "", cell, expected)])
+        if decimal:
+            said.append(
+                f"decimal commas are read as points ({decimal[0][1]} as {decimal[0][1].replace(',', '.')})"
+            )
+            rows = [
+                [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
+                for cells in rows
+            ]
+    return rows, said
+
+
+def _decoded(raw: bytes, file: str) -> tuple[str, str]:
+    """Decode a file, by its mark, as UTF-8, or as what spreadsheets of western Europe write."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return raw.decode("utf-16"), "UTF-16"
+        except UnicodeDecodeError:
+            expected = "begins as UTF-16 and is none; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+            raise DataError([Fault(file, None, "", "", expected)]) from None
+    try:
+        text = raw.decode("utf-8-sig")
+        name = "UTF-8"
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+        name = "Latin-1 (Windows-1252), for it is not UTF-8"
+    if "\x00" in text or "\ufffd" in text:
+        expected = "holds bytes that no text has; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+        raise DataError([Fault(file, None, "", "", expected)])
+    return text, name
+
+
+def _separator(text: str) -> str:
+    """Find the separator: the one that parts the first lines most often and into equally many cells."""
+    lines = [line for line in text.splitlines()[:20] if line.strip()]
+    best, most = ",", 1.0
+    for separator in _SEPARATORS:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        except csv.Error:
+            continue
+        usual = max(set(widths), key=widths.count, default=1)
+        score = usual * widths.count(usual) / max(len(widths), 1) if usual > 1 else 0.0
+        # Among equals the comma stands first; decimal commas part cells unequally.
+        if score > most:
+            best, most = separator, score
+    return best
+
+
+def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    file = path.name
+    try:
+        book = CalamineWorkbook.from_path(path)
+        names = book.sheet_names
+        if not names:
+            raise DataError([Fault(file, None, "", "", "the workbook has no sheet")])
+        if sheet is not None and sheet not in names:
+            raise DataError(f"{file} has no sheet '{sheet}'; it has {', '.join(names)}")
+        chosen = sheet or names[0]
+        cells = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+    except (CalamineError, OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        words = f"cannot be read as a workbook ({error}); save it again as .xlsx, or as CSV UTF-8"
+        raise DataError([Fault(file, None, "", "", words)]) from None
+    others = [name for name in names if name != chosen]
+    more = f"; not read: {', '.join(others)} (--sheet NAME)" if others else ""
+    return [[_cell(value) for value in row] for row in cells], [f"sheet '{chosen}'{more}"]
+
+
+def _cell(value: Any) -> str:
+    """Write a cell of a workbook as text: whole numbers without a point, dates in ISO form."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    return "" if value is None else str(value)
+
+
+def _title_rows(rows: list[list[str]]) -> int:
+    """Count rows of a title: those with at most one cell filled above one with three or more."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows[:6]]
+    first = next((number for number, count in enumerate(filled) if count > 1), 0)
+    return first if first and filled[first] > 2 and any(filled[:first]) else 0

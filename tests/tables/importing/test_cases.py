@@ -1,0 +1,332 @@
+"""Small made-up files that were once read into a wrong answer, each for one kind of fault."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evidence as ev
+from evidence.cli.import_ import import_
+from evidence.tables.importing.read import is_revman_file
+
+CASES = Path(__file__).parent / "cases"
+
+
+def revman(name: str, folder: Path, **options: Any) -> tuple[Any, Any]:
+    made = ev.import_revman(CASES / name, **options)
+    return made, made.write(folder / "review")
+
+
+def effects(name: str, folder: Path, **options: Any) -> tuple[Any, Any]:
+    made = ev.import_effects(CASES / name, **options)
+    return made, made.write(folder / "review")
+
+
+def pooled(review: Any, name: str) -> Any:
+    return ev.synthesise(review, name)
+
+
+def shown(result: Any) -> list[float]:
+    return [result.shown(value) for value in (result.fit.estimate, result.fit.ci_low, result.fit.ci_high)]
+
+
+def test_events_are_swapped_as_the_settings_say(tmp_path: Path) -> None:
+    made, review = revman("swap-data-rows.csv", tmp_path)
+    result = pooled(review, made.analyses[0])
+    np.testing.assert_allclose(np.exp(result.effects["effect"]), [1 / 3, 0.25], rtol=1e-12)
+    assert (result.fit.method, result.fit.counts) == ("EE", "IV")
+    weight = 1 / np.array([1 / 10 - 1 / 50 + 1 / 30 - 1 / 50, 1 / 5 - 1 / 50 + 1 / 20 - 1 / 50])
+    expected = np.exp((weight * np.log([1 / 3, 0.25])).sum() / weight.sum())
+    assert shown(result)[0] == pytest.approx(expected, rel=1e-12)
+    # The total in the made-up file was not computed from its rows, and that is told.
+    assert shown(result) == pytest.approx([0.303, 0.17, 0.52], abs=0.02)
+
+
+def test_rows_of_the_total_and_of_subgroups_alone_count_once(tmp_path: Path) -> None:
+    made, review = revman("app-data-rows.csv", tmp_path)
+    assert made.analyses == (
+        "experimental-cure-any",
+        "experimental-low-dose-cure-any",
+        "experimental-high-dose-cure-any",
+    )
+    held = {
+        name: [
+            (row["label"], row["events_arm"], row["n_arm"], row["events_comparator"], row["n_comparator"])
+            for row in review.effects(name).to_dict("records")
+        ]
+        for name in made.analyses
+    }
+    assert held[made.analyses[0]] == [("Ann 2001", 25, 100, 20, 50), ("Bob 2002", 12, 60, 20, 60)]
+    assert held[made.analyses[1]] == [("Ann 2001 (Low dose)", 10, 50, 20, 50), ("Bob 2002", 12, 60, 20, 60)]
+    assert held[made.analyses[2]] == [("Ann 2001 (High dose)", 15, 50, 20, 50)]
+    assert [review.analysis(name).title.rpartition(": ")[2] for name in made.analyses] == [
+        "cure",
+        "cure, Low dose",
+        "cure, High dose",
+    ]
+
+
+def test_levels_are_kept_and_nothing_is_pooled_without_a_total(tmp_path: Path) -> None:
+    made, review = revman("lvl-data-rows.csv", tmp_path)
+    result = pooled(review, made.analyses[0])
+    assert (result.k, result.fit) == (2, None)
+    assert "asks no total" in result.note
+    assert review.protocol.model_of(result.analysis).level == 0.99
+    assert review.protocol.model_of(result.analysis).method == "EE"
+    with pytest.raises(ev.DataError, match="asks for no total"):
+        ev.multiverse(review, made.analyses[0])
+
+
+def test_observed_minus_expected_are_log_ratios(tmp_path: Path) -> None:
+    made, review = revman("oev-data-rows.csv", tmp_path)
+    result = pooled(review, made.analyses[0])
+    np.testing.assert_allclose(result.effects["effect"], [-4.2 / 12.5, -2.1 / 8.1], rtol=1e-9)
+    np.testing.assert_allclose(result.effects["variance"], [1 / 12.5, 1 / 8.1], rtol=1e-9)
+    assert shown(result)[0] == pytest.approx(np.exp(-6.3 / 20.6), rel=1e-9)
+    assert ev.check(review).empty
+
+
+def test_the_measure_of_estimates_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ev.DataError, match="--measure"):
+        ev.import_revman(CASES / "giv-data-rows.csv")
+    made, review = revman("giv-data-rows.csv", tmp_path, measure="HR")
+    np.testing.assert_allclose(review.effects(made.analyses[0])["effect"], [-0.25, 0.10], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sub.rm5", "no.rm5"])
+def test_subtotals_are_never_pooled_over(tmp_path: Path, name: str) -> None:
+    made, review = revman(name, tmp_path)
+    results = [pooled(review, one) for one in made.analyses]
+    assert [(result.k, result.trials) for result in results] == [(2, 2)] * len(results)
+    if name == "no.rm5":
+        assert [result.fit for result in results] == [None]
+    else:
+        assert made.analyses == ("drug-pain-at-3-months-any", "drug-pain-at-12-months-any")
+        assert [(result.fit.method, result.fit.counts) for result in results] == [("DL", "MH")] * 2
+        first = shown(results[0])[0]
+        direct = ev.mantel_haenszel([20, 25], [80, 75], [30, 35], [70, 65], measure="RR")
+        assert first == pytest.approx(np.exp(direct.estimate), rel=0.01)
+
+
+def test_each_analysis_has_its_own_method_model_and_level(tmp_path: Path) -> None:
+    made, review = revman("mix.rm5", tmp_path / "mix")
+    results = [pooled(review, name) for name in made.analyses]
+    assert [result.fit.method for result in results] == ["EE", "EE", "DL"]
+    assert [spec.model.method for spec in review.protocol.analyses] == [None, None, "DL"]
+    made, review = revman("ci90.rm5", tmp_path / "ci")
+    assert pooled(review, made.analyses[0]).fit.level == 0.99
+    made, review = revman("peto.rm5", tmp_path / "peto")
+    result = pooled(review, made.analyses[0])
+    direct = ev.peto([4, 3, 3], [96, 97, 197], [0, 0, 1], [100, 100, 199])
+    assert result.fit.counts == "PETO"
+    assert result.fit.estimate == pytest.approx(direct.estimate, rel=1e-12)
+    np.testing.assert_allclose(result.effects["effect"], direct.effect, rtol=1e-12)
+    made, review = revman("hr.rm5", tmp_path / "hr")
+    result = pooled(review, made.analyses[0])
+    assert result.measure == "HR"
+    assert shown(result)[0] == pytest.approx(np.exp(-9 / 26), rel=1e-12)
+
+
+def test_headings_count_in_any_case(tmp_path: Path) -> None:
+    made, review = effects("metafor-c.csv", tmp_path, measure="MD")
+    assert list(review.trials["label"]) == ["Ann", "Bob"]
+    assert "columns: study = Study, yi = Yi, vi = Vi" in made.said
+
+
+def test_an_effect_beyond_all_ratios_is_refused_in_words() -> None:
+    with pytest.raises(ev.DataError, match=r"row 2, column yi: found '1000'; is too large for the logarithm"):
+        ev.import_effects(CASES / "metafor-big.csv", measure="OR")
+
+
+def test_estimates_may_come_with_their_interval(tmp_path: Path) -> None:
+    made, review = effects("metafor-ci.csv", tmp_path / "a", measure="MD")
+    row = review.effects(made.analyses[0]).iloc[0]
+    assert (row["effect"], row["se"]) == (1, pytest.approx(1 / 1.959964, rel=1e-6))
+    made, review = effects("metafor-orc.csv", tmp_path / "b")
+    row = review.effects(made.analyses[0]).iloc[0]
+    assert row["measure"] == "OR"
+    assert row["effect"] == pytest.approx(np.log(1.5), abs=0.01)
+    assert row["se"] == pytest.approx(np.log(2 / 1.1) / 2 / 1.959964, rel=1e-6)
+
+
+def test_what_the_importer_writes_passes_the_checks(tmp_path: Path) -> None:
+    _, review = effects("metafor-eff.csv", tmp_path / "a", measure="MD")
+    assert ev.check(review).empty
+    _, review = effects("metafor-eff.csv", tmp_path / "b", measure="OR")
+    assert ev.check(review).empty
+
+
+def test_columns_of_like_names_stay_apart(tmp_path: Path) -> None:
+    _, review = effects("metafor-col.csv", tmp_path, measure="MD")
+    assert review.trials[["a_b", "a_b_2", "a_b_3"]].iloc[0].tolist() == ["x", "y", "z"]
+    assert review.protocol.columns["trials"]["a_b_2"].description == "column a-b of metafor-col.csv"
+
+
+def test_separators_are_told_and_thousands_refused(tmp_path: Path) -> None:
+    made, _ = effects("metafor-s.csv", tmp_path)
+    assert "columns are separated by semicolons" in made.summary()
+    with pytest.raises(ev.DataError, match=r"column ai: found '1,200'; .*write 1200 without commas"):
+        ev.import_effects(CASES / "metafor-k.csv")
+    with pytest.raises(ev.DataError, match="the file has a header and no rows"):
+        ev.import_effects(CASES / "metafor-h.csv", measure="MD")
+
+
+def write(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_decimal_commas_and_encodings_are_told(tmp_path: Path) -> None:
+    text = "Étude;yi;vi\nMüller 1999;0,25;0,04\nBob;-0,1;0,09\n"
+    for encoding, words in (("utf-16", "UTF-16"), ("cp1252", "Latin-1"), ("utf-8-sig", "decimal commas")):
+        made = ev.import_effects(
+            write(tmp_path, "a.csv", text, encoding), measure="MD", columns={"study": "Étude"}
+        )
+        assert words in made.summary()
+        assert made.tables["trials"][0]["label"] == "Müller 1999"
+        assert [row["estimate"] for row in made.tables["contrast_results"]] == ["0.25", "-0.1"]
+    tabs = write(tmp_path, "a.tsv", "study\tyi\tvi\nA\t1\t2\n")
+    assert "tabs" in ev.import_effects(tabs, measure="MD").summary()
+    with pytest.raises(ev.DataError, match=r"may mean 1200 or 1\.200"):
+        ev.import_effects(write(tmp_path, "b.csv", "study;ai;bi;ci;di\nA;1,200;1;2;3\n"))
+
+
+def test_a_title_above_the_header_is_passed_over_in_an_import(tmp_path: Path) -> None:
+    made = ev.import_effects(
+        write(tmp_path, "a.csv", "Results of the trials,,\nstudy,yi,vi\nA,1,2\n"), measure="MD"
+    )
+    assert "row 1, a title above the header" in made.summary()
+    assert made.tables["contrast_results"][0]["locator"] == "a.csv: row 3"
+
+
+def test_workbooks_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"study": ["A", "B"], "yi": [0.5, 1], "vi": [0.04, 2]}).to_excel(
+            book, sheet_name="one", index=False
+        )
+        pd.DataFrame({"study": ["C"], "ai": [1], "bi": [2], "ci": [3], "di": [4]}).to_excel(
+            book, sheet_name="two", index=False
+        )
+    made = ev.import_effects(path, measure="MD")
+    assert [row["estimate"] for row in made.tables["contrast_results"]] == ["0.5", "1"]
+    assert "sheet 'one'; not read: two" in made.summary()
+    assert len(ev.import_effects(path, sheet="two").tables["arm_results"]) == 2
+    with pytest.raises(ev.DataError, match="no sheet 'three'; it has one, two"):
+        ev.import_effects(path, sheet="three")
+    with pytest.raises(ev.DataError, match="cannot be read as a workbook"):
+        ev.import_effects(write(tmp_path, "b.xlsx", "study,yi,vi\n"))
+
+
+def test_rows_of_one_study_are_told_apart_by_outcome_and_arms(tmp_path: Path) -> None:
+    text = (
+        "study,treat1,treat2,outcome,TE,seTE\n"
+        "A,x,y,pain,1,0.5\nA,x,z,pain,2,0.5\nB,y,z,pain,1,0.4\nB,y,z,sleep,3,0.6\n"
+    )
+    made = ev.import_effects(write(tmp_path, "a.csv", text), measure="MD")
+    review = made.write(tmp_path / "review")
+    assert len(review.trials) == 2
+    assert set(review.arms["components"]) == {"x", "y", "z"}
+    assert made.to_frame()["studies"].tolist() == [1, 1, 1, 1]
+    assert review.effects("x-v-z-pain-any")["effect"].tolist() == [2]
+
+
+def test_one_arm_a_row_is_a_network(tmp_path: Path) -> None:
+    text = "study,treatment,responders,n\nA,x,5,50\nA,y,8,50\nA,z,9,50\nB,x,3,40\nB,z,8,40\n"
+    made = ev.import_effects(write(tmp_path, "a.csv", text), measure="OR", comparator="z")
+    review = made.write(tmp_path / "review")
+    assert len(review.arm_results) == 5
+    assert review.effects("x-v-z-outcome-any")["label"].tolist() == ["A", "B"]
+    first = review.effects("x-v-z-outcome-any").iloc[0]
+    assert first["effect"] == pytest.approx(np.log(5 / 45 / (9 / 41)), rel=1e-9)
+
+
+def test_rates_and_ratios_of_means(tmp_path: Path) -> None:
+    rates = write(tmp_path, "r.csv", "study,x1i,t1i,x2i,t2i\nA,5,100,10,90\n")
+    made = ev.import_effects(rates)
+    row = made.write(tmp_path / "r").effects(made.analyses[0]).iloc[0]
+    assert row["measure"] == "IRR"
+    assert row["effect"] == pytest.approx(np.log(5 / 100 / (10 / 90)), rel=1e-9)
+    assert row["variance"] == pytest.approx(1 / 5 + 1 / 10, rel=1e-9)
+    means = write(tmp_path, "m.csv", "study,m1i,sd1i,n1i,m2i,sd2i,n2i\nA,10,2,20,8,3,25\n")
+    made = ev.import_effects(means, measure="ROM")
+    row = made.write(tmp_path / "m").effects(made.analyses[0]).iloc[0]
+    direct = ev.effect_size("ROM", m1=[10], sd1=[2], n1=[20], m2=[8], sd2=[3], n2=[25]).iloc[0]
+    assert (row["effect"], row["variance"]) == (
+        pytest.approx(direct["effect"]),
+        pytest.approx(direct["variance"]),
+    )
+    with pytest.raises(ev.DataError, match="one group a study"):
+        ev.import_effects(write(tmp_path, "p.csv", "study,xi,ni\nA,5,100\n"))
+
+
+def test_bounds_of_p_values_have_a_column_for_their_sign(tmp_path: Path) -> None:
+    made = ev.import_effects(write(tmp_path, "a.csv", "study,yi,pval\nA,1,<0.05\nB,2,0.01\n"), measure="MD")
+    assert [(row["p_value"], row["p_operator"]) for row in made.tables["contrast_results"]] == [
+        ("0.05", "<"),
+        ("0.01", "="),
+    ]
+
+
+def test_tables_that_stand_beside_the_data_rows_are_told(tmp_path: Path) -> None:
+    for name, text, words in (
+        ("s.csv", "Analysis group,Analysis number,Effect measure\n1,1,RR\n", "the settings of the analyses"),
+        ("r.csv", "Study,Domain (judgement): Random sequence generation\nA,Low risk\n", "the risk of bias"),
+    ):
+        with pytest.raises(ev.DataError, match=f"{words}; name the file of the data rows"):
+            is_revman_file(write(tmp_path, name, text))
+
+
+def test_study_information_and_risk_of_bias_are_read_beside_the_data_rows(tmp_path: Path) -> None:
+    rows, beside = tmp_path / "CD1-analysis-data", tmp_path / "CD1-study-data"
+    rows.mkdir()
+    beside.mkdir()
+    for name in ("swap-data-rows.csv", "swap-overall-estimates-and-settings.csv"):
+        shutil.copy(CASES / name, rows / name.replace("swap", "CD1"))
+    write(
+        beside,
+        "CD1-study-information.csv",
+        "Study,Year,Char: Participants,Char: Methods\nAnn 2001,2001,adults,blind\n",
+    )
+    of = "Allocation concealment: All outcomes"
+    heading = f"Domain (judgement): {of},Domain (support): {of}"
+    write(
+        beside,
+        "CD1-risk-of-bias.csv",
+        f"Study,{heading}\nAnn 2001,High risk,open list\nBob 2002,Low risk,sealed\n",
+    )
+    review = ev.import_revman(rows / "CD1-data-rows.csv").write(tmp_path / "review")
+    assert review.trials.iloc[0][["population", "year"]].tolist() == ["adults", 2001]
+    assert "Methods: blind" in review.trials.iloc[0]["notes"]
+    bias = review.risk_of_bias[["trial_id", "domain", "judgement", "basis"]].to_numpy().tolist()
+    assert bias == [
+        ["ann-2001", "allocation_concealment", "high", "open list"],
+        ["bob-2002", "allocation_concealment", "low", "sealed"],
+    ]
+
+
+def test_a_dry_run_shows_the_mapping_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_(CASES / "metafor-orc.csv", dry_run=True, output=tmp_path / "review")
+    printed = capsys.readouterr()
+    assert "columns: study = study, or = or, ci.lb = lower, ci.ub = upper" in printed.out
+    assert "lower is taken for 'outcome'" in printed.out
+    assert not (tmp_path / "review").exists()
+    with pytest.raises(ev.DataError, match="--output"):
+        import_(CASES / "metafor-orc.csv")
+
+
+def test_an_import_says_which_totals_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import_(CASES / "oev-data-rows.csv", output=tmp_path / "a")
+    assert "totals: 1 of 1 in the file agree" in capsys.readouterr().out
+    import_(CASES / "ci90.rm5", output=tmp_path / "b")
+    printed = capsys.readouterr().out
+    assert "totals: 0 of 1" in printed
+    assert "the file counts 3 studies, its rows give 2" in printed
