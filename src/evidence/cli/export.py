@@ -42,12 +42,12 @@ def export(
 ) -> None:
     """Write the results in other forms."""
     import evidence as ev
+    from evidence.files import folder
     from evidence.report.export.crate import write_crate
     from evidence.report.export.manuscript import write_manuscript
     from evidence.report.export.one_page import write_one_page
     from evidence.report.export.pdf import write_pdf
     from evidence.report.export.results import write_results
-    from evidence.report.files import folder
 
     review = ev.read_review(data)
     for kind in dict.fromkeys(kinds):

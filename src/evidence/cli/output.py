@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from evidence.files import plain_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +47,7 @@ def print_frame(
     if form is Format.csv:
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     elif form is Format.json:
-        records = [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
-        print(json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(plain_rows(frame), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         names = columns or {str(name): str(name) for name in frame}
         headings = {name: heading for name, heading in names.items() if name in frame}
@@ -77,9 +77,3 @@ def _cell(value: Any, places: int) -> str:
     if value is None or value != value:
         return ""
     return f"{value:.{places}f}" if isinstance(value, float) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    missing = value is None or value != value or (isinstance(value, float) and math.isinf(value))
-    return None if missing else value if isinstance(value, bool | int | float) else str(value)

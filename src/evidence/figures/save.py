@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from evidence.errors import DataError
 from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.files import draft, plain_rows
 
 __all__ = ["save"]
 
@@ -57,31 +55,12 @@ def save(
     }
     paths = []
     for kind in formats:
-        path, draft = _names(stem, kind)
-        figure.savefig(draft, format=kind, dpi=dpi, metadata=metadata[kind])
-        os.replace(draft, path)
+        path = stem.with_name(f"{stem.name}.{kind}")
+        with draft(path) as beside:
+            figure.savefig(beside, format=kind, dpi=dpi, metadata=metadata[kind])
         paths.append(path)
-    path, draft = _names(stem, "json")
-    content = {
-        "alt_text": figure.alt_text,
-        "numbers": [_plain(row) for row in figure.numbers.to_dict("records")],
-    }
-    draft.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    path = stem.with_name(f"{stem.name}.json")
+    content = {"alt_text": figure.alt_text, "numbers": plain_rows(figure.numbers, digits=12)}
+    with draft(path) as beside:
+        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return [*paths, path]
-
-
-def _names(stem: Path, kind: str) -> tuple[Path, Path]:
-    """Name of the file, and of its draft, which carries the process so that two writers never share one."""
-    return stem.with_name(f"{stem.name}.{kind}"), stem.with_name(f".{stem.name}.{os.getpid()}.{kind}")
-
-
-def _plain(row: dict[Any, Any]) -> dict[str, object]:
-    """Numbers to 12 significant digits, the same on every machine; missing ones are null."""
-    plain: dict[str, object] = {}
-    for name, value in row.items():
-        native = value.item() if hasattr(value, "item") else value
-        if isinstance(native, float):
-            native = float(f"{native:.12g}") if math.isfinite(native) else None
-        plain[str(name)] = native
-    return plain

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader
 from matplotlib.testing.compare import compare_images
 from matplotlib.testing.exceptions import ImageComparisonFailure
 
 from evidence.errors import DataError
 from evidence.report.gallery import read_manifest, write_gallery
+from evidence.report.site.shell import templates
 from evidence.results import Shown
 from evidence.tables.review import Review
 
@@ -86,13 +86,8 @@ class FigureCheck(Shown):
 
     def page(self) -> str:
         """Lay out one HTML page that needs no other file: old, new and difference side by side, and what changed."""
-        environment = Environment(
-            loader=PackageLoader("evidence.report.site"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters.update(image=_embed, value=_show)
+        environment = templates().overlay()
+        environment.filters = {**environment.filters, "image": _embed, "value": _show}
         changes = {name: part.to_dict("records") for name, part in self.changes.groupby("figure", sort=False)}
         differ = [one for one in self.figures if one.state != "same"]
         same = [one.name for one in self.figures if one.state == "same"]

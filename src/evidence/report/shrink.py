@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from evidence.report.files import draft
+from evidence.files import draft
 
 __all__ = ["shrink_png", "shrink_svg"]
 

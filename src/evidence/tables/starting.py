@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from evidence.errors import DataError
-from evidence.tables.folder import new_folder, write_table
+from evidence.files import new_folder
+from evidence.tables.write import write_table
 
 __all__ = ["init_review"]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, shortest_path
 
 __all__ = ["connected_parts", "distances", "say_parts"]
 
@@ -25,20 +27,12 @@ def connected_parts(size: int, links: Iterable[Sequence[int]]) -> list[list[int]
     list of list of int
         Nodes of each part, ascending; the largest part first.
     """
-    root = list(range(size))
-
-    def find(node: int) -> int:
-        while root[node] != node:
-            root[node] = root[root[node]]
-            node = root[node]
-        return node
-
-    for first, *others in links:
-        for other in others:
-            root[find(other)] = find(first)
+    pairs = [(arms[0], other) for arms in links for other in arms]
+    first, second = np.array(pairs, dtype=int).reshape(-1, 2).T
+    graph = csr_array((np.ones(len(pairs)), (first, second)), shape=(size, size))
     parts: dict[int, list[int]] = {}
-    for node in range(size):
-        parts.setdefault(find(node), []).append(node)
+    for node, part in enumerate(connected_components(graph, directed=False)[1].tolist()):
+        parts.setdefault(part, []).append(node)
     return sorted(parts.values(), key=lambda part: (-len(part), part[0]))
 
 
@@ -54,11 +48,7 @@ def distances(adjacent: NDArray[np.bool_]) -> NDArray[np.float64]:
     -------
     ndarray, shape (t, t)
     """
-    out = np.where(adjacent, 1.0, np.inf)
-    np.fill_diagonal(out, 0.0)
-    for middle in range(len(out)):
-        out = np.minimum(out, out[:, [middle]] + out[[middle], :])
-    return out
+    return np.asarray(shortest_path(np.asarray(adjacent, dtype=float), unweighted=True))
 
 
 def say_parts(parts: Sequence[Sequence[int]], names: Sequence[str]) -> str:

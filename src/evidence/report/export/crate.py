@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import DataError
-from evidence.report.files import draft
+from evidence.files import draft
 from evidence.tables.review import Review
 
 __all__ = ["FILE_NAME", "crate_metadata", "write_crate"]

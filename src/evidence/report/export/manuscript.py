@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.files import draft, folder
 from evidence.measures import measure_of
-from evidence.report.files import draft, folder
 from evidence.report.site.tables import table_html
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
@@ -132,11 +132,11 @@ def _study(title: str, row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _latex(table: pd.DataFrame, name: str, caption: str) -> str:
-    shown = table.map(_escaped).set_axis([_escaped(column) for column in table], axis=1)
-    styled = shown.style.hide(axis="index").to_latex(
+    style = table.style.hide(axis="index").format(_signs, escape="latex")
+    styled = style.format_index(_signs, axis=1, escape="latex").to_latex(
         hrules=True,
         environment="longtable",  # may run over pages
-        caption=_escaped(caption),
+        caption=caption.replace("%", r"\%"),
         label=f"tab:{name}",
         column_format="".join(_column(str(column), table[column]) for column in table),
     )
@@ -150,13 +150,13 @@ def _column(name: str, values: pd.Series) -> str:
     return r"p{0.2\linewidth}" if values.astype(str).str.len().max() > LONG else "l"
 
 
-def _escaped(text: Any) -> str:
-    """Write a text so that LaTeX sets it as it is."""
-    special = {
-        "\\": r"\textbackslash{}",
-        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
+def _signs(text: Any) -> str:
+    """Write the signs of numbers as LaTeX sets them."""
+    return str(text).translate(_SIGNS)
+
+
+_SIGNS = str.maketrans(
+    {
         "\u2212": "$-$",
         "≥": r"$\geq$",
         "≤": r"$\leq$",
@@ -164,7 +164,7 @@ def _escaped(text: Any) -> str:
         "²": r"\textsuperscript{2}",
         "τ": r"$\tau$",
     }
-    return "".join(special.get(letter, letter) for letter in str(text))
+)
 
 
 def _html(table: pd.DataFrame, caption: str) -> str:

@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import Stylesheet
 
 from evidence.errors import DataError
-from evidence.report.files import draft
+from evidence.files import draft
 from evidence.report.manifest import is_ours
 
 __all__ = ["write_one_page"]

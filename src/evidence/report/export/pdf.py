@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from evidence.errors import ReportError
-from evidence.report.files import draft
+from evidence.files import draft
 
 __all__ = ["find_chromium", "write_pdf"]
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from evidence.effects.choosing.comparisons import LISTED
+from evidence.files import draft, folder, plain_rows
 from evidence.report.export.codebook import codebook
-from evidence.report.files import draft, folder
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["result_tables", "write_results"]
 
@@ -88,7 +84,7 @@ def _csv(table: pd.DataFrame, path: Path) -> Path:
 
 
 def _json(table: pd.DataFrame, path: Path) -> Path:
-    records = [_plain(row) for row in table.to_dict("records")]
+    records = plain_rows(table)
     with draft(path) as beside:
         beside.write_text(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
     return path
@@ -100,12 +96,3 @@ def _parquet(table: pd.DataFrame, path: Path) -> Path:
     with draft(path) as beside:
         fastparquet.write(str(beside), table, compression="ZSTD", write_index=False)
     return path
-
-
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Turn the numbers of a row into Python's own, missing ones into null."""
-    plain = {}
-    for name, value in row.items():
-        native = value.item() if hasattr(value, "item") else value
-        plain[str(name)] = None if pd.isna(native) else native
-    return plain

@@ -28,40 +28,28 @@ def locked(output: Path) -> Iterator[None]:
     ReportError
         If another run holds it; the message names its process.
     """
+    from filelock import FileLock, Timeout
+
     path = output.parent / f".{output.name}.lock"
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _take(file)
-        except OSError:
-            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() if hasattr(os, "pread") else ""
-            os.close(file)
-            raise ReportError(
-                f"{output} is being written by another run"
-                + (f" (process {holder})" if holder else "")
-                + "; wait for its end, or name another folder with --output."
-            ) from None
-        # The one who had it before may have removed the file between our opening and our lock.
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(file), path.stat()):
-                break
-        os.close(file)
+    lock = FileLock(path, timeout=0, on_acquired=_sign)
     try:
-        os.truncate(file, 0)
-        os.write(file, f"{os.getpid()}\n".encode())
+        lock.acquire()
+    except Timeout:
+        with contextlib.suppress(OSError):  # Windows does not let others read it
+            holder = path.read_text("ascii", "replace").strip()
+            raise ReportError(_TAKEN.format(output, f" (process {holder})" if holder else "")) from None
+        raise ReportError(_TAKEN.format(output, "")) from None
+    try:
         yield
     finally:
         with contextlib.suppress(OSError):  # Windows does not remove an open file
-            path.unlink()
-        os.close(file)
+            path.unlink()  # a run that opened it meanwhile sees that it is gone, and opens a new one
+        lock.release()
 
 
-def _take(file: int) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        import msvcrt
+def _sign(file: int) -> None:
+    os.truncate(file, 0)
+    os.write(file, f"{os.getpid()}\n".encode())
 
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+_TAKEN = "{} is being written by another run{}; wait for its end, or name another folder with --output."

@@ -98,7 +98,7 @@ def page(
     groups: dict[str, list[PageEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)
-    text = _templates().get_template("shell.html")
+    text = templates().get_template("shell.html")
     shown = text.render(
         title=title,
         site=site or title,
@@ -134,7 +134,8 @@ def write(path: Path, text: str) -> None:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of the site."""
     return Environment(
         loader=PackageLoader("evidence.report.site"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

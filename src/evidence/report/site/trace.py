@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader
 
 from evidence.effects.choosing.inventory import inventory
 from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
-from evidence.report.site.shell import PageEntry, page, write
+from evidence.report.site.shell import PageEntry, page, templates, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, interval, number
@@ -87,7 +85,7 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
         shown = frame(body.label, body.html, root="../")
         write(site / FOLDER / f"{trial}.html", shown)
     listed = inventory(review).to_dict("records")
-    table = _templates().get_template("trials.html").render(trials=listed, folder=FOLDER)
+    table = templates().get_template("trials.html").render(trials=listed, folder=FOLDER)
     write(site / "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
 
 
@@ -127,7 +125,7 @@ def trial_bodies(review: Review) -> dict[str, TrialBody]:
     refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
     results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
     arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
-    template = _templates().get_template("trial.html")
+    template = templates().get_template("trial.html")
     bodies = {}
     for trial in review.trials.to_dict("records"):
         name = str(trial["trial_id"])
@@ -243,10 +241,3 @@ def _missing(value: Any) -> bool:
 def _plain(value: Any, operator: str) -> str:
     text = signs(f"{value:.12g}" if isinstance(value, float) else str(value))
     return f"{operator} {text}" if operator in ("<", ">") else text
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("evidence.report.site"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )

@@ -11,11 +11,12 @@ import pandas as pd
 import yaml
 
 from evidence.errors import DataError, Fault
+from evidence.files import new_folder
 from evidence.results import Shown
-from evidence.tables.folder import new_folder, write_table
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.compose import compose
 from evidence.tables.review import Review, read_review
+from evidence.tables.write import write_table
 from evidence.wording import counted
 
 __all__ = ["Imported", "imported"]

@@ -1,0 +1,34 @@
+"""Writing a table of a review."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from evidence.tables.schema import TABLES
+
+__all__ = ["write_table"]
+
+
+def write_table(
+    folder: Path, name: str, rows: Iterable[Mapping[str, object]], extra: Iterable[str] = ()
+) -> None:
+    """Write a table of a review with all columns of its schema; cells that a row does not have stay empty.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Name of the table in the schema.
+    rows : iterable of mapping
+        Cells by column.
+    extra : iterable of str
+        Columns beside those of the schema.
+    """
+    table = next(table for table in TABLES if table.name == name)
+    header = [*(column.name for column in table.columns), *extra]
+    with (folder / table.file).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, header, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
