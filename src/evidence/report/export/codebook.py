@@ -51,8 +51,6 @@ _DESCRIPTIONS = {
     "effect": "effect of the comparison, intervention minus comparator",
     "variance": "sampling variance of the effect",
     "n_arm": "patients of the intervention arm",
-    "events_arm": "patients of the intervention arm with the event",
-    "events_comparator": "patients of the comparator arm with the event",
     "n_comparator": "patients of the comparator arm, as divided among its comparisons",
     "events_arm": "patients of the intervention arm with the event",
     "events_comparator": "patients of the comparator arm with the event, as divided among its comparisons",
