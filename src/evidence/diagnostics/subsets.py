@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evidence.columns import beside, numbers, numeric_text
 from evidence.errors import DataError, ModelError
+from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.pool_many import QUANTITIES, PooledMany, pool_many
 from evidence.models.pooled import Pooled
@@ -112,7 +113,9 @@ class LeaveOneOut(Shown):
         turned = ((self.deleted.ci_low <= 0.0) & (self.deleted.ci_high >= 0.0)) != covers
         failed = np.isnan(self.deleted.estimate)
         notes = []
-        if names := self._names(turned & ~failed):
+        # For a proportion, a rate or a mean zero is no boundary.
+        null = measure_of(getattr(self.fit, "measure", "")).of not in ("mean", "proportion", "rate")
+        if null and (names := self._names(turned & ~failed)):
             notes.append(
                 f"The interval {'no longer includes' if covers else 'includes'} zero without: {names}."
             )

@@ -118,7 +118,7 @@ def drapery(
         around = np.union1d(grid, fit.estimate)
         heights = _p_values(around, fit.estimate, fit.se, fit.df)
         axes.plot(around, heights, color=VERMILLION, linewidth=2.0, zorder=4)
-    figure.numbers = _numbers(studies, reference, scale, predicted)
+    figure.numbers = _numbers(fit, studies, reference, scale, predicted)
     null = float(_p_values(np.array([reference]), fit.estimate, fit.se, fit.df)[0])
     figure.kind = "drapery plot"
     figure.alt_text = (
@@ -147,8 +147,10 @@ def _prediction_text(fit: Pooled, scale: Scale) -> str:
     return f"{100 * fit.level:.12g}% prediction interval {low} to {high}. "
 
 
-def _numbers(studies: DrawnStudies, reference: float, scale: Scale, predicted: bool) -> pd.DataFrame:
-    fit, at = studies.fit, np.array([reference])
+def _numbers(
+    fit: Pooled, studies: DrawnStudies, reference: float, scale: Scale, predicted: bool
+) -> pd.DataFrame:
+    at = np.array([reference])
     records = []
     for i, label in enumerate(studies.labels):
         p = _p_values(at, fit.effect[i], math.sqrt(fit.variance[i]), math.inf)

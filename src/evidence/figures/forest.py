@@ -4,77 +4,108 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
+from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.canvas import EvidenceFigure
 from evidence.figures.drawing.layout import Block, Row
-from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
+from evidence.figures.drawing.measure import choose_scale, has_null, measure_code, measure_name, on_axis
+from evidence.figures.drawing.reported import Count, Share
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import (
     between_groups_line,
+    estimate_text,
     heterogeneity_line,
     interval_name,
     model_line,
-    pooled_text,
 )
-from evidence.figures.drawing.studies import DrawnStudies, read_studies
-from evidence.figures.drawing.text import clean
+from evidence.figures.drawing.studies import GROUPS, DrawnStudies, read_studies
+from evidence.figures.drawing.text import clean, significant
+from evidence.measures import Measure
+from evidence.models.on_scale import OnScale, read_fit
+from evidence.models.pooled import Pooled
+from evidence.models.refit import estimate_of
 
 if TYPE_CHECKING:
-    from evidence.models.pooled import Pooled
+    from evidence.appraisal.risk_of_bias import RiskOfBias
+    from evidence.models.refit import Fit
     from evidence.models.regression.subgroups import Subgroups
 
 __all__ = ["forest"]
 
+FAVOURS = ("favours intervention", "favours comparator")
+BOUNDS = {"proportion": (0.0, 1.0), "rate": (0.0, math.inf), "correlation": (-1.0, 1.0)}
+"""Range of what has one on its natural scale."""
+
 
 def forest(
-    fit: Pooled,
+    fit: Fit,
     *,
     data: pd.DataFrame | None = None,
     subgroups: Subgroups | None = None,
+    beside: Pooled | None = None,
     measure_label: str | None = None,
-    favours: tuple[str, str] | None = ("favours intervention", "favours comparator"),
-    transform: Literal["exp", "identity"] | None = None,
-    reference: float | None = 0.0,
+    favours: tuple[str, str] | None = FAVOURS,
+    groups: tuple[str, str] = GROUPS,
+    transform: Literal["natural", "exp", "identity"] | None = None,
+    reference: float | Literal["measure"] | None = "measure",
+    important: float | tuple[float, float] | None = None,
     title: str | None = None,
     columns: Sequence[str] | Mapping[str, str] | None = None,
+    risk_of_bias: pd.DataFrame | RiskOfBias | None = None,
     sort: str | None = None,
     show_prediction: bool = True,
     xlim: tuple[float, float] | None = None,
     digits: int | None = None,
     notes: Sequence[str] = (),
 ) -> EvidenceFigure:
-    """Draw a forest plot of a pooled result.
+    """Draw a forest plot of a fit of any class.
 
-    The area of a square is proportional to the study's weight; a diamond spans the confidence interval of a
-    pooled estimate; the bar under it is the prediction interval. An arrow marks an interval that goes on
-    beyond the axis.
+    The area of a square is proportional to the study's weight, or to its precision where the model has no
+    weights; a diamond spans the confidence interval of a pooled estimate; the bar under it is the prediction
+    interval. An arrow marks an interval that goes on beyond the axis. A model with moderators has no diamond: a pale
+    bar behind each study is the interval of its fitted value.
 
     Parameters
     ----------
-    fit : Pooled
-        The pooled result; its `effect`, `variance`, `labels` and `weights` are the studies.
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+        The fit with its studies.
     data : DataFrame, optional
         The rows that went into the fit, in the same order. Used where present: `label`, `n_arm`,
         `n_comparator`, `measure`, and for notes under the plot `adjusted`, `form`, `assumptions`.
     subgroups : Subgroups, optional
-        The same studies, pooled by group.
+        The same studies by group, as from `evidence.subgroups`.
+    beside : Pooled, optional
+        Another fit of the same studies, such as under equal effects, for a second diamond and column of weights.
     measure_label : str, optional
-        Heading of the axis, or a code such as `SMD`; by default from the column `measure`.
+        Heading of the axis, or a code such as `SMD`; by default from the column `measure` or the fit.
     favours : (str, str), optional
-        What lies below and above the reference.
-    transform : {"exp", "identity"}, optional
-        `exp` shows effects on the log scale as ratios; by default so for ratio measures.
+        What lies below and above the reference; not shown for a mean, proportion, rate or correlation by default.
+    groups : (str, str)
+        Names of the two groups, above their sizes.
+    transform : {"natural", "exp", "identity"}, optional
+        `natural`, the default, shows ratios for their logarithms, and proportions, rates, means and correlations for
+        what was analysed; double arcsines with the sizes of the studies. `exp` shows effects on the log scale as
+        ratios, `identity` what was analysed.
     reference : float, optional
-        The value of no difference on the analysis scale (0 also for log ratios).
+        The value of no difference on the analysis scale (0 also for log ratios); by default 0, and none for a
+        mean, proportion or rate.
+    important : float or (float, float), optional
+        The smallest important difference on the shown scale: the band of smaller ones is shaded. A number x stands
+        for -x to x, for ratios from 1/x to x.
     title : str, optional
     columns : sequence of str or mapping of str to str, optional
-        Columns of `data` to print beside the labels, with their headings; by default the group sizes.
+        Columns of `data` to print beside the labels, with their headings; () for none. By default the group
+        sizes, or what the studies reported: events of all, or means with SDs and sizes.
+    risk_of_bias : DataFrame or RiskOfBias, optional
+        Judgements, a column a domain, shown as signs on the right; with study labels as index paired by them.
+        Words of the usual tools: low, unclear or some concerns, high, empty for none.
     sort : str, optional
         `effect`, `weight`, `label` or a column of `data`; by default the order of the fit.
     show_prediction : bool
@@ -94,55 +125,194 @@ def forest(
     Raises
     ------
     DataError
-        If `data` or `subgroups` do not belong to the fit, a column is missing, or the range is not usable.
+        If `data`, `subgroups` or `beside` do not belong to the fit, a column is missing, or the range is not usable.
     """
-    studies = read_studies(fit, data, columns)
-    code = measure_code(measure_label, data)
+    code = measure_code(measure_label, data, fit)
+    read, natural = on_axis(fit, code, transform, data)
+    studies = read_studies(fit, data, columns, read=read, groups=groups)
     scale = choose_scale(studies.typical_half_width, code, transform, digits)
     order = studies.order(sort, data)
-    groups = {} if subgroups is None else subgroups.groups
+    parts = {} if subgroups is None else subgroups.groups
     members = {} if subgroups is None else _members(fit, subgroups, order)
+    shown = {
+        name: _on_axis_of(fit, part, code, transform, data, members[name]) for name, part in parts.items()
+    }
+    second = None if beside is None else _second(fit, beside, code, transform, data)
+    null = has_null(code)
+    if reference == "measure":
+        reference = 0.0 if null else None
+    elif reference is not None and natural is not None:
+        reference = float(natural.natural(float(reference)))
+    plain = not null or (natural is not None and natural.of == "correlation") or code == "COR"
+    favours = None if favours is FAVOURS and plain else favours
+
+    signs: list[tuple[Any, ...]] = [()] * len(studies.labels)
+    letters: tuple[str, ...] = ()
+    lines: list[str] = []
+    if risk_of_bias is not None:
+        letters, signs, meaning = bias_signs(risk_of_bias, fit, data)
+        lines.append(meaning)
+    bands = _fitted(fit, natural, read)
+
+    def row(i: int) -> Row:
+        return replace(
+            studies.row(i),
+            prediction=(math.nan, math.nan) if bands is None else bands[i],
+            second_weight=math.nan if second is None else float(second.weights[i]),
+            signs=signs[i],
+        )
 
     rows: list[Row] = []
-    for name, group in groups.items():
+    for name, part in parts.items():
         inside = members[name]
-        weight = float(np.sum(fit.weights[inside]))
-        rows += [Row("heading", clean(name)), *(studies.row(i) for i in inside)]
-        rows += _summary("subtotal", group, studies.totals(inside), weight, show_prediction)
-        rows += [Row("note", heterogeneity_line(group)), Row("gap")]
-    if not groups:
-        rows += [*(studies.row(i) for i in order), Row("gap")]
-    rows += _summary("pooled", fit, studies.totals(order), 100.0, show_prediction)
+        weight = float(np.sum(read.weights[inside]))
+        more = math.nan if second is None else float(np.sum(second.weights[inside]))
+        rows += [Row("heading", clean(name)), *(row(i) for i in inside)]
+        rows += _summary("subtotal", shown[name], studies.totals(inside), weight, show_prediction, more)
+        rows += [Row("note", heterogeneity_line(part)), Row("gap")]
+    if not parts:
+        rows += [*(row(i) for i in order), Row("gap")]
+    totals = studies.totals(order)
+    if second is None or beside is None:
+        rows += _summary("pooled", read, totals, _whole(read), show_prediction)
+    else:
+        names = [_model_name(one) for one in (fit, beside)]
+        rows += _summary("pooled", read, totals, _whole(read), show_prediction, name=names[0])
+        cells = ("",) * len(totals)
+        rows += _summary("pooled", second, cells, math.nan, show_prediction, 100.0, name=names[1])
 
+    band = None if important is None else _band(important, scale)
     block = Block(
         rows=tuple(rows),
         scale=scale,
-        limits=_limits(rows, reference) if xlim is None else scale.limits(xlim),
-        measure=measure_name(measure_label, code),
-        interval_heading=f"{code or 'Estimate'} ({interval_name(fit.level)})",
+        limits=_limits(rows, reference, band, natural) if xlim is None else scale.limits(xlim),
+        measure=_axis_name(measure_label, code, natural, transform),
+        interval_heading=f"{_short(code, natural)} ({interval_name(fit.level)})",
         reference=reference,
         favours=favours,
-        centre=fit.estimate,
+        centre=None if math.isnan(read.estimate) else read.estimate,
+        band=band,
+        weight_headings=("Weight",)
+        if second is None
+        else tuple(f"Weight\n({one.method})" for one in (fit, beside)),  # type: ignore[union-attr]
+        sign_headings=letters,
     )
-    lines = [model_line(fit), heterogeneity_line(fit)]
+    models = [model_line(one, test=null) for one in (fit, beside) if one is not None]
+    lines = [*models, heterogeneity_line(fit), *_moderator_lines(fit, bands, transform, natural), *lines]
     if subgroups is not None:
-        lines.append(between_groups_line(subgroups))
+        lines.insert(len(models) + 1, between_groups_line(subgroups))
+    if band is not None:
+        lows, highs = (scale.text(end) for end in band)
+        lines.append(f"Shaded: differences too small to be important ({lows} to {highs}).")
+    if read.note:
+        lines.append(read.note)
+    silent = [label for label, effect in zip(studies.labels, read.effect, strict=True) if math.isnan(effect)]
+    if silent:
+        lines.append(f"Not estimable from the study alone: {', '.join(silent)}.")
     footer = [*(("", line) for line in lines), *studies.legend, *(("", clean(note)) for note in notes)]
     figure = draw([block], studies.columns, title=title, footer=footer)
-    figure.numbers = _numbers(studies, members or {"": order}, groups, scale)
+    figure.numbers = _numbers(fit, studies, members or {"": order}, parts, shown, scale)
+    if second is not None:
+        record = _pooled_record("overall", "", beside, second, 100.0, scale) | {"label": _model_name(beside)}
+        figure.numbers = pd.concat([figure.numbers, pd.DataFrame([record])], ignore_index=True)
     figure.kind = "forest plot"
-    figure.alt_text = _describe(studies, subgroups, block)
+    figure.alt_text = _describe(fit, studies, subgroups, shown, second, block)
     return figure
 
 
-def _members(fit: Pooled, subgroups: Subgroups, order: Sequence[int]) -> dict[str, list[int]]:
+def _whole(read: OnScale) -> float:
+    """All weights together, where there are any."""
+    return math.nan if np.isnan(read.weights).all() else 100.0
+
+
+def _on_axis_of(
+    fit: Any, part: Any, code: str, transform: str | None, data: pd.DataFrame | None, inside: Sequence[int]
+) -> OnScale:
+    """Read a subgroup as the axis shows it."""
+    rows = None if data is None else data.iloc[sorted(inside)]
+    return on_axis(part, code, transform, rows, whole=(fit, sorted(inside)))[0]
+
+
+def _second(fit: Any, beside: Pooled, code: str, transform: str | None, data: pd.DataFrame | None) -> OnScale:
+    """Read the fit beside as the axis shows it.
+
+    Raises
+    ------
+    DataError
+        If one of the two is no fit by `pool`, or they have other studies.
+    """
+    for one in (fit, beside):
+        if not isinstance(one, Pooled):
+            raise DataError(f"fits beside each other are fits by pool; got {type(one).__name__}.")
+    if not (np.array_equal(fit.effect, beside.effect) and np.array_equal(fit.variance, beside.variance)):
+        raise DataError("the fit beside has other studies: pool the same effects and variances twice.")
+    return on_axis(beside, code, transform, data, whole=(fit, range(fit.k)))[0]
+
+
+def _model_name(fit: Any) -> str:
+    return "Equal effects" if fit.method == "EE" else f"Random effects, {fit.method}"
+
+
+def _axis_name(label: str | None, code: str, natural: Measure | None, transform: str | None) -> str:
+    named = label is not None and label.upper() != code
+    if natural is not None and not named:
+        return natural.name
+    return measure_name(label, code)
+
+
+def _short(code: str, natural: Measure | None) -> str:
+    """Heading of the numbers: the code, which people know for differences and ratios, else the name."""
+    return natural.name if natural is not None else code or "Estimate"
+
+
+def _band(important: float | tuple[float, float], scale: Scale) -> tuple[float, float]:
+    """The band of differences that are too small, on the scale of the axis."""
+    if isinstance(important, tuple):
+        low, high = important
+    elif scale.ratio:
+        if not important > 0:
+            raise DataError(f"important={important!r} must be a ratio above 0, or a pair.")
+        low, high = sorted((important, 1 / important))
+    else:
+        low, high = -abs(important), abs(important)
+    if not low < high:
+        raise DataError(f"important={important!r} must be a number, or a pair with the lower end first.")
+    return scale.limits((float(low), float(high)))
+
+
+def _fitted(fit: Any, natural: Measure | None, read: OnScale) -> list[tuple[float, float]] | None:
+    """Interval of each study's fitted value, of a model with moderators."""
+    if not hasattr(fit, "coefficients") or not math.isnan(read.estimate):
+        return None
+    found = fit.predict()
+    back = (lambda value: value) if natural is None else natural.natural
+    limits = zip(found["ci_low"], found["ci_high"], strict=True)
+    return [(float(back(float(low))), float(back(float(high)))) for low, high in limits]
+
+
+def _moderator_lines(fit: Any, bands: Any, transform: str | None, natural: Measure | None) -> list[str]:
+    """Coefficients of a model with moderators."""
+    if bands is None:
+        return []
+    shown = "; ".join(
+        f"{clean(name)} {significant(row.estimate)} ({significant(row.ci_low)} to {significant(row.ci_high)})"
+        for name, row in fit.coefficients.iterrows()
+    )
+    return [
+        f"Coefficients, on the scale of the analysis: {shown}.",
+        f"Pale bars: fitted value of each study, {interval_name(fit.level)}.",
+    ]
+
+
+def _members(fit: Any, subgroups: Subgroups, order: Sequence[int]) -> dict[str, list[int]]:
     """Give the studies of every group in the order of the plot."""
-    grouped = np.full(fit.k, False)
+    grouped = np.full(len(fit.labels), False)
     for name, group in subgroups.groups.items():
         places = subgroups.rows[name]
-        same = places[-1] < fit.k and all(
-            np.array_equal(getattr(group, value), getattr(fit, value)[places])
-            for value in ("effect", "variance")
+        whole, part = read_fit(fit), read_fit(group)
+        same = places[-1] < len(fit.labels) and all(
+            np.array_equal(getattr(part, value), getattr(whole, value)[places], equal_nan=True)
+            for value in ("effect", "low")
         )
         if not same:
             raise DataError(
@@ -156,45 +326,75 @@ def _members(fit: Pooled, subgroups: Subgroups, order: Sequence[int]) -> dict[st
 
 def _summary(
     kind: Literal["pooled", "subtotal"],
-    fit: Pooled,
+    read: OnScale,
     cells: tuple[str, ...],
     weight: float,
     prediction: bool,
+    second_weight: float = math.nan,
+    name: str = "",
 ) -> list[Row]:
-    label = f"{'All studies' if kind == 'pooled' else 'Subtotal'} (k = {fit.k})"
-    interval = (fit.estimate, fit.ci_low, fit.ci_high)
-    rows = [Row(kind, label, cells=cells, interval=interval, weight=weight)]
-    if prediction and math.isfinite(fit.prediction_low):
-        bounds = (math.nan, fit.prediction_low, fit.prediction_high)
+    """Diamond and prediction interval; nothing for a model with moderators."""
+    if math.isnan(read.estimate):
+        return []
+    label = f"{name or ('All studies' if kind == 'pooled' else 'Subtotal')} (k = {read.k})"
+    interval = (read.estimate, read.ci_low, read.ci_high)
+    rows = [Row(kind, label, cells=cells, interval=interval, weight=weight, second_weight=second_weight)]
+    if prediction and math.isfinite(read.prediction_low):
+        bounds = (math.nan, read.prediction_low, read.prediction_high)
         rows.append(Row("prediction", "Prediction interval", interval=bounds))
     return rows
 
 
-def _limits(rows: Sequence[Row], reference: float | None) -> tuple[float, float]:
+def _limits(
+    rows: Sequence[Row],
+    reference: float | None,
+    band: tuple[float, float] | None,
+    natural: Measure | None,
+) -> tuple[float, float]:
     studies = [row.interval for row in rows if row.interval is not None and row.kind == "study"]
     summaries = [row.interval for row in rows if row.interval is not None and row.kind != "study"]
     estimates, *bounds = zip(*studies, strict=True)
-    return range_of(
-        estimates, [*bounds[0], *bounds[1]], [value for row in summaries for value in row], reference
+    others = [value for row in summaries for value in row] + list(band or ())
+    low, high = range_of(estimates, [*bounds[0], *bounds[1]], others, reference)
+    least, most = (
+        BOUNDS.get(natural.of, (-math.inf, math.inf)) if natural is not None else (-math.inf, math.inf)
     )
+    return max(low, least), min(high, most)
 
 
 def _numbers(
-    studies: DrawnStudies, members: Mapping[str, Sequence[int]], groups: Mapping[str, Pooled], scale: Scale
+    fit: Any,
+    studies: DrawnStudies,
+    members: Mapping[str, Sequence[int]],
+    parts: Mapping[str, Any],
+    shown: Mapping[str, OnScale],
+    scale: Scale,
 ) -> pd.DataFrame:
     """One row for each study and pooled result, in the order of the plot."""
-    fit = studies.fit
+    weights, analysed = studies.read.weights, read_fit(fit)
+    variance = fit.to_frame()["variance"] if not hasattr(fit, "variance") else fit.variance
+    variance = np.asarray(variance if np.ndim(variance) == 1 else np.diagonal(variance), dtype=float)
     records: list[dict[str, object]] = []
     for name, inside in members.items():
         for i in inside:
             record = _record("study", name, studies.labels[i], studies.interval(i), scale)
-            record |= {"weight": float(fit.weights[i]), "effect": fit.effect[i], "variance": fit.variance[i]}
-            records.append(record | {str(column): studies.cells[column].iloc[i] for column in studies.cells})
-        if name in groups:
-            weight = float(np.sum(fit.weights[list(inside)]))
-            records.append(_pooled_record("subtotal", name, groups[name], weight, scale))
-    records.append(_pooled_record("overall", "", fit, 100.0, scale))
+            record |= {"weight": float(weights[i]), "effect": analysed.effect[i], "variance": variance[i]}
+            cells = {
+                " ".join(str(column).split("\n")): studies.cells[column].iloc[i] for column in studies.cells
+            }
+            records.append(record | {column: _plain(cell) for column, cell in cells.items()})
+        if name in parts:
+            weight = float(np.sum(weights[list(inside)]))
+            records.append(_pooled_record("subtotal", name, parts[name], shown[name], weight, scale))
+    if not math.isnan(studies.read.estimate):
+        records.append(_pooled_record("overall", "", fit, studies.read, _whole(studies.read), scale))
     return pd.DataFrame.from_records(records)
+
+
+def _plain(cell: object) -> object:
+    if isinstance(cell, Count):
+        return cell.value
+    return str(cell) if isinstance(cell, Share) else cell
 
 
 def _record(
@@ -204,36 +404,52 @@ def _record(
     return {"row": row, "group": group, "label": label, "estimate": estimate, "ci_low": low, "ci_high": high}
 
 
-def _pooled_record(row: str, group: str, fit: Pooled, weight: float, scale: Scale) -> dict[str, object]:
-    record = _record(row, group, "", (fit.estimate, fit.ci_low, fit.ci_high), scale)
+def _pooled_record(
+    row: str, group: str, fit: Any, read: OnScale, weight: float, scale: Scale
+) -> dict[str, object]:
+    record = _record(row, group, "", (read.estimate, read.ci_low, read.ci_high), scale)
     record |= {
-        "prediction_low": scale.show(fit.prediction_low),
-        "prediction_high": scale.show(fit.prediction_high),
+        "prediction_low": scale.show(read.prediction_low),
+        "prediction_high": scale.show(read.prediction_high),
     }
-    record |= {name: getattr(fit, name) for name in ("k", "p_value", "tau2", "i2", "q", "q_df", "q_p")}
-    return record | {"weight": weight}
+    found = estimate_of(fit)._asdict()
+    record |= {name: found[name] for name in ("k", "p_value", "tau2", "i2", "q", "q_p")}
+    df = getattr(fit, "q_df", getattr(fit, "qe_df", math.nan))
+    return record | {"q_df": df, "weight": weight}
 
 
-def _describe(studies: DrawnStudies, subgroups: Subgroups | None, block: Block) -> str:
+def _describe(
+    fit: Any,
+    studies: DrawnStudies,
+    subgroups: Subgroups | None,
+    shown: Mapping[str, OnScale],
+    second: OnScale | None,
+    block: Block,
+) -> str:
     """Say what the plot shows."""
-    fit, scale = studies.fit, block.scale
+    read, scale = studies.read, block.scale
 
-    count = "1 study" if fit.k == 1 else f"{fit.k} studies"
-    effects = [scale.text(value) for value in (np.min(fit.effect), np.max(fit.effect))]
+    def pooled(one: OnScale) -> str:
+        return estimate_text(one.estimate, one.ci_low, one.ci_high, scale, one.level)
+
+    k = len(studies.labels)
+    count = "1 study" if k == 1 else f"{k} studies"
+    known = read.effect[~np.isnan(read.effect)]
+    effects = [scale.text(float(value)) for value in (known.min(), known.max())] if known.size else []
     sentences = [
-        f"Forest plot of {count}. {block.measure}, pooled: {pooled_text(fit, scale)}.",
-        f"Estimates of single studies run from {effects[0]} to {effects[1]}." if fit.k > 1 else "",
+        f"Forest plot of {count}. {block.measure}"
+        + ("." if math.isnan(read.estimate) else f", pooled: {pooled(read)}."),
+        f"Estimates of single studies run from {effects[0]} to {effects[1]}." if len(known) > 1 else "",
+        "" if second is None else f"Under the second model: {pooled(second)}.",
     ]
     if block.reference is not None and block.favours is not None:
         below, above = block.favours
         sentences.append(f"Values below {scale.show(block.reference):g}: {below}; above: {above}.")
-    if math.isfinite(fit.prediction_low):
-        bounds = (scale.text(fit.prediction_low), scale.text(fit.prediction_high))
+    if math.isfinite(read.prediction_low):
+        bounds = (scale.text(read.prediction_low), scale.text(read.prediction_high))
         sentences.append(f"Prediction interval {bounds[0]} to {bounds[1]}.")
     if subgroups is not None:
-        groups = (
-            f"{name}: {pooled_text(group, scale)}, k = {group.k}" for name, group in subgroups.groups.items()
-        )
+        groups = (f"{name}: {pooled(part)}, k = {part.k}" for name, part in shown.items())
         sentences += ["; ".join(groups) + ".", between_groups_line(subgroups) + "."]
     sentences.append(heterogeneity_line(fit) + ".")
     return " ".join(sentence for sentence in sentences if sentence)

@@ -205,7 +205,7 @@ def on_scale(
         common = harmonic_mean(sizes)
         note = (
             f"Taken back with the harmonic mean of the {'person-time' if measure.of == 'rate' else 'sizes'}, "
-            f"{number(common)}, which can mislead where these differ much; compare with "
+            f"{common:.4g}, which can mislead where these differ much; compare with "
             f"{'IRLN' if measure.of == 'rate' else 'PLO, or glmm(measure=' + repr('PLO') + ')'}."
         )
     elif n is not None:

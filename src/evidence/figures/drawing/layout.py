@@ -12,12 +12,22 @@ from evidence.figures.drawing.axis import Scale
 from evidence.figures.drawing.style import BODY, MARGIN, PAGE, SMALL, SUPERSCRIPT
 from evidence.figures.drawing.text import text_width, wrap
 
-__all__ = ["Block", "Layout", "Placed", "Row", "TextColumn", "indent", "interval_texts", "lay_out"]
+__all__ = ["Block", "Layout", "Placed", "Row", "Sign", "TextColumn", "indent", "interval_texts", "lay_out"]
 
 GAP, INDENT, LINE_HEIGHT = 10.0, 8.0, 10.0
+SIGN_STEP = 12.5
 LABEL_WIDEST, CELL_WIDEST, PANEL_NARROWEST = 170.0, 110.0, 180.0
 
 Kind = Literal["study", "pooled", "subtotal", "prediction", "own", "published", "heading", "note", "gap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A coloured disc with a letter or sign on it; without colour there is nothing to draw."""
+
+    text: str
+    colour: str
+    ink: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,10 @@ class Row:
         Area of the mark as a share of the largest one's, 0 to 1.
     notes : str
         Letters of the notes below the figure, raised behind the label.
+    second_weight : float
+        In percent, under a second model; NaN when there is none.
+    signs : tuple of Sign
+        Judgements, as coloured discs on the right; may be empty.
     """
 
     kind: Kind
@@ -51,6 +65,8 @@ class Row:
     weight: float = math.nan
     area: float = 1.0
     notes: str = ""
+    second_weight: float = math.nan
+    signs: tuple[Sign, ...] = ()
 
     @property
     def bold(self) -> str:
@@ -98,6 +114,12 @@ class Block:
         Written above the block.
     centre : float or None
         A pooled estimate to which a dotted line leads.
+    band : (low, high) or None
+        Shaded on the analysis scale: differences too small to matter.
+    weight_headings : tuple of str
+        Headings of the weights, lines parted by a line break; two if the rows have a second weight.
+    sign_headings : tuple of str
+        Headings of the signs.
     """
 
     rows: tuple[Row, ...]
@@ -109,6 +131,9 @@ class Block:
     favours: tuple[str, str] | None = None
     heading: str = ""
     centre: float | None = None
+    band: tuple[float, float] | None = None
+    weight_headings: tuple[str, ...] = ("Weight",)
+    sign_headings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +167,8 @@ class Layout:
     low: float
     to: float
     high: float
-    weight: float
+    weights: tuple[float, ...]
+    signs: tuple[float, ...]
     blocks: tuple[tuple[Placed, ...], ...]
 
 
@@ -151,6 +177,8 @@ def interval_texts(row: Row, scale: Scale) -> tuple[str, str, str]:
     if row.interval is None:
         return "", "", ""
     estimate, low, high = row.interval
+    if math.isnan(estimate) and row.kind == "study":
+        return "not estimable", "", ""
     bounds = ("", "") if math.isnan(low) else (f"({scale.text(low)}", f"{scale.text(high)})")
     return scale.text(estimate), *bounds
 
@@ -192,10 +220,19 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_headin
     to_width = text_width("to", BODY, "bold") + 6
     numbers = parts[0] + 5 + parts[1] + to_width + parts[2]
     numbers = max(numbers, *(text_width(block.interval_heading, BODY, "bold") for block in blocks))
-    weighted = any(not math.isnan(row.weight) for row in rows)
-    weight_width = GAP + text_width("Weight", BODY, "bold") if weighted else 0.0
+    weighted = [any(not math.isnan(row.weight) for row in rows)]
+    weighted.append(any(not math.isnan(row.second_weight) for row in rows))
+    headings = [heading.split("\n") for block in blocks[:1] for heading in block.weight_headings]
+    weight_widths = [
+        GAP + max(text_width(line, BODY, "bold") for line in lines)
+        for lines, shown in zip(headings, weighted, strict=False)
+        if shown
+    ]
+    weight_width = sum(weight_widths)
+    signs = max((len(block.sign_headings) for block in blocks), default=0)
+    sign_width = GAP + SIGN_STEP * signs if signs else 0.0
 
-    panel_width = max(PANEL_NARROWEST, PAGE - left - GAP - numbers - weight_width - MARGIN)
+    panel_width = max(PANEL_NARROWEST, PAGE - left - GAP - numbers - weight_width - sign_width - MARGIN)
     high = left + panel_width + GAP + numbers
     low = high - parts[2] - to_width
 
@@ -205,7 +242,7 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_headin
         return Placed(row, wrap(row.label, room, row.size, row.bold), cells)
 
     return Layout(
-        width=high + weight_width + MARGIN,
+        width=high + weight_width + sign_width + MARGIN,
         cells=tuple(cells),
         panel=left,
         panel_width=panel_width,
@@ -213,7 +250,8 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_headin
         low=low,
         to=low + to_width / 2,
         high=high,
-        weight=high + weight_width,
+        weights=tuple(high + sum(weight_widths[: place + 1]) for place in range(len(weight_widths))),
+        signs=tuple(high + weight_width + GAP + SIGN_STEP * (place + 0.5) for place in range(signs)),
         blocks=tuple(tuple(place(row) for row in block.rows) for block in blocks),
     )
 

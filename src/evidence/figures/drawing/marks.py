@@ -15,6 +15,7 @@ from evidence.figures.drawing.style import BLUE, FAINT, GREY, HAIRLINE, INK, LIN
 
 __all__ = ["draw_panel"]
 
+BAND = "#EEF1F4"
 LARGEST_SIDE, SMALLEST_SIDE, DIAMOND = 8.5, 2.0, 4.2  # points
 
 
@@ -34,6 +35,8 @@ def draw_panel(panel: Axes, rows: Sequence[Placed], block: Block, axis: Axis) ->
     panel.set(xlim=(axis.low, axis.high), ylim=(height, 0), yticks=[], facecolor="none")
     panel.set_xticks(axis.ticks, axis.labels, fontsize=SMALL)
     panel.spines[["left", "right", "top"]].set_visible(False)
+    if block.band is not None:
+        panel.axvspan(*block.band, color=BAND, linewidth=0, zorder=0)
     if block.reference is not None:
         panel.axvline(block.reference, color=GREY, linewidth=HAIRLINE, zorder=1)
     if block.centre is not None and axis.low <= block.centre <= axis.high:
@@ -74,7 +77,9 @@ def _mark(panel: Axes, y: float, row: Row, axis: Axis) -> None:
             }
             if row.kind == "published":
                 look |= {"markerfacecolor": "white", "markeredgecolor": INK, "marker": "o", "markersize": 5.0}
-            panel.plot([estimate], [y], linestyle="none", markeredgewidth=0.8, zorder=4, **look)
+            panel.plot(
+                [estimate], [y], linestyle="none", markeredgewidth=0.8, zorder=4, clip_on=False, **look
+            )
 
 
 def _bar(

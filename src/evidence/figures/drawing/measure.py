@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale
-from evidence.measures import find_measure, measure_of
+from evidence.measures import Measure, find_measure, measure_of
+from evidence.models.on_scale import OnScale, needs_size, on_scale, read_fit, study_sizes
 
-__all__ = ["choose_scale", "measure_code", "measure_name"]
+__all__ = ["choose_scale", "has_null", "measure_code", "measure_name", "on_axis"]
+
+ONE_GROUP = ("mean", "proportion", "rate")
 
 
-def measure_code(label: str | None, data: pd.DataFrame | None) -> str:
-    """Code of the measure that the label names, or of the column `measure`; empty when unknown."""
+def measure_code(label: str | None, data: pd.DataFrame | None, fit: Any = None) -> str:
+    """Code of the measure that the label names, of the column `measure`, or of the fit; empty when unknown."""
     if label is not None and (found := find_measure(label)):
         return found.code
     if data is None or "measure" not in data:
-        return ""
+        return str(getattr(fit, "measure", ""))
     codes = set(data["measure"].dropna().astype(str))
     return codes.pop() if len(codes) == 1 else ""
 
@@ -26,6 +30,47 @@ def measure_code(label: str | None, data: pd.DataFrame | None) -> str:
 def measure_name(label: str | None, code: str) -> str:
     """Heading of the axis: the label as given, or the name of the measure if it is none or a code."""
     return measure_of(code or "Effect").heading if label is None or label.upper() == code else label
+
+
+def has_null(code: str) -> bool:
+    """Whether zero on the scale of the analysis means no difference: not so for a mean, a proportion or a rate."""
+    return measure_of(code).of not in ONE_GROUP
+
+
+def on_axis(
+    fit: Any,
+    code: str,
+    transform: str | None,
+    data: pd.DataFrame | None,
+    *,
+    whole: tuple[Any, Any] | None = None,
+) -> tuple[OnScale, Measure | None]:
+    """Read a fit as its axis shows it, and the measure if the axis has its natural scale and is no ratio's.
+
+    Ratios stay logarithms, which a logarithmic axis shows as ratios; proportions, rates, means and correlations that
+    were transformed for the analysis are taken back.
+
+    Parameters
+    ----------
+    fit : a fit of any class
+    code, transform : str
+    data : DataFrame or None
+        The rows of the fit; `n` or `time` are the sizes that the way back from double arcsines and roots needs.
+    whole : (fit, places), optional
+        The fit of more studies that knows these sizes, and which of its studies are those of `fit`.
+    """
+    measure = measure_of(code)
+    natural = transform in (None, "natural") and not measure.ratio and measure.transform.name != "identity"
+    if not natural:
+        return read_fit(fit), None
+    sizes = None
+    if needs_size(measure):
+        name = "time" if measure.of == "rate" else "n"
+        if data is not None and name in data:
+            sizes = data[name].to_numpy()
+        elif whole is not None:
+            sizes = study_sizes(whole[0], measure)[list(whole[1])]
+    return on_scale(fit, code, n=sizes), measure
 
 
 def choose_scale(half: float, code: str, transform: str | None, digits: int | None) -> Scale:
@@ -36,8 +81,8 @@ def choose_scale(half: float, code: str, transform: str | None, digits: int | No
     half : float
         Half the width of a typical interval, which decides the decimals; NaN when there is none.
     code : str
-    transform : {"exp", "identity"} or None
-        None leaves it to the measure.
+    transform : {"natural", "exp", "identity"} or None
+        None, and "natural", leave it to the measure.
     digits : int or None
 
     Raises
@@ -45,10 +90,10 @@ def choose_scale(half: float, code: str, transform: str | None, digits: int | No
     DataError
         If the transform is not known.
     """
-    if transform not in (None, "exp", "identity"):
-        raise DataError(f"transform='{transform}' is not known: use 'exp', 'identity' or None.")
+    if transform not in (None, "natural", "exp", "identity"):
+        raise DataError(f"transform='{transform}' is not known: use 'natural', 'exp', 'identity' or None.")
     measure = measure_of(code)
-    ratio = transform == "exp" or (transform is None and measure.ratio)
+    ratio = transform == "exp" or (transform in (None, "natural") and measure.ratio)
     if digits is None:
         digits = 2 if math.isnan(half) or half == 0 else min(max(2, 1 - math.floor(math.log10(5 * half))), 12)
         if not ratio and measure.in_units and half >= 2.5:

@@ -107,7 +107,8 @@ def draw(
 def _part(block: Block, rows: tuple[Placed, ...], columns: Sequence[TextColumn], layout: Layout) -> Part:
     axis = make_axis(block.limits, layout.panel_width, ratio=block.scale.ratio)
     measure = wrap(block.measure, layout.panel_width, BODY, "bold")
-    lines = max([len(measure), *(column.heading.count("\n") + 1 for column in columns)])
+    others = [*(column.heading for column in columns), *(block.weight_headings if layout.weights else ())]
+    lines = max([len(measure), *(heading.count("\n") + 1 for heading in others)])
     header = (BLOCK_HEADING if block.heading else 0) + HEADER_LINE * lines + BELOW_HEADER
     directions = []
     if block.reference is not None:
@@ -133,7 +134,11 @@ def _draw_part(
         *((x, c.align, c.heading.split("\n")) for x, c in zip(layout.cells, columns, strict=True)),
         (layout.panel + layout.panel_width / 2, "center", part.measure),
         (layout.high, "right", [block.interval_heading]),
-        *([(layout.weight, "right", ["Weight"])] if layout.weight > layout.high else []),
+        *(
+            (x, "right", heading.split("\n"))
+            for x, heading in zip(layout.weights, block.weight_headings, strict=False)
+        ),
+        *((x, "center", [heading]) for x, heading in zip(layout.signs, block.sign_headings, strict=False)),
     ]
     for x, align, lines in headings:
         for up, line in enumerate(reversed(lines)):
@@ -181,5 +186,14 @@ def _write_row(
     figure.write(layout.low, base, low, weight=row.bold, ha="right")
     figure.write(layout.to, base, "to" if low else "", weight=row.bold, ha="center")
     figure.write(layout.high, base, high, weight=row.bold, ha="right")
-    weight = "" if math.isnan(row.weight) else f"{number(row.weight, 1)}%"
-    figure.write(layout.weight, base, weight, weight=row.bold, ha="right")
+    for place, value in zip(layout.weights, (row.weight, row.second_weight), strict=False):
+        weight = "" if math.isnan(value) else f"{number(value, 1)}%"
+        figure.write(place, base, weight, weight=row.bold, ha="right")
+    width, height = figure.get_size_inches() * 72
+    for place, sign in zip(layout.signs, row.signs, strict=False):
+        if sign.colour:
+            at = ([place / width], [1 - middle / height])
+            disc = Line2D(*at, linestyle="none", marker="o", color=sign.colour, markersize=9.0)
+            disc.set(markeredgecolor=INK, markeredgewidth=0.4)
+            figure.add_artist(disc)
+        figure.write(place, middle + 0.36 * BODY, sign.text, weight="bold", color=sign.ink, ha="center")

@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from evidence.errors import DataError
 from evidence.figures.drawing.layout import Row, TextColumn
 from evidence.figures.drawing.notes import source_notes
+from evidence.figures.drawing.reported import Count, Share, reported_columns, reported_of
 from evidence.figures.drawing.text import clean
+from evidence.models.on_scale import OnScale, read_fit
 from evidence.wording import number
-
-if TYPE_CHECKING:
-    from evidence.models.pooled import Pooled
 
 __all__ = ["DrawnStudies", "read_studies", "study_labels"]
 
-GROUP_SIZES = {"n_arm": "Intervention\n(n)", "n_comparator": "Comparator\n(n)"}
+GROUPS = ("Intervention", "Comparator")
+GROUP_SIZES = ("n_arm", "n_comparator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class DrawnStudies:
 
     Attributes
     ----------
-    fit : Pooled
+    read : OnScale
+        Effects, intervals and weights as they are drawn.
     labels : list of str
     columns : list of TextColumn
     cells : DataFrame
@@ -42,7 +42,7 @@ class DrawnStudies:
         Every letter with its meaning.
     """
 
-    fit: Pooled
+    read: OnScale
     labels: list[str]
     columns: list[TextColumn]
     cells: pd.DataFrame
@@ -50,34 +50,40 @@ class DrawnStudies:
     legend: list[tuple[str, str]]
 
     def interval(self, i: int) -> tuple[float, float, float]:
-        """Effect and normal confidence interval of study `i` on the analysis scale."""
-        half = float(ndtri(0.5 + self.fit.level / 2)) * math.sqrt(self.fit.variance[i])
-        effect = float(self.fit.effect[i])
-        return effect, effect - half, effect + half
+        """Effect and confidence interval of study `i` as drawn."""
+        return float(self.read.effect[i]), float(self.read.low[i]), float(self.read.high[i])
 
     @property
     def typical_half_width(self) -> float:
         """Half the width of the median study's interval."""
-        return float(ndtri(0.5 + self.fit.level / 2) * np.sqrt(np.median(self.fit.variance)))
+        widths = (self.read.high - self.read.low)[~np.isnan(self.read.effect)]
+        return float(np.median(widths)) / 2 if widths.size else math.nan
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Areas of the marks as shares of the largest: weights, or precisions where a model has no weights."""
+        weights = self.read.weights
+        if np.isnan(weights).all():
+            with np.errstate(divide="ignore"):
+                weights = 1 / np.square(self.read.high - self.read.low)
+        weights = np.nan_to_num(np.maximum(weights, 0.0), nan=0.0, posinf=0.0)
+        return weights / (float(np.max(weights, initial=0.0)) or 1.0)
 
     def row(self, i: int) -> Row:
         """Row of study `i`, its mark as large as its weight."""
-        weight = float(self.fit.weights[i])
         return Row(
             "study",
             self.labels[i],
             cells=_texts(self.cells[name].iloc[i] for name in self.cells),
             interval=self.interval(i),
-            weight=weight,
-            area=weight / float(np.max(self.fit.weights)),
+            weight=float(self.read.weights[i]),
+            area=float(self.areas[i]),
             notes=self.letters[i],
         )
 
     def totals(self, members: Sequence[int]) -> tuple[str, ...]:
-        """Group sizes summed over some studies; other columns stay empty."""
-        return _texts(
-            self.cells[name].iloc[list(members)].sum() if name in GROUP_SIZES else "" for name in self.cells
-        )
+        """Sizes and events summed over some studies; other columns stay empty."""
+        return _texts(_total(self.cells[name].iloc[list(members)]) for name in self.cells)
 
     def order(self, sort: str | None, data: pd.DataFrame | None) -> list[int]:
         """Places of the studies, sorted by `effect`, `weight` (heaviest first), `label` or a column.
@@ -88,12 +94,12 @@ class DrawnStudies:
             If there is nothing of that name to sort by.
         """
         if sort is None:
-            return list(range(self.fit.k))
+            return list(range(len(self.labels)))
         key: pd.Series[Any]
         if sort == "effect":
-            key = pd.Series(self.fit.effect)
+            key = pd.Series(self.read.effect)
         elif sort == "weight":
-            key = -pd.Series(self.fit.weights)
+            key = -pd.Series(self.read.weights)
         elif sort == "label":
             key = pd.Series([label.casefold() for label in self.labels])
         elif data is not None and sort in data:
@@ -106,17 +112,26 @@ class DrawnStudies:
 
 
 def read_studies(
-    fit: Pooled, data: pd.DataFrame | None, columns: Sequence[str] | Mapping[str, str] | None
+    fit: Any,
+    data: pd.DataFrame | None,
+    columns: Sequence[str] | Mapping[str, str] | None,
+    *,
+    read: OnScale | None = None,
+    groups: tuple[str, str] = GROUPS,
 ) -> DrawnStudies:
     """Bring together the studies of a fit and the rows they came from.
 
     Parameters
     ----------
-    fit : Pooled
+    fit : a fit of any class
     data : DataFrame or None
         The rows that went into the fit, in the same order.
     columns : sequence of str, mapping of str to str, or None
-        Columns to print, with their headings; by default the group sizes.
+        Columns to print, with their headings; by default the group sizes, or what the studies reported.
+    read : OnScale, optional
+        The fit on the scale on which it is drawn; by default that of its analysis.
+    groups : (str, str)
+        Names of the groups.
 
     Raises
     ------
@@ -124,28 +139,34 @@ def read_studies(
         If the rows are not those of the fit, or a column is missing.
     """
     labels = study_labels(fit, data, beside=columns or ())
-    shown, cells = _cells(data, columns)
-    letters, legend = source_notes(data, fit.k)
-    return DrawnStudies(fit, labels, shown, cells, letters, legend)
+    shown, cells = _cells(fit, data, columns, groups)
+    letters, legend = source_notes(data, len(labels))
+    return DrawnStudies(read_fit(fit) if read is None else read, labels, shown, cells, letters, legend)
 
 
-def _check_rows(fit: Pooled, data: pd.DataFrame) -> None:
-    if len(data) != fit.k:
+def _check_rows(fit: Any, data: pd.DataFrame) -> None:
+    k = len(fit.labels)
+    if len(data) != k:
         raise DataError(
-            f"The table has {len(data)} rows, the fit {fit.k} studies: give the rows that went into the fit."
+            f"The table has {len(data)} rows, the fit {k} studies: give the rows that went into the fit."
         )
-    if "effect" in data and not np.array_equal(data["effect"].to_numpy(dtype=float), fit.effect):
+    effect = getattr(fit, "effect", None)
+    if (
+        "effect" in data
+        and effect is not None
+        and not np.array_equal(data["effect"].to_numpy(dtype=float), effect, equal_nan=True)
+    ):
         raise DataError(
             "The effects of the table are not those of the fit: give the same rows in the same order."
         )
 
 
-def study_labels(fit: Pooled, data: pd.DataFrame | None, beside: Collection[str] = ()) -> list[str]:
+def study_labels(fit: Any, data: pd.DataFrame | None, beside: Collection[str] = ()) -> list[str]:
     """Labels in the order of the fit; comparisons of one trial are told apart by their arms.
 
     Parameters
     ----------
-    fit : Pooled
+    fit : a fit of any class
     data : DataFrame or None
         The rows that went into the fit, in the same order.
     beside : collection of str
@@ -170,11 +191,20 @@ def study_labels(fit: Pooled, data: pd.DataFrame | None, beside: Collection[str]
 
 
 def _cells(
-    data: pd.DataFrame | None, columns: Sequence[str] | Mapping[str, str] | None
+    fit: Any,
+    data: pd.DataFrame | None,
+    columns: Sequence[str] | Mapping[str, str] | None,
+    groups: tuple[str, str],
 ) -> tuple[list[TextColumn], pd.DataFrame]:
     table = pd.DataFrame() if data is None else data.reset_index(drop=True)
+    if columns is None and not set(GROUP_SIZES) & set(table):
+        reported = reported_of(fit)
+        found = None if reported is None else reported_columns(reported.reset_index(drop=True), groups)
+        found = reported_columns(table, groups) if found is None else found
+        return ([], pd.DataFrame(index=range(len(fit.labels)))) if found is None else found
     if columns is None:
-        headings = {name: heading for name, heading in GROUP_SIZES.items() if name in table}
+        titles = zip(GROUP_SIZES, groups, strict=True)
+        headings = {name: f"{title}\n(n)" for name, title in titles if name in table}
     else:
         headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
     missing = [name for name in headings if name not in table]
@@ -187,7 +217,21 @@ def _cells(
         TextColumn(clean_heading, "right" if pd.api.types.is_numeric_dtype(cells[name]) else "left")
         for name, clean_heading in headings.items()
     ]
-    return shown, cells
+    sizes: dict[str, Any] = {
+        name: [Count(float(n)) for n in cells[name]] for name in GROUP_SIZES if name in cells
+    }
+    return shown, cells.assign(**sizes)
+
+
+def _total(cells: pd.Series[Any]) -> object:
+    """Sum of sizes or shares; empty for anything else."""
+    first = cells.iloc[0]
+    if not isinstance(first, (Count, Share)):
+        return ""
+    total: Any = first
+    for cell in cells.iloc[1:]:
+        total = total + cell
+    return total
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:
