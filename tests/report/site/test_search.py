@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from evidence.report.site.search import Section, index_script, section_of_file, sections
+from evidence.report.site.search import Section, index_script, sections, whole_page
 
 
 def test_a_page_is_parted_at_its_headings() -> None:
@@ -29,10 +28,8 @@ def test_the_index_is_a_script_that_holds_the_sections() -> None:
     assert set(entries[0]) == {"page", "title", "address", "text"}
 
 
-def test_pages_of_others_are_searched_as_they_stand(tmp_path: Path) -> None:
-    (tmp_path / "trials").mkdir()
-    path = tmp_path / "trials" / "x.html"
-    path.write_text(
-        "<nav>no</nav><main><h1>A &amp; B</h1><script>no</script><p>Pain <b>12</b></p></main>", "utf-8"
-    )
-    assert section_of_file(path, tmp_path) == Section("A & B", "A & B", "trials/x.html", "A & B Pain 12")
+def test_a_page_of_very_many_is_searched_as_a_whole() -> None:
+    found = whole_page("trials/x", "A & B", "<p>Pain &lt; <b>12</b></p>" + "<p>long</p>" * 999)
+    assert (found.page, found.title, found.address) == ("A & B", "A & B", "trials/x.html")
+    assert found.text.startswith("A & B Pain < 12 long long")
+    assert len(found.text) == 900

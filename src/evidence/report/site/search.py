@@ -7,13 +7,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 from bs4.element import PreformattedString
 
-__all__ = ["Section", "index_script", "section_of_file", "sections"]
+__all__ = ["Section", "index_script", "sections", "whole_page"]
 
 LONGEST = 6000
 """Letters of a section that are searched."""
@@ -81,16 +80,10 @@ def _nodes(parent: Tag) -> Iterator[Tag | NavigableString]:
             yield node
 
 
-def section_of_file(path: Path, site: Path) -> Section:
-    """Return a whole page of the site, which another part of the report has written, as one section."""
-    text = path.read_text("utf-8")
-    main = re.search(r"<main.*?>(.*)</main>", text, re.DOTALL)
-    shown = html.unescape(
-        re.sub(r"<(script|style|nav).*?</\1>|<[^>]*>", " ", main[1] if main else "", flags=re.DOTALL)
-    )
-    title = re.search(r"<h1[^>]*>(.*?)</h1>", text, re.DOTALL)
-    heading = html.unescape(re.sub(r"<[^>]*>", "", title[1])) if title else path.stem
-    return Section(heading, heading, quote(path.relative_to(site).as_posix()), _joined([shown])[:SHORTER])
+def whole_page(name: str, title: str, body_html: str) -> Section:
+    """Return a page that is one of very many as one section, for which no tree of its HTML is built."""
+    shown = html.unescape(re.sub(r"<[^>]*>", " ", body_html))
+    return Section(title, title, f"{quote(name)}.html", _joined([title, shown])[:SHORTER])
 
 
 def index_script(parts: Iterable[Section]) -> str:

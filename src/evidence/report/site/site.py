@@ -24,7 +24,7 @@ from evidence.report.site.glossary import glossary_html
 from evidence.report.site.hidden import without_hidden
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
-from evidence.report.site.search import Section, index_script, section_of_file
+from evidence.report.site.search import Section, index_script
 from evidence.report.site.shell import ASSETS, PageEntry, page, write
 from evidence.report.site.trace import FOLDER as TRIALS
 from evidence.report.site.trace import write_trials
@@ -109,6 +109,7 @@ class Site:
             PageEntry(GLOSSARY, "Glossary", LOOK_UP),
         )
         self.pages: dict[str, Page] = {}
+        self.trials: list[Section] = []
         self.answer: Answer | None = None
 
     def write_review_pages(self) -> None:
@@ -117,7 +118,7 @@ class Site:
             return
         self.answer = _answer(self.review)
         write_explorer(self.review, self.folder, title=self.title, entries=self.entries, traces=TRIALS)
-        write_trials(self.review, self.folder, title=self.title, entries=self.entries)
+        self.trials = write_trials(self.review, self.folder, title=self.title, entries=self.entries)
 
     def add(self, done: Executed) -> None:
         """Write the page of a notebook, and the notebook itself to download."""
@@ -142,8 +143,7 @@ class Site:
         found += [section for one in pages for section in one.sections]
         found += self._write(LISTS, "Figures and tables", _lists(pages), defined=False)
         found += self._write(GLOSSARY, "Glossary", glossary_html(), defined=False)
-        trials = sorted((self.folder / TRIALS).glob("*.html")) if self.review else []
-        found += [section_of_file(path, self.folder) for path in trials]
+        found += self.trials
         write(self.folder / "search-index.js", index_script(found))
         for name in ASSETS:
             text = files("evidence.report.site").joinpath("templates", name).read_text("utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 from evidence.effects.choosing.inventory import inventory
 from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
+from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import PageEntry, page, templates, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
@@ -66,7 +67,7 @@ _AS_IT_STANDS = (
 )
 
 
-def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[PageEntry]) -> None:
+def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[PageEntry]) -> list[Section]:
     """Write ``trials.html``, a list of all trials, and a page for each trial in the folder ``trials``.
 
     Parameters
@@ -78,15 +79,22 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
         Title of the site.
     entries : sequence of PageEntry
         The navigation; that of the list is named "trials".
+
+    Returns
+    -------
+    list of Section
+        What the search finds on the pages of the trials, in the order of their ids.
     """
     write(site / STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
     frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
-    for trial, body in trial_bodies(review).items():
+    bodies = trial_bodies(review)
+    for trial, body in bodies.items():
         shown = frame(body.label, body.html, root="../")
         write(site / FOLDER / f"{trial}.html", shown)
     listed = inventory(review).to_dict("records")
     table = templates().get_template("trials.html").render(trials=listed, folder=FOLDER)
     write(site / "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
+    return [whole_page(f"{FOLDER}/{trial}", body.label, body.html) for trial, body in sorted(bodies.items())]
 
 
 _LEAD = (
