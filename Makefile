@@ -45,9 +45,10 @@ format: $(VENV)/.installed  ## Put the code into the one agreed form.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(VENV)-bench/.installed $(VENV)/.installed  ## Time a fit beside other packages (options: ARGS="--rounds 50 --output times.json").
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)
-	$(BIN)/python benchmarks/report_times.py $(REPORT_ARGS)
+bench: $(VENV)-bench/.installed $(VENV)/.installed  ## Set this package beside others; writes benchmarks/README.md (options: ARGS="--rounds 20").
+	mkdir -p build
+	$(BIN)/python benchmarks/report_times.py --output build/report_times.json $(REPORT_ARGS)
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV)-bench/bin/python -W ignore benchmarks/bench.py --report build/report_times.json $(ARGS)
 
 fuzz: $(VENV)/.installed  ## Try 20,000 random and adversarial inputs (options: ARGS="--inputs 2000 --seed 7").
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
@@ -86,7 +87,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/pip
 $(VENV)-bench/.installed: benchmarks/requirements.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-bench
 	@echo 'Installing the packages to compare with into $(VENV)-bench.'
-	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --requirement $< --editable . | $(DOTS)
+	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --requirement $< --editable '.[scale]' | $(DOTS)
 	@touch $@
 
 $(VENV)/.installed-lab: requirements-lab.lock $(VENV)/.installed

@@ -1,224 +1,247 @@
-"""Time a pooled fit beside the packages that do the same, and the larger computations alone.
+"""Set this package beside the others in one run, and write the table and the figure of benchmarks/README.md.
 
-Run by `make bench`, which installs the other packages into an environment of their own. Everything is measured in one
-run: in each round every contender gets a short batch, one after the other, so that a busy moment of the machine hits
-all alike. What counts is the CPU time of this process (of R's, for metafor), the median over the rounds.
+Run by `make bench`, which installs the other packages into an environment of their own. In each round every contender of a
+task takes its turn, so that a busy moment of the machine hits all alike. What counts is the CPU time (of R's process, for
+metafor) for one unit: a fit, a subset, a permutation; the median over the rounds. Packages that need milliseconds for a unit
+are timed on a few of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import os
 import platform
 import shutil
+import statistics
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-from contenders import Contender, contenders
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from page import write_page
+from work import TASKS, Task, draw
 
 import evidence as ev
-from evidence.diagnostics.gosh import gosh
-from evidence.diagnostics.subsets import leave_one_out
-from evidence.effects.choosing.candidates import on_scale
-from evidence.effects.reported.contrasts import reported_contrasts
-from evidence.models.regression.fit import regress
 
-ROOT = Path(__file__).parents[1]
-BATCH_SECONDS = 0.01
-"""CPU time of one batch, about."""
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PEERS = ("pimeta", "PyMetaAnalysis", "PyMARE", "statsmodels")
+LEAST = 0.05
+"""CPU seconds that a turn takes at least, so that the clock's grain does not count."""
+MEMORY = {
+    "pool_many, 1,000,000 fits, k = 10": "ev.pool_many(*draw(1_000_000, 10))",
+    "gosh_summary, 2^20 subsets, DL": "y, v = draw(1, 20); ev.gosh_summary(y[0], v[0], method='DL')",
+    "gosh, 2^20 subsets, DL, all results kept": "y, v = draw(1, 20); ev.gosh(y[0], v[0], method='DL', subsets=2**20)",
+    "simulate, 100,000 meta-analyses": "ev.simulate({'k': 5, 'tau2': 0.1}, repetitions=100_000)",
+}
+PREFIX = f"import sys, resource, time; sys.path.insert(0, {str(HERE)!r})\n"
+DRAW = """
+import numpy as np, evidence as ev
+def draw(n, k):
+    rng = np.random.default_rng(1)
+    variance = 10.0 ** rng.uniform(-2.0, -0.5, (n, k))
+    return rng.normal(size=(n, k)) * np.sqrt(variance + 0.05), variance
+"""
 
 
 def main() -> None:
-    """Measure, print, and write the results if asked to."""
+    """Measure, print, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=200, help="batches of each contender (default: 200)")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (default: 7)")
+    parser.add_argument("--only", nargs="*", choices=list(TASKS), help="tasks to measure (default: all)")
     parser.add_argument("--output", type=Path, help="JSON file to write the results to")
-    parser.add_argument("--single-only", action="store_true", help="leave out the larger computations")
+    parser.add_argument("--report", type=Path, help="JSON file of report_times.py, for the page")
+    parser.add_argument("--no-page", action="store_true", help="leave benchmarks/README.md as it is")
     options = parser.parse_args()
-    effect, variance = ten_trials()
-    console = Console()
-    fits = measure_fits(effect, variance, options.rounds, console)
-    console.print(fits_table(fits))
-    larger = {} if options.single_only else measure_larger()
-    if larger:
-        console.print(larger_table(larger))
+    loads = [os.getloadavg()[0]]
+    rows: list[dict[str, Any]] = []
+    metafor = Metafor() if shutil.which("Rscript") else None
+    for name in options.only or TASKS:
+        rows += measure(TASKS[name](), options.rounds, metafor)
+        for row in rows[-6:]:
+            if row["task"] == rows[-1]["task"]:
+                print(
+                    f"{row['task']:50} {row['package']:28} {1e6 * row['seconds']:14,.2f} us {row['ratio']:10,.1f}"
+                )
+    result: dict[str, Any] = {"machine": machine(metafor), "rows": rows}
+    if not options.only:
+        result |= {"growth": growth(), "memory": memory(), "multiverse": multiverse(), "dask": dask()}
+        loads.append(os.getloadavg()[0])
+        result["machine"]["load"] = loads
+        if options.report:
+            result["report"] = json.loads(options.report.read_text(encoding="utf-8"))["medians"]
+        if not options.no_page:
+            write_page(result, HERE)
     if options.output:
-        machine = f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}"
-        result = {"machine": machine, "fits": fits, "larger_seconds": larger}
-        options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def ten_trials() -> tuple[np.ndarray, np.ndarray]:
-    """Log risk ratios and variances of the first ten BCG vaccine trials."""
-    data = json.loads((ROOT / "validation" / "pool.json").read_text())["data"]["bcg_rr"]
-    return np.array(data["yi"][:10]), np.array(data["vi"][:10])
+def measure(task: Task, rounds: int, metafor: Metafor | None) -> list[dict[str, Any]]:
+    """Let the contenders of a task take turns; the seconds of one unit, and how many times ours each takes."""
+    calls: dict[str, Callable[[], float]] = {"evidence": turn(task.ours, task.units)}
+    calls |= {name: turn(call, units) for name, (call, units) in task.others.items()}
+    if metafor is not None and task.metafor is not None:
+        line, units = task.metafor
+        times = 1 if units > 1 else 10
+        calls["metafor"] = lambda: metafor.time(f"{line} {times}") / units
+        calls["metafor"]()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            seconds[name].append(call())
+    ours = statistics.median(seconds["evidence"])
+    return [
+        {
+            "task": task.name,
+            "unit": task.unit,
+            "package": name,
+            "seconds": statistics.median(times),
+            "least": min(times),
+            "ratio": statistics.median(times) / ours,
+        }
+        for name, times in seconds.items()
+    ]
 
 
-def measure_fits(
-    effect: np.ndarray, variance: np.ndarray, rounds: int, console: Console
-) -> list[dict[str, Any]]:
-    """Time the contenders in turn; seconds of one fit, and ratios of ours, read in full and bare, to theirs."""
-    running = contenders(effect, variance)
-    batches = {each.name: batch_size(each.fit) for each in running}
-    seconds: dict[str, list[float]] = {each.name: [] for each in running}
-    metafor = Metafor(effect, variance) if shutil.which("Rscript") else None
-    if metafor:
-        seconds[metafor.name] = []
-    else:
-        console.print("metafor: skipped, as there is no Rscript.")
-    for number in track(range(rounds), "single fits", console=console, transient=True):
-        for each in running:
-            seconds[each.name].append(time_batch(each.fit, batches[each.name]))
-        if metafor and number % 10 == 0:
-            seconds[metafor.name].append(metafor.time(10))
-    ours, bare = (median(seconds[each.name]) for each in running[:2])
-    rows = [describe(each, seconds[each.name], ours, bare) for each in running]
-    if metafor:
-        given = Contender(metafor.name, "the same: REML, Knapp-Hartung", True, lambda: None)
-        rows.append(describe(given, seconds[metafor.name], ours, bare))
-        metafor.close()
-    return rows
-
-
-def batch_size(fit: Callable[[], Any]) -> int:
-    """Choose how many fits make one batch."""
-    fit()
-    once = min(time_batch(fit, 3) for _ in range(5))
-    return max(1, round(BATCH_SECONDS / max(once, 1e-7)))
-
-
-def time_batch(fit: Callable[[], Any], times: int) -> float:
-    """CPU seconds of one fit, over a batch."""
+def turn(call: Callable[[], Any], units: int) -> Callable[[], float]:
+    """A turn: as many calls as fill the least time; the CPU seconds of one unit."""
+    call()
+    gc.collect()
     start = time.process_time()
-    for _ in range(times):
-        fit()
-    return (time.process_time() - start) / times
+    call()
+    once = time.process_time() - start
+    times = max(1, round(LEAST / max(once, 1e-7)))
 
+    def one() -> float:
+        start = time.process_time()
+        for _ in range(times):
+            call()
+        return (time.process_time() - start) / times / units
 
-def describe(contender: Contender, seconds: list[float], ours: float, bare: float) -> dict[str, Any]:
-    """Summarise the timings of one contender."""
-    middle = median(seconds)
-    return {
-        "name": contender.name,
-        "gives": contender.gives,
-        "complete": contender.complete,
-        "median_seconds": middle,
-        "least_seconds": min(seconds),
-        "ours_to_theirs": ours / middle,
-        "ours_bare_to_theirs": bare / middle,
-    }
+    return one
 
 
 class Metafor:
     """A running R that times metafor when asked."""
 
-    def __init__(self, effect: np.ndarray, variance: np.ndarray) -> None:
-        script = Path(__file__).with_name("metafor.R")
+    def __init__(self) -> None:
         self.process = subprocess.Popen(
-            ["Rscript", "--vanilla", str(script)],
+            ["Rscript", "--vanilla", str(HERE / "metafor.R")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        for values in (effect, variance):
-            self._ask(" ".join(f"{value:.17g}" for value in values))
-        number, estimate, tau2 = self._answer().split()
-        self.name = f"metafor {number}"
-        fit = ev.pool(effect, variance)
-        np.testing.assert_allclose([fit.estimate, fit.tau2], [float(estimate), float(tau2)], rtol=1e-3)
+        self.version = self._answer().strip()
 
-    def time(self, times: int) -> float:
-        """CPU seconds of one fit, over a batch."""
-        self._ask(str(times))
-        return float(self._answer())
-
-    def close(self) -> None:
-        """End R."""
-        self.process.communicate()
-
-    def _ask(self, line: str) -> None:
+    def time(self, line: str) -> float:
+        """CPU seconds of one call."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+        return float(self._answer())
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
 
-def measure_larger() -> dict[str, float]:
-    """CPU seconds of one run of each larger computation, the median of five."""
-    rng = np.random.default_rng(1)
-    variance = 10.0 ** rng.uniform(-2.0, -0.5, (100_000, 10))
-    effect = rng.normal(size=variance.shape) * np.sqrt(variance + 0.05)
-    y, v = ten_trials()
-    fit = ev.pool(y, v)
-    frame = fit.to_frame().assign(x=np.arange(10.0))
-    review = ev.read_review(ROOT / "data")
-    largest = max((ev.multiverse(review, name) for name in review.analyses), key=len)
-
-    def all_paths() -> None:
-        # Without what was worked out before, so that the effects are selected from the tables again.
-        reported_contrasts.cache_clear()
-        on_scale.cache_clear()
-        ev.multiverse(review, largest.analysis)
-
-    grid = {"methods": ("REML", "PM", "DL", "ML", "SJ", "EE"), "intervals": ("HKSJ", "HKSJ-adhoc", "t", "z")}
-    work: dict[str, Callable[[], Any]] = {
-        "pool_many, 100,000 fits of 10 studies": lambda: ev.pool_many(effect, variance),
-        "regress, 10 studies, 1 moderator": lambda: regress("effect ~ x", frame, variance="variance"),
-        "leave_one_out, 10 studies": lambda: leave_one_out(fit),
-        "gosh, all 1,023 subsets of 10 studies": lambda: gosh(y, v, progress=False),
-        "pool_grid, 100,000 sets of 10 studies, 6 methods, 4 intervals": lambda: ev.pool_grid(
-            effect, variance, **grid
-        ),
-        f"multiverse, {len(largest):,} paths, with the selection of effects": all_paths,
-    }
-    out = {}
-    for name, run in work.items():
-        run()
-        out[name] = median(time_batch(run, 1) for _ in range(5))
+def growth() -> list[dict[str, float]]:
+    """Microseconds of a fit by number of fits and of studies."""
+    out = []
+    for n, k in [
+        (10**3, 10),
+        (10**4, 10),
+        (10**5, 10),
+        (10**6, 10),
+        *[(20_000, k) for k in (3, 5, 20, 50, 100, 200)],
+    ]:
+        y, v = draw(n, k)
+        times = []
+        for _ in range(1 if n >= 10**6 else 5):
+            start = time.process_time()
+            ev.pool_many(y, v)
+            times.append(time.process_time() - start)
+        out.append({"fits": n, "k": k, "microseconds": 1e6 * statistics.median(times) / n})
     return out
 
 
-def fits_table(fits: list[dict[str, Any]]) -> Table:
-    """Lay out the single fits."""
-    table = Table(title="One fit, k = 10", title_justify="left")
-    table.add_column("package")
-    table.add_column("what it computes")
-    for head in ("median", "least", "ours / theirs", "bare / theirs"):
-        table.add_column(head, justify="right")
-    for row in fits:
-        times = [f"{1e6 * row[key]:,.0f} us" for key in ("median_seconds", "least_seconds")]
-        ratios = [f"{row[key]:.3f}" for key in ("ours_to_theirs", "ours_bare_to_theirs")]
-        table.add_row(row["name"], row["gives"], *times, *ratios)
-    return table
+def memory() -> dict[str, dict[str, float]]:
+    """Seconds and peak memory (MB, interpreter and libraries included) of large computations, each in its own process."""
+    out = {}
+    for name, code in MEMORY.items():
+        script = f"{PREFIX}{DRAW}start = time.perf_counter()\n{code}\n" + (
+            "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        )
+        shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+        seconds, megabytes = map(float, shown.stdout.split())
+        out[name] = {"seconds": seconds, "megabytes": megabytes}
+    return out
 
 
-def larger_table(larger: dict[str, float]) -> Table:
-    """Lay out the larger computations."""
-    table = Table(title="Larger computations", title_justify="left")
-    table.add_column("computation")
-    table.add_column("CPU time", justify="right")
-    for name, seconds in larger.items():
-        table.add_row(name, f"{1e3 * seconds:,.2f} ms")
-    return table
+def multiverse() -> dict[str, float]:
+    """CPU seconds of the largest multiverse of the review, the selection of effects included."""
+    from evidence.effects.choosing.candidates import on_scale
+    from evidence.effects.reported.contrasts import reported_contrasts
+
+    review = ev.read_review(ROOT / "data")
+    largest = max((ev.multiverse(review, name) for name in review.analyses), key=len)
+    times = []
+    for _ in range(5):
+        reported_contrasts.cache_clear()
+        on_scale.cache_clear()
+        start = time.process_time()
+        ev.multiverse(review, largest.analysis)
+        times.append(time.process_time() - start)
+    return {"paths": len(largest), "seconds": statistics.median(times)}
+
+
+def dask() -> dict[str, float]:
+    """Seconds of one large simulation: in this process, with one worker and with two, the cluster's start left out."""
+    from evidence.models.scale import cluster
+
+    grid = {"k": [5, 10], "tau2": [0.0, 0.1], "size_sd": 0.5}
+    options: dict[str, Any] = {"methods": ["REML", "DL", "PM"], "ci": ["HKSJ", "z"], "repetitions": 250_000}
+
+    def seconds(**where: Any) -> float:
+        start = time.perf_counter()
+        ev.simulate(grid, **options, **where)
+        return time.perf_counter() - start
+
+    out = {"alone": seconds()}
+    for workers in (1, 2):
+        with cluster.use("local", workers, note=lambda text: None) as client:
+            ev.simulate(
+                {"k": 5}, repetitions=5_000 * workers, cluster=client
+            )  # the workers import the package
+            out[f"workers {workers}"] = seconds(cluster=client)
+    return out
+
+
+def machine(metafor: Metafor | None) -> dict[str, Any]:
+    """What it ran on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "memory": round(memory_gb),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("numpy", "scipy", "pandas", *PEERS)}
+        | ({"metafor": metafor.version} if metafor else {}),
+    }
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # of the other packages
-    print(
-        ", ".join(f"{name} {version(name)}" for name in ("pimeta", "PyMARE", "PyMetaAnalysis", "statsmodels"))
-    )
+    np.seterr(all="ignore")
     main()

@@ -1,16 +1,36 @@
-# Times metafor for bench.py. Reads "yi", "vi" (two lines of numbers), then, for each further line with a number n,
-# fits the model n times and answers with the CPU seconds of one fit. The first answer holds the estimates.
+# Times metafor for bench.py. Reads lines such as "fit 10 3" (what, number of studies, how many times) and answers with
+# the CPU seconds of one call. The first answer is the version.
 suppressPackageStartupMessages(library(metafor))
+set.seed(1)
+draws <- function(k) {
+  vi <- 10^runif(k, -2, -0.5)
+  list(yi = rnorm(k, 0.2, sqrt(vi + 0.05)), vi = vi, x = seq_len(k))
+}
+call_of <- function(what, k) {
+  d <- draws(k)
+  fit <- rma(yi, vi, data = d, method = "REML", test = "knha")
+  switch(what,
+    fit = function() rma(d$yi, d$vi, method = "REML", test = "knha"),
+    gosh = function() gosh(fit, subsets = 200, progbar = FALSE),
+    leave1out = function() leave1out(fit),
+    permutest = {
+      slope <- rma(yi, vi, mods = ~ x, data = d, method = "REML", test = "knha")
+      function() permutest(slope, iter = 100, progbar = FALSE)
+    },
+    cell = function() for (method in c("REML", "DL")) for (test in c("knha", "z")) rma(d$yi, d$vi, method = method, test = test)
+  )
+}
+calls <- list()
 input <- file("stdin", open = "r")
-numbers <- function(line) as.numeric(strsplit(line, " ")[[1]])
-yi <- numbers(readLines(input, n = 1))
-vi <- numbers(readLines(input, n = 1))
-fit <- rma(yi, vi, method = "REML", test = "knha")
-cat(as.character(packageVersion("metafor")), sprintf("%.12g", c(fit$beta, fit$tau2)), "\n")
+cat(as.character(packageVersion("metafor")), "\n")
 while (length(line <- readLines(input, n = 1)) > 0) {
-  n <- as.integer(line)
+  part <- strsplit(line, " ")[[1]]
+  key <- paste(part[1], part[2])
+  if (is.null(calls[[key]])) calls[[key]] <- call_of(part[1], as.integer(part[2]))
+  times <- as.integer(part[3])
+  run <- calls[[key]]
   start <- proc.time()
-  for (i in seq_len(n)) rma(yi, vi, method = "REML", test = "knha")
+  for (i in seq_len(times)) suppressWarnings(run())
   spent <- proc.time() - start
-  cat(sprintf("%.6g\n", (spent[["user.self"]] + spent[["sys.self"]]) / n))
+  cat(sprintf("%.6g\n", (spent[["user.self"]] + spent[["sys.self"]]) / times))
 }
