@@ -1,9 +1,9 @@
 """Set this package beside the others in one run, and write the table and the figure of benchmarks/README.md.
 
-Run by `make bench`, which installs the other packages into an environment of their own. In each round every contender of a
-task takes its turn, so that a busy moment of the machine hits all alike. What counts is the CPU time (of R's process, for
-metafor) for one unit: a fit, a subset, a permutation; the median over the rounds. Packages that need milliseconds for a unit
-are timed on a few of them.
+Run by `make bench`, which installs the other packages into an environment of their own. In each round every contender
+of a task takes its turn, so that a busy moment of the machine hits all alike. What counts is the CPU time (of R's
+process, for metafor) for one unit: a fit, a subset, a permutation; the median over the rounds. Packages that need
+milliseconds for a unit are timed on a few of them.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def growth() -> list[dict[str, float]]:
 
 
 def memory() -> dict[str, dict[str, float]]:
-    """Seconds and peak memory (MB, interpreter and libraries included) of large computations, each in its own process."""
+    """Seconds and peak memory (MB, with interpreter and libraries) of large computations, each in its own process."""
     out = {}
     for name, code in MEMORY.items():
         script = f"{PREFIX}{DRAW}start = time.perf_counter()\n{code}\n" + (
@@ -204,7 +204,7 @@ def multiverse() -> dict[str, float]:
 
 
 def dask() -> dict[str, float]:
-    """Seconds of one large simulation: in this process, with one worker and with two, the cluster's start left out."""
+    """Seconds of one large simulation: in this process, with one worker and with two, without the cluster's start."""
     from evidence.models.scale import cluster
 
     grid = {"k": [5, 10], "tau2": [0.0, 0.1], "size_sd": 0.5}
