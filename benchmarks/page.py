@@ -22,17 +22,17 @@ def write_page(result: dict[str, Any], folder: Path) -> None:
     parts = [
         "# Speed",
         "Written by `make bench`; do not edit. Everything was measured in one run, with this package and the others "
-        "taking turns: CPU time of one unit, the median of the turns. *Times ours* says how many times longer the "
-        "other package takes.",
+        "taking turns: CPU time of one unit, the median of the turns. *Times ours* says how many times longer "
+        "the other package takes.",
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory']} GB, {machine['system']}, "
         f"Python {machine['python']}; {packages}. Load average of the machine before and after: {loads} (where it is "
         "above the number of cores, others worked on the machine: compare ratios rather than times).",
         "![Times of the other packages as multiples of ours, and growth with the number of studies](speed.svg)",
         "## Beside other packages",
         table(result["rows"]),
-        "Where a package has no such function its fit is called in a loop. metafor and pimeta compute more than ours by "
-        "default (a full fit object); statsmodels and PyMARE less, as the table says. GOSH, permutations and simulated "
-        "cells of the slow ones were timed on a part, and are given for one unit.",
+        "Where a package has no such function its fit is called in a loop. metafor and pimeta compute more than ours "
+        "by default (a full fit object); statsmodels and PyMARE less, as the table says. GOSH, permutations and "
+        "simulated cells of the slow ones were timed on a part, and are given for one unit.",
         "## Growth",
         growth(result["growth"]),
         "## Large computations: time on the clock and peak memory",
