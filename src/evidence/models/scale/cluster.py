@@ -99,7 +99,12 @@ def use(
                 raise DataError("the cluster at an address has its own workers; leave workers out.")
             try:
                 client = stack.enter_context(distributed.Client(cluster))
-            except (OSError, TimeoutError, ValueError) as error:
+            except (
+                OSError,
+                TimeoutError,
+                TypeError,
+                ValueError,
+            ) as error:  # TypeError: no certificates for tls://
                 raise DataError(
                     f"no scheduler of Dask answers at {cluster}: {error}. Start one with: dask scheduler"
                 ) from error

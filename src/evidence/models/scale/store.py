@@ -111,6 +111,7 @@ class Store:
         writer.close()
         beside.replace(self.output)
         shutil.rmtree(self.folder)
+        self.pa.default_memory_pool().release_unused()
 
     def close(self, frame: pd.DataFrame) -> None:
         """Write a result that was worked out from the parts, in one step, and remove the parts."""

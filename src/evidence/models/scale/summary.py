@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def batch_summary(results: Any) -> BatchSummary:
     count = failed = 0
     outcomes: Any = None
     changed: Any = None
-    wider: list[np.ndarray] = []
+    wider: dict[int, list[np.ndarray]] = {}
     spreads: dict[str, dict[str, list[np.ndarray]]] = {}
     for chunk, ways in _comparisons(results):
         m = len(ways)
@@ -106,7 +106,10 @@ def batch_summary(results: Any) -> BatchSummary:
         outcomes = found if outcomes is None else outcomes + found
         changed = moved if changed is None else changed + moved
         width = high - low
-        wider.append((width / np.where(width[:, :1] > 0.0, width[:, :1], np.nan)).astype(np.float32))
+        for column in range(1, m):
+            some = width[:, 0] > 0.0
+            ratio = (width[some, column] / width[some, 0]).astype(np.float32)
+            wider.setdefault(column, []).append(ratio)
         several = fine & (chunk["k"].to_numpy().reshape(-1, m)[:, 0] > 1)
         for column, (method, _) in enumerate(ways):
             if method in [one for one, _ in ways[:column]]:
@@ -120,16 +123,18 @@ def batch_summary(results: Any) -> BatchSummary:
         count,
         failed,
         ways[0],
-        _changes(ways, outcomes, changed, np.concatenate(wider)),
+        _changes(ways, outcomes, changed, wider),
         *_heterogeneity(spreads),
     )
 
 
-def _changes(ways: list[tuple[str, str]], outcomes: Any, changed: Any, wider: Any) -> pd.DataFrame:
+def _changes(
+    ways: list[tuple[str, str]], outcomes: Any, changed: Any, wider: dict[int, list[np.ndarray]]
+) -> pd.DataFrame:
     total = np.maximum(outcomes.sum(axis=0), 1)
     names = ("positive", "negative", "open", "changed", "gained", "lost")
     shares = dict(zip(names, np.concatenate([outcomes, changed]) / total, strict=True))
-    middle = [np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in wider.T]
+    middle = [1.0, *(_quantiles(_ordered(wider[column]), (0.5,))[0] for column in range(1, len(ways)))]
     return pd.DataFrame(ways, columns=["method", "ci"]).assign(**shares, wider=middle)
 
 
@@ -138,8 +143,8 @@ def _heterogeneity(spreads: dict[str, dict[str, list[np.ndarray]]]) -> tuple[pd.
     edges = np.linspace(0.0, 100.0, BINS + 1)
     for method, quantities in spreads.items():
         for name, parts in quantities.items():
-            values = np.concatenate(parts)
-            at = np.quantile(values, QUANTILES) if values.size else np.full(len(QUANTILES), np.nan)
+            values = _ordered(parts)
+            at = _quantiles(values, QUANTILES)
             zero = float((values == 0.0).mean()) if values.size else np.nan
             rows.append([method, name, zero, *at])
             if name == "i2":
@@ -151,6 +156,25 @@ def _heterogeneity(spreads: dict[str, dict[str, list[np.ndarray]]]) -> tuple[pd.
                 )
     heads = ["method", "quantity", "zero", *(f"q{100 * q:g}" for q in QUANTILES)]
     return pd.DataFrame(rows, columns=heads), pd.concat(counts, ignore_index=True)
+
+
+def _ordered(parts: list[np.ndarray]) -> np.ndarray:
+    """Join and sort, holding the values twice at most: there may be ten million."""
+    values = np.concatenate(parts)
+    parts.clear()
+    values.sort()
+    return values
+
+
+def _quantiles(ordered: np.ndarray, p: Sequence[float]) -> np.ndarray:
+    """Quantiles of sorted values, linear between them; NaN of none."""
+    if not ordered.size:
+        return np.full(len(p), np.nan)
+    place = np.asarray(p) * (ordered.size - 1)
+    below = place.astype(int)
+    above = np.minimum(below + 1, ordered.size - 1)
+    low, high = ordered[below].astype(float), ordered[above].astype(float)
+    return low + (place - below) * (high - low)
 
 
 def _comparisons(results: Any) -> Iterator[tuple[pd.DataFrame, list[tuple[str, str]]]]:
