@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ PROTOCOL: dict[str, Any] = {
             "windows": ["short"],
         },
     ],
+    # Two trials are enough here, so that small reviews can be pooled; the default is three.
+    "model": {"minimum_studies": 2},
     "subgroups": ["rocking", "risk_of_bias"],
 }
 
@@ -210,3 +213,10 @@ def filled(small: SmallReview) -> SmallReview:
 def review() -> Review:
     """Give the review in the repository's folder ``data``."""
     return read_review(DATA)
+
+
+@pytest.fixture(scope="session")
+def combining_two(review: Review) -> Review:
+    """The review with two trials enough to be combined, for what few of its analyses can show otherwise."""
+    model = review.protocol.model.model_copy(update={"minimum_studies": 2})
+    return replace(review, protocol=review.protocol.model_copy(update={"model": model}))

@@ -17,7 +17,9 @@ def judge(small, trial, **judgements):
 
 @pytest.fixture
 def judged(filled):
-    """Four trials: Ava at high risk, Ben and Cy low as far as judged, Dot not assessed."""
+    """Four trials: Ava at high risk, Ben and Cy low in all key domains, Dot not assessed."""
+    judged_by = ["randomisation", "allocation_concealment", "blinding_assessors"]
+    filled.protocol["risk_of_bias"] = {"key_domains": judged_by}
     for trial, mean in (("cy", 2.0), ("dot", 4.5)):
         filled.trial(trial, song="singing, 40", quiet="silence, 50")
         filled.arm(trial, "song", mean=mean, sd=2.0, n=40)
@@ -99,7 +101,7 @@ def test_sets_are_pooled_as_the_whole(judged):
             assert frame.loc[name, value] == pytest.approx(getattr(fit, value), rel=1e-12, abs=1e-15)
         assert frame.loc[name, "difference"] == pytest.approx(fit.estimate - result.fit.estimate, abs=1e-12)
         assert frame.loc[name, "n"] == 90 * len(trials)
-    assert "1 comparison at high risk, 1 not assessed" in sets.summary()
+    assert "1 comparison at high risk, 1 not fully judged" in sets.summary()
 
 
 def test_sets_that_are_too_small_are_not_pooled(judged):
@@ -107,7 +109,12 @@ def test_sets_that_are_too_small_are_not_pooled(judged):
     sets = ev.bias_sensitivity(judged.read(), ANALYSIS)
     assert sets.fits["only low risk"] is None
     assert np.isnan(sets.to_frame()["estimate"].iloc[-1])
-    assert "Too few comparisons to pool: only low risk." in sets.note
+    # Two trials are left without high risk, and their interval would leave the scale of 0 to 100.
+    assert sets.fits["without high risk"] is None
+    assert (
+        "Too few trials to combine, or an interval that leaves the scale: without high risk, only low risk."
+        in sets.note
+    )
 
 
 def test_the_review_itself_can_be_judged(review):
@@ -117,4 +124,4 @@ def test_the_review_itself_can_be_judged(review):
         assert k.is_monotonic_decreasing
         if k.iloc[0]:
             bias = ev.risk_of_bias(review, analysis)
-            assert len(bias.trials) == sets.to_frame()["trials"].iloc[0]
+            assert len(bias.trials) == sets.effects["all trials"]["trial_id"].nunique()

@@ -24,7 +24,7 @@ def test_own_rows_are_the_pooled_results(review: Review) -> None:
         assert row["k"] == result.k
         if result.fit is None:
             assert np.isnan(row["estimate"])
-            assert row["note"].startswith("Not pooled")
+            assert row["note"].startswith("Not combined")
         else:
             assert row["estimate"] == result.fit.estimate
             assert (row["ci_low"], row["ci_high"]) == (result.fit.ci_low, result.fit.ci_high)
@@ -60,8 +60,11 @@ def test_ratios_stand_on_the_scale_on_which_they_are_published(review: Review) -
     group = review.protocol.published[0].model_copy(
         update={"analyses": ("manual-inactive-responder-short",), "measure": None}
     )
-    protocol = review.protocol.model_copy(update={"published": (group,)})
-    own = ev.beside_published(dataclasses.replace(review, protocol=protocol)).iloc[0]
+    # Only two trials report it, which the protocol shows and does not combine.
+    model = review.protocol.model.model_copy(update={"minimum_studies": 2})
+    protocol = review.protocol.model_copy(update={"published": (group,), "model": model})
+    review = dataclasses.replace(review, protocol=protocol)
+    own = ev.beside_published(review).iloc[0]
     fit = ev.synthesise(review, "manual-inactive-responder-short").fit
     assert fit is not None
     assert own["measure"] == "RR"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.effects.choosing.description import overall_risk_of_bias
+from evidence.effects.choosing.description import NOT_FULLY_JUDGED, overall_risk_of_bias
 from evidence.errors import DataError
-from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, sentences, table_text
-from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.synthesis.rule import count_trials, rule_of
+from evidence.synthesis.synthesis import POOL_OPTIONS, Synthesis, synthesise
 from evidence.tables.bias_tools import NOT_JUDGED, BiasTool, tool_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -34,7 +34,7 @@ class RiskOfBias(Shown):
     trials: pd.DataFrame
     """One row a trial: trial_id, label, weight (percent of the pooled result, NaN without one), the level of each
     domain of the tool or "not judged", judged (number of domains), overall (the worst judgement, see
-    `overall_risk_of_bias`; "not judged" where too little was seen) and by_rule (the tool's own rule, which needs
+    `overall_risk_of_bias`; "not judged" where a key domain was not) and by_rule (the tool's own rule, which needs
     every domain)."""
 
     @property
@@ -61,7 +61,7 @@ class RiskOfBias(Shown):
             the pooled result; NaN without one).
         """
         rows = []
-        for domain, heading in {**self.tool.domains, OVERALL: "Overall, as far as judged"}.items():
+        for domain, heading in {**self.tool.domains, OVERALL: "Overall"}.items():
             for level in self.levels:
                 held = self.trials[domain] == level
                 rows.append(
@@ -131,7 +131,8 @@ def risk_of_bias(review: Review, analysis: str | Analysis | Synthesis | None = N
     if analysis is not None:
         result = analysis if isinstance(analysis, Synthesis) else synthesise(review, analysis)
         question, weights = result.analysis, _weights(result)
-    overall = {trial: _as_level(word, tool) for trial, word in overall_risk_of_bias(table).items()}
+    words = overall_risk_of_bias(table, review.protocol.risk_of_bias.key_domains)
+    overall = {trial: _as_level(word, tool) for trial, word in words.items()}
     labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
     rows: list[dict[str, Any]] = []
     for trial in sorted(weights, key=lambda name: str(labels[name])):
@@ -160,13 +161,13 @@ def _weights(result: Synthesis) -> dict[str, float]:
 
 
 def _as_level(word: str, tool: BiasTool) -> str:
-    """Turn the general word for the middle judgement into the tool's."""
-    return tool.levels[1] if word == "some concerns" else word
+    """Turn the general words for the middle judgement and for none into the tool's."""
+    return {"some concerns": tool.levels[1], NOT_FULLY_JUDGED: NOT_JUDGED}.get(word, word)
 
 
 SETS = {
-    "all trials": ("low", "some concerns", "not assessed", "high"),
-    "without high risk": ("low", "some concerns", "not assessed"),
+    "all trials": ("low", "some concerns", NOT_FULLY_JUDGED, "not assessed", "high"),
+    "without high risk": ("low", "some concerns", NOT_FULLY_JUDGED, "not assessed"),
     "only low risk": ("low",),
 }
 """Overall judgements, as in the effects' column `risk_of_bias`, that each set of trials holds."""
@@ -181,7 +182,7 @@ class BiasSensitivity(Shown):
     better: str
     """Which direction favours the intervention: "lower" or "higher"."""
     fits: dict[str, Pooled | None]
-    """By set; None with fewer comparisons than the protocol asks for."""
+    """By set; None with fewer trials than the protocol asks for."""
     effects: dict[str, pd.DataFrame]
     """The comparisons of each set."""
 
@@ -204,7 +205,7 @@ class BiasSensitivity(Shown):
                 "measure": self.measure,
                 "set": name,
                 "k": len(effects),
-                "trials": int(effects["trial_id"].nunique()),
+                "trials": count_trials(effects),
                 "n": float(effects["n"].sum(min_count=min(len(effects), 1))),
             }
             for value in ("estimate", "se", "ci_low", "ci_high", "p_value", "tau2", "i2"):
@@ -217,14 +218,16 @@ class BiasSensitivity(Shown):
     def note(self) -> str:
         """What the sets hold, and what could not be pooled, in words."""
         risk = self.effects["all trials"]["risk_of_bias"]
-        unknown = int((risk == "not assessed").sum())
+        unknown = int(risk.isin(["not assessed", NOT_FULLY_JUDGED]).sum())
         parts = [
-            f"{counted(int((risk == 'high').sum()), 'comparison')} at high risk, {unknown or 'none'} not assessed "
-            "(these stay when trials at high risk leave, and go when only low risk is asked for)."
+            f"{counted(int((risk == 'high').sum()), 'comparison')} at high risk, {unknown or 'none'} not fully "
+            "judged (these stay when trials at high risk leave, and go when only low risk is asked for)."
         ]
         empty = [name for name, fit in self.fits.items() if fit is None]
         if empty:
-            parts.append(f"Too few comparisons to pool: {', '.join(empty)}.")
+            parts.append(
+                f"Too few trials to combine, or an interval that leaves the scale: {', '.join(empty)}."
+            )
         return " ".join(parts)
 
     def summary(self) -> str:
@@ -237,8 +240,8 @@ class BiasSensitivity(Shown):
 def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any) -> BiasSensitivity:
     """Pool all trials, those not at high risk of bias, and those at low risk as far as judged.
 
-    A trial's overall judgement is its worst one (`overall_risk_of_bias`); a trial that was not assessed is in the
-    first two sets and not in the third.
+    A trial's overall judgement is its worst one (`overall_risk_of_bias`); a trial that was not fully judged is in
+    the first two sets and not in the third.
 
     Parameters
     ----------
@@ -257,23 +260,13 @@ def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any)
         If the analysis or an option is unknown.
     """
     result = synthesise(review, analysis, **overrides)
+    model = {name: overrides[name] for name in POOL_OPTIONS if name in overrides}
+    rule = rule_of(review.protocol, result.analysis, result.measure, **model)
     fits: dict[str, Pooled | None] = {}
     effects: dict[str, pd.DataFrame] = {}
     for name, held in SETS.items():
         part = result.effects[result.effects["risk_of_bias"].isin(held)].reset_index(drop=True)
         effects[name] = part
-        whole = result.fit
-        if whole is None or len(part) < review.protocol.model_of(result.analysis).minimum_studies:
-            fits[name] = None
-        else:
-            fits[name] = pool(
-                part["effect"],
-                part["variance"],
-                method=whole.method,
-                ci=whole.ci,
-                level=whole.level,
-                prediction=whole.prediction,
-                labels=list(part["label"]),
-            )
+        fits[name] = None if result.fit is None else rule.combine(part)[0]
     better = review.protocol.outcomes[result.analysis.outcome].better
     return BiasSensitivity(result.analysis, result.measure, better, fits, effects)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +14,19 @@ from scipy.special import ndtri
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.reasons import step
-from evidence.errors import DataError
 from evidence.measures import measure_of
-from evidence.models.counts.combine import pool_counts
-from evidence.models.pool import pool
+from evidence.models.bayes.posterior import Posterior
 from evidence.models.pooled import Pooled
 from evidence.results import Shown
+from evidence.synthesis.rule import count_trials, rule_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed, counted, interval, number, parts_of
 
-__all__ = ["Synthesis", "synthesise"]
+__all__ = ["POOL_OPTIONS", "Synthesis", "synthesise"]
 
-_POOL_OPTIONS = ("method", "ci", "level", "prediction", "counts")
+POOL_OPTIONS = ("method", "ci", "level", "prediction", "counts")
+"""Options that concern the model; the others concern the choice of results."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,8 +44,11 @@ class Synthesis(Shown):
     not_poolable : DataFrame
         The other comparisons, each with its reason.
     fit : Pooled or None
-        The pooled result; None with fewer comparisons than the protocol asks for, or with several of one trial
-        that were kept correlated (pool those with `shared_covariance` and a model that takes it).
+        The pooled result; None with fewer trials than the protocol asks for, with an interval that leaves the scale
+        (`evidence.synthesis.rule`), or with several of one trial that were kept correlated (pool those with
+        `shared_covariance` and a model that takes it).
+    bayes : Posterior or None
+        With few trials, the result under a published distribution of the heterogeneity, beside the pooled one.
     note : str
         A sentence that says what was pooled, or why nothing was.
     """
@@ -55,6 +59,7 @@ class Synthesis(Shown):
     not_poolable: pd.DataFrame
     fit: Pooled | None
     note: str
+    bayes: Posterior | None = None
 
     @property
     def ratio(self) -> bool:
@@ -79,7 +84,7 @@ class Synthesis(Shown):
     @property
     def trials(self) -> int:
         """Number of trials that they come from."""
-        return int(self.effects["trial_id"].nunique())
+        return count_trials(self.effects)
 
     @property
     def n(self) -> float:
@@ -125,6 +130,12 @@ class Synthesis(Shown):
                 "q_df": fit.q_df,
                 "q_p": fit.q_p,
             }
+        if self.bayes is not None:
+            row |= {
+                "bayes_estimate": self.shown(self.bayes.estimate),
+                "bayes_low": self.shown(self.bayes.ci_low),
+                "bayes_high": self.shown(self.bayes.ci_high),
+            }
         row["not_poolable"] = len(self.reported)
         row["note"] = self.note
         return pd.DataFrame([row])
@@ -168,6 +179,18 @@ class Synthesis(Shown):
         return (
             f"{words.capitalize()} {pooled}; {counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, "
             f"{people}; {by}{fit.method} with {fit.ci} interval; {predicted}I² {number(fit.i2, 0)}%."
+            + self._few(shown, digits)
+        )
+
+    def _few(self, shown: Callable[[float], float], digits: int) -> str:
+        """The Bayesian result of few trials, as a sentence; "" where there is none."""
+        if self.bayes is None:
+            return ""
+        low, high = (number(shown(value), digits) for value in (self.bayes.ci_low, self.bayes.ci_high))
+        return (
+            f" With a published distribution of the heterogeneity ({self.bayes.tau_prior.source}): "
+            f"{number(shown(self.bayes.estimate), digits)} ({100 * self.bayes.level:.12g}% credible interval {low} "
+            f"to {high})."
         )
 
     def summary(self) -> str:
@@ -209,55 +232,30 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
         If the analysis or an option is unknown.
     """
     question = review.analysis(analysis)
-    model = review.protocol.model_of(question)
-    options: dict[str, Any] = {
-        "method": model.method,
-        "ci": model.interval,
-        "level": model.level,
-        "prediction": model.prediction,
-        "counts": model.counts,
-    }
-    options |= {name: value for name, value in overrides.items() if name in _POOL_OPTIONS}
-    if options["counts"] not in ("IV", "MH", "PETO"):
-        raise DataError(f"counts is '{options['counts']}'; use IV, MH or PETO")
-    choices = {name: value for name, value in overrides.items() if name not in _POOL_OPTIONS}
-    correlated = Choices.of(review, choices, beside=_POOL_OPTIONS).multi_arm == "correlated"
+    options = {name: value for name, value in overrides.items() if name in POOL_OPTIONS}
+    choices = {name: value for name, value in overrides.items() if name not in POOL_OPTIONS}
+    made = Choices.of(review, choices, analysis=question, beside=POOL_OPTIONS)
     frame = comparisons(review, question, **choices)
     poolable = frame["status"] == "pooled"
     effects = frame[poolable].drop(columns=["status", "reason", "reason_kind"]).reset_index(drop=True)
     rest = frame[~poolable].reset_index(drop=True)
-    measure = choices.get("measure") or review.protocol.outcomes[question.outcome].measure
-    hindrance, counts = "", options.pop("counts")
-    if not question.spec.pooled:
-        hindrance = "for which the protocol asks no total"
-    elif len(effects) < model.minimum_studies:
-        hindrance = f"fewer than the protocol's minimum of {model.minimum_studies}"
-    elif correlated and effects["trial_id"].duplicated().any():
-        hindrance = (
-            "some from one trial and kept correlated, which a model of independent effects cannot take"
+    measure = made.measure or review.protocol.measure_of(question)
+    rule = rule_of(review.protocol, question, measure, **options)
+    if made.multi_arm == "correlated" and effects["trial_id"].duplicated().any():
+        fit, hindrance = (
+            None,
+            ("some are from one trial and kept correlated, which a model of independent effects cannot take"),
         )
-    elif counts != "IV" and measure_of(measure).of == "events" and effects["events_arm"].isna().any():
-        hindrance = f"some without counts, from which the protocol wants the total (counts: {counts})"
-    fit = None
-    if not hindrance:
-        labels = list(effects["label"])
-        if counts != "IV" and measure_of(measure).of == "events":
-            fit = pool_counts(*_cells(effects), measure=measure, counts=counts, labels=labels, **options)
-            if counts == "PETO":
-                effects = _with_effects_of(effects, fit)
-        else:
-            fit = pool(effects["effect"], effects["variance"], labels=labels, **options)
-    return Synthesis(question, str(measure), effects, rest, fit, _note(effects, rest, hindrance))
+    else:
+        fit, hindrance = rule.combine(effects)
+    if fit is not None and fit.counts == "PETO":
+        effects = _with_effects_of(effects, fit)
+    note = " ".join(filter(None, [_note(effects, rest, hindrance), rule.note(effects, fit)]))
+    return Synthesis(question, measure, effects, rest, fit, note, rule.beside(effects, fit))
 
 
 def _reported(rest: pd.DataFrame) -> pd.DataFrame:
     return rest[rest["reason_kind"] != "not reported"]
-
-
-def _cells(effects: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
-    """Events and others of the arms, then of the comparators."""
-    a, c = effects["events_arm"], effects["events_comparator"]
-    return a, effects["n_arm"] - a, c, effects["n_comparator"] - c
 
 
 def _with_effects_of(effects: pd.DataFrame, fit: Pooled) -> pd.DataFrame:
@@ -281,11 +279,12 @@ def _with_effects_of(effects: pd.DataFrame, fit: Pooled) -> pd.DataFrame:
 
 
 def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
-    trials = effects["trial_id"].nunique()
+    trials = count_trials(effects)
     found = counted(len(effects), "poolable comparison")
     if trials:
         found += f" from {counted(trials, 'trial')}"
     others = f"{counted(len(_reported(rest)), 'further comparison')} reported but not poolable"
     if hindrance:
-        return f"Not pooled: {found}, {hindrance}; {others}."
+        why = f"; {hindrance}" if trials else ""
+        return f"Not combined: {found}{why}; {others}."
     return f"{found}; {others}."

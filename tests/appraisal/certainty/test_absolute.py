@@ -205,9 +205,9 @@ def test_implied_spread_is_the_common_one(filled: Any) -> None:
     assert math.isnan(implied_sd(frame.assign(n_arm=math.nan), "MD"))
 
 
-def test_responses_that_are_varied(review: ev.Review) -> None:
+def test_responses_that_are_varied(review: ev.Review, combining_two: ev.Review) -> None:
     table = ev.improved_by_response(review, "massage-inactive-disability-short")
     assert set(table["source"]) == {"data", "varied"}
     assert (table["improved"] > table["response"]).all()
-    events = ev.improved_by_response(review, "manual-inactive-responder-short", [0.2, 0.4])
+    events = ev.improved_by_response(combining_two, "manual-inactive-responder-short", [0.2, 0.4])
     assert list(events["response"]) == [0.2, 0.4]

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 import evidence as ev
 from evidence.appraisal.certainty.domains import RULES, optimal_information_size
-from evidence.appraisal.certainty.evidence import Evidence, pool_as
+from evidence.appraisal.certainty.evidence import Evidence, combine
 from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.errors import DataError
+from evidence.synthesis.rule import PoolingRule
 from evidence.tables.protocol.certainty import CertaintyRules
-from evidence.tables.protocol.protocol import Analysis, AnalysisSpec, ModelRules
+from evidence.tables.protocol.protocol import Analysis, AnalysisSpec
 
 REFERENCE = json.loads((Path(__file__).parents[3] / "validation" / "certainty.json").read_text())
 SPEC = AnalysisSpec(id="a", intervention=("x",), comparator=("y",), outcomes=("o",), windows=("w",))
@@ -47,6 +48,7 @@ def body(
     frame = pd.DataFrame(
         {
             "trial_id": [f"t{i}" for i in range(k)],
+            "study": [f"t{i}" for i in range(k)],
             "label": [f"Trial {i}" for i in range(k)],
             "effect": effect,
             "variance": np.broadcast_to(np.square(se), k),
@@ -54,21 +56,22 @@ def body(
             "risk_of_bias": np.broadcast_to(risk, k),
         }
     )
-    model, held = ModelRules.model_validate({"interval": ci}), np.broadcast_to(direct, k).astype(bool)
+    rule = PoolingRule(2, 4, math.inf, None, {"method": "REML", "ci": ci, "level": 0.95, "prediction": "V"})
+    held = np.broadcast_to(direct, k).astype(bool)
     return Evidence(
         analysis=Analysis(id="a-o-w", spec=SPEC, outcome="o", window="w"),
         measure=measure,
         effects=frame,
         missing=tuple(f"m{i}" for i in range(missing)),
         withheld=tuple(f"m{i}" for i in range(withheld)),
-        fit=pool_as(frame, model),
+        fit=combine(frame, rule),
         direct=held,
-        without_indirect=pool_as(frame[held], model),
+        without_indirect=combine(frame[held], rule),
         mid=mid,
         sd=20.0 if measure == "MD" else 1.0,
         risk=0.4,
         rules=CertaintyRules(**(rules or {})),
-        model=model,
+        rule=rule,
     )
 
 
@@ -345,18 +348,23 @@ def test_a_single_comparison_is_rated_by_its_own_interval(small: Any) -> None:
     assert found.level == "moderate"
 
 
-def test_what_the_protocol_does_not_pool_is_pooled_for_the_rating_alone(filled: Any) -> None:
+def test_what_is_shown_and_not_combined_is_rated_without_a_common_estimate(filled: Any) -> None:
     filled.protocol["model"] = {"minimum_studies": 3}
     review = filled.read()
     assert ev.synthesise(review, CRYING).fit is None
     found = ev.grade(review, CRYING)
     assert found.k == 2
-    assert "for the rating alone" in found.note
+    assert "shown and not combined" in found.note
     assert found.note in found.reasons
+    lost_by = {domain.name: domain for domain in found.domains}
+    assert lost_by["imprecision"].downgrade == 2
+    assert "2 trials" in lost_by["imprecision"].reason
+    # No interval of a combination that nobody should make.
+    assert not any("CI" in domain.reason for domain in found.domains)
 
 
 def test_comparisons_that_share_an_arm_and_stay_correlated_count_once(small: Any) -> None:
-    small.protocol["model"] = {"multi_arm": "correlated"}
+    small.protocol["model"] = {"multi_arm": "correlated", "minimum_studies": 2}
     for trial in ("ava", "ben"):
         small.trial(trial, song="singing, 36", hum="singing+rocking, 64", quiet="silence, 100")
         for arm, mean, n in (("song", 3.0, 36), ("hum", 2.0, 64), ("quiet", 5.0, 100)):
@@ -367,7 +375,7 @@ def test_comparisons_that_share_an_arm_and_stay_correlated_count_once(small: Any
 
 
 def test_equal_effects_have_no_prediction_interval(filled: Any) -> None:
-    filled.protocol["model"] = {"method": "EE", "interval": "z"}
+    filled.protocol["model"] = {"method": "EE", "interval": "z", "minimum_studies": 2}
     found = {domain.name: domain for domain in ev.grade(filled.read(), CRYING).domains}
     assert "no prediction interval" in found["inconsistency"].reason
 

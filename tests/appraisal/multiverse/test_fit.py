@@ -146,7 +146,7 @@ def test_shared_patients_come_back_when_the_first_trial_is_out(small: Any) -> No
 
 
 def test_correlated_comparisons_are_not_pooled(small: Any) -> None:
-    small.protocol["model"] = {"multi_arm": "correlated"}
+    small.protocol["model"] = {"multi_arm": "correlated", "minimum_studies": 2}
     review = lullabies(small)
     many = ev.multiverse(review, CRYING)
     assert many.default["conclusion"] == "not pooled"

@@ -19,7 +19,7 @@ from evidence.tables.review import Review
         ("massage+usual_care", "massage", "massage"),
         ("exercise+massage", "massage+exercise", "massage+exercise"),
         ("sham+exercise", "exercise", "exercise"),
-        ("sham+usual_care", "inactive", "sham"),
+        ("sham+usual_care", "sham", "sham"),
         ("usual_care+education", "usual care", "usual_care+education"),
         ("electrotherapy+exercise", "exercise+other active", "exercise+electrotherapy"),
         ("electrotherapy+traction", "other active", "electrotherapy+traction"),
@@ -56,7 +56,7 @@ def test_contrasts_of_a_trial_add_up_and_share_arm_variances(
 
 
 def test_two_arm_trials_keep_their_effect_and_standard_error(review: Review) -> None:
-    data = ev.network_data(review, "disability", "short").set_index("trial_id")
+    data = ev.network_data(review, "disability", "short", mixed=True).set_index("trial_id")
     effects = review.effects("with-exercise-usual-disability-short").set_index("trial_id")
     row = effects.loc["frost-2004"]
     edge = data.loc["frost-2004"]

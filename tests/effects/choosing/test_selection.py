@@ -234,10 +234,10 @@ def test_order_of_rows_changes_nothing(review: Any, small: Any) -> None:
     pd.testing.assert_frame_equal(before.drop(columns=words), after.drop(columns=words))
 
 
-def test_indirect_trials_take_part_unless_refused(review: Review) -> None:
+def test_indirect_trials_take_part_only_if_they_are_asked_for(review: Review) -> None:
     name = "manual-inactive-pain-short"
     listed = {entry.trial for entry in review.protocol.indirect}
-    with_them, without = review.effects(name), review.comparisons(name, indirect=False)
+    with_them, without = review.effects(name, indirect=True), review.comparisons(name)
     dropped = without[without["trial_id"].isin(set(with_them["trial_id"]) & listed)]
     assert len(dropped)
     assert (dropped["status"] == "not poolable").all()

@@ -59,11 +59,11 @@ def percent(share: float) -> str:
     return f"{number(100.0 * share, 0)}%"
 
 
-def risk_of_bias(evidence: Evidence, fit: Pooled) -> Judgement:
+def risk_of_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level if less than most of the weight comes from trials at low risk; two if most comes from high risk.
 
-    Two only if the result changes, or nothing is left, without the trials at high risk. A trial that nobody judged
-    counts as unclear.
+    Two only if the result changes, or too few trials are left, without the trials at high risk. A trial that was not
+    fully judged counts as unclear.
     """
     rules, risk, share = evidence.rules, evidence.effects["risk_of_bias"], evidence.share
     low, high = float(share[risk == "low"].sum()), float(share[risk == "high"].sum())
@@ -71,17 +71,22 @@ def risk_of_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     changed = evidence.changed(rest)
     inputs = {
         "share low": low,
-        "share unclear or not judged": max(1.0 - low - high, 0.0),
+        "share unclear or not fully judged": max(1.0 - low - high, 0.0),
         "share high": high,
         "estimate without high risk": math.nan if rest is None else rest.estimate,
         "changed without high risk": changed,
     }
+    whole = "patients" if fit is None else "weight"
     reason = (
-        f"Of the weight, {percent(low)} comes from trials at low risk of bias, {percent(high)} from trials at high "
-        f"risk, and {percent(max(1.0 - low - high, 0.0))} from trials in between or not judged"
+        f"Of the {whole}, {percent(low)} comes from trials at low risk of bias, {percent(high)} from trials at high "
+        f"risk, and {percent(max(1.0 - low - high, 0.0))} from trials in between or not fully judged"
     )
-    if high:
-        left = "nothing is left" if rest is None else f"the result is {evidence.write_fit(rest)}"
+    if high and fit is not None:
+        left = (
+            "too few trials are left to combine"
+            if rest is None
+            else f"the result is {evidence.write_fit(rest)}"
+        )
         reason += f"; without trials at high risk {left}"
     # A sum of shares may fall short of the whole by rounding.
     if high >= rules.high_risk_share - 1e-9 and changed:
@@ -89,12 +94,14 @@ def risk_of_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     return int(low < rules.low_risk_share - 1e-9), reason + ".", inputs
 
 
-def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
+def inconsistency(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level for two of three signs; two levels if I² is also considerable.
 
     The signs: a substantial I²; comparisons whose intervals do not overlap; a prediction interval that crosses a line
     (an important benefit, no effect, an important harm) which the confidence interval does not.
     """
+    if fit is None:
+        return _apart(evidence)
     if fit.k < 2:
         return 0, "One comparison: consistency cannot be judged, and is not held against it.", {"k": fit.k}
     rules = evidence.rules
@@ -138,7 +145,15 @@ def inconsistency(evidence: Evidence, fit: Pooled) -> Judgement:
     return downgrade, reason, inputs
 
 
-def indirectness(evidence: Evidence, fit: Pooled) -> Judgement:
+def _apart(evidence: Evidence) -> Judgement:
+    """One level if comparisons that are not combined contradict each other: intervals that do not overlap."""
+    low, high = evidence.effects["ci_low"].to_numpy(float), evidence.effects["ci_high"].to_numpy(float)
+    apart = bool(low.max() > high.min())
+    words = "do not all overlap" if apart else "overlap"
+    return int(apart), f"The intervals of the comparisons {words}.", {"k": len(low), "intervals apart": apart}
+
+
+def indirectness(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level if trials listed as indirect have much of the weight, or the result changes without them.
 
     Two levels if they have most of the weight and the result changes, or nothing is left, without them. The protocol
@@ -150,10 +165,10 @@ def indirectness(evidence: Evidence, fit: Pooled) -> Judgement:
     rest = evidence.without_indirect
     changed = evidence.changed(rest)
     names = ", ".join(dict.fromkeys(evidence.effects.loc[~evidence.direct, "label"]))
-    without = "nothing is left" if rest is None else f"the result is {evidence.write_fit(rest)}"
+    without = "too few are left to combine" if rest is None else f"the result is {evidence.write_fit(rest)}"
     reason = (
-        f"{percent(share)} of the weight comes from trials that fit the question only in part ({names}); "
-        f"without these {without}."
+        f"{percent(share)} of the {'patients' if fit is None else 'weight'} comes from trials that fit the question "
+        f"only in part ({names}); without these {without}."
     )
     inputs = {
         "share indirect": share,
@@ -165,7 +180,7 @@ def indirectness(evidence: Evidence, fit: Pooled) -> Judgement:
     return int(share >= rules.indirect_share or (changed and rest is not None)), reason, inputs
 
 
-def imprecision(evidence: Evidence, fit: Pooled) -> Judgement:
+def imprecision(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level for each limit of an important difference, benefit or harm, that lies inside the interval.
 
     If none does, one level for fewer patients than the optimal information size (what one trial would need to find
@@ -173,6 +188,13 @@ def imprecision(evidence: Evidence, fit: Pooled) -> Judgement:
     interval holds no effect.
     """
     rules, mid = evidence.rules, evidence.mid
+    if fit is None:
+        n = float(evidence.effects["n"].sum())
+        reason = (
+            f"{counted(evidence.trials, 'trial')} with {number(n, 0)} patients, shown and not combined: there is no "
+            "common interval, and how much effects vary cannot be told."
+        )
+        return 2, reason, {"n": n, "trials": evidence.trials}
     null = fit.ci_low < 0.0 < fit.ci_high
     n = float(evidence.effects["n"].sum())
     needed = optimal_information_size(evidence)
@@ -229,7 +251,7 @@ def optimal_information_size(evidence: Evidence) -> float:
     return 2.0 * z2 * (p0 * (1.0 - p0) + p1 * (1.0 - p1)) / (p0 - p1) ** 2 if 0.0 <= p1 < p0 else math.nan
 
 
-def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
+def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level if it is strongly suspected: never two, and never proof of the opposite.
 
     It is, if the funnel is asymmetrical where there are enough comparisons to test it; if nearly all trials with the
@@ -239,12 +261,12 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     """
     rules, effects = evidence.rules, evidence.effects
     lacking, withheld = len(evidence.missing), len(evidence.withheld)
-    reported = lacking + int(effects["trial_id"].nunique())
+    reported = lacking + evidence.trials
     trials = f"of the {counted(reported, 'trial')} with this outcome"
     small = float(evidence.share[(effects["n"] < rules.small_n).to_numpy()].sum())
-    clear = fit.ci_low > 0.0 or fit.ci_high < 0.0
-    tested = fit.k >= rules.funnel_k
-    p = _asymmetry(evidence, fit) if tested else math.nan
+    clear = fit is not None and (fit.ci_low > 0.0 or fit.ci_high < 0.0)
+    tested = fit is not None and fit.k >= rules.funnel_k
+    p = _asymmetry(evidence, fit) if fit is not None and tested else math.nan
     found = []
     if p < rules.funnel_p:
         found.append(f"the funnel is asymmetrical ({p_value(p)})")
@@ -255,7 +277,7 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     if not tested and clear and small >= rules.small_share:
         found.append(f"{percent(small)} of the weight comes from small comparisons with a clear effect")
     inputs = {
-        "k": fit.k,
+        "k": len(effects),
         "P of funnel asymmetry": p,
         "trials not poolable": lacking,
         "share not poolable": lacking / reported,
@@ -268,7 +290,7 @@ def publication_bias(evidence: Evidence, fit: Pooled) -> Judgement:
     funnel = (
         f"the funnel shows no asymmetry ({p_value(p)})"
         if tested
-        else f"{counted(fit.k, 'comparison')} cannot show asymmetry"
+        else f"{counted(len(effects), 'comparison')} cannot show asymmetry"
     )
     reason = f"{funnel}; {lacking or 'none'} {trials} could not be pooled"
     if lacking:
@@ -289,7 +311,7 @@ def _asymmetry(evidence: Evidence, fit: Pooled) -> float:
         return math.nan
 
 
-RULES: dict[str, Callable[[Evidence, Pooled], Judgement]] = {
+RULES: dict[str, Callable[[Evidence, Pooled | None], Judgement]] = {
     "risk of bias": risk_of_bias,
     "inconsistency": inconsistency,
     "indirectness": indirectness,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,15 +13,15 @@ from evidence.effects.reported.reasons import ReasonKind
 from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
-from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
+from evidence.synthesis.rule import PoolingRule, count_trials, rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.certainty import CertaintyRules
-from evidence.tables.protocol.protocol import Analysis, ModelRules
+from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import interval, number
 
-__all__ = ["Evidence", "gather", "important_difference", "pool_as"]
+__all__ = ["Evidence", "combine", "gather", "important_difference"]
 
 # Why a comparison can be absent without taking evidence away.
 _NOT_MISSING: frozenset[ReasonKind] = frozenset({"same patients", "set aside"})
@@ -49,11 +49,12 @@ class Evidence:
         Those among them that may be missing because of their result: the source gives neither numbers that hold a
         standard error nor a difference that is significant.
     fit : Pooled or None
-        Their pooled result; of one comparison its own result; None without any.
+        Their pooled result; of one comparison its own result; None without any, and where the comparisons are shown
+        and not combined.
     direct : ndarray of bool, shape (k,)
         Comparisons that fit the question fully.
     without_indirect : Pooled or None
-        The result of those alone; None without any.
+        The result of those alone; None without any, or with too few to combine.
     mid : float
         Important difference on the analysis scale (log for ratios), positive; NaN where none can be named.
     sd : float
@@ -61,9 +62,10 @@ class Evidence:
     risk : float
         Median risk of the comparator arms; NaN where none is reported.
     rules : CertaintyRules
-    model : ModelRules
+    rule : PoolingRule
+        When comparisons are combined, and how.
     note : str
-        Said where the protocol does not pool the comparisons and they are pooled for the rating alone; else "".
+        Said where the comparisons are shown and not combined; else "".
     """
 
     analysis: Analysis
@@ -78,13 +80,22 @@ class Evidence:
     sd: float
     risk: float
     rules: CertaintyRules
-    model: ModelRules
+    rule: PoolingRule
     note: str = ""
 
     @property
     def share(self) -> Floats:
-        """Share of each comparison in the weight, shape (k,)."""
-        return np.empty(0) if self.fit is None else self.fit.weights / 100.0
+        """Share of each comparison in the weight, shape (k,); in the patients where nothing was combined."""
+        if self.fit is not None:
+            return self.fit.weights / 100.0
+        sizes = self.effects["n"].to_numpy(float)
+        sizes = sizes if np.isfinite(sizes).all() else np.ones(len(sizes))
+        return sizes / sizes.sum() if len(sizes) else sizes
+
+    @property
+    def trials(self) -> int:
+        """Number of trials that the comparisons come from."""
+        return count_trials(self.effects)
 
     def show(self, value: float) -> float:
         """Take an effect from the analysis scale to the one that is read."""
@@ -105,8 +116,8 @@ class Evidence:
         return interval(*values, digits=self.digits, level=fit.level)
 
     def only(self, keep: np.ndarray) -> Pooled | None:
-        """Pool some of the comparisons as all of them were pooled; None if there is none."""
-        return pool_as(self.effects[keep], self.model)
+        """Pool some of the comparisons as all of them were pooled; None if there are none, or too few to combine."""
+        return combine(self.effects[keep], self.rule)
 
     def changed(self, fit: Pooled | None) -> bool:
         """Tell whether another result differs by what matters; a result that is gone does."""
@@ -120,8 +131,8 @@ class Evidence:
 def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -> Evidence:
     """Gather the body of evidence of an analysis.
 
-    Where the protocol does not pool because there are too few comparisons, or because several of one trial are kept
-    correlated, they are still pooled here (correlated ones as one average a trial), for a rating needs one interval.
+    Where the protocol does not pool because several comparisons of one trial are kept correlated, they are pooled
+    here as one average a trial, for a rating needs one interval. What is shown and not combined stays so.
 
     Parameters
     ----------
@@ -144,10 +155,10 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
     rules = review.protocol.certainty
     model = review.protocol.model_of(review.analysis(analysis))
     result = synthesise(review, analysis)
-    pooled = result.fit is not None
-    if not pooled and model.multi_arm == "correlated":
+    if result.fit is None and model.multi_arm == "correlated":
         result = synthesise(review, analysis, multi_arm="average")
     question, effects = result.analysis, result.effects
+    rule = rule_of(review.protocol, question, result.measure)
     direct_effects = review.effects(question, indirect=False)
     keys = ["trial_id", "arm_id", "comparator_arm_id", "result_ids"]
     known = set(direct_effects[keys].itertuples(index=False, name=None))
@@ -164,33 +175,23 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         effects=effects,
         missing=missing,
         withheld=_withheld(review, question, rest),
-        fit=result.fit or (pool_as(effects, model) if question.spec.pooled else None),
+        fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
-        without_indirect=pool_as(effects[direct], model),
+        without_indirect=combine(effects[direct], rule),
         mid=least,
         sd=sd,
         risk=risk,
         rules=rules,
-        model=model,
-        note=""
-        if pooled or len(effects) < 2
-        else "The protocol does not pool these; they are for the rating alone.",
+        rule=rule,
+        note="" if result.fit is not None or len(effects) < 2 else result.note,
     )
 
 
-def pool_as(effects: pd.DataFrame, model: ModelRules) -> Pooled | None:
-    """Pool comparisons by the protocol's model, however few; None if there is none."""
-    if effects.empty:
-        return None
-    return pool(
-        effects["effect"],
-        effects["variance"],
-        labels=list(effects["label"]),
-        method=model.method,
-        ci=model.interval,
-        level=model.level,
-        prediction=model.prediction,
-    )
+def combine(effects: pd.DataFrame, rule: PoolingRule) -> Pooled | None:
+    """Pool comparisons by the rule; one comparison stands for itself; None if there are none, or too few."""
+    if len(effects) == 1:
+        return replace(rule, minimum=1).combine(effects)[0]
+    return rule.combine(effects)[0]
 
 
 def _check_names(review: Review) -> None:
@@ -258,9 +259,10 @@ def important_difference(
         If it is no positive number (for ratios: is 1 or less).
     """
     rules = review.protocol.certainty
-    value = (
-        mid if mid is not None else review.protocol.outcomes[analysis.outcome].minimal_important_difference
-    )
+    outcome = review.protocol.outcomes[analysis.outcome]
+    # The protocol's difference is one of the outcome's own measure.
+    own = outcome.minimal_important_difference if measure == outcome.measure else None
+    value = mid if mid is not None else own
     if value is None:
         defaults = {
             "SMD": rules.standard_difference,

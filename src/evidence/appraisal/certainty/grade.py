@@ -113,7 +113,8 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
 
     Randomised trials start high; each domain may lower the certainty by one or two levels. The rules are those of
     `evidence.appraisal.certainty.domains`, with the thresholds of the protocol (``certainty``); a written override
-    replaces what a rule gives and shows both. A single comparison is rated by its own interval. Without any the level
+    replaces what a rule gives and shows both. A single comparison is rated by its own interval. Trials that are too
+    few to combine are rated as they stand, without a common estimate (Murad 2017). Without any comparison the level
     is "very low": nothing is known, whatever was reported without usable numbers.
 
     Parameters
@@ -137,14 +138,15 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
     Guyatt G et al. (2011). GRADE guidelines 1 to 9. J Clin Epidemiol 64, 383-394, 407-415, 1277-1316.
     Zeng L et al. (2022). GRADE guidance 34. J Clin Epidemiol 150, 216-224.
     Guyatt G et al. (2023). GRADE guidance 36. J Clin Epidemiol 158, 70-83.
+    Murad MH et al. (2017). Rating the certainty in evidence in the absence of a single estimate of effect. Evid Based
+    Med 22(3), 85-87.
     """
     return rate(gather(review, analysis, mid))
 
 
 def rate(evidence: Evidence) -> Certainty:
     """Apply the rules and the written overrides to a body of evidence."""
-    fit = evidence.fit
-    if fit is None:
+    if evidence.effects.empty:
         reported = len(evidence.missing)
         note = "No evidence: no comparison has numbers that can be used"
         note += f"; {counted(reported, 'trial')} reported the outcome without them." if reported else "."
@@ -154,7 +156,7 @@ def rate(evidence: Evidence) -> Certainty:
     }
     domains = []
     for name, rule in RULES.items():
-        levels, reason, inputs = rule(evidence, fit)
+        levels, reason, inputs = rule(evidence, evidence.fit)
         entry = written.get(name)
         domains.append(
             Domain(
@@ -172,7 +174,7 @@ def rate(evidence: Evidence) -> Certainty:
         evidence.analysis,
         LEVELS[max(len(LEVELS) - 1 - lost, 0)],
         tuple(domains),
-        fit.k,
+        len(evidence.effects),
         evidence.mid,
         evidence.note,
     )

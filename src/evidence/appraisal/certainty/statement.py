@@ -82,6 +82,11 @@ def statement(protocol: Protocol, certainty: Certainty, fit: Pooled | None) -> s
     what, outcome = intervention_words(protocol, analysis), word(protocol, analysis.outcome)
     against = comparator_words(protocol, analysis)
     where = f"{f'in the {analysis.term}, ' if analysis.term else ''}compared with {against}"
+    if fit is None and certainty.k:
+        return (
+            f"Too few trials give usable numbers on the effect of {what} on {outcome} {where}; they are shown and "
+            "not combined."
+        )
     if fit is None:
         return f"No trial gives usable numbers on the effect of {what} on {outcome} {where}."
     if certainty.level == "very low":

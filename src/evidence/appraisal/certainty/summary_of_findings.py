@@ -132,7 +132,7 @@ def _row(
         "window": question.window.replace("_", " "),
         "measure": evidence.measure,
         "k": certainty.k,
-        "trials": int(evidence.effects["trial_id"].nunique()),
+        "trials": evidence.trials,
         "n": float(evidence.effects["n"].sum()),
         **effect,
         "important_difference": evidence.show(evidence.mid),

@@ -104,8 +104,8 @@ def _simple(review: Review, analysis: Analysis, alternative: bool) -> Iterator[C
     """Choices whose options are single words."""
     rules, model = review.protocol.multiverse, review.protocol.model_of(analysis)
     outcome = review.protocol.outcomes[analysis.outcome]
-    defaults = Choices.of(review, {})
-    measures = [outcome.measure, outcome.alternative_measure or outcome.measure]
+    defaults = Choices.of(review, {}, analysis=analysis)
+    measures = [review.protocol.measure_of(analysis), outcome.alternative_measure or outcome.measure]
     statistics = {"post": ("post", "change"), "change": ("change", "post")}
     first = defaults.statistic[0]
     yield _words("method", "method", [model.method, *rules.method[1:]])
@@ -123,13 +123,21 @@ def _simple(review: Review, analysis: Analysis, alternative: bool) -> Iterator[C
     )
     yield _words("time", "time", [defaults.time, *rules.time[1:]])
     if review.protocol.indirect:
-        off = [Option("left out", {"indirect": False})] if len(rules.indirect) > 1 else []
-        yield Choice("indirect results", (Option("kept"), *off))
+        yield _in_or_out("indirect results", "indirect", defaults.indirect, rules.indirect)
+    if "mixed" in review.arms:
+        yield _in_or_out("packages of treatments", "mixed", defaults.mixed, rules.mixed)
 
 
 def _words(name: str, key: str, words: Sequence[str]) -> Choice:
     own, *others = dict.fromkeys(words)
     return Choice(name, (Option(own), *(Option(word, {key: word}) for word in others)))
+
+
+def _in_or_out(name: str, key: str, own: bool, words: Sequence[str]) -> Choice:
+    """Build a choice between including and leaving out; the protocol's own way first."""
+    ways = {True: ("kept", "included"), False: ("left out", "left out")}
+    other = [Option(ways[not own][0], {key: not own})] if ways[not own][1] in words else []
+    return Choice(name, (Option(ways[own][0]), *other))
 
 
 def _single(review: Review) -> Choice:
@@ -186,7 +194,7 @@ def _doubtful(review: Review, contrasts: list[Contrast]) -> Iterator[Choice]:
 
 def _trials_left_out(review: Review, trials: set[str], default: Synthesis) -> Iterator[Choice]:
     rules = review.protocol.multiverse
-    bias = overall_risk_of_bias(review.risk_of_bias)
+    bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
     out: dict[str, set[str]] = {
         "not high": {trial for trial in trials if bias.get(trial) == "high"},
         "low": {trial for trial in trials if bias.get(trial) != "low"},

@@ -136,8 +136,13 @@ def multiverse(
     default = synthesise(review, question)
     rules = review.protocol.outcomes[question.outcome]
     factor = conversion(review, question.outcome)
-    measures = [rules.measure]
-    if rules.alternative_measure and not math.isnan(factor) and len(review.protocol.multiverse.measure) > 1:
+    measures = [default.measure]
+    if (
+        default.measure == rules.measure
+        and rules.alternative_measure
+        and not math.isnan(factor)
+        and len(review.protocol.multiverse.measure) > 1
+    ):
         measures.append(rules.alternative_measure)
     fills = [tuple(fill) if fill != "protocol" else () for fill in review.protocol.multiverse.impute]
     results = bearing(review, question, [(measure, fill) for measure in measures for fill in fills])
@@ -169,7 +174,8 @@ def multiverse(
     first = np.unique(of_setting, return_index=True)[1]
     effect, variance, k = _tables(trials, rows[first])
     poolable = [trial.poolable[rows[first, column]] for column, trial in enumerate(trials)]
-    enough = np.all([k >= model.minimum_studies, *poolable], axis=0)
+    counted = _trials(review, trials, rows[first])
+    enough = np.all([counted >= model.minimum_studies, *poolable], axis=0)
     effect[~enough] = variance[~enough] = np.nan
     grid = pool_grid(
         effect,
@@ -182,9 +188,9 @@ def multiverse(
     scale = np.where(converted[first] > 0, factor, 1.0)
     return Multiverse(
         analysis=question,
-        measure=rules.measure,
+        measure=default.measure,
         better=rules.better,
-        mid=_important(rules),
+        mid=_important(rules) if default.measure == rules.measure else math.nan,
         level=model.level,
         choices=(*of_data, *of_model),
         alike=(*alike, *(tuple(range(len(choice.options))) for choice in of_model)),
@@ -196,7 +202,7 @@ def multiverse(
         codes=tuple(codes),
         data_set=of_setting,
         k=k,
-        trials=(rows[first] > 0).sum(axis=1),
+        trials=counted,
         estimate=grid.estimate * scale[:, None],
         tau2=grid.tau2 * np.square(scale)[:, None],
         ci_low=grid.ci_low * scale[:, None, None],
@@ -269,7 +275,22 @@ def _rows(review: Review, trials: Sequence[TrialData], options: Sequence[Codes])
                 column = column_of[name]
                 rows[before, column] = 0
                 before |= present[:, column]
+    for strata in review.protocol.strata:
+        if strata.whole in column_of:
+            whole = present[:, column_of[strata.whole]]
+            for part in strata.parts:
+                if part in column_of:
+                    rows[whole, column_of[part]] = 0
     return rows
+
+
+def _trials(review: Review, trials: Sequence[TrialData], rows: Codes) -> NDArray[np.int64]:
+    """Count the trials of each combination; strata of one trial are one."""
+    held: dict[str, NDArray[np.bool_]] = {}
+    for column, trial in enumerate(trials):
+        name = review.protocol.trial_of(trial.trial_id)
+        held[name] = held.get(name, np.zeros(len(rows), dtype=bool)) | (rows[:, column] > 0)
+    return np.sum([*held.values(), np.zeros(len(rows), dtype=bool)], axis=0, dtype=np.int64)
 
 
 def _labels(columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:

@@ -157,7 +157,7 @@ class _Trial:
 
     def __init__(self, review: Review, analysis: Analysis, asked: list[Pair], results: Results) -> None:
         self.review, self.asked, self.results = review, asked, results
-        self.trial = asked[0].trial_id
+        self.analysis, self.trial = analysis, asked[0].trial_id
         self.rules = review.protocol.outcomes[analysis.outcome]
         self.window = review.protocol.windows[analysis.window]
         self.known: dict[Any, Contribution] = {}
@@ -168,7 +168,7 @@ class _Trial:
         Orders of preference count, not the numbers behind them; every rule stands by itself, so that the other
         choices, whatever they are, cannot bring out a difference that is not in the sign.
         """
-        choices = Choices.of(self.review, change)
+        choices = Choices.of(self.review, change, analysis=self.analysis)
         signs: list[Any] = [choices.measure, choices.multi_arm if len(self.asked) > 1 else ""]
         for (_, impute), results in self.results.items():
             if impute == choices.impute:
@@ -188,8 +188,8 @@ class _Trial:
         """Choose and combine the results, as `Review.effects` does."""
         if self.trial in change.get("no_trials", ()):
             return (), True
-        choices = Choices.of(self.review, change)
-        measure = choices.measure or self.rules.measure
+        choices = Choices.of(self.review, change, analysis=self.analysis)
+        measure = choices.measure or self.review.protocol.measure_of(self.analysis)
         found = [
             Suited(
                 one.contrast,

@@ -19,6 +19,7 @@ __all__ = ["ContrastOnScale", "Suited", "on_scale", "preference", "reasons", "su
 
 _NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
 _NO_TIME = Reason("time not stated", "the time of measurement is not stated")
+_PACKAGE = Reason("mixed", "the studied component is one of many in a package of treatments")
 _ONE_READER = Reason("read once", "read by one reader only")
 
 
@@ -161,6 +162,8 @@ def reasons(
             and (entry.result is None or entry.result in contrast.result_ids)
         )
         yield next(why, None) if followed else None
+    packages = () if choices.mixed else _packages(review)
+    yield _PACKAGE if (contrast.trial_id, contrast.arm_id) in packages else None
     trial, source = contrast.trial_id, contrast.source_kind
     words = f"the trial {trial} is left out"
     yield Reason("trial left out", words) if trial in choices.no_trials else None
@@ -183,6 +186,16 @@ def _doubted(review: Review, contrast: Contrast, doubtful: bool | tuple[str, ...
     if isinstance(doubtful, tuple) and _rows_of(review)[0].intersection(contrast.result_ids) <= {*doubtful}:
         return None
     return Reason("doubtful", f"doubtful as printed: {contrast.doubt}")
+
+
+@lru_cache(maxsize=8)
+def _packages(review: Review) -> frozenset[tuple[str, str]]:
+    """Arms that the table of arms marks as packages in which the studied component is one of many."""
+    arms = review.arms
+    if "mixed" not in arms:
+        return frozenset()
+    marked = arms[arms["mixed"] == "yes"]
+    return frozenset(zip(map(str, marked["trial_id"]), map(str, marked["arm_id"]), strict=True))
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ from evidence.effects.reported.imputed import IMPUTATIONS
 from evidence.effects.reported.reasons import Assumption
 from evidence.errors import DataError, closest
 from evidence.measures import REVIEW_MEASURES
+from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
 __all__ = ["Choices"]
@@ -48,6 +49,9 @@ class Choices:
         Whether the protocol's list of results to set aside is followed.
     indirect : bool
         Whether results take part that the protocol lists as indirect, such as trials of other patients.
+    mixed : bool
+        Whether arms take part as intervention that the table of arms marks (column ``mixed``) as packages in which
+        the studied component is one of many.
     single : bool
         Whether results take part that rest on a row of status ``single``: one reading only.
     no_sources : tuple of str
@@ -67,19 +71,29 @@ class Choices:
     refuse: tuple[Assumption, ...] = ()
     set_aside: bool = True
     indirect: bool = True
+    mixed: bool = True
     single: bool = True
     no_sources: tuple[str, ...] = ()
     no_trials: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, review: Review, options: dict[str, Any], *, beside: tuple[str, ...] = ()) -> Choices:
-        """Take the protocol's choices and replace those that are given.
+    def of(
+        cls,
+        review: Review,
+        options: dict[str, Any],
+        *,
+        analysis: Analysis | None = None,
+        beside: tuple[str, ...] = (),
+    ) -> Choices:
+        """Take the protocol's choices, those of the analysis, and replace the ones that are given.
 
         Parameters
         ----------
         review : Review
         options : dict
             Fields that differ from the protocol.
+        analysis : Analysis, optional
+            The analysis, which may have choices of its own in the protocol.
         beside : tuple of str
             Names of the caller's own options, for the message about an unknown one.
 
@@ -93,7 +107,17 @@ class Choices:
             If an option or its value is unknown.
         """
         model = review.protocol.model
-        defaults = cls(multi_arm=model.multi_arm, adjusted=model.adjusted, statistic=model.statistic)
+        own = analysis.spec.choices.model_dump(exclude_none=True) if analysis else {}
+        defaults = replace(
+            cls(
+                multi_arm=model.multi_arm,
+                adjusted=model.adjusted,
+                statistic=model.statistic,
+                indirect=model.indirect,
+                mixed=model.mixed,
+            ),
+            **own,
+        )
         known = [item.name for item in fields(cls)]
         for name in options:
             if name not in known:

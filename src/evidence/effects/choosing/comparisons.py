@@ -63,28 +63,30 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     -------
     DataFrame
         One row for each pair of arms that answers the analysis, ordered by year and label. Columns: analysis,
-        trial_id, label, year, arm_id, comparator_arm_id, arm, comparator, outcome, instrument, timepoint_weeks,
-        statistic, measure, effect, se, variance, ci_low, ci_high (95%), n_arm, n_comparator, n, reported_effect,
-        reported_se (units of the instrument, before sharing), unit, one column for each studied component on which
-        the protocol has a condition, comparator_group, the subgroup columns of trials, risk_of_bias, source_kind,
-        adjusted, form, assumptions, arm_share, derivation, result_ids, source, source_url, doi, status ("pooled"
-        or "not poolable"), reason and reason_kind (`evidence.effects.reported.reasons.ReasonKind`). What form,
-        assumptions, derivation, result_ids and reason_kind list is joined to a text for people, with the parts for
-        programs in its attribute `parts`, as long as no operation makes the column one of plain text.
+        trial_id, study (the trial that counts: of a stratum the whole), label, year, arm_id, comparator_arm_id, arm,
+        comparator, outcome, instrument, timepoint_weeks, statistic, measure, effect, se, variance, ci_low, ci_high
+        (95%), n_arm, n_comparator, n, reported_effect, reported_se (units of the instrument, before sharing), unit,
+        one column for each studied component on which the protocol has a condition, comparator_group, the subgroup
+        columns of trials, risk_of_bias, source_kind, adjusted, form, assumptions, arm_share, derivation, result_ids,
+        source, source_url, doi, status ("pooled" or "not poolable"), reason and reason_kind
+        (`evidence.effects.reported.reasons.ReasonKind`). What form, assumptions, derivation, result_ids and
+        reason_kind list is joined to a text for people, with the parts for programs in its attribute `parts`, as long
+        as no operation makes the column one of plain text.
 
     Raises
     ------
     DataError
         If an option is unknown.
     """
-    return _listed(review, analysis.model_dump_json(), Choices.of(review, options)).copy()
+    choices = Choices.of(review, options, analysis=analysis)
+    return _listed(review, analysis.model_dump_json(), choices).copy()
 
 
 @lru_cache(maxsize=256)
 def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
     """List the comparisons once for each question and choice: pooling, rating and auditing all ask for them."""
     analysis = Analysis.model_validate_json(question)
-    measure = choices.measure or review.protocol.outcomes[analysis.outcome].measure
+    measure = choices.measure or review.protocol.measure_of(analysis)
     chosen, reasons = select(review, analysis, measure, choices)
     if choices.multi_arm == "split_comparator":
         chosen = split_shared_arms(chosen)
@@ -182,6 +184,7 @@ def _columns(review: Review) -> list[str]:
         *(
             "analysis",
             "trial_id",
+            "study",
             "label",
             "year",
             "arm_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -9,17 +10,18 @@ import pandas as pd
 from evidence.effects.choosing.question import Pair
 from evidence.tables.review import Review
 
-__all__ = ["TrialDescription", "overall_risk_of_bias"]
+__all__ = ["NOT_FULLY_JUDGED", "TrialDescription", "overall_risk_of_bias"]
 
 
 class TrialDescription:
     """Columns that describe the trial and the arms of a comparison."""
 
     def __init__(self, review: Review) -> None:
+        self._protocol = review.protocol
         self._trials = review.trials.set_index("trial_id")
         labels = zip(review.arms["trial_id"], review.arms["arm_id"], review.arms["label"], strict=True)
         self._labels = {(trial, arm): label for trial, arm, label in labels}
-        self._bias = overall_risk_of_bias(review.risk_of_bias)
+        self._bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
         self._components = review.protocol.co_components
         self._columns = [name for name in review.protocol.subgroups if name in self._trials]
 
@@ -28,6 +30,7 @@ class TrialDescription:
         trial = self._trials.loc[pair.trial_id]
         return {
             "trial_id": pair.trial_id,
+            "study": self._protocol.trial_of(pair.trial_id),
             "label": trial["label"],
             "year": trial["year"],
             "arm_id": pair.arm_id,
@@ -50,28 +53,33 @@ _HELD = {
 }
 
 
-def overall_risk_of_bias(judgements: pd.DataFrame) -> dict[str, str]:
+NOT_FULLY_JUDGED = "not fully judged"
+"""Overall judgement of a trial of which a key domain was not judged: what was not may be worse."""
+
+
+def overall_risk_of_bias(judgements: pd.DataFrame, key_domains: Collection[str] = ()) -> dict[str, str]:
     """Give each assessed trial its worst judgement over the domains: high, then some concerns or unclear, then low.
 
-    A trial of which fewer than half of the domains were judged, all of them low, is not called low: what was not
-    judged may be worse.
+    A high risk in any domain is a high risk overall. Anything better needs every key domain.
 
     Parameters
     ----------
     judgements : DataFrame
         Columns trial_id, domain and judgement.
+    key_domains : collection of str
+        Domains that must have been judged; by default all that occur in `judgements`.
 
     Returns
     -------
     dict of str to str
-        "high", "some concerns" or "low" by trial; trials that cannot be called any of these are absent.
+        "high", "some concerns", "low" or "not fully judged" by trial; trials without a judgement are absent.
     """
     order = {"low": 0, "some": 1, "unclear": 1, "high": 2}
     names = {0: "low", 1: "some concerns", 2: "high"}
-    domains = judgements["domain"].nunique()
+    needed = set(key_domains or judgements["domain"])
     overall = {}
-    for trial, levels in judgements["judgement"].map(order).groupby(judgements["trial_id"]):
-        worst = int(levels.max())
-        if worst > 0 or len(levels) >= domains / 2:
-            overall[str(trial)] = names[worst]
+    for trial, rows in judgements.groupby("trial_id"):
+        worst = int(rows["judgement"].map(order).max())
+        judged = worst == max(order.values()) or needed <= set(rows["domain"])
+        overall[str(trial)] = names[worst] if judged else NOT_FULLY_JUDGED
     return overall

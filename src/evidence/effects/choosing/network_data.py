@@ -116,12 +116,15 @@ def network_data(
     for one in suited(review, outcome, window, measure, choices):
         if one.reason is None:
             usable[one.contrast.trial_id].append(one)
-    replaced = {
-        other: group.trials[0]
-        for group in protocol.same_patients
-        for other in group.trials[1:]
-        if usable.get(group.trials[0])
-    }
+    for trial_id, found in usable.items():
+        # A network knows no intervention and comparator: what is refused from one arm is refused from the other.
+        seen = {(_arms(one.contrast), one.contrast.result_ids) for one in found}
+        usable[trial_id] = [
+            one for one in found if (_arms(one.contrast)[::-1], one.contrast.result_ids) in seen
+        ]
+    once = [(group.trials[0], group.trials[1:]) for group in protocol.same_patients]
+    once += [(strata.whole, strata.parts) for strata in protocol.strata]
+    replaced = {other for first, others in once if usable.get(first) for other in others}
     rows: list[dict[str, Any]] = []
     for trial in review.trials.to_dict("records"):
         name = str(trial["trial_id"])

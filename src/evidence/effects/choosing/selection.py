@@ -190,6 +190,9 @@ def _without_repeated_patients(
         held = [trial for trial in group.trials if trial in present]
         for trial in held[1:]:
             replaced[trial] = held[0], group.reason
+    for strata in review.protocol.strata:
+        if strata.whole in present:
+            replaced |= dict.fromkeys(strata.parts, (strata.whole, "a stratum of that trial"))
     kept = []
     for candidate in chosen:
         if candidate.pair.trial_id in replaced:

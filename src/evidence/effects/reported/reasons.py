@@ -17,6 +17,7 @@ ReasonKind = Literal[
     "doubtful",
     "set aside",
     "indirect",
+    "mixed",
     "trial left out",
     "source left out",
     "read once",

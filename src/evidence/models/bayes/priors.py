@@ -26,6 +26,7 @@ __all__ = [
     "log_t",
     "normal",
     "rhodes2015",
+    "scaled",
     "turner2015",
     "uniform",
 ]
@@ -203,6 +204,27 @@ def log_t(location: float, scale: float, df: float = 5.0, *, of: str = "tau", so
         tail=0.0,
         scale=float(np.exp(middle)),
         source=source,
+    )
+
+
+def scaled(prior: TauPrior, factor: float) -> TauPrior:
+    """Put a prior for tau on another scale: that of effects `factor` times as large.
+
+    A distribution of the heterogeneity of standardised differences becomes one of mean differences when it is
+    multiplied by the standard deviation of the scores.
+    """
+    _positive("scaled", factor=factor)
+    return TauPrior(
+        f"{prior.name} × {factor:g}",
+        lambda tau: prior.log_density(np.asarray(tau) / factor) - log(factor),
+        lambda tau: prior.cdf(np.asarray(tau) / factor),
+        lambda tau: prior.sf(np.asarray(tau) / factor),
+        lambda p: factor * prior.quantile(p),
+        tail=prior.tail,
+        upper=prior.upper * factor,
+        scale=prior.scale * factor,
+        proper=prior.proper,
+        source=prior.source,
     )
 
 

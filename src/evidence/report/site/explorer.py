@@ -6,7 +6,7 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, compress
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def _analysis(
         for row, twice in zip(done.effects.to_dict("records"), repeated, strict=True)
     ]
     model = review.protocol.model_of(analysis)
-    kept = _sets(studies, model.minimum_studies)
+    kept = _sets(studies, list(done.effects["study"]), model.minimum_studies)
     return {
         "id": analysis.id,
         "title": analysis.title,
@@ -180,13 +180,16 @@ def _study(row: dict[Any, Any], indirect: set[str]) -> dict[str, Any]:
     }
 
 
-def _sets(studies: list[dict[str, Any]], minimum: int) -> list[tuple[bool, ...]]:
-    """List the sets of studies that can be asked for: by every combination of exclusions, and with one left out."""
+def _sets(studies: list[dict[str, Any]], trials: list[str], minimum: int) -> list[tuple[bool, ...]]:
+    """List the sets of studies that can be asked for: by every combination of exclusions, and with one left out.
+
+    Sets of fewer trials than `minimum` are not combined.
+    """
     used = sorted({flag for study in studies for flag in study["flags"]})
     dropped = [set(chosen) for size in range(len(used) + 1) for chosen in combinations(used, size)]
     sets = [tuple(not names & set(study["flags"]) for study in studies) for names in dropped]
     sets += [tuple(i != left for i in range(len(studies))) for left in range(len(studies))]
-    return [one for one in dict.fromkeys(sets) if sum(one) >= minimum]
+    return [one for one in dict.fromkeys(sets) if len(set(compress(trials, one))) >= minimum]
 
 
 def _results(

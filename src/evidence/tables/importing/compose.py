@@ -405,7 +405,8 @@ class _Composer:
             "model": {
                 **self.model,
                 "prediction": "HTS" if collected.program == "RevMan" else "z",
-                **({"minimum_studies": 1} if collected.program == "RevMan" else {}),
+                # Other programs show a total however few the studies.
+                "minimum_studies": 1 if collected.program == "RevMan" else 2,
             },
             "analyses": self.analyses,
             "subgroups": ["risk_of_bias"] if collected.judgements else [],

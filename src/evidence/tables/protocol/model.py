@@ -22,6 +22,7 @@ Counts = Literal["IV", "MH", "PETO"]
 class Window(ProtocolPart):
     """A span of follow-up, in weeks from randomisation; without ends it takes results of any time, stated or not."""
 
+    title: str = ""  # words for a heading; by default made of the name
     start: float = Field(default=0.0, alias="from", ge=0)
     end: float = Field(default=math.inf, alias="to")
     target: float | None = None  # without one no time is preferred to another
@@ -76,6 +77,12 @@ class ModelRules(ProtocolPart):
     `counts` says how events of two groups are combined: by inverse variance (IV), by Mantel and Haenszel (MH) or by
     Peto, whose estimates need no variance of a single trial. With MH and a variance between trials, DerSimonian and
     Laird's moment is taken about the Mantel-Haenszel estimate, as RevMan does.
+
+    Fewer trials than `minimum_studies` are shown and not combined; comparisons of one trial count as one. Up to
+    `few_studies` trials, a Bayesian result stands beside the pooled one if the outcome has a published distribution
+    of the heterogeneity. `indirect` and `mixed` say whether results that the protocol lists as indirect, and arms
+    that the tables mark as packages in which the studied component is one of many, take part; where not, a
+    sensitivity analysis adds them.
     """
 
     method: Method = "REML"
@@ -86,7 +93,10 @@ class ModelRules(ProtocolPart):
     multi_arm: Literal["split_comparator", "average", "correlated"] = "split_comparator"
     statistic: tuple[Literal["post", "change"], ...] = ("post", "change")
     adjusted: Literal["prefer", "avoid", "ignore"] = "prefer"
-    minimum_studies: int = Field(default=2, ge=1)
+    minimum_studies: int = Field(default=3, ge=1)
+    few_studies: int = Field(default=4, ge=1)
+    indirect: bool = True
+    mixed: bool = True
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelRules:

@@ -29,6 +29,7 @@ OwnFirst = AfterValidator(_own_first)
 CIS = ("protocol", *(code for code in INTERVALS if code != "KR"))
 Method = Annotated[str, AfterValidator(lambda name: choose_method(name, ("protocol", *METHODS)))]
 Interval = Annotated[str, AfterValidator(lambda name: choose_interval(name, CIS, "interval"))]
+InOrOut = Literal["protocol", "included", "left out"]
 Lists = Annotated[tuple[Own | tuple[str, ...], ...], OwnFirst]
 
 
@@ -61,8 +62,9 @@ class MultiverseChoices(ProtocolPart):
         ``not high`` leaves out trials of high overall risk of bias, ``low`` keeps only those of low risk.
     smallest
         Trials that randomised fewer patients than this are left out; those of unknown size stay.
-    indirect
-        Whether results that the protocol lists as indirect are left out.
+    indirect, mixed
+        Whether results that the protocol lists as indirect, and arms that are marked as packages in which the studied
+        component is one of many, are ``included`` or ``left out``.
     sources
         Kinds of source whose results are left out, each option a list.
     influential
@@ -105,7 +107,8 @@ class MultiverseChoices(ProtocolPart):
         "not high",
     )
     smallest: Annotated[tuple[Own | Annotated[float, Field(gt=0)], ...], OwnFirst] = ("protocol",)
-    indirect: Annotated[tuple[Literal["protocol", "left out"], ...], OwnFirst] = ("protocol", "left out")
+    indirect: Annotated[tuple[InOrOut, ...], OwnFirst] = ("protocol", "included", "left out")
+    mixed: Annotated[tuple[InOrOut, ...], OwnFirst] = ("protocol",)
     single: Annotated[tuple[Literal["protocol", "left out"], ...], OwnFirst] = ("protocol",)
     sources: Lists = ("protocol",)
     influential: int = Field(default=3, ge=0)

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from evidence.errors import DataError, Fault
 from evidence.measures import ReviewMeasure
+from evidence.tables.protocol.analysis import Analysis, AnalysisSpec, OwnChoices, QuestionGroup
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.checks import CheckRules
-from evidence.tables.protocol.model import ModelRules, OwnModel, Window
+from evidence.tables.protocol.model import ModelRules, Window
 from evidence.tables.protocol.multiverse import MultiverseChoices
 from evidence.tables.protocol.part import ProtocolPart
 from evidence.tables.protocol.sequential import SequentialPlan
 
-__all__ = ["Analysis", "AnalysisSpec", "Outcome", "Protocol", "Published", "Window", "read_protocol"]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _yes_no(value: Any) -> Any:
-    """Undo YAML's reading of an unquoted yes or no as a truth value."""
-    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+__all__ = [
+    "Analysis",
+    "AnalysisSpec",
+    "Deviation",
+    "Outcome",
+    "Protocol",
+    "Published",
+    "QuestionGroup",
+    "Window",
+    "read_protocol",
+]
 
 
 def _with_conditions(entry: Any, studied: Collection[Any]) -> Any:
@@ -44,13 +48,34 @@ def _own_nodes() -> dict[str, dict[str, tuple[str, ...]]]:
     return {"fine": {}}
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-Condition = Annotated[Literal["either", "yes", "no", "both_arms"], BeforeValidator(_yes_no)]
+class HeterogeneityPrior(ProtocolPart):
+    """A published distribution of the heterogeneity between trials, for Bayesian results of few trials.
+
+    ``distribution`` names a function of `evidence.models.bayes.priors`, ``outcome`` and ``comparison`` its setting.
+    A distribution for standardised differences is put on the scale of mean differences by ``sd``.
+    """
+
+    distribution: Literal["rhodes2015", "turner2015"]
+    outcome: str | None = None
+    comparison: str | None = None
+    sd: float = Field(default=1.0, gt=0)
 
 
 class Outcome(ProtocolPart):
-    """How an outcome is measured, put on one scale and presented."""
+    """How an outcome is measured, put on one scale and presented.
 
+    Attributes
+    ----------
+    title : str
+        Words for a heading; by default the name.
+    widest : float or None
+        Largest difference that the scale allows: an interval that goes beyond it says nothing. By default the
+        width of the scale to which mean differences are rescaled, and 1 for a risk difference.
+    heterogeneity : HeterogeneityPrior or None
+        What is known of the heterogeneity of such outcomes.
+    """
+
+    title: str = ""
     measure: ReviewMeasure
     better: Literal["lower", "higher"] = "lower"
     hedges: Literal["exact", "RevMan"] = (
@@ -62,6 +87,16 @@ class Outcome(ProtocolPart):
     alternative_measure: ReviewMeasure | None = None
     minimal_important_difference: float | None = None
     present_as: dict[str, Any] | None = None
+    widest: float | None = Field(default=None, gt=0)
+    heterogeneity: HeterogeneityPrior | None = None
+
+    def limit(self, measure: str) -> float:
+        """Largest difference that the scale of a measure allows; infinite where none is known."""
+        if measure == self.measure and self.widest is not None:
+            return self.widest
+        if measure == "MD" and self.rescale is not None:
+            return self.rescale[1] - self.rescale[0]
+        return 1.0 if measure == "RD" else math.inf
 
 
 class ComponentClasses(ProtocolPart):
@@ -76,74 +111,6 @@ class ComponentClasses(ProtocolPart):
     def all(self) -> tuple[str, ...]:
         """Every component that an arm may have."""
         return self.studied + self.inactive + self.usual + self.active
-
-
-class AnalysisSpec(ProtocolPart):
-    """One entry of ``analyses``; it stands for an analysis of each outcome in each window.
-
-    A key that names a studied component (such as ``exercise: both_arms``) is a condition on it: ``either``,
-    ``no`` or ``yes`` (the intervention arm has it and the comparator does not), ``both_arms``.
-
-    Attributes
-    ----------
-    where : dict of str to tuple of str
-        Takes only results whose row, or whose trial, has one of these values in this column.
-    pooled : bool
-        Whether there is a total; without one the comparisons are listed and drawn, never pooled.
-    model : OwnModel
-        What differs from the protocol's model.
-    label : str
-        Words that tell it from another analysis of the same comparison, outcome and window.
-    """
-
-    id: str
-    intervention: Names
-    comparator: Names
-    outcomes: tuple[str, ...]
-    windows: tuple[str, ...]
-    conditions: dict[str, Condition] = Field(default_factory=dict)
-    where: dict[str, Names] = Field(default_factory=dict)
-    pooled: bool = True
-    model: OwnModel = OwnModel()
-    label: str = ""
-    note: str = ""
-
-
-class Analysis(ProtocolPart):
-    """One analysis: an entry of the protocol for one outcome in one window."""
-
-    id: str
-    spec: AnalysisSpec
-    outcome: str
-    window: str
-    any_time: bool = False
-
-    @property
-    def term(self) -> str:
-        """Words for the window: ``short term``; empty if it takes results of any time."""
-        return "" if self.any_time else f"{self.window.replace('_', ' ')} term"
-
-    @property
-    def title(self) -> str:
-        """Words for a heading."""
-        words = [self.outcome.replace("_", " "), self.spec.label, self.term]
-        return f"{self.comparison}: {', '.join(filter(None, words))}"
-
-    @property
-    def comparison(self) -> str:
-        """What is compared, in words."""
-        intervention = " or ".join(self.spec.intervention).replace("_", " ")
-        comparator = " or ".join(self.spec.comparator).replace("_", " ")
-        conditions = "".join(
-            {
-                "yes": f" with {name}",
-                "no": f" without {name}",
-                "both_arms": f" added to {name}",
-                "either": "",
-            }[value].replace("_", " ")
-            for name, value in self.spec.conditions.items()
-        )
-        return f"{intervention.capitalize()}{conditions} v {comparator}"
 
 
 class SetAside(ProtocolPart):
@@ -168,12 +135,60 @@ class SamePatients(ProtocolPart):
     reason: str
 
 
+class Strata(ProtocolPart):
+    """Strata of one trial that stand as trials of their own: they are one trial, and never count with the whole."""
+
+    whole: str
+    parts: tuple[str, ...]
+
+
+class Deviation(ProtocolPart):
+    """A change of the protocol: when, what, and why."""
+
+    date: date
+    change: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
+class Article(ProtocolPart):
+    """The text whose claims are audited."""
+
+    title: str
+    description: str = ""
+
+
 class ExtraColumn(ProtocolPart):
     """A column that this review's table has beside the usual ones."""
 
     description: str = ""
     choices: tuple[str, ...] = ()
     in_readings: bool = False  # whether the independent readings of the table have it too
+
+
+class SensitivityAnalysis(OwnChoices):
+    """A look at what other choices of results change (``sensitivity`` in ``review.yaml``)."""
+
+    title: str = Field(min_length=1)
+
+
+class BiasRules(ProtocolPart):
+    """How the overall risk of bias of a trial is judged.
+
+    ``key_domains`` are those that must have been judged before a trial is called anything better than high; by
+    default every domain that the table of judgements has.
+    """
+
+    key_domains: tuple[str, ...] = ()
+
+
+class Reproduction(ProtocolPart):
+    """A published pooled result whose own frame an analysis follows, so that both can be compared trial by trial."""
+
+    title: str
+    review: str
+    analysis: str
+    where: dict[str, str] = Field(default_factory=dict)
+    note: str = ""
 
 
 class PublishedMatch(ProtocolPart):
@@ -217,13 +232,20 @@ class Protocol(ProtocolPart):
     set_aside: tuple[SetAside, ...] = ()
     indirect: tuple[SetAside, ...] = ()
     same_patients: tuple[SamePatients, ...] = ()
+    strata: tuple[Strata, ...] = ()
+    groups: dict[str, QuestionGroup] = Field(default_factory=dict)
     analyses: tuple[AnalysisSpec, ...]
     subgroups: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+    sensitivity: tuple[SensitivityAnalysis, ...] = ()
+    reproductions: tuple[Reproduction, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    article: Article | None = None
     nodes: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=_own_nodes)
     checks: CheckRules = CheckRules()
     multiverse: MultiverseChoices = MultiverseChoices()
     certainty: CertaintyRules = CertaintyRules()
+    risk_of_bias: BiasRules = BiasRules()
     sequential: SequentialPlan = SequentialPlan()
     audit: AuditRule = AuditRule()
 
@@ -267,11 +289,30 @@ class Protocol(ProtocolPart):
                         outcome=outcome,
                         window=window,
                         any_time=window in self.windows and self.windows[window].any_time,
+                        outcome_title=self.outcomes[outcome].title if outcome in self.outcomes else "",
+                        window_title=self.windows[window].title if window in self.windows else "",
                     )
 
     def model_of(self, analysis: Analysis) -> ModelRules:
         """Give the model of an analysis: the protocol's with what the analysis has for itself."""
         return analysis.spec.model.of(self.model)
+
+    @property
+    def question_groups(self) -> dict[str, tuple[Analysis, ...]]:
+        """Analyses by question group, in the protocol's order; those without a group stand under "" at the end."""
+        found: dict[str, list[Analysis]] = {name: [] for name in (*self.groups, "")}
+        for analysis in self.expand():
+            found[analysis.spec.group].append(analysis)
+        return {name: tuple(analyses) for name, analyses in found.items() if analyses}
+
+    def measure_of(self, analysis: Analysis) -> str:
+        """Give the measure of an analysis: its own, or that of its outcome."""
+        return analysis.spec.choices.measure or self.outcomes[analysis.outcome].measure
+
+    def trial_of(self, trial_id: str) -> str:
+        """Give the trial that a stratum belongs to, or the trial itself: what counts as one trial."""
+        wholes = {part: strata.whole for strata in self.strata for part in strata.parts}
+        return wholes.get(trial_id, trial_id)
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -354,6 +395,11 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
             for name in getattr(spec, key):
                 if name not in names:
                     yield Fault(file, None, f"analyses.{number}.{key}", name, f"use one of {_listed(names)}")
+        if spec.group and spec.group not in protocol.groups:
+            expected = (
+                f"use one of {_listed(set(protocol.groups))}" if protocol.groups else "define it in groups"
+            )
+            yield Fault(file, None, f"analyses.{number}.group", spec.group, expected)
     for grouping, groups_of_nodes in protocol.nodes.items():
         for name, parts in groups_of_nodes.items():
             for part in parts:
@@ -370,10 +416,11 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
         if analysis.id in seen:
             yield Fault(file, None, "analyses", analysis.id, "two analyses have this id; give each its own")
         seen.add(analysis.id)
-    for published in protocol.published:
-        for name in published.analyses:
-            if name not in seen:
-                yield Fault(file, None, "published", name, "the protocol has no such analysis")
+    named = [("published", name) for published in protocol.published for name in published.analyses]
+    named += [("reproductions", entry.analysis) for entry in protocol.reproductions]
+    for place, name in named:
+        if name not in seen:
+            yield Fault(file, None, place, name, "the protocol has no such analysis")
 
 
 def _listed(names: set[str]) -> str:
