@@ -76,7 +76,7 @@ class Cache:
         """Write what the notebook published into a new folder; None, and no folder, if the entry is broken."""
         try:
             with zipfile.ZipFile(kept.path) as entry:
-                notebook = load_nbformat().reads(entry.read("notebook.ipynb").decode("utf-8"), as_version=4)
+                notebook = load_nbformat().v4.reads(entry.read("notebook.ipynb").decode("utf-8"))
                 files = [name for name in entry.namelist() if name.startswith("output/")]
                 entry.extractall(folder.with_name(f"{folder.name}.part"), files)
         except Exception:  # a broken file breaks in many ways
@@ -111,7 +111,7 @@ class Cache:
         try:
             with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as entry:
                 entry.writestr("record.json", json.dumps(record))
-                entry.writestr("notebook.ipynb", load_nbformat().writes(done.notebook))
+                entry.writestr("notebook.ipynb", load_nbformat().v4.writes(done.notebook))
                 for file in sorted(path for path in output.rglob("*") if path.is_file()):
                     how = zipfile.ZIP_STORED if file.suffix in PICTURES else zipfile.ZIP_DEFLATED
                     entry.write(file, f"output/{file.relative_to(output).as_posix()}", how)

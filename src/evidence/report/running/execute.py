@@ -337,7 +337,7 @@ def _result(job: Job, place: Place, code: int) -> Executed:
         ) from None
     if "error" in answer:
         raise ReportError(answer["error"])
-    notebook = load_nbformat().read(place.notebook, as_version=4)
+    notebook = load_nbformat().v4.reads(place.notebook.read_text("utf-8"))  # the worker has validated it
     return Executed(job, notebook, datetime.fromisoformat(answer["started"]), answer["seconds"])
 
 

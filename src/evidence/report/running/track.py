@@ -175,9 +175,13 @@ class Recorder:
     def _modules(self) -> Iterator[str]:
         """Give the source of the modules that no installed package holds, and of this package."""
         for name, module in list(sys.modules.items()):
-            if file := getattr(module, "__file__", None):
+            own = name.partition(".")[0] == "evidence"
+            file = getattr(module, "__file__", None)
+            if file and (
+                own or not file.startswith(self.ignored)
+            ):  # most are of packages: no need to look closer
                 real = _real(file)
-                if name.partition(".")[0] == "evidence" or not real.startswith(self.ignored):
+                if own or not real.startswith(self.ignored):
                     yield real
                     if os.path.exists(stub := real.removesuffix(".py") + ".pyi"):
                         yield stub

@@ -96,7 +96,8 @@ def _main() -> int:
         for name in sys.argv[3:]:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
-    load_nbformat()
+    nbformat = load_nbformat()
+    nbformat.validate(nbformat.v4.new_notebook())  # its form is compiled once, and not again by every worker
     from evidence.report.running.worker import work_forked
 
     make_ready()

@@ -170,7 +170,7 @@ def _plain_notebook(notebook: Any) -> str:
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
                 output.data.pop(MIME, None)
-    return nbformat.writes(notebook).rstrip() + "\n"
+    return nbformat.v4.writes(notebook).rstrip() + "\n"
 
 
 def _answer(review: Review) -> Answer | None:
