@@ -12,7 +12,7 @@ from scipy.special import chdtri
 from evidence.diagnostics.subsets import need
 from evidence.errors import DataError, ModelError
 from evidence.models.core.intervals import mean_effect, profile_interval
-from evidence.models.core.likelihood import log_likelihood, maximise
+from evidence.models.core.likelihood import likeliest_tau2, log_likelihood
 from evidence.models.core.studies import Floats, arrange
 from evidence.models.pooled import Pooled
 from evidence.results import Shown
@@ -95,7 +95,7 @@ def profile_tau2(fit: Pooled, grid: Any = None, *, points: int = 101) -> Profile
         raise ModelError("an equal-effects model has no tau2 to profile; pool by another method than EE.")
     restricted = fit.method == "REML"
     studies, order = arrange(fit.effect, fit.variance)
-    best = float(maximise(studies, restricted=restricted))
+    best = float(likeliest_tau2(studies, restricted=restricted))
     low, high = profile_interval(studies, fit.level, restricted=restricted)
     if grid is None:
         values = np.square(np.linspace(0.0, np.sqrt(1.25 * max(high, fit.tau2)), points))

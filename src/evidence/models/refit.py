@@ -21,7 +21,7 @@ from evidence.models.counts.mantel_haenszel import MantelHaenszel, mantel_haensz
 from evidence.models.counts.peto import peto
 from evidence.models.multilevel.likelihood import arrange_blocks
 from evidence.models.multilevel.result import Multilevel
-from evidence.models.multilevel.search import check_identified, maximise
+from evidence.models.multilevel.search import check_identified, likeliest_parameters
 from evidence.models.multilevel.structure import Nested, Outcomes, Structure
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -221,7 +221,7 @@ def _multilevel(fit: Multilevel, rows: Rows, labels: list[str]) -> Multilevel:
     structure = Structure([_some(part, rows) for part in fit.structure.parts])
     blocks = arrange_blocks(effect, matrix, covariance, structure.kernels)
     check_identified(blocks, structure)
-    theta = maximise(blocks.scaled(fit.scale), structure, restricted=fit.method == "REML")
+    theta = likeliest_parameters(blocks.scaled(fit.scale), structure, restricted=fit.method == "REML")
     return replace(
         fit,
         design=replace(fit.design, matrix=matrix, response=effect),

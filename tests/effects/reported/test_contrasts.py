@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy.stats import norm, t
 
-from evidence.effects.reported.contrasts import Contrast, describe, reported_contrasts
+from evidence.effects.reported.contrasts import Contrast, contrast_words, reported_contrasts
 from evidence.effects.reported.reasons import Assumption, Form, Reason
 
 
@@ -233,7 +233,7 @@ def test_reversed_twice_is_the_same_comparison(of_arms: Any) -> None:
 
 def test_description_names_scale_time_and_statistic(only: Any) -> None:
     found = only(estimate=-2, se=1, scale_min=0, scale_max=10, adjusted="yes")
-    assert list(describe(found)) == ["CRY 0-10 at 10 weeks", "final scores", "adjusted"]
+    assert list(contrast_words(found)) == ["CRY 0-10 at 10 weeks", "final scores", "adjusted"]
 
 
 def test_exchanged_columns_with_negated_numbers_are_the_same_comparison(small: Any) -> None:

@@ -10,7 +10,7 @@ from evidence.models.core.intervals import (
     profile_interval,
     q_profile_interval,
 )
-from evidence.models.core.likelihood import log_likelihood, maximise
+from evidence.models.core.likelihood import likeliest_tau2, log_likelihood
 from evidence.models.core.studies import arrange
 
 EFFECT = np.array([0.4, -0.9, 1.7, 0.2, 0.8, 1.1])
@@ -20,7 +20,7 @@ VARIANCE = np.array([0.02, 0.3, 0.05, 0.1, 0.04, 0.2])
 @pytest.mark.parametrize("ci", ["HKSJ", "KR"])
 def test_equal_variances_give_the_t_interval_of_a_mean(ci: str) -> None:
     studies, _ = arrange(EFFECT, np.full(6, 0.1))
-    mean = mean_effect(studies, maximise(studies, restricted=True), ci, 0.9)
+    mean = mean_effect(studies, likeliest_tau2(studies, restricted=True), ci, 0.9)
     se = EFFECT.std(ddof=1) / np.sqrt(6)
     assert mean.estimate == pytest.approx(EFFECT.mean())
     assert mean.se == pytest.approx(se)
@@ -42,7 +42,7 @@ def test_kenward_roger_covers_as_stated_with_many_studies_and_is_cautious_with_f
     for k, tau2 in ((20, 2.0), (4, 0.05)):
         variance = np.tile(np.geomspace(0.1, 1.0, k), (4000, 1))
         studies, _ = arrange(rng.normal(0.0, np.sqrt(variance + tau2)), variance)
-        mean = mean_effect(studies, maximise(studies, restricted=True), "KR", 0.95)
+        mean = mean_effect(studies, likeliest_tau2(studies, restricted=True), "KR", 0.95)
         covered[k] = np.mean((mean.low <= 0.0) & (mean.high >= 0.0))
     assert covered[20] == pytest.approx(0.95, abs=0.0104)
     assert covered[4] > 0.98
@@ -80,7 +80,7 @@ def test_q_profile_of_effects_closer_than_chance() -> None:
 @pytest.mark.parametrize("restricted", [True, False])
 def test_profile_limits_lie_a_quantile_below_the_maximum(restricted: bool) -> None:
     studies, _ = arrange(EFFECT, VARIANCE)
-    top = log_likelihood(studies, maximise(studies, restricted=restricted), restricted=restricted)
+    top = log_likelihood(studies, likeliest_tau2(studies, restricted=restricted), restricted=restricted)
     low, high = profile_interval(studies, 0.8, restricted=restricted)
     assert 0.0 < low < high
     for limit in (low, high):

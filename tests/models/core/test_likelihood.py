@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.models.core.likelihood import log_likelihood, maximise, narrow, peaks
+from evidence.models.core.likelihood import likeliest_tau2, log_likelihood, narrow, peaks
 from evidence.models.core.studies import arrange
 
 
@@ -47,7 +47,7 @@ def test_maximum_is_global(restricted: bool) -> None:
     for _ in range(300):
         effect, variance = adversarial(rng)
         studies, _ = arrange(effect, variance)
-        found = float(maximise(studies, restricted=restricted))
+        found = float(likeliest_tau2(studies, restricted=restricted))
         top = 4.0 * max(np.var(effect) * 2.0, found) + variance.max()
         near = found * (1.0 + np.array([-1e-3, -1e-5, 1e-5, 1e-3]))
         grid = np.concatenate([[0.0], np.geomspace(1e-3 * variance.min(), top, 3000), near])
@@ -68,7 +68,7 @@ def test_maximum_is_the_highest_of_all_peaks(restricted: bool) -> None:
         rows, tau2, falls_at_zero = peaks(studies, restricted=restricted)
         candidates = np.append([0.0] if falls_at_zero or not rows.size else [], tau2 if rows.size else [])
         height = log_likelihood(studies, candidates, restricted=restricted)
-        found = maximise(studies, restricted=restricted)
+        found = likeliest_tau2(studies, restricted=restricted)
         assert abs(found - candidates[np.argmax(height)]) <= 1e-11 * (found + variance.min())
 
 
@@ -96,14 +96,16 @@ def test_two_peaks_are_both_found_and_the_higher_taken() -> None:
     np.testing.assert_allclose(np.ravel(found), grid[inner], rtol=1e-2)
     assert len(rows) == inner.size
     assert bool(falls) == (height[0] > height[1])
-    assert maximise(studies, restricted=True) == pytest.approx(grid[np.argmax(height)], rel=1e-2, abs=1e-9)
+    assert likeliest_tau2(studies, restricted=True) == pytest.approx(
+        grid[np.argmax(height)], rel=1e-2, abs=1e-9
+    )
 
 
 def test_equal_variances_have_a_closed_form() -> None:
     effect = np.array([0.2, 1.1, -0.6, 0.9, 2.0])
     studies, _ = arrange(effect, np.full(5, 0.1))
-    assert maximise(studies, restricted=True) == pytest.approx(effect.var(ddof=1) - 0.1, rel=1e-12)
-    assert maximise(studies, restricted=False) == pytest.approx(effect.var() - 0.1, rel=1e-12)
+    assert likeliest_tau2(studies, restricted=True) == pytest.approx(effect.var(ddof=1) - 0.1, rel=1e-12)
+    assert likeliest_tau2(studies, restricted=False) == pytest.approx(effect.var() - 0.1, rel=1e-12)
 
 
 def test_batch_takes_the_same_maxima() -> None:
@@ -113,8 +115,8 @@ def test_batch_takes_the_same_maxima() -> None:
     for row in range(200):
         y, v = adversarial(rng)
         effect[row, : y.size], variance[row, : v.size] = y, v
-        alone.append(float(maximise(arrange(y, v)[0], restricted=True)))
-    together = maximise(arrange(effect, variance)[0], restricted=True)[:, 0]
+        alone.append(float(likeliest_tau2(arrange(y, v)[0], restricted=True)))
+    together = likeliest_tau2(arrange(effect, variance)[0], restricted=True)[:, 0]
     np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-12 * np.nanmin(variance))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from evidence.diagnostics.selection.maximum import BETA_BOUNDS, STEP_BOUNDS, maximise
+from evidence.diagnostics.selection.maximum import BETA_BOUNDS, STEP_BOUNDS, likeliest_weights
 from evidence.diagnostics.selection.weights import beta_weights, interval_of, p_values, step_weights
 from evidence.errors import DataError, ModelError
 from evidence.models.core.studies import Floats
@@ -146,7 +146,9 @@ def selection_model(
     )
     bounds = STEP_BOUNDS if type == "step" else BETA_BOUNDS
     scale = float(np.sqrt(np.median(fit.variance) + null.tau2))
-    best = maximise(weights, sign * fit.effect / scale, np.sqrt(fit.variance) / scale, bounds, estimate_tau2)
+    best = likeliest_weights(
+        weights, sign * fit.effect / scale, np.sqrt(fit.variance) / scale, bounds, estimate_tau2
+    )
     value = best.value - fit.k * float(np.log(scale))
     if value < null.log_likelihood - 1e-6 * max(1.0, abs(null.log_likelihood)):
         raise ModelError(

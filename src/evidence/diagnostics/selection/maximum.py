@@ -13,7 +13,7 @@ from evidence.diagnostics.selection.weights import Weights, log_likelihood
 from evidence.errors import ModelError
 from evidence.models.core.studies import Floats
 
-__all__ = ["BETA_BOUNDS", "STEP_BOUNDS", "Optimum", "maximise"]
+__all__ = ["BETA_BOUNDS", "STEP_BOUNDS", "Optimum", "likeliest_weights"]
 
 STEP_BOUNDS = (-25.0, np.log(100.0))
 """Bounds of the logarithms of relative chances of being seen."""
@@ -34,7 +34,7 @@ class Optimum(NamedTuple):
     """Of the free parameters; NaN if the information matrix is not positive definite."""
 
 
-def maximise(
+def likeliest_weights(
     weights: Weights, effect: Floats, se: Floats, bounds: tuple[float, float], estimate_tau2: bool
 ) -> Optimum:
     """Find the maximum over mean, tau2 >= 0 and eta within bounds.

@@ -14,7 +14,7 @@ from evidence.effects.choosing.description import TrialDescription
 from evidence.effects.choosing.question import Pair
 from evidence.effects.choosing.selection import Candidate, select
 from evidence.effects.choosing.sharing import average, one_each, split_shared_arms
-from evidence.effects.reported.contrasts import describe
+from evidence.effects.reported.contrasts import contrast_words
 from evidence.effects.reported.reasons import Reason, step
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -113,7 +113,7 @@ def _row(
     se = math.sqrt(scaled.variance)
     half = float(ndtri(0.975)) * se
     names = f"{described['arm']} v {described['comparator']}"
-    measured = step(f"{names}, {', '.join(describe(contrast))}")
+    measured = step(f"{names}, {', '.join(contrast_words(contrast))}")
     # Counts of which the sign was turned cannot be read together with the effect.
     events = (math.nan,) * 4 if scaled.turned or contrast.events is None else contrast.events
     place = (

@@ -399,7 +399,7 @@ def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contras
     )
 
 
-def describe(contrast: Contrast) -> Iterator[str]:
+def contrast_words(contrast: Contrast) -> Iterator[str]:
     """Yield the words that open the derivation of a contrast: where and how it was measured."""
     scale = ""
     if not math.isnan(contrast.scale_min + contrast.scale_max):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtri
 
-from evidence.models.core.likelihood import maximise
+from evidence.models.core.likelihood import likeliest_tau2
 from evidence.models.core.studies import (
     Floats,
     Studies,
@@ -81,7 +81,7 @@ def estimate_tau2(
     """
     df = studies.k - 1
     if method in ("REML", "ML"):
-        return maximise(studies, restricted=method == "REML", zero=zero)
+        return likeliest_tau2(studies, restricted=method == "REML", zero=zero)
     if method in ("PM", "EB"):
         return solve_q(studies, df)
     if method == "PMM":

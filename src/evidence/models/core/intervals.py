@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 from evidence.models.core.heterogeneity import solve_q
-from evidence.models.core.likelihood import log_likelihood, maximise, narrow
+from evidence.models.core.likelihood import likeliest_tau2, log_likelihood, narrow
 from evidence.models.core.studies import Floats, Studies, choose, positive, sums, trace_pp
 
 __all__ = [
@@ -142,7 +142,7 @@ def profile_interval(studies: Studies, level: float, *, restricted: bool) -> tup
     """
     if studies.k < 2:
         return float("nan"), float("nan")
-    best = maximise(studies, restricted=restricted)
+    best = likeliest_tau2(studies, restricted=restricted)
     floor = log_likelihood(studies, best, restricted=restricted) - 0.5 * chdtri(1.0, 1.0 - level)
 
     def inside(tau2: Floats) -> Any:

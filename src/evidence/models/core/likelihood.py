@@ -29,7 +29,7 @@ from evidence.models.core.studies import (
     trace_pp,
 )
 
-__all__ = ["log_likelihood", "maximise", "narrow", "peaks", "score", "tau2_grid"]
+__all__ = ["likeliest_tau2", "log_likelihood", "narrow", "peaks", "score", "tau2_grid"]
 
 STEP = 0.25
 """Spacing of the grid in log(tau2 + smallest variance)."""
@@ -67,7 +67,7 @@ def log_likelihood(studies: Studies, tau2: Any, *, restricted: bool, centre: Any
     return -0.5 * (studies.k * log(2 * pi) + logs + squares)
 
 
-def maximise(studies: Studies, *, restricted: bool, zero: Sums | None = None) -> Any:
+def likeliest_tau2(studies: Studies, *, restricted: bool, zero: Sums | None = None) -> Any:
     """Between-study variance at the global maximum of the (restricted) likelihood over tau2 >= 0.
 
     Parameters
@@ -122,7 +122,7 @@ def _sole_peak(studies: Studies, restricted: bool, at_zero: Sums) -> tuple[Any, 
 
 
 def _highest_peak(studies: Studies, restricted: bool) -> Any:
-    """Between-study variance at the highest of all peaks, as `maximise`."""
+    """Between-study variance at the highest of all peaks, as `likeliest_tau2`."""
     rows, tau2, falls_at_zero = peaks(studies, restricted=restricted)
     if studies.powers.ndim == 2:
         if rows.size == 0:

@@ -16,7 +16,7 @@ from evidence.measures import MEASURES, choose_measure
 from evidence.models.counts.common_effect import study_effects
 from evidence.models.counts.events import NEEDS, Events, check_events
 from evidence.models.counts.glmm_kernel import MODELS, build, build_events
-from evidence.models.counts.glmm_likelihood import climb, maximise
+from evidence.models.counts.glmm_likelihood import climb, likeliest_fit
 from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
 from evidence.models.on_scale import HasScales
 from evidence.results import p_text
@@ -237,8 +237,8 @@ def glmm(
         told = "both events and non-events" if measure == "OR" else "an event"
         raise ModelError(f"the {MEASURES[measure].name.lower()} cannot be estimated: no study has {told}.")
     kernel = build_events(model, used) if isinstance(used, Events) else build(model, used)
-    common = maximise(kernel, points, tau_zero=True)
-    fit = maximise(kernel, points) if used.k > 1 else common
+    common = likeliest_fit(kernel, points, tau_zero=True)
+    fit = likeliest_fit(kernel, points) if used.k > 1 else common
     fit = fit if fit.value > common.value else common
     free = fit.spread > 0.0
     fit = climb(kernel, fit.fixed, fit.spread, free, points)

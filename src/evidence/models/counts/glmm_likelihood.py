@@ -20,7 +20,7 @@ from evidence.errors import ModelError
 from evidence.models.core.studies import Floats
 from evidence.models.counts.glmm_kernel import Kernel
 
-__all__ = ["SPREAD_LIMIT", "Fit", "climb", "evaluate", "maximise"]
+__all__ = ["SPREAD_LIMIT", "Fit", "climb", "evaluate", "likeliest_fit"]
 
 SPREAD_LIMIT = 12.8
 """Largest standard deviation considered; on the logit scale it already means probabilities of nearly 0 or 1 only, on
@@ -179,7 +179,7 @@ def climb(kernel: Kernel, fixed: Floats, spread: Floats, free: NDArray[np.bool_]
     return Fit(fixed, spread, float(value.sum()), gradient[:, p:].sum(axis=0), information)
 
 
-def maximise(kernel: Kernel, points: int, *, tau_zero: bool = False) -> Fit:
+def likeliest_fit(kernel: Kernel, points: int, *, tau_zero: bool = False) -> Fit:
     """Find the global maximum: the profile over a grid of standard deviations, then a climb from its peaks.
 
     Parameters

@@ -25,7 +25,7 @@ from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.covariance import check_covariance, groups_of
 from evidence.models.multilevel.likelihood import arrange_blocks
 from evidence.models.multilevel.result import Multilevel
-from evidence.models.multilevel.search import check_identified, maximise
+from evidence.models.multilevel.search import check_identified, likeliest_parameters
 from evidence.models.multilevel.structure import STRUCTURES, Nested, Outcomes, Structure
 from evidence.models.pool import EFFECT_LIMIT
 from evidence.models.regression.design import Design, build_design
@@ -137,7 +137,7 @@ def multilevel(
     blocks = arrange_blocks(design.response, design.matrix, covariance, parts.kernels)
     check_identified(blocks, parts)
     scale = _scatter(design, covariance)
-    theta = maximise(blocks.scaled(scale), parts, restricted=method == "REML")
+    theta = likeliest_parameters(blocks.scaled(scale), parts, restricted=method == "REML")
     origin = Origin(rows.labels, rows.where, design.kept)
     return Multilevel(
         rows.formula,

@@ -13,7 +13,7 @@ from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.likelihood import Blocks, evaluate, kernel_products
 from evidence.models.multilevel.structure import Structure
 
-__all__ = ["check_identified", "maximise", "profile_interval"]
+__all__ = ["check_identified", "likeliest_parameters", "profile_interval"]
 
 Objective = Callable[[Floats], tuple[float, Floats]]
 
@@ -21,7 +21,7 @@ CLIMBS = 4
 """Number of starting values, the best of a grid, from which to climb."""
 
 
-def maximise(blocks: Blocks, structure: Structure, *, restricted: bool) -> Floats:
+def likeliest_parameters(blocks: Blocks, structure: Structure, *, restricted: bool) -> Floats:
     """Find the parameters at which the (restricted) likelihood is highest.
 
     Climbs from several starting values by a quasi-Newton method, then again from the summit with one

@@ -24,7 +24,7 @@ from evidence.models.network.ranking import Ranking, p_scores, rankogram
 from evidence.models.network.split import direct_evidence, split_evidence
 from evidence.results import Shown, number, p_text, q_text, span
 
-__all__ = ["Network", "describe", "league", "remarks"]
+__all__ = ["Network", "league", "network_remarks", "network_summary"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -246,7 +246,7 @@ class Network(Shown):
     @property
     def note(self) -> str:
         """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
-        return remarks(self)
+        return network_remarks(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Effects against the reference, as `relative_to`."""
@@ -254,7 +254,7 @@ class Network(Shown):
 
     def summary(self) -> str:
         """Describe the fit as text."""
-        return describe(self)
+        return network_summary(self)
 
     @property
     def _z(self) -> float:
@@ -310,7 +310,7 @@ def league(
     return pd.DataFrame(table, index=names, columns=names)
 
 
-def describe(net: Network) -> str:
+def network_summary(net: Network) -> str:
     """Describe a fit: effects against the reference, heterogeneity and what to know."""
     if net.method == "EE":
         model = "common effects"
@@ -333,7 +333,7 @@ def describe(net: Network) -> str:
     return "\n".join([*lines, *(["", net.note] if net.note else [])])
 
 
-def remarks(net: Network) -> str:
+def network_remarks(net: Network) -> str:
     """Say what a reader should know about a fit, in plain sentences; empty if there is nothing."""
     notes = list(net.contrasts.notes)
     if not net.q_df:

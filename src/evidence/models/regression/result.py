@@ -31,7 +31,7 @@ from evidence.models.core.weighted_tau2 import (
 from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
 
-__all__ = ["Regression", "describe", "remarks"]
+__all__ = ["Regression", "regression_remarks", "regression_summary"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -318,7 +318,7 @@ class Regression(HasScales):
     @property
     def note(self) -> str:
         """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
-        return remarks(self)
+        return regression_remarks(self)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a coefficient, as `coefficients`."""
@@ -326,7 +326,7 @@ class Regression(HasScales):
 
     def summary(self) -> str:
         """Describe the fit as text."""
-        return describe(self)
+        return regression_summary(self)
 
     @cached_property
     def _model(self) -> Model:
@@ -365,7 +365,7 @@ class Regression(HasScales):
         return self.k - self.p * (self.method == "REML")
 
 
-def describe(fit: Regression) -> str:
+def regression_summary(fit: Regression) -> str:
     """Coefficients, heterogeneity and tests as a text table."""
     percent = f"{100 * fit.level:g}%"
     kind = "Equal-effects" if fit.method == "EE" else "Mixed-effects"
@@ -386,7 +386,7 @@ def describe(fit: Regression) -> str:
     return "\n".join([*lines, "", fit.note] if fit.note else lines)
 
 
-def remarks(fit: Regression) -> str:
+def regression_remarks(fit: Regression) -> str:
     """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
     notes = []
     if fit.dropped:
