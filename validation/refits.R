@@ -61,6 +61,21 @@ for (method in c("DL", "REML", "ML", "PM", "HE")) for (level in c(95, 90)) {
   put("common_tau2", "pool", "bcg", list(method = method, level = level / 100),
       list(tau2 = unname(ci[1]), tau2_low = unname(ci[2]), tau2_high = unname(ci[3])))
 }
+# Standardised residuals, and where a normal Q-Q plot puts them.
+quantiles <- function(model, set, options, m) {
+  d <- data.frame(z = as.numeric(rstandard(m)$z))
+  z <- sort(d$z[is.finite(d$z)])
+  put("qq", model, set, options, list(residual = z, expected = qnorm(ppoints(length(z)))))
+}
+for (method in c("EE", "DL")) {
+  quantiles("pool", "bcg", list(method = method, level = 0.95), rma(yi, vi, data = bcg, method = method))
+}
+quantiles("regress", "bcg", none, reg(bcg))
+quantiles("multilevel", "konstantopoulos2011", none, mv(konstantopoulos))
+for (measure in c("OR", "RR", "RD"))
+  quantiles("mantel_haenszel", "bcg", list(measure = measure),
+            rma.mh(ai = a, bi = b, ci = c, di = d, data = bcg, measure = measure, add = c(1/2, 0), to = c("only0", "none")))
+
 writeLines(toJSON(list(source = paste("metafor", packageVersion("metafor")), data = lapply(sets, as.list), cases = cases),
                   digits = NA, auto_unbox = TRUE, na = "null"), "validation/refits.json")
 cat(length(cases), "cases\n")

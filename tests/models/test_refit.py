@@ -13,6 +13,7 @@ import pytest
 
 from evidence.diagnostics.subsets import cumulative, leave_one_out
 from evidence.errors import DataError, ModelError
+from evidence.figures import qq
 from evidence.models.counts.glmm import glmm
 from evidence.models.counts.mantel_haenszel import mantel_haenszel
 from evidence.models.counts.peto import peto
@@ -43,6 +44,9 @@ def fit_of(case: dict[str, Any]) -> Any:
 def compute(case: dict[str, Any]) -> dict[str, Any]:
     """Our values by the names of the reference."""
     fit, data = fit_of(case), REFERENCE["data"][case["data"]]
+    if case["what"] == "qq":
+        numbers = qq(fit).numbers
+        return {"residual": numbers["residual"], "expected": numbers["expected"]}
     if case["what"] == "leave_one_out":
         frame = leave_one_out(fit).to_frame()
     elif case["what"] == "cumulative":

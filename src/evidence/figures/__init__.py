@@ -28,6 +28,7 @@ from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
 from evidence.figures.harvest import harvest
 from evidence.figures.influence import influence
+from evidence.figures.labbe import labbe
 from evidence.figures.network.component_forest import component_forest
 from evidence.figures.network.direct_indirect import direct_indirect
 from evidence.figures.network.forest import network_forest
@@ -37,6 +38,7 @@ from evidence.figures.network.rankogram import rankogram
 from evidence.figures.network.waterfall import waterfall
 from evidence.figures.posterior import posterior
 from evidence.figures.profile import profile
+from evidence.figures.qq import qq
 from evidence.figures.radial import radial
 from evidence.figures.refits import cumulative, leave_one_out
 from evidence.figures.save import save
@@ -68,6 +70,7 @@ __all__ = [
     "gosh",
     "harvest",
     "influence",
+    "labbe",
     "league",
     "leave_one_out",
     "network_forest",
@@ -75,6 +78,7 @@ __all__ = [
     "posterior",
     "prisma_flow",
     "profile",
+    "qq",
     "radial",
     "rankogram",
     "save",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from evidence.errors import DataError
@@ -29,16 +31,17 @@ from evidence.figures.drawing.plot import (
     page,
     write_keys,
 )
-from evidence.figures.drawing.sentences import pooled_text
+from evidence.figures.drawing.sentences import model_line, pooled_text
 from evidence.figures.drawing.studies import study_labels
 from evidence.figures.drawing.style import BLUE, BODY, GREY, HAIRLINE, INK, LINE, MARGIN, VERMILLION, style
 from evidence.figures.drawing.text import clean, significant, wrap
 from evidence.models.core.studies import Floats
+from evidence.models.on_scale import read_fit
+from evidence.models.pooled import Pooled
 from evidence.wording import counted
 
 if TYPE_CHECKING:
     from evidence.diagnostics.small_study.trim_and_fill import TrimAndFill
-    from evidence.models.pooled import Pooled
 
 __all__ = ["funnel"]
 
@@ -50,7 +53,7 @@ OPEN: dict[str, Any] = {"color": "white", "markeredgecolor": BLUE, "markeredgewi
 
 
 def funnel(
-    fit: Pooled,
+    fit: Any,
     *,
     filled: TrimAndFill | None = None,
     data: pd.DataFrame | None = None,
@@ -71,8 +74,9 @@ def funnel(
 
     Parameters
     ----------
-    fit : Pooled
-        The pooled result with its studies.
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal or Multilevel
+        The pooled result with its studies; studies without an effect of their own are left out, and counted below the
+        plot. A model with moderators has no funnel: its studies scatter about different values.
     filled : TrimAndFill, optional
         Trim and fill of this fit: its filled studies are drawn as open circles, the estimate with them as a
         dotted line.
@@ -103,7 +107,13 @@ def funnel(
     .. [1] Peters et al. (2008), J Clin Epidemiol 61(10), 991-996.
     """
     levels, names = _levels(contours), study_labels(fit, data)
-    code = measure_code(measure_label, data)
+    code, silent = measure_code(measure_label, data, fit), 0
+    if not isinstance(fit, Pooled):
+        if filled is not None:
+            raise DataError("trim and fill is of fits by pool; leave filled out.")
+        fit, present = _centred(fit)
+        names = [name for name, shown in zip(names, present, strict=True) if shown]
+        silent = int((~present).sum())
     effect, error = fit.effect, np.sqrt(fit.variance)
     if filled is not None:
         _check(fit, filled)
@@ -126,6 +136,8 @@ def funnel(
     keys = [*_shade_keys(levels), *_filled_keys(filled)]
 
     caption = _caption(fit, filled, scale, reference)
+    if silent:
+        caption += f" Not estimable alone and not shown: {counted(silent, 'study', 'studies')}."
     key_room = keys_height(keys, left)
     below = BELOW + apart + 10 * (len(wrap(measure, plot_width, BODY)) - 1)
     with style():
@@ -166,6 +178,33 @@ def funnel(
     figure.kind = "funnel plot"
     figure.alt_text = _describe(fit, filled, scale, int(outside[: fit.k].sum()))
     return figure
+
+
+class _Centred(NamedTuple):
+    """What a funnel needs of a fit of any class."""
+
+    effect: Floats
+    variance: Floats
+    level: float
+    k: int
+    estimate: float
+    ci_low: float
+    ci_high: float
+    method: str
+
+
+def _centred(fit: Any) -> tuple[_Centred, NDArray[np.bool_]]:
+    """Read a fit of another class, and which of its studies have an effect."""
+    read = read_fit(fit)
+    if math.isnan(read.estimate):
+        raise DataError(
+            "a model with moderators has no one value for studies to scatter about; draw the funnel of a fit without."
+        )
+    present = ~np.isnan(read.effect)
+    error = (read.high - read.low)[present] / (2 * float(ndtri(0.5 + fit.level / 2)))
+    model = model_line(fit, test=False).partition(";")[0]
+    ends = (read.estimate, read.ci_low, read.ci_high)
+    return _Centred(read.effect[present], error**2, fit.level, int(present.sum()), *ends, model), present
 
 
 def _check(fit: Pooled, filled: TrimAndFill) -> None:
@@ -220,7 +259,7 @@ def _points(axes: Axes, effect: Floats, error: Floats, ends: tuple[float, float]
         dots(axes, np.clip(effect[chosen], *ends), error[chosen], **({"marker": marker} | look))
 
 
-def _caption(fit: Pooled, filled: TrimAndFill | None, scale: Scale, reference: float) -> str:
+def _caption(fit: Pooled | _Centred, filled: TrimAndFill | None, scale: Scale, reference: float) -> str:
     grey = scale.text(reference) if reference else "no difference"
     lines = (
         f"{_count(fit)}. Coloured line: pooled estimate {pooled_text(fit, scale)}, {fit.method}. Dashed lines: "
@@ -240,7 +279,7 @@ def _filling(filled: TrimAndFill, scale: Scale, line: str = "") -> str:
     )
 
 
-def _describe(fit: Pooled, filled: TrimAndFill | None, scale: Scale, outside: int) -> str:
+def _describe(fit: Pooled | _Centred, filled: TrimAndFill | None, scale: Scale, outside: int) -> str:
     above, error = int(np.sum(fit.effect > fit.estimate)), np.sqrt(fit.variance)
     return (
         f"Funnel plot of {_count(fit)}. Pooled estimate {pooled_text(fit, scale)}. "
@@ -251,5 +290,5 @@ def _describe(fit: Pooled, filled: TrimAndFill | None, scale: Scale, outside: in
     )
 
 
-def _count(fit: Pooled) -> str:
+def _count(fit: Pooled | _Centred) -> str:
     return counted(fit.k, "study", "studies")
