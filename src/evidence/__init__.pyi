@@ -107,6 +107,8 @@ from .models.pool_many import pool_grid as pool_grid
 from .models.pool_many import pool_many as pool_many
 from .models.pooled import Pooled as Pooled
 from .models.pooled import tau2_interval as tau2_interval
+from .models.regression.cross_validation import CrossValidation as CrossValidation
+from .models.regression.cross_validation import cross_validate as cross_validate
 from .models.regression.fit import regress as regress
 from .models.regression.many import RegressedMany as RegressedMany
 from .models.regression.many import regress_many as regress_many
@@ -117,6 +119,8 @@ from .models.regression.robust import Robust as Robust
 from .models.regression.robust import robust as robust
 from .models.regression.subgroups import Subgroups as Subgroups
 from .models.regression.subgroups import subgroups as subgroups
+from .models.scale.bootstrap import Bootstrap as Bootstrap
+from .models.scale.bootstrap import bootstrap as bootstrap
 from .models.scale.simulate import simulate as simulate
 from .models.scale.summary import BatchSummary as BatchSummary
 from .models.scale.summary import batch_summary as batch_summary

@@ -17,10 +17,10 @@ from evidence.models.core.coefficients import TESTS, coefficients, joint_test, q
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import METHODS, estimate_tau2, log_likelihood, q_profile_interval
 from evidence.models.pool_many import check_table
-from evidence.models.regression.design import build_design
+from evidence.models.regression.design import Design, build_design
 from evidence.results import Shown, table_text
 
-__all__ = ["RegressedMany", "regress_many"]
+__all__ = ["RegressedMany", "fit_many", "regress_many"]
 
 CELLS = 2**17
 """Size of the arrays of one block."""
@@ -158,12 +158,19 @@ def regress_many(
             f"row {int(np.argmin(design.kept))} of the data has no value of a moderator; give all."
         )
     effects, variances = check_table(effect, variance, None, "refuse")
-    n, width = effects.shape
+    width = effects.shape[1]
     if width != len(design.matrix):
         raise DataError(
             f"effect has {width} columns and data {len(design.matrix)} rows; give one of each a study."
         )
-    p = design.matrix.shape[1]
+    return fit_many(design, effects, variances, method, ci, level)
+
+
+def fit_many(
+    design: Design, effects: Floats, variances: Floats, method: str, ci: str, level: float
+) -> RegressedMany:
+    """As `regress_many`, for a design and checked tables of shape (n, k); NaN marks an absent study."""
+    n, p = len(effects), design.matrix.shape[1]
     columns = list(range(int(design.intercept and p > 1), p))
     each = {
         name: np.full((n, p), np.nan)

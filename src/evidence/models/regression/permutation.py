@@ -9,9 +9,10 @@ Viechtbauer W, Lopez-Lopez JA, Sanchez-Meca J, Marin-Martinez F (2015). Psychol 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from math import comb, prod
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from evidence.models.core.coefficients import coefficients, joint_test
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
 from evidence.models.regression.result import Regression
+from evidence.models.scale.cluster import run
 from evidence.results import Shown
 
 __all__ = ["PermutationTest", "permutation_test"]
@@ -88,6 +90,8 @@ def permutation_test(
     iterations: int = 1000,
     seed: int = 0,
     progress: bool = False,
+    workers: int | None = None,
+    cluster: Any = None,
 ) -> PermutationTest:
     """Test the coefficients of a meta-regression by rearranging the studies.
 
@@ -107,6 +111,8 @@ def permutation_test(
         Seed of the random arrangements.
     progress : bool
         Whether to show a progress bar.
+    workers, cluster
+        As for `batch`: processes of this machine, or a Dask cluster. They change no digit.
 
     Returns
     -------
@@ -145,12 +151,17 @@ def permutation_test(
     as_extreme = np.zeros(fit.p + 1)
     if not complete:
         as_extreme += 1.0  # the observed arrangement
-    if progress:
-        from rich.progress import track
+    model = Model(fit.matrix, fit.effect, fit.variance)
+    given = (fit.method, fit.ci, int(fit.design.intercept and fit.p > 1), np.append(observed, fit.qm), flips)
+    blocks = ((number, (model, batch, *given)) for number, batch in enumerate(batches))
+    with closing(run(_count_extreme, blocks, workers=workers, cluster=cluster)) as results:
+        shown: Iterable[Any] = results
+        if progress:
+            from rich.progress import track
 
-        shown: Iterable[np.ndarray] = track(batches, "Permutation test", total=-(-total // size))
-    for batch in shown if progress else batches:
-        as_extreme += _count_extreme(fit, batch, observed, flips)
+            shown = track(results, "Permutation test", total=-(-total // size))
+        for _, count_of in shown:
+            as_extreme += count_of
     p_value = as_extreme / total
     se = np.sqrt(p_value * (1.0 - p_value) / total) * (not complete)
     table = pd.DataFrame(
@@ -165,17 +176,19 @@ def permutation_test(
     return PermutationTest(table, fit.qm, float(p_value[-1]), complete, count, total, seed)
 
 
-def _count_extreme(fit: Regression, batch: np.ndarray, observed: Floats, flips: bool) -> Floats:
+def _count_extreme(
+    model: Model, batch: np.ndarray, method: str, ci: str, first: int, observed: Floats, flips: bool
+) -> Floats:
     """Number of arrangements at least as extreme as the fit: by coefficient, and for the omnibus test."""
     if flips:
-        model = Model(fit.matrix, fit.effect * batch, fit.variance)
+        model = Model(model.matrix, model.effect * batch, model.variance)
     else:
-        model = Model(fit.matrix[batch], fit.effect, fit.variance)
-    found = coefficients(model, estimate_tau2(model, fit.method), fit.ci)
-    columns = list(range(int(fit.design.intercept and fit.p > 1), fit.p))
+        model = Model(model.matrix[batch], model.effect, model.variance)
+    found = coefficients(model, estimate_tau2(model, method), ci)
+    columns = list(range(first, model.p))
     qm, _ = joint_test(found.estimate[:, columns], found.covariance[:, columns][:, :, columns], found.df)
     statistic = np.abs(np.column_stack([found.statistic, qm]))
-    limit = np.abs(np.append(observed, fit.qm))
+    limit = np.abs(observed)
     # a perfect fit has no standard error: the statistic is beyond every bound
     statistic = np.where(np.isnan(statistic), np.inf, statistic)
     limit = np.where(np.isnan(limit), np.inf, limit)

@@ -202,7 +202,8 @@ def _comparisons(results: Any) -> Iterator[tuple[pd.DataFrame, list[tuple[str, s
 def _stream(path: Path) -> Iterator[pd.DataFrame]:
     if not path.is_file():
         raise DataError(f"there is no file '{path}'")
-    with arrow().parquet.ParquetFile(path) as file:
+    # Without buffering ahead: it would keep what was read.
+    with arrow().parquet.ParquetFile(path, pre_buffer=False) as file:
         names = [name for name in NEEDED if name in file.schema_arrow.names]
         for batch in file.iter_batches(CHUNK, columns=names):
             yield batch.to_pandas()

@@ -165,7 +165,7 @@ def _raw(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
             except (ValueError, UnicodeDecodeError) as error:
                 raise DataError(f"{path.name} cannot be read as CSV: {error}") from error
         case ".parquet":
-            with arrow().parquet.ParquetFile(path) as file:
+            with arrow().parquet.ParquetFile(path, pre_buffer=False) as file:
                 for batch in file.iter_batches(CHUNK, columns=columns):
                     yield batch.to_pandas()
         case _:
