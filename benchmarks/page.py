@@ -37,8 +37,7 @@ def write_page(result: dict[str, Any], folder: Path) -> None:
         growth(result["growth"]),
         "## Large computations: time on the clock and peak memory",
         large(result),
-        "## Dask",
-        dask(result["dask"]),
+        "## Dask\n\n" + dask(result["dask"]) if "dask" in result else "",
         kept.read_text(encoding="utf-8").strip() if kept.exists() else "",
     ]
     (folder / "README.md").write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
