@@ -41,7 +41,7 @@ MEMORY = {
     "gosh, 2^20 subsets, DL, all results kept": "y, v = draw(1, 20); ev.gosh(y[0], v[0], method='DL', subsets=2**20)",
     "simulate, 100,000 meta-analyses": "ev.simulate({'k': 5, 'tau2': 0.1}, repetitions=100_000)",
 }
-PREFIX = f"import sys, resource, time; sys.path.insert(0, {str(HERE)!r})\n"
+PREFIX = f"import sys, time; sys.path.insert(0, {str(HERE)!r})\n"
 DRAW = """
 import numpy as np, evidence as ev
 def draw(n, k):
@@ -178,7 +178,9 @@ def memory() -> dict[str, dict[str, float]]:
     out = {}
     for name, code in MEMORY.items():
         script = f"{PREFIX}{DRAW}start = time.perf_counter()\n{code}\n" + (
-            "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+            "seconds = time.perf_counter() - start\n"
+            "peak = [line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')]\n"
+            "print(seconds, float(peak[0]) / 1024)"
         )
         shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
         seconds, megabytes = map(float, shown.stdout.split())

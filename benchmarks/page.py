@@ -80,8 +80,8 @@ def large(result: dict[str, Any]) -> str:
         f"| {name} | {one['seconds']:.2f} | {one['megabytes']:.0f} |"
         for name, one in result["memory"].items()
     ]
-    many = result["multiverse"]
-    lines.append(f"| multiverse of the review, {many['paths']:,} paths (CPU) | {many['seconds']:.2f} | |")
+    if many := result.get("multiverse"):
+        lines.append(f"| multiverse of the review, {many['paths']:,} paths (CPU) | {many['seconds']:.2f} | |")
     for name, seconds in result.get("report", {}).items():
         lines.append(f"| {name} | {seconds:.2f} | |")
     return "\n".join(lines)
