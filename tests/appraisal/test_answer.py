@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,7 +69,9 @@ def test_sentences_are_short_and_list_comparators_once(review: Review, answered:
     assert max(len(part.split()) for part in parts) <= 70
     listed = comparator(key_analyses(review)["short"][0], review.protocol)
     assert " ".join(answered.sentences).count(listed) == 1
-    assert f"{review.trials['n_randomised'].sum():,.0f} people" in answered.sentences[0]
+    known = review.trials.set_index("trial_id")["n_randomised"]
+    arms = review.arms[review.arms["kind"] != "margin"].groupby("trial_id")["n_randomised"].sum()
+    assert f"{known.fillna(arms).sum():,.0f} people let chance decide" in answered.sentences[0]
 
 
 def test_the_last_sentence_counts_the_verdicts(review: Review, answered: ev.Answer) -> None:
@@ -142,3 +145,16 @@ def test_effects_in_words(review: Review) -> None:
     ratio = outcome_words(review, "responder", "RR")
     assert ratio.change(float(np.log(1.4))) == "'responder' 1.40 times as often"
     assert ratio.span(float(np.log(1.3)), float(np.log(1.5))) == "1.30 to 1.50 times"
+
+
+def test_an_import_is_told_by_what_its_tables_have(tmp_path: Path) -> None:
+    table = tmp_path / "set.csv"
+    table.write_text("study,ai,n1i,ci,n2i\nA,10,100,30,100\nB,12,110,41,120\n", "utf-8")
+    review = ev.import_effects(table, measure="OR").write(tmp_path / "review")
+    answered = ev.answer(review, certainty=certain("low"))
+    assert "2 trials with about 430 people are in the review" in answered.sentences[0]
+    assert "let chance decide" not in answered.summary()
+    assert "times the odds of 'outcome'" in answered.sentences[1]
+    assert "times as often" not in answered.summary()
+    assert "matter" not in answered.headline
+    assert answered.headline.startswith("At any time")

@@ -471,3 +471,22 @@ def test_any_bytes_give_a_data_error(filled: Any, name: str, content: bytes) -> 
     (folder / name).write_bytes(content)
     with pytest.raises(ev.DataError):
         ev.read_review(folder)
+
+
+def test_tables_under_another_name_are_not_passed_over(tmp_path: Path) -> None:
+    copied = tmp_path / "data"
+    shutil.copytree(DATA, copied)
+    (copied / "contrast_results.csv").rename(copied / "Contrast results.csv")
+    (copied / "excluded.csv").unlink()
+    (copied / "excluded.csv").symlink_to(tmp_path / "nowhere.csv")
+    with pytest.raises(ev.DataError) as error:
+        ev.read_review(copied)
+    assert "Contrast results.csv: is it the table contrast_results.csv? rename it so" in str(error.value)
+    assert "excluded.csv: is a link to" in str(error.value)
+
+
+def test_the_sign_of_a_bound_has_a_column_of_its_own(small: Any) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    small.contrast("ava", "song", "quiet", estimate=1, p_value="<0.05")
+    with pytest.raises(ev.DataError, match=r"found '<0.05'; write 0.05 in p_value and < in p_operator"):
+        small.read()

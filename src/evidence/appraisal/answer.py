@@ -216,12 +216,15 @@ def _in_brief(bearings: Sequence[Bearing], protocol: Protocol) -> str:
     texts = []
     for side, kind in ((1, "benefit"), (-1, "harm")):
         seen = [one for one in pooled if _clear(one) and side * one.words.benefit * one.estimate > 0]
-        enough = [one for one in seen if not one.words.important or abs(one.estimate) >= one.words.mid]
+        declared = [one for one in seen if one.words.important]
+        enough = [one for one in declared if abs(one.estimate) >= one.words.mid]
         if seen:
+            # Whether a difference matters is only said where one that matters is declared.
+            small = "small " if len(declared) == len(seen) and not enough else ""
             matter = (
                 " large enough to matter" if len(enough) == len(seen) else " partly large enough to matter"
             )
-            what = f"a {'' if enough else 'small '}{kind} for {joined(dict.fromkeys(one.words.name for one in seen))}"
+            what = f"a {small}{kind} for {joined(dict.fromkeys(one.words.name for one in seen))}"
             texts.append(f"{what}{matter if enough else ''}")
     text = joined(texts) or "no clear benefit or harm"
     return f"{time} {text}, {SURELY[_worst(pooled)]}{f', and {open_text}' if missing else ''}"
@@ -392,16 +395,32 @@ def _asked(review: Review, bearings: Sequence[Bearing]) -> str:
     question = review.protocol.question
     used = {one.analysis.id for one in bearings if one.k}
     trials = {name for id in used for name in review.effects(id)["trial_id"]}
-    people = review.trials["n_randomised"].sum()
+    people = _people(review)
+    size = f" with about {people:,.0f} people" if people else ""
+    randomised = (review.trials["design"] != "unknown").all() and bool(people)
+    chance = " let chance decide who got which treatment" if randomised else " are in the review"
     what = str(question.get("intervention") or review.protocol.title)
     whom = re.sub(r" \([^)]*\)", "", f" for {question['population']}" if question.get("population") else "")
     yardstick = matters(bearings)
     return (
         f"The question: what does {what}{',' if ',' in what else ''} do{whom}? "
-        f"{counted(len(review.trials), 'trial')} with about {people:,.0f} people let chance decide who got which "
-        f"treatment; {len(trials) or 'none'} of them give numbers used here"
+        f"{counted(len(review.trials), 'trial')}{size}{chance}; "
+        f"{len(trials) or 'none'} of them give numbers used here"
         f"{f'; {yardstick}' if yardstick else ''}."
     )
+
+
+def _people(review: Review) -> float:
+    """Add up the people of the trials: those randomised, else those of the arms, else the most that a result has."""
+    arms = review.arms[review.arms["kind"] != "margin"].groupby("trial_id")["n_randomised"].sum(min_count=1)
+    held, pairs = review.arm_results, review.contrast_results
+    keys = ["trial_id", "outcome", "instrument", "timepoint_weeks", "statistic"]
+    analysed = held.groupby(keys, dropna=False)["n"].sum(min_count=1).groupby("trial_id").max()
+    compared = (pairs["n_arm"] + pairs["n_comparator"]).groupby(pairs["trial_id"]).max()
+    sizes = review.trials.set_index("trial_id")["n_randomised"].astype(float)
+    for other in (arms, analysed, compared):
+        sizes = sizes.fillna(other.astype(float).reindex(sizes.index))
+    return float(sizes.sum())
 
 
 def _shown(bearings: Sequence[Bearing], protocol: Protocol, before: Sequence[Bearing] = ()) -> str:

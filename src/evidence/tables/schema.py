@@ -156,7 +156,7 @@ _TRIALS = Table(
         _TRIAL_ID,
         _text("label", "author and year, as shown in figures", required=True),
         _integer("year", "year of publication", 1900, 2100),
-        _text("design", required=True, choices=("parallel", "factorial", "crossover", "cluster")),
+        _text("design", required=True, choices=("parallel", "factorial", "crossover", "cluster", "unknown")),
         _text("population"),
         _text("country"),
         _text("registration", "number in a trial registry"),

@@ -227,6 +227,7 @@ PLANTED: dict[str, Plant] = {
     "unusual confidence level": contrast("ci_level", 20),
     "time unlike the phrase": cell("timepoint_weeks", 12, also={"as_reported": "4.259 (2.215) at 12 months"}, **POST),
     "time beyond the usual": cell("timepoint_weeks", 70, **POST),
+    "time missing in one arm": cell("timepoint_weeks", "", **POST),
     "time of one result alone": cell("timepoint_weeks", 17, **POST),
     "components unlike the label": cell(
         "components", "singing", table="arms", also={"label": "Daily silence"}, trial_id="cleo", arm_id="quiet"

@@ -17,6 +17,10 @@ ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
 
 
+_RATIO_OF = {"OR": "odds of", "HR": "hazard of", "IRR": "rate of", "ROM": "mean of"}
+"""What a ratio is one of, where it does not tell how often something happens."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeWords:
     """How effects on one outcome are put into words.
@@ -65,9 +69,14 @@ class OutcomeWords:
         return f"{self.size(value, rough=rough)} {self.unit}"
 
     def change(self, value: float, *, rough: bool = False) -> str:
-        """An effect with its direction: ``11.4 points of 100 less pain``, ``'relief' 1.40 times as often``."""
+        """An effect with its direction: ``11.4 points of 100 less pain``, ``'relief' 1.40 times as often``.
+
+        A ratio of odds, hazards, rates or means says of what it is one: ``1.40 times the odds of 'relief'``.
+        """
         if self.ratio:
-            return f"'{self.name}' {self.size(value, rough=rough)} times as often"
+            size = self.size(value, rough=rough)
+            of = _RATIO_OF.get(self.measure)
+            return f"{size} times the {of} '{self.name}'" if of else f"'{self.name}' {size} times as often"
         return f"{self.amount(value, rough=rough)} {'less' if value < 0 else 'more'} {self.name}"
 
     def span(self, low: float, high: float, *, rough: bool = False, unit: bool = False) -> str:

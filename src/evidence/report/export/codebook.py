@@ -52,8 +52,6 @@ _DESCRIPTIONS = {
     "variance": "sampling variance of the effect",
     "n_arm": "patients of the intervention arm",
     "n_comparator": "patients of the comparator arm, as divided among its comparisons",
-    "events_arm": "patients of the intervention arm with the event",
-    "events_comparator": "patients of the comparator arm with the event, as divided among its comparisons",
     "reported_effect": "effect as reported, in units of the instrument",
     "reported_se": "its standard error as recovered from the report",
     "unit": "unit of the effect",

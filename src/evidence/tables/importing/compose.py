@@ -125,7 +125,7 @@ class _Composer:
         described = self.collected.studies[study]
         trial = self._unique("study", _slug(described.label, "-"))
         self.trials[study, again] = trial
-        label, notes = described.label, [described.notes, "design not in the file, entered as parallel"]
+        label, notes = described.label, [described.notes]
         if again:
             label += f" ({again})"
             notes.append("a further entry of this study in one comparison; may hold the same patients")
@@ -134,7 +134,7 @@ class _Composer:
                 "trial_id": trial,
                 "label": label,
                 "year": described.year,
-                "design": "parallel",
+                "design": "unknown",
                 "population": described.population,
                 "doi": described.doi,
                 "pmid": described.pmid,

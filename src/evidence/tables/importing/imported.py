@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +29,10 @@ _COMMENTS = {
     "model": "That of most analyses of the file; an analysis may have a `model` of its own.",
     "analyses": "One for each total of the file, named <id>-<outcome>-any; without a total `pooled` is false.",
 }
+
+
+MOST_PAGES = 30
+"""Analyses that get a page of the report each; of larger imports the rest is named."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,19 +91,30 @@ class Imported(Shown):
             for name, rows in self.tables.items():
                 write_table(fresh, name, rows, extra=columns.get(name, ()))
             (fresh / "review.yaml").write_text(self._yaml(), encoding="utf-8")
-            if self.analyses:
-                template = files("evidence.tables").joinpath(
-                    "templates", "init", "notebooks", "01-results.ipynb"
-                )
-                text = template.read_text(encoding="utf-8")
-                (fresh / "notebooks").mkdir()
-                text = text.replace("bright-light-fatigue-short", self.analyses[0])
-                (fresh / "notebooks" / "01-results.ipynb").write_text(text, encoding="utf-8")
+            self._pages(fresh)
             try:
                 review = read_review(fresh)
             except DataError as error:
                 raise DataError([self._in_file(fault) for fault in error.faults]) from None
         return replace(review, path=place)
+
+    def _pages(self, folder: Path) -> None:
+        """Write a notebook for each of the first analyses, which becomes a page of the report."""
+        template = files("evidence.tables").joinpath("templates", "init", "notebooks", "01-results.ipynb")
+        text = template.read_text(encoding="utf-8")
+        (folder / "notebooks").mkdir()
+        digits = len(str(min(len(self.analyses), MOST_PAGES)))
+        for number, name in enumerate(self.analyses[:MOST_PAGES], 1):
+            page = text.replace("bright-light-fatigue-short", name)
+            page = page.replace("# Results\\n", f"# {self._heading(number - 1)}\\n")
+            path = folder / "notebooks" / f"{number:0{max(digits, 2)}}-results.ipynb"
+            path.write_text(page, encoding="utf-8")
+
+    def _heading(self, number: int) -> str:
+        """Name an analysis for the heading of its page, in plain letters."""
+        one = self.protocol["analyses"][number]
+        words = f"{one['intervention']} v {one['comparator'][0]}: {one['outcomes'][0]} {one.get('label', '')}"
+        return re.sub(r"[^\w:() .,-]+", " ", words.replace("_", " ")).strip().capitalize()
 
     def _in_file(self, fault: Fault) -> Fault:
         """Name the place in the imported file of a fault in a table that is not kept."""
@@ -146,6 +162,11 @@ class Imported(Shown):
             for row in self.to_frame().itertuples()
         ]
         lines += [f"  read: {text}" for text in self.said]
+        if len(self.analyses) > MOST_PAGES:
+            lines.append(
+                f"  pages: the report has one for each of the first {MOST_PAGES} analyses; for another copy a "
+                f"notebook and name the analysis in it, such as {self.analyses[MOST_PAGES]}"
+            )
         lines += [f"  not imported: {text}" for text in self.left_out]
         return "\n".join(lines)
 
