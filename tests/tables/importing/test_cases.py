@@ -330,3 +330,15 @@ def test_an_import_says_which_totals_agree(tmp_path: Path, capsys: pytest.Captur
     printed = capsys.readouterr().out
     assert "totals: 0 of 1" in printed
     assert "the file counts 3 studies, its rows give 2" in printed
+
+
+def test_each_analysis_has_a_page(tmp_path: Path) -> None:
+    made, _ = revman("sub.rm5", tmp_path)
+    pages = sorted((tmp_path / "review" / "notebooks").iterdir())
+    texts = [page.read_text("utf-8") for page in pages]
+    assert [page.name for page in pages] == ["01-results.ipynb", "02-results.ipynb"]
+    assert all(name in text for name, text in zip(made.analyses, texts, strict=True))
+    assert "# Drug v placebo: pain at 12 months" in texts[1]
+    # What pages publish has one name each.
+    assert "drug-pain-at-12-months-any-forest" in texts[1]
+    assert "findings" not in texts[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -103,11 +104,16 @@ class Imported(Shown):
         template = files("evidence.tables").joinpath("templates", "init", "notebooks", "01-results.ipynb")
         text = template.read_text(encoding="utf-8")
         (folder / "notebooks").mkdir()
-        digits = len(str(min(len(self.analyses), MOST_PAGES)))
         for number, name in enumerate(self.analyses[:MOST_PAGES], 1):
             page = text.replace("bright-light-fatigue-short", name)
             page = page.replace("# Results\\n", f"# {self._heading(number - 1)}\\n")
-            path = folder / "notebooks" / f"{number:0{max(digits, 2)}}-results.ipynb"
+            if number > 1:  # Figures and tables have names of their own; findings stand on the first page.
+                for kind in ("forest", "effects"):
+                    page = page.replace(f'\\"{kind}\\"', f'\\"{name}-{kind}\\"')
+                notebook = json.loads(page)
+                notebook["cells"] = notebook["cells"][:-2]
+                page = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+            path = folder / "notebooks" / f"{number:02d}-results.ipynb"
             path.write_text(page, encoding="utf-8")
 
     def _heading(self, number: int) -> str:
