@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ def test_reviews_come_back_as_they_were(
                 pd.testing.assert_frame_equal(before, after)
         effects = first.effects("treatment-outcome-any")
         names = ("m1", "sd1", "n1", "m2", "sd2", "n2")
-        values = {key: [one[place] for one in studies] for place, key in enumerate(names, 1)}
+        values: dict[str, Any] = {key: [one[place] for one in studies] for place, key in enumerate(names, 1)}
         direct = ev.effect_size("MD", **values)
         assert sorted(effects["effect"]) == pytest.approx(sorted(direct["effect"]), rel=1e-12, abs=1e-12)
 
