@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from evidence.tables.folder import write_table
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import evidence as ev
-from evidence.tables.folder import write_table
 from evidence.tables.review import tables_of
 
 ONCE = [Phase.generate]  # each example writes folders; making a failing one smaller would take minutes
