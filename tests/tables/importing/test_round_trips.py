@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from evidence.tables.folder import write_table
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import evidence as ev
 from evidence.tables.review import tables_of
+from evidence.tables.write import write_table
 
 ONCE = [Phase.generate]  # each example writes folders; making a failing one smaller would take minutes
 words = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12)
