@@ -83,6 +83,7 @@ def test_risks() -> None:
     assert risk_with(math.log(4), 0.5, "RR") == 1.0
     assert risk_with(math.log(2), 0.5, "OR") == pytest.approx(2 / 3)
     assert risk_with(-0.3, 0.2, "RD") == 0.0
+    assert risk_with(math.log(2), 0.2, "HR") == pytest.approx(1 - 0.8**2)
 
 
 @pytest.mark.parametrize(
@@ -211,3 +212,21 @@ def test_responses_that_are_varied(review: ev.Review, combining_two: ev.Review) 
     assert (table["improved"] > table["response"]).all()
     events = ev.improved_by_response(combining_two, "manual-inactive-responder-short", [0.2, 0.4])
     assert list(events["response"]) == [0.2, 0.4]
+
+
+@pytest.mark.parametrize("measure", ["HR", "IRR", "ROM"])
+def test_a_ratio_without_counts_is_rated_without_inventing_risks(small: Any, measure: str) -> None:
+    small.protocol["outcomes"]["settled"] |= {"measure": measure}
+    for trial, estimate in (("ava", 0.7), ("ben", 0.8), ("cam", 0.6)):
+        small.trial(trial, song="singing, 40", quiet="silence, 50")
+        small.contrast(
+            trial, "song", "quiet", "settled", measure=measure, estimate=estimate, ci_low=estimate / 2,
+            ci_high=estimate * 2, ci_level=95, n_arm=40, n_comparator=50,
+        )  # fmt: skip
+    review = small.read()
+    analysis = review.analysis("singing-settled-short")
+    found = ev.absolute_effects(review, analysis)
+    assert found.unit == ""
+    assert all(math.isnan(value) for value in found.difference)
+    assert 0.0 < found.better < 1.0
+    assert ev.grade(review, analysis).level

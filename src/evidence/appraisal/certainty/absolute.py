@@ -11,6 +11,7 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute_data import comparator_responses, instrument_sd
 from evidence.appraisal.certainty.absolute_formulas import (
     METHODS,
+    RISKS,
     improved,
     needed_to_treat,
     probability_beyond,
@@ -169,7 +170,7 @@ def absolute_of(
         better = 1.0 - probability_beyond(fit, 0.0)
     sign = 1.0 if outcome.better == "higher" else -1.0
     notes: tuple[str, ...] = ()
-    if measure_of(evidence.measure).of == "events":
+    if evidence.measure in RISKS:
         share, source = evidence.risk, "the median of the comparator arms"
         if response is not None:
             share, source = response, "given"
@@ -179,6 +180,8 @@ def absolute_of(
         difference = _span([1000.0 * (risk - share) for risk in with_it])
         if unit:
             notes = (f"Comparator's risk {number(100.0 * share, 0)}%: {source}.",)
+    elif not measure_of(evidence.measure).difference_of_means:  # no risk and no score is known beside it
+        unit, difference, share, with_it, gain = "", _NONE, math.nan, _NONE, _NONE
     else:
         unit, difference, notes = _in_points(review, evidence, effect)
         share, more = _response(review, evidence, response)

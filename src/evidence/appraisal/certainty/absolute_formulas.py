@@ -14,8 +14,10 @@ from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.wording import number
 
-__all__ = ["METHODS", "improved", "needed_to_treat", "probability_beyond", "risk_with"]
+__all__ = ["METHODS", "RISKS", "improved", "needed_to_treat", "probability_beyond", "risk_with"]
 
+RISKS = ("RR", "OR", "RD", "HR")
+"""Measures that tell the risk with the intervention from that without it."""
 METHODS = {
     "normal": "scores are normal with equal spread, and a patient improves beyond some cut-off (Furukawa 2011)",
     "logistic": "the log odds ratio of improving is π/√3 times the standardised effect (Chinn 2000)",
@@ -71,7 +73,8 @@ def risk_with(effect: ArrayLike, risk: ArrayLike, measure: str) -> Floats:
         On the analysis scale: log for ratios.
     risk : array-like
         Risk with the comparator, from 0 to 1.
-    measure : {"RR", "OR", "RD"}
+    measure : {"RR", "OR", "RD", "HR"}
+        A hazard ratio makes of the share without the event its power (Altman and Andersen 1999, BMJ 319, 1492).
 
     Returns
     -------
@@ -82,6 +85,8 @@ def risk_with(effect: ArrayLike, risk: ArrayLike, measure: str) -> Floats:
     if measure == "OR":
         odds = np.exp(e)
         return np.asarray(p * odds / (1.0 - p + p * odds))
+    if measure == "HR":
+        return np.asarray(1.0 - (1.0 - p) ** np.exp(e))
     return np.clip(p * np.exp(e) if measure == "RR" else p + e, 0.0, 1.0)
 
 

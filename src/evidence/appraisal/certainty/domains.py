@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from evidence.appraisal.certainty.absolute_formulas import RISKS, risk_with
 from evidence.appraisal.certainty.evidence import Evidence
 from evidence.diagnostics.small_study.egger import egger
 from evidence.errors import ModelError
@@ -244,11 +245,10 @@ def optimal_information_size(evidence: Evidence) -> float:
     z2 = float((ndtri(1.0 - rules.alpha / 2.0) + ndtri(rules.power)) ** 2)
     if evidence.measure in ("MD", "SMD"):
         return 4.0 * z2 * (evidence.sd / mid) ** 2
-    if not 0.0 < p0 < 1.0:
+    if evidence.measure not in RISKS or not 0.0 < p0 < 1.0:
         return math.nan
-    odds = p0 / (1.0 - p0) * math.exp(-mid)
-    p1 = {"RD": p0 - mid, "RR": p0 * math.exp(-mid), "OR": odds / (1.0 + odds)}[evidence.measure]
-    return 2.0 * z2 * (p0 * (1.0 - p0) + p1 * (1.0 - p1)) / (p0 - p1) ** 2 if 0.0 <= p1 < p0 else math.nan
+    p1 = float(risk_with(-mid, p0, evidence.measure))
+    return 2.0 * z2 * (p0 * (1.0 - p0) + p1 * (1.0 - p1)) / (p0 - p1) ** 2 if 0.0 < p1 < p0 else math.nan
 
 
 def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
