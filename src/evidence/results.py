@@ -5,17 +5,23 @@ from __future__ import annotations
 import html
 import math
 from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 __all__ = [
     "FEW_STUDIES",
+    "Sealed",
     "Shown",
     "few_studies",
+    "lasting_property",
     "number",
     "p_clause",
     "p_text",
     "q_text",
+    "sealed",
     "sentences",
     "span",
     "table_text",
@@ -61,7 +67,75 @@ class Tabled(str):
     note: str
 
 
-class Shown(ABC):
+def sealed(value: Any) -> Any:
+    """Make the arrays in a value read-only, in place where that can be; return the value, or the table that can."""
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, pd.Series):
+        return (
+            pd.Series(sealed(np.array(value)), value.index, value.dtype, value.name)
+            if _plain(value)
+            else value
+        )
+    elif isinstance(value, pd.DataFrame):
+        if value.columns.is_unique:
+            attrs = value.attrs
+            columns = {
+                name: sealed(one.to_numpy(copy=True)) if _plain(one) else one.array.copy()
+                for name, one in value.items()
+            }
+            value = pd.DataFrame(columns, index=value.index, columns=value.columns, copy=False)
+            value.attrs = attrs
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            value[name] = sealed(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            if isinstance(one, (np.ndarray, tuple, list, dict)):
+                sealed(one)
+    return value
+
+
+def _plain(values: pd.Series) -> bool:
+    return isinstance(values.dtype, np.dtype)
+
+
+class Sealed:
+    """A frozen dataclass whose arrays are read-only, also after it went to another process."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        self._seal()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._seal()
+
+    def _seal(self) -> None:
+        own = vars(self)
+        for name, value in own.items():
+            if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series, dict, list, tuple)):
+                own[name] = sealed(value)
+
+
+if TYPE_CHECKING:
+    lasting_property = cached_property
+else:
+
+    class lasting_property(cached_property):
+        """A property that is computed once, and whose arrays are read-only."""
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any:
+            if instance is None:
+                return self
+            known = vars(instance)
+            if self.attrname not in known:
+                known[self.attrname] = sealed(self.func(instance))
+            return known[self.attrname]
+
+
+class Shown(Sealed, ABC):
     """A result that has a frame and prints as its summary.
 
     A dataclass that derives from it is declared with ``repr=False``.

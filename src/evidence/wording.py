@@ -6,7 +6,17 @@ import math
 from collections.abc import Iterable
 from typing import Any, Self
 
-__all__ = ["Listed", "capital", "counted", "interval", "number", "p_number", "p_value", "parts_of"]
+__all__ = [
+    "Listed",
+    "capital",
+    "counted",
+    "interval",
+    "number",
+    "p_number",
+    "p_value",
+    "parts_of",
+    "ratio_number",
+]
 
 _MINUS = "\u2212"
 
@@ -21,13 +31,23 @@ def number(value: float, digits: int = 2) -> str:
     return f"{_MINUS}{written}" if value < 0 and float(written) else written
 
 
-def interval(estimate: float, low: float, high: float, *, digits: int = 2, level: float = 0.95) -> str:
+def ratio_number(value: float, digits: int = 2) -> str:
+    """Write a ratio, which is never 0: two significant digits where fixed decimals would leave fewer."""
+    if not 0.0 < value < 0.5 * 10.0 ** (1 - digits):
+        return number(value, digits)
+    if value < 0.5e-6:
+        return "<0.000001"
+    return f"{value:.{min(1 - math.floor(math.log10(value)), 7)}f}"
+
+
+def interval(
+    estimate: float, low: float, high: float, *, digits: int = 2, level: float = 0.95, ratio: bool = False
+) -> str:
     """Write an estimate with its confidence interval: ``−2.90 (95% CI −4.00 to −1.80)``."""
+    write = ratio_number if ratio else number
     if math.isnan(low):
-        return f"{number(estimate, digits)} (no interval)"
-    return (
-        f"{number(estimate, digits)} ({100 * level:.12g}% CI {number(low, digits)} to {number(high, digits)})"
-    )
+        return f"{write(estimate, digits)} (no interval)"
+    return f"{write(estimate, digits)} ({100 * level:.12g}% CI {write(low, digits)} to {write(high, digits)})"
 
 
 def p_value(p: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from evidence.models.core.intervals import Mean, mean_effect, prediction_interva
 from evidence.models.core.likelihood import log_likelihood
 from evidence.models.core.studies import Floats, Studies, arrange
 from evidence.models.pool import check_options, describe_fault, within_limits
-from evidence.results import Shown
+from evidence.results import Shown, lasting_property
 
 __all__ = [
     "QUANTITIES",
@@ -94,7 +93,7 @@ class PooledMany(Shown):
     def __len__(self) -> int:
         return self.estimate.size
 
-    @cached_property
+    @lasting_property
     def weights(self) -> Floats:
         """Weights of the studies in percent, shape (n, k); NaN where a study is absent."""
         weight = 1.0 / (self.variance + self.tau2[:, None])
@@ -103,7 +102,7 @@ class PooledMany(Shown):
         total = np.nansum(weight, axis=1, keepdims=True)
         return 100.0 * weight / np.where(total > 0.0, total, np.nan)
 
-    @cached_property
+    @lasting_property
     def tau2_se(self) -> Floats:
         """Standard error of tau2; NaN for equal effects or one study."""
 
@@ -145,7 +144,7 @@ class PooledMany(Shown):
         """H2 at the upper limit of tau2."""
         return 1.0 + self.tau2_high / self._typical_variance
 
-    @cached_property
+    @lasting_property
     def log_likelihood(self) -> Floats:
         """Log-likelihood at tau2 and the estimate: the restricted one for REML, else the full one."""
 
@@ -193,7 +192,7 @@ class PooledMany(Shown):
     def _parameters(self) -> int:
         return 1 if self.method == "EE" else 2
 
-    @cached_property
+    @lasting_property
     def _tau2_interval(self) -> Floats:
         if self.method == "EE":
             return np.full((2, len(self)), np.nan)
@@ -204,7 +203,7 @@ class PooledMany(Shown):
 
         return self._by_rows(limits, 2)
 
-    @cached_property
+    @lasting_property
     def _typical_variance(self) -> Floats:
         """Sampling variance of a typical study (Higgins and Thompson 2002); NaN with one study."""
 

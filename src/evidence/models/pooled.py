@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import log, nan
 
 import numpy as np
@@ -12,12 +11,13 @@ from scipy.special import chdtrc, ndtri
 
 from evidence.columns import Origin, left_out_note
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.models.core.heterogeneity import heterogeneity_share, tau2_standard_error
 from evidence.models.core.intervals import prediction_interval, profile_interval, q_profile_interval
 from evidence.models.core.likelihood import log_likelihood, peaks
 from evidence.models.core.studies import Floats, Studies
 from evidence.models.on_scale import HasScales
-from evidence.results import number, p_text, span
+from evidence.results import lasting_property, number, p_text, span
 
 __all__ = ["Pooled", "tau2_interval"]
 
@@ -71,6 +71,13 @@ class Pooled(HasScales):
     counts: str = "IV"
     """How counts of two groups were combined: MH (Mantel-Haenszel), PETO, or IV (inverse variance)."""
 
+    def _seal(self) -> None:
+        """Make what `pool` gives read-only, without looking at every field."""
+        self.effect.flags.writeable = self.variance.flags.writeable = False
+        self.studies.variance.flags.writeable = self.studies.powers.flags.writeable = False
+        if self.columns or self.n is not None or self.given_weights is not None or self.origin is not None:
+            super()._seal()
+
     @property
     def k(self) -> int:
         """Number of studies."""
@@ -101,7 +108,7 @@ class Pooled(HasScales):
         """Variance of a typical study over its sampling variance."""
         return float(self._share[1])
 
-    @cached_property
+    @lasting_property
     def q_p(self) -> float:
         """P value of Cochran's Q; 1 with one study."""
         return float(chdtrc(self.q_df, self.q)) if self.q_df else 1.0
@@ -111,13 +118,13 @@ class Pooled(HasScales):
         """Between-study standard deviation."""
         return float(np.sqrt(self.tau2))
 
-    @cached_property
+    @lasting_property
     def weights(self) -> Floats:
         """Weights of the studies in percent, shape (k,)."""
         weight = 1.0 / (self.variance + self.tau2) if self.given_weights is None else self.given_weights
         return 100.0 * weight / weight.sum()
 
-    @cached_property
+    @lasting_property
     def tau2_se(self) -> float:
         """Standard error of tau2; NaN for equal effects or one study."""
         if self.k < 2 or not self._estimated:
@@ -166,7 +173,7 @@ class Pooled(HasScales):
         """Upper limit of the prediction interval; NaN for equal effects or one study."""
         return self._prediction[1]
 
-    @cached_property
+    @lasting_property
     def log_likelihood(self) -> float:
         """Log-likelihood at tau2 and the estimate: the restricted one for REML, else the full one."""
         centre = None if self.given_weights is None else self.estimate - float(self.studies.anchor_effect)
@@ -191,7 +198,7 @@ class Pooled(HasScales):
         n = max(self.k - (self.method == "REML"), p + 2)
         return -2.0 * self.log_likelihood + 2.0 * p * n / (n - p - 1)
 
-    @cached_property
+    @lasting_property
     def note(self) -> str:
         """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
         notes = [left_out_note(self.left_out, "effect or variance")] if self.left_out else []
@@ -200,6 +207,8 @@ class Pooled(HasScales):
                 "One study: tau2 cannot be estimated, and the interval is the study's own (normal distribution)."
             )
             return " ".join(notes)
+        if self.caution and self.se > 0.0:
+            notes.append(self.caution)
         if self.ci == "HKSJ" and self.se == 0.0:
             notes.append(
                 "All effects are equal, so the HKSJ interval has no width and no test; prefer HKSJ-adhoc."
@@ -213,6 +222,17 @@ class Pooled(HasScales):
         if self._estimated and self.method in ("REML", "ML"):
             notes += self._likelihood_notes()
         return " ".join(notes)
+
+    @property
+    def caution(self) -> str:
+        """Say so if the HKSJ interval is narrower than the equal-effects interval; else an empty string."""
+        equal = 2.0 * ndtri(0.5 + 0.5 * self.level) / np.sqrt((1.0 / self.variance).sum())
+        if self.ci != "HKSJ" or self.k < 2 or self.ci_high - self.ci_low >= equal * (1.0 - 1e-9):
+            return ""
+        return (
+            "The HKSJ interval is narrower than the equal-effects interval, as happens when effects lie close "
+            "together by chance; HKSJ-adhoc prevents it."
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row a study: label, effect, variance, se, ci_low, ci_high (normal, at `level`) and weight (percent)."""
@@ -240,29 +260,39 @@ class Pooled(HasScales):
             f"z = {self.statistic:.3f}" if np.isinf(self.df) else f"t({self.df:.4g}) = {self.statistic:.3f}"
         )
         basis = "normal" if self.k == 1 else self.ci
-        rows = [
-            ("", "estimate", f"{100 * self.level:g}% interval", ""),
+        measure = measure_of(self.measure) if self.measure else None
+        rows = [("", "estimate", f"{100 * self.level:g}% interval", "")]
+        name, predicted = "Effect", "New study"
+        if measure is not None and measure.ratio:
+            shown = [measure.natural(value) for value in (self.estimate, self.ci_low, self.ci_high)]
+            rows.append((measure.name, number(shown[0]), span(*shown[1:]), ""))
+            if self.k > 1 and not common:
+                limits = [measure.natural(value) for value in self._prediction]
+                rows.append((predicted, "", _span(*limits), f"prediction interval ({self.prediction})"))
+            name, predicted = measure.title, f"{predicted}, log"
+        elif measure is not None:
+            name = measure.title
+        rows.append(
             (
-                "Effect",
+                name[:1].upper() + name[1:],
                 number(self.estimate),
                 span(self.ci_low, self.ci_high),
                 f"{basis}, SE {number(self.se)}, {test}, P {p_text(self.p_value)}",
-            ),
-        ]
+            )
+        )
         if self.k > 1 and not common:
+            interval = f"prediction interval ({self.prediction})"
+            error = "" if np.isnan(self.tau2_se) else f"SE {number(self.tau2_se)}"
+            i2 = "" if np.isnan(self.i2_low) else f"{self.i2_low:.1f} to {self.i2_high:.1f}%"
             rows += [
-                ("New study", "", span(*self._prediction), f"prediction interval ({self.prediction})"),
-                ("tau2", number(self.tau2), span(*self._tau2_interval), f"SE {number(self.tau2_se)}"),
-                (
-                    "I2",
-                    f"{self.i2:.1f}%",
-                    f"{self.i2_low:.1f} to {self.i2_high:.1f}%",
-                    f"H2 {number(self.h2)}",
-                ),
+                (predicted, "", _span(*self._prediction), interval),
+                ("tau2", number(self.tau2), _span(*self._tau2_interval), error),
+                ("I2", f"{self.i2:.1f}%", i2, f"H2 {number(self.h2)}"),
             ]
         rows.append(("Q", number(self.q), "", f"df = {self.q_df}, P {p_text(self.q_p)}"))
+        width = max(10, *(len(row[0]) + 1 for row in rows))
         table = [
-            f"  {name:<10}{value:>10}   {interval:<22}{remark}".rstrip()
+            f"  {name:<{width}}{value:>10}   {interval:<22}{remark}".rstrip()
             for name, value, interval, remark in rows
         ]
         return "\n".join([f"{title} (k = {self.k})", "", *table, *(["", self.note] if self.note else [])])
@@ -276,11 +306,11 @@ class Pooled(HasScales):
         """Sampling variance of a typical study (Higgins and Thompson 2002)."""
         return (self.k - 1) / self.trace if self.k > 1 else nan
 
-    @cached_property
+    @lasting_property
     def _tau2_interval(self) -> tuple[float, float]:
         return tau2_interval(self) if self._estimated else (nan, nan)
 
-    @cached_property
+    @lasting_property
     def _prediction(self) -> tuple[float, float]:
         if self.method == "EE":
             return nan, nan
@@ -321,6 +351,11 @@ class Pooled(HasScales):
                     f"The likelihood is flat down to tau2 = 0: its logarithm falls by {gain:.1g} only."
                 )
         return notes
+
+
+def _span(low: float, high: float) -> str:
+    """Write an interval; empty if it is not defined."""
+    return "" if np.isnan(low) else span(low, high)
 
 
 def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:

@@ -21,7 +21,7 @@ from evidence.results import Shown
 from evidence.synthesis.rule import count_trials, rule_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import Listed, counted, interval, number, parts_of
+from evidence.wording import Listed, counted, interval, number, parts_of, ratio_number
 
 __all__ = ["POOL_OPTIONS", "Synthesis", "synthesise"]
 
@@ -159,9 +159,10 @@ class Synthesis(Shown):
         words, digits, shown = measure.name.lower(), measure.digits, measure.natural
         people = self._people()
         if self.fit is None:
+            names = ("effect", "ci_low", "ci_high")
             single = [
                 f"{row['label']}: {words} "
-                + interval(shown(row["effect"]), shown(row["ci_low"]), shown(row["ci_high"]), digits=digits)
+                + interval(*(shown(row[name]) for name in names), digits=digits, ratio=measure.ratio)
                 for row in self.effects.to_dict("records")
             ]
             return " ".join([self.note, *(f"{text}." for text in single)])
@@ -170,15 +171,18 @@ class Synthesis(Shown):
             *(shown(value) for value in (fit.estimate, fit.ci_low, fit.ci_high)),
             digits=digits,
             level=fit.level,
+            ratio=measure.ratio,
         )
         by = {"MH": "Mantel-Haenszel, ", "PETO": "Peto, "}.get(fit.counts, "")
         predicted = ""
         if not math.isnan(fit.prediction_low):
-            low, high = (number(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
+            write = ratio_number if measure.ratio else number
+            low, high = (write(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
             predicted = f"{100 * fit.level:.12g}% prediction interval {low} to {high}; "
         return (
             f"{words.capitalize()} {pooled}; {counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, "
             f"{people}; {by}{fit.method} with {fit.ci} interval; {predicted}I² {number(fit.i2, 0)}%."
+            + (f" {fit.caution}" if fit.caution else "")
             + self._few(shown, digits)
         )
 

@@ -19,7 +19,7 @@ from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import interval, number
+from evidence.wording import interval, number, ratio_number
 
 __all__ = ["Evidence", "combine", "gather", "important_difference"]
 
@@ -108,12 +108,13 @@ class Evidence:
 
     def write(self, value: float) -> str:
         """Write an effect."""
-        return number(self.show(value), self.digits)
+        write = ratio_number if measure_of(self.measure).ratio else number
+        return write(self.show(value), self.digits)
 
     def write_fit(self, fit: Pooled) -> str:
         """Write a pooled effect with its interval."""
         values = (self.show(value) for value in (fit.estimate, fit.ci_low, fit.ci_high))
-        return interval(*values, digits=self.digits, level=fit.level)
+        return interval(*values, digits=self.digits, level=fit.level, ratio=measure_of(self.measure).ratio)
 
     def only(self, keep: np.ndarray) -> Pooled | None:
         """Pool some of the comparisons as all of them were pooled; None if there are none, or too few to combine."""

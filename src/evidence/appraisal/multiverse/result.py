@@ -18,7 +18,7 @@ from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.results import Shown
 from evidence.tables.protocol.protocol import Analysis
-from evidence.wording import counted, interval, number
+from evidence.wording import counted, interval, number, ratio_number
 
 __all__ = ["CONCLUSIONS", "NOT_POOLED", "Multiverse"]
 
@@ -301,7 +301,8 @@ class Multiverse(Shown):
     def sentence(self) -> str:
         """The result in words."""
         row = self.to_frame().iloc[0]
-        shown, digits = measure_of(self.measure).natural, measure_of(self.measure).digits
+        measure = measure_of(self.measure)
+        shown, digits, ratio = measure.natural, measure.digits, measure.ratio
         kind = f"a random sample of {len(self):,} of {self.total:,}" if self.sample else f"{len(self):,}"
         parts = [
             f"{kind} paths through {counted(row['choices'], 'choice')}, "
@@ -312,11 +313,14 @@ class Multiverse(Shown):
         else:
             result = (shown(row[name]) for name in ("estimate", "ci_low", "ci_high"))
             parts.append(
-                f"the protocol's own path gives {interval(*result, digits=digits, level=self.level)} "
+                f"the protocol's own path gives {interval(*result, digits=digits, level=self.level, ratio=ratio)} "
                 f"({row['conclusion']}), as do {number(100 * row['agree'], 1)}% of the paths that can be pooled"
             )
         if row["pooled"] > 0:
-            low, middle, high = (number(shown(row[name]), digits) for name in ("lowest", "median", "highest"))
+            low, middle, high = (
+                (ratio_number if ratio else number)(shown(row[name]), digits)
+                for name in ("lowest", "median", "highest")
+            )
             parts.append(f"estimates run from {low} to {high} (median {middle})")
         return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 

@@ -19,6 +19,8 @@ MODELS = {
     "rma": "mixed-effects meta-regression",
     "lm": "weighted regression with a multiplicative dispersion",
 }
+TITLES = {"rma": "by mixed-effects meta-regression", "lm": "by weighted regression"}
+"""How the title of Egger's test and its relatives says which of the two models it is."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,6 +49,14 @@ class FunnelTest(Shown):
     """Between-study variance about the line; NaN for "lm"."""
     note: str = ""
 
+    @property
+    def title(self) -> str:
+        """Name of the test with its model."""
+        if self.test not in ("Egger's test", "Regression test"):
+            return self.test
+        own = ", as Egger et al. proposed it" if (self.model, self.predictor) == ("lm", "sei") else ""
+        return f"{self.test} {TITLES[self.model]}{own}"
+
     def to_frame(self) -> pd.DataFrame:
         """One row with every value of the result."""
         names = ["test", "predictor", "model", "k", "slope", "slope_se", "statistic", "df", "p_value"]
@@ -58,7 +68,7 @@ class FunnelTest(Shown):
         letter = "z" if np.isinf(self.df) else "t"
         df = "" if np.isinf(self.df) else f", df = {self.df:g}"
         lines = [
-            f"{self.test} for funnel asymmetry (k = {self.k})",
+            f"{self.title} for funnel asymmetry (k = {self.k})",
             "",
             f"  Model       {MODELS[self.model]}, predictor {self.predictor}",
             f"  Slope       {self.slope:.4f} (SE {self.slope_se:.4f})",

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from evidence.errors import DataError
 from evidence.figures.drawing.style import SMALL
 from evidence.figures.drawing.text import text_width
-from evidence.wording import number
+from evidence.wording import number, ratio_number
 
 __all__ = ["Axis", "Scale", "make_axis", "range_of"]
 
@@ -32,7 +32,7 @@ class Scale:
 
     def text(self, value: float) -> str:
         """Value on the shown scale as it is printed."""
-        return number(self.show(value), self.digits)
+        return (ratio_number if self.ratio else number)(self.show(value), self.digits)
 
     def limits(self, shown: tuple[float, float]) -> tuple[float, float]:
         """Bring a range from the shown to the analysis scale.

@@ -42,7 +42,9 @@ def estimate_text(estimate: float, low: float, high: float, scale: Scale, level:
     """Any estimate with its interval, as in a sentence; a missing one was not pooled."""
     if math.isnan(estimate):
         return "not pooled"
-    return interval(*map(scale.show, (estimate, low, high)), digits=scale.digits, level=level)
+    return interval(
+        *map(scale.show, (estimate, low, high)), digits=scale.digits, level=level, ratio=scale.ratio
+    )
 
 
 def heterogeneity_line(fit: Any) -> str:

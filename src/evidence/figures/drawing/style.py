@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -17,6 +19,7 @@ __all__ = [
     "INK",
     "LINE",
     "MARGIN",
+    "ONE_AT_A_TIME",
     "ORANGE",
     "PAGE",
     "SKY",
@@ -65,12 +68,16 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def style() -> AbstractContextManager[None]:
+ONE_AT_A_TIME = threading.RLock()
+"""Held by a thread while it draws or measures text."""
+
+
+@contextmanager
+def style() -> Iterator[None]:
     """Apply the look while figures are made or written, whatever the reader's own matplotlib settings.
 
-    Returns
-    -------
-    context manager
-        The settings outside are as before when it closes.
+    The settings of matplotlib belong to the whole process, so that one thread draws at a time; they are as before
+    when the last one is done.
     """
-    return matplotlib.style.context(["default", SETTINGS])
+    with ONE_AT_A_TIME, matplotlib.style.context(["default", SETTINGS]):
+        yield

@@ -8,7 +8,7 @@ from functools import lru_cache
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
-from evidence.figures.drawing.style import BODY
+from evidence.figures.drawing.style import BODY, ONE_AT_A_TIME
 from evidence.wording import number
 
 __all__ = ["clean", "significant", "text_width", "wrap"]
@@ -19,8 +19,11 @@ FONT = "DejaVu Sans"
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: float = BODY, weight: str = "normal") -> float:
     """Width of one line of text in points, from the outlines of the font."""
+    if not text:
+        return 0.0
     font = FontProperties(family=FONT, size=size, weight=weight)
-    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) if text else 0.0
+    with ONE_AT_A_TIME:  # the font keeps the text that it was last given
+        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def clean(text: object) -> str:
@@ -56,4 +59,6 @@ def significant(value: float, figures: int = 3) -> str:
     """Three significant figures without an exponent, as for tau2; whole numbers keep all their digits."""
     if value == 0 or not math.isfinite(value):
         return number(value, 0)
+    if abs(value) < 0.5e-12:
+        return "0"
     return number(value, min(max(figures - 1 - math.floor(math.log10(abs(value))), 0), 12))

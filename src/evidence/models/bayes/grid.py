@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import exp, log, sqrt
 
 import numpy as np
@@ -72,44 +73,45 @@ class TauGrid:
 
 def conditional(effect: Floats, variance: Floats, prior: EffectPrior, origin: float) -> Conditional:
     """Return the conditional quantities of the normal-normal model; means are relative to `origin`."""
-    y = effect - origin
-    proper = np.isfinite(prior.sd)
-    w0 = 1.0 / prior.sd**2 if proper else 0.0
-    m0 = prior.mean - origin if proper else 0.0
+    if not np.isfinite(prior.sd):
+        return partial(_conditional_at, effect - origin, variance, 0.0, 0.0)
+    return partial(_conditional_at, effect - origin, variance, 1.0 / prior.sd**2, prior.mean - origin)
 
-    def at(tau: Floats) -> tuple[Floats, Floats, Floats]:
-        out = np.empty((3, tau.size))
-        step = max(1, CHUNK // y.size)
-        for start in range(0, tau.size, step):
-            part = slice(start, start + step)
-            spread = variance + np.square(tau[part])[:, None]
-            w = 1.0 / spread
-            total = w.sum(axis=1) + w0
-            mean = (w @ y + w0 * m0) / total
-            squares = (w * np.square(y - mean[:, None])).sum(axis=1)
-            value = -0.5 * (np.log(2.0 * np.pi * spread).sum(axis=1) + squares - np.log(2.0 * np.pi / total))
-            if proper:
-                value += 0.5 * (log(w0 / (2.0 * np.pi)) - w0 * np.square(m0 - mean))
-            out[:, part] = value, mean, 1.0 / np.sqrt(total)
-        return out[0], out[1], out[2]
 
-    return at
+def _conditional_at(
+    y: Floats, variance: Floats, w0: float, m0: float, tau: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Conditional quantities at tau, for a prior of the mean with precision w0 (0: flat) about m0."""
+    out = np.empty((3, tau.size))
+    step = max(1, CHUNK // y.size)
+    for start in range(0, tau.size, step):
+        part = slice(start, start + step)
+        spread = variance + np.square(tau[part])[:, None]
+        w = 1.0 / spread
+        total = w.sum(axis=1) + w0
+        mean = (w @ y + w0 * m0) / total
+        squares = (w * np.square(y - mean[:, None])).sum(axis=1)
+        value = -0.5 * (np.log(2.0 * np.pi * spread).sum(axis=1) + squares - np.log(2.0 * np.pi / total))
+        if w0:
+            value += 0.5 * (log(w0 / (2.0 * np.pi)) - w0 * np.square(m0 - mean))
+        out[:, part] = value, mean, 1.0 / np.sqrt(total)
+    return out[0], out[1], out[2]
 
 
 def null_conditional(effect: Floats, variance: Floats) -> Conditional:
     """Return the likelihood of a mean effect of exactly zero."""
+    return partial(_null_at, effect, variance)
 
-    def at(tau: Floats) -> tuple[Floats, Floats, Floats]:
-        out = np.empty(tau.size)
-        step = max(1, CHUNK // effect.size)
-        for start in range(0, tau.size, step):
-            spread = variance + np.square(tau[start : start + step])[:, None]
-            out[start : start + step] = -0.5 * (
-                np.log(2.0 * np.pi * spread) + np.square(effect) / spread
-            ).sum(axis=1)
-        return out, np.zeros(tau.size), np.ones(tau.size)
 
-    return at
+def _null_at(effect: Floats, variance: Floats, tau: Floats) -> tuple[Floats, Floats, Floats]:
+    out = np.empty(tau.size)
+    step = max(1, CHUNK // effect.size)
+    for start in range(0, tau.size, step):
+        spread = variance + np.square(tau[start : start + step])[:, None]
+        out[start : start + step] = -0.5 * (np.log(2.0 * np.pi * spread) + np.square(effect) / spread).sum(
+            axis=1
+        )
+    return out, np.zeros(tau.size), np.ones(tau.size)
 
 
 def integrate(at: Conditional, prior: TauPrior, effect: Floats, variance: Floats) -> TauGrid:

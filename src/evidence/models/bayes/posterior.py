@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import exp, nan
 
 import numpy as np
@@ -15,7 +14,7 @@ from evidence.models.bayes.grid import integrate, null_conditional
 from evidence.models.bayes.marginal import NormalMixture, TauPosterior
 from evidence.models.bayes.priors import EffectPrior, TauPrior
 from evidence.models.core.studies import Floats
-from evidence.results import Shown
+from evidence.results import Shown, lasting_property
 
 __all__ = ["Posterior"]
 
@@ -84,7 +83,7 @@ class Posterior(Shown):
         """Log Bayes factor for tau = 0 against the tau prior; NaN if that is improper."""
         return self.tau.grid.log_zero - self.tau.grid.log_evidence if self.tau_prior.proper else nan
 
-    @cached_property
+    @lasting_property
     def log_bayes_factor_effect(self) -> float:
         """Log Bayes factor for a mean effect of zero against the effect prior; NaN if that is flat."""
         if not np.isfinite(self.effect_prior.sd):
@@ -127,7 +126,7 @@ class Posterior(Shown):
         sds = np.sqrt(trust * variance + np.square((1.0 - trust) * self.mean_effect.sds))
         return NormalMixture(origin, means, sds, weight)
 
-    @cached_property
+    @lasting_property
     def shrinkage(self) -> pd.DataFrame:
         """One row a study: label, effect, se, and median, mean, sd and shortest interval of its true effect."""
         rows = []
@@ -195,11 +194,11 @@ class Posterior(Shown):
             lines.append(f"  Bayes factor for effect = 0: {self.bayes_factor_effect:.4g}")
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
-    @cached_property
+    @lasting_property
     def _effect_interval(self) -> tuple[float, float]:
         return self.mean_effect.interval(self.level)
 
-    @cached_property
+    @lasting_property
     def _prediction_interval(self) -> tuple[float, float]:
         return self.prediction.interval(self.level)
 

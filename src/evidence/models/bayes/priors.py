@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from math import inf, log, pi
-from typing import Any
+from typing import Any, ParamSpec, cast
 
 import numpy as np
 from scipy.special import erf, erfc, erfinv, gammaln, ndtr, ndtri, stdtr, stdtrit
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 Function = Callable[[Any], Floats]
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +56,28 @@ class TauPrior:
     """A value of tau around which the prior has its mass."""
     proper: bool = True
     source: str = ""
+    made_by: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
+    """Function of this module that made the prior, and its arguments: how another process makes it again."""
 
     def __repr__(self) -> str:
         return self.name
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return super().__reduce__() if self.made_by is None else (_make, self.made_by)
+
+
+def _make(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> TauPrior:
+    return cast("TauPrior", globals()[name](*arguments, **options))
+
+
+def _remembered(function: Callable[P, TauPrior]) -> Callable[P, TauPrior]:
+    """Let a prior remember how it was made, since its functions cannot go from one process to another."""
+
+    @wraps(function)
+    def made(*arguments: P.args, **options: P.kwargs) -> TauPrior:
+        return replace(function(*arguments, **options), made_by=(function.__name__, arguments, options))
+
+    return made
 
 
 @dataclass(frozen=True)
@@ -82,6 +103,7 @@ def flat() -> EffectPrior:
     return EffectPrior(0.0, inf)
 
 
+@_remembered
 def half_normal(scale: float) -> TauPrior:
     """Half-normal prior for tau; `scale` is the standard deviation of the normal distribution that is folded."""
     _positive("half_normal", scale=scale)
@@ -97,6 +119,7 @@ def half_normal(scale: float) -> TauPrior:
     )
 
 
+@_remembered
 def half_t(scale: float, df: float) -> TauPrior:
     """Half-t prior for tau with `df` degrees of freedom (Gelman 2006, Bayesian Anal 1(3), 515-534)."""
     _positive("half_t", scale=scale, df=df)
@@ -114,6 +137,7 @@ def half_t(scale: float, df: float) -> TauPrior:
     )
 
 
+@_remembered
 def half_cauchy(scale: float) -> TauPrior:
     """Half-Cauchy prior for tau (Gelman 2006, Bayesian Anal 1(3), 515-534)."""
     _positive("half_cauchy", scale=scale)
@@ -128,6 +152,7 @@ def half_cauchy(scale: float) -> TauPrior:
     )
 
 
+@_remembered
 def exponential(scale: float) -> TauPrior:
     """Exponential prior for tau; `scale` is its mean."""
     _positive("exponential", scale=scale)
@@ -142,6 +167,7 @@ def exponential(scale: float) -> TauPrior:
     )
 
 
+@_remembered
 def uniform(upper: float = inf) -> TauPrior:
     """Uniform prior for tau from zero to `upper`; improper if that is infinite."""
     if upper == inf:
@@ -167,6 +193,7 @@ def uniform(upper: float = inf) -> TauPrior:
     )
 
 
+@_remembered
 def log_normal(mean: float, sd: float, *, of: str = "tau", source: str = "") -> TauPrior:
     """Log-normal prior; `mean` and `sd` are those of log tau, or of log tau2 with `of="tau2"`."""
     _check("log_normal", mean=mean)
@@ -184,6 +211,7 @@ def log_normal(mean: float, sd: float, *, of: str = "tau", source: str = "") -> 
     )
 
 
+@_remembered
 def log_t(location: float, scale: float, df: float = 5.0, *, of: str = "tau", source: str = "") -> TauPrior:
     """Log-t prior: log tau, or log tau2 with `of="tau2"`, has a t distribution with this location and scale."""
     _check("log_t", location=location)
@@ -207,6 +235,7 @@ def log_t(location: float, scale: float, df: float = 5.0, *, of: str = "tau", so
     )
 
 
+@_remembered
 def scaled(prior: TauPrior, factor: float) -> TauPrior:
     """Put a prior for tau on another scale: that of effects `factor` times as large.
 
@@ -228,6 +257,7 @@ def scaled(prior: TauPrior, factor: float) -> TauPrior:
     )
 
 
+@_remembered
 def rhodes2015(outcome: str | None = None, comparison: str | None = None, area: str = "other") -> TauPrior:
     """Prior for standardised mean differences: log-t with 5 df for tau2, from 6,492 Cochrane meta-analyses.
 
@@ -255,6 +285,7 @@ def rhodes2015(outcome: str | None = None, comparison: str | None = None, area: 
     return log_t(location, scale, of="tau2", source=source)
 
 
+@_remembered
 def turner2015(outcome: str | None = None, comparison: str | None = None) -> TauPrior:
     """Prior for log odds ratios: log-normal for tau2, from 14,886 Cochrane meta-analyses.
 

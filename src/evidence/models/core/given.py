@@ -19,9 +19,10 @@ from evidence.columns import (
     variance_from,
 )
 from evidence.errors import DataError
+from evidence.measures import find_measure
 from evidence.models.core.studies import Floats
 
-__all__ = ["Given", "given", "numbered", "pooled_columns", "squared"]
+__all__ = ["Given", "code_of", "given", "numbered", "pooled_columns", "squared"]
 
 SIZES = (("n1", "n2"), ("n",))
 """Columns of a table of effects whose sum is the number of participants."""
@@ -79,7 +80,7 @@ def given(
     if plain and missing == "refuse":
         effects, variances = numbers(effect, "effect"), numbers(variance, "variance")
         if effects.size == variances.size and effects.size:  # the quick way
-            return Given(effects, variances, numbered(effects.size), measure=measure or "")
+            return Given(effects, variances, numbered(effects.size), measure=code_of(measure))
     check_missing(missing)
     reported: list[str] = []
     if not isinstance(effect, (str, pd.Series, *PLAIN)) and effect is not None and np.ndim(effect) != 1:
@@ -130,7 +131,7 @@ def given(
         variances,
         shown if kept.all() else tuple(label for label, keep in zip(shown, kept, strict=True) if keep),
         origin,
-        measure or "",
+        code_of(measure),
         further.get("n"),
         cells,
         further.get("weights"),
@@ -145,6 +146,14 @@ def pooled_columns(data: pd.DataFrame) -> tuple[str, str | None, str | None]:
             f"{', '.join(map(str, data.columns))}. Name others by pool('yi', 'vi', data=...)."
         )
     return ("effect", "variance", None) if "variance" in data.columns else ("effect", None, "se")
+
+
+def code_of(measure: str | None) -> str:
+    """Code of a measure that is given by code or name; one that is not known stays as it is."""
+    if not measure:
+        return ""
+    found = find_measure(measure)
+    return measure if found is None else found.code
 
 
 def squared(se: Floats, labels: tuple[str, ...]) -> Floats:

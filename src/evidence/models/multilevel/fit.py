@@ -20,7 +20,7 @@ from evidence.columns import (
 )
 from evidence.errors import DataError, ModelError, choose
 from evidence.measures import choose_interval, choose_method
-from evidence.models.core.given import squared
+from evidence.models.core.given import code_of, squared
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.covariance import check_covariance, groups_of
 from evidence.models.multilevel.likelihood import arrange_blocks
@@ -152,7 +152,7 @@ def multilevel(
         level,
         theta,
         scale,
-        measure=rows.measure if measure is None else measure,
+        measure=code_of(rows.measure if measure is None else measure),
         origin=origin,
         crossed=crossed,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import log, nan
 
 import numpy as np
@@ -19,6 +18,7 @@ from evidence.models.multilevel.search import profile_interval
 from evidence.models.multilevel.structure import Nested, Outcomes, Structure
 from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
+from evidence.results import lasting_property
 
 __all__ = ["Multilevel"]
 
@@ -85,7 +85,7 @@ class Multilevel(HasScales):
         """Covariance matrix of the coefficients."""
         return pd.DataFrame(self._fit.covariance, index=self.names, columns=self.names)
 
-    @cached_property
+    @lasting_property
     def coefficients(self) -> pd.DataFrame:
         """One row a coefficient: estimate, se, ci_low, ci_high, statistic, p_value."""
         se = np.sqrt(np.diagonal(self._fit.covariance))
@@ -102,7 +102,7 @@ class Multilevel(HasScales):
             index=pd.Index(self.names, name="coefficient"),
         )
 
-    @cached_property
+    @lasting_property
     def sigma2(self) -> pd.DataFrame:
         """One row a level: estimate of its variance, ci_low, ci_high (profile likelihood), groups, i2 (percent)."""
         nested = self._nested
@@ -187,7 +187,7 @@ class Multilevel(HasScales):
         """P value of the omnibus test."""
         return float(self._omnibus[1])
 
-    @cached_property
+    @lasting_property
     def qe(self) -> float:
         """Residual heterogeneity: Q of the effects about the model, with the sampling covariance alone."""
         return evaluate(self._blocks, np.zeros(len(self.structure.kernels)), restricted=False).rss
@@ -329,16 +329,16 @@ class Multilevel(HasScales):
     def _outcomes(self) -> Outcomes | None:
         return next((part for part in self.structure.parts if isinstance(part, Outcomes)), None)
 
-    @cached_property
+    @lasting_property
     def _blocks(self) -> Blocks:
         return arrange_blocks(self.effect, self.matrix, self.variance, self.structure.kernels)
 
-    @cached_property
+    @lasting_property
     def _fit(self) -> Evaluation:
         coefficients, _ = self.structure.coefficients(self.theta)
         return evaluate(self._blocks, coefficients * self.scale, restricted=self.method == "REML")
 
-    @cached_property
+    @lasting_property
     def _typical_variance(self) -> float:
         """Sampling variance of a typical effect: (k - p) / tr P."""
         inverse = np.linalg.inv(self.variance)
@@ -346,7 +346,7 @@ class Multilevel(HasScales):
         trace = np.trace(inverse) - np.trace(carried @ np.linalg.solve(self.matrix.T @ carried, carried.T))
         return float(self.qe_df / trace)
 
-    @cached_property
+    @lasting_property
     def _omnibus(self) -> tuple[float, float]:
         columns = list(range(self.p - self.qm_df, self.p))
         covariance = self._fit.covariance[np.ix_(columns, columns)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import nan
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from evidence.models.core.weighted import Floats
 from evidence.models.network.components_design import ComponentDesign, estimable
 from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.least_squares import fit_network
-from evidence.results import Shown, number, p_text, q_text, span
+from evidence.results import Shown, lasting_property, number, p_text, q_text, span
 
 __all__ = ["ComponentFit", "Components"]
 
@@ -73,12 +72,12 @@ class Components(Shown):
         """Number of studies."""
         return len(self.contrasts.studies)
 
-    @cached_property
+    @lasting_property
     def effects(self) -> pd.Series:
         """Effect of each component and interaction; NaN where it cannot be estimated."""
         return self._table["estimate"].rename("effect")
 
-    @cached_property
+    @lasting_property
     def se(self) -> pd.Series:
         """Standard errors of `effects`."""
         return self._table["se"]
@@ -220,7 +219,7 @@ class Components(Shown):
             )
         return "\n".join([*lines, *(["", self.note] if self.note else [])])
 
-    @cached_property
+    @lasting_property
     def _table(self) -> pd.DataFrame:
         return self._units(self.random)
 

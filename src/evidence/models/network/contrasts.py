@@ -19,6 +19,7 @@ from evidence.models.network.study import (
     RULES,
     StudyPairs,
     complete_study,
+    misfit,
     negative_arms,
     shared_variance,
     study_rows,
@@ -28,6 +29,9 @@ from evidence.models.pool import describe_fault, within_limits
 __all__ = ["COLUMNS", "Contrasts", "read_contrasts"]
 
 COLUMNS = ("study", "treat1", "treat2", "effect", "se")
+
+ROUNDED = 0.1
+"""Share of a contrast's variance that rounded standard errors may be off by."""
 
 Ints = NDArray[np.intp]
 
@@ -175,6 +179,11 @@ def read_contrasts(
         shared, how = shared_variance(pairs, given.get(name), sizes.get(name, {}), shared_arm_rule)
         whole, adjusted = complete_study(pairs, shared, tolerance)
         collected.notes += [note for note in (how, adjusted) if note]
+        if (share := misfit(whole)) > ROUNDED:
+            collected.notes.append(
+                f"{name}: the standard errors of its contrasts fit no variances of its arms (off by up "
+                f"to {100.0 * share:.0f}% of the smallest variance of a contrast); check them."
+            )
         if negative := negative_arms(whole):
             collected.notes.append(
                 f"{name}: by the standard errors of its contrasts the variance of {', '.join(negative)} would be "

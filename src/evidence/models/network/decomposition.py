@@ -13,7 +13,6 @@ Jackson D, White IR, Riley RD (2012). Stat Med 31(29), 3805-3820 (tau2 within de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.graph import connected_parts
 from evidence.models.network.least_squares import NetworkFit, fit_network
 from evidence.models.network.tau2 import moments
-from evidence.results import Shown, number, p_text, q_text
+from evidence.results import Shown, lasting_property, number, p_text, q_text
 
 __all__ = [
     "Decomposition",
@@ -88,7 +87,7 @@ class Decomposition(Shown):
         """Degrees of freedom within designs."""
         return sum(design.df for design in self.designs)
 
-    @cached_property
+    @lasting_property
     def q_between(self) -> float:
         """Q between designs."""
         return between(self.designs, self.fit.position)
@@ -103,7 +102,7 @@ class Decomposition(Shown):
         """P value of the design-by-treatment interaction (random effects); NaN without degrees of freedom."""
         return _p(self.q_interaction, self.df_between)
 
-    @cached_property
+    @lasting_property
     def table(self) -> pd.DataFrame:
         """Q, df, p_value and tau2 of: whole network, within designs, between designs, interaction (random)."""
         rows = [
@@ -116,13 +115,13 @@ class Decomposition(Shown):
         frame.insert(2, "p_value", [_p(q, df) for _, q, df, _ in rows])
         return frame
 
-    @cached_property
+    @lasting_property
     def within(self) -> pd.DataFrame:
         """Heterogeneity of each design: studies, q, df, p_value (NaN with a single study)."""
         rows = [(d.name, d.studies, d.q, d.df, _p(d.q, d.df)) for d in self.designs]
         return pd.DataFrame(rows, columns=["design", "studies", "q", "df", "p_value"]).set_index("design")
 
-    @cached_property
+    @lasting_property
     def detached(self) -> pd.DataFrame:
         """Q between designs that is left when one design is given effects of its own: q, df, p_value.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import nan
 from typing import Any
 
@@ -21,7 +20,7 @@ from evidence.models.network.fit import check_network_options, network
 from evidence.models.network.least_squares import covariance_root, network_model
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import network_tau2
-from evidence.results import Shown, number, p_text, span
+from evidence.results import Shown, lasting_property, number, p_text, span
 
 __all__ = ["NetworkRegression", "network_regression"]
 
@@ -56,7 +55,7 @@ class NetworkRegression(Shown):
     """Cochran's Q about the regression (common effects)."""
     q_df: int
 
-    @cached_property
+    @lasting_property
     def slopes(self) -> pd.DataFrame:
         """Change of the effect against the reference for one unit more of the covariate; columns as in `at`."""
         start = len(self.treatments)
@@ -74,7 +73,7 @@ class NetworkRegression(Shown):
         """P value of `q`; NaN without degrees of freedom."""
         return float(chdtrc(self.q_df, self.q)) if self.q_df else nan
 
-    @cached_property
+    @lasting_property
     def qm(self) -> float:
         """Wald chi-squared statistic of all slopes together."""
         start = len(self.treatments)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import nan, sqrt
 
 import numpy as np
@@ -22,7 +21,7 @@ from evidence.models.network.least_squares import NetworkFit, fit_network, netwo
 from evidence.models.network.measures import funnel_data, path_measures
 from evidence.models.network.ranking import Ranking, p_scores, rankogram
 from evidence.models.network.split import direct_evidence, split_evidence
-from evidence.results import Shown, number, p_text, q_text, span
+from evidence.results import Shown, lasting_property, number, p_text, q_text, span
 
 __all__ = ["Network", "league", "network_remarks", "network_summary"]
 
@@ -72,27 +71,27 @@ class Network(Shown):
         """Between-study standard deviation."""
         return sqrt(self.tau2)
 
-    @cached_property
+    @lasting_property
     def common(self) -> NetworkFit:
         """Fit with tau2 = 0."""
         return fit_network(self.contrasts, 0.0) if self.tau2 else self.random
 
-    @cached_property
+    @lasting_property
     def effects(self) -> pd.DataFrame:
         """Effect of the row's treatment minus the column's."""
         return self._square(self.random.effects)
 
-    @cached_property
+    @lasting_property
     def se(self) -> pd.DataFrame:
         """Standard errors of `effects`."""
         return self._square(np.sqrt(self.random.variances))
 
-    @cached_property
+    @lasting_property
     def effects_common(self) -> pd.DataFrame:
         """Effects of the common-effects model."""
         return self._square(self.common.effects)
 
-    @cached_property
+    @lasting_property
     def se_common(self) -> pd.DataFrame:
         """Standard errors of `effects_common`."""
         return self._square(np.sqrt(self.common.variances))
@@ -142,7 +141,7 @@ class Network(Shown):
         """Percent of Q beyond its degrees of freedom; NaN without them."""
         return 100.0 * (1.0 - 1.0 / self.h**2)
 
-    @cached_property
+    @lasting_property
     def tau2_interval(self) -> tuple[float, float]:
         """Q-profile interval of tau2; NaN if it was not estimated."""
         if self.method == "EE" or self.tau2_given or not self.q_df:
@@ -260,7 +259,7 @@ class Network(Shown):
     def _z(self) -> float:
         return float(ndtri(0.5 + 0.5 * self.level))
 
-    @cached_property
+    @lasting_property
     def _prediction_half(self) -> Floats:
         wide = nan if self.method == "EE" else prediction_quantile(self.prediction, self.q_df, self.level)
         half = wide * np.sqrt(self.random.variances + self.tau2)

@@ -212,6 +212,21 @@ def _loop(study: StudyPairs, effect: Floats) -> str:
     )
 
 
+def misfit(study: StudyPairs) -> float:
+    """How far the variances of the contrasts are from sums of two arms' variances, as a share of the smallest.
+
+    Three contrasts of three arms always fit; six of four arms need not.
+    """
+    a = len(study.arms)
+    if a < 4:
+        return 0.0
+    total = study.variance.sum() / (2.0 * (a - 1))
+    own = (study.variance.sum(axis=1) - total) / (a - 2)
+    off = ~np.eye(a, dtype=bool)
+    residual = np.abs(study.variance - own[:, None] - own)[off]
+    return float(residual.max() / study.variance[off].min())
+
+
 def negative_arms(study: StudyPairs) -> Sequence[str]:
     """Arms whose sampling variance would be negative, by the variances of their contrasts."""
     a = len(study.arms)

@@ -11,7 +11,7 @@ from evidence.columns import Origin, align, as_frame, check_missing, numbers
 from evidence.errors import DataError
 from evidence.measures import choose_interval, choose_method, choose_prediction
 from evidence.models.core.coefficients import TESTS
-from evidence.models.core.given import squared
+from evidence.models.core.given import code_of, squared
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import METHODS, estimate_tau2
 from evidence.models.pool import EFFECT_LIMIT, VARIANCE_LIMITS, describe_fault
@@ -115,7 +115,7 @@ def regress(
         level,
         prediction,
         float(estimate_tau2(model, method)),
-        measure=data.attrs.get("measure", "") if measure is None else measure,
+        measure=code_of(data.attrs.get("measure") if measure is None else measure),
         origin=origin,
     )
 

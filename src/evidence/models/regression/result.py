@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import log, nan
 
 import numpy as np
@@ -30,6 +29,7 @@ from evidence.models.core.weighted_tau2 import (
 )
 from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
+from evidence.results import lasting_property
 
 __all__ = ["Regression", "regression_remarks", "regression_summary"]
 
@@ -93,7 +93,7 @@ class Regression(HasScales):
         """Degrees of freedom of the tests; infinite for the normal distribution."""
         return self._coefficients.df
 
-    @cached_property
+    @lasting_property
     def coefficients(self) -> pd.DataFrame:
         """One row a coefficient: estimate, se, ci_low, ci_high, statistic, p_value."""
         estimate, se, statistic = self.estimate, self._coefficients.se, self._coefficients.statistic
@@ -125,7 +125,7 @@ class Regression(HasScales):
         """P value of the omnibus test."""
         return float(self._omnibus[1])
 
-    @cached_property
+    @lasting_property
     def qe(self) -> float:
         """Residual heterogeneity: Cochran's Q about the regression."""
         return float(self._model.at(0.0).rss)
@@ -156,7 +156,7 @@ class Regression(HasScales):
             return self.qe / self.qe_df
         return 1.0 + self.tau2 * float(self._model.at(0.0).trace_p) / self.qe_df
 
-    @cached_property
+    @lasting_property
     def r2(self) -> float:
         """Percent of the between-study variance that the moderators explain, by the same estimator of tau2.
 
@@ -172,7 +172,7 @@ class Regression(HasScales):
         total = float(estimate_tau2(plain, self.method))
         return 100.0 * max(0.0, 1.0 - self.tau2 / total) if total else 0.0
 
-    @cached_property
+    @lasting_property
     def vif(self) -> pd.Series:
         """Variance inflation factor of each coefficient but the intercept."""
         columns = list(range(int(self.design.intercept), self.p))
@@ -181,7 +181,7 @@ class Regression(HasScales):
         inverse = invert(covariance / np.outer(se, se))
         return pd.Series(np.diagonal(inverse), index=[self.names[j] for j in columns], name="vif")
 
-    @cached_property
+    @lasting_property
     def tau2_se(self) -> float:
         """Standard error of tau2; NaN for EE."""
         return tau2_standard_error(self._model, self.method, self.tau2)
@@ -196,7 +196,7 @@ class Regression(HasScales):
         """Upper limit of the Q-profile interval for tau2; NaN for EE."""
         return self._tau2_interval[1]
 
-    @cached_property
+    @lasting_property
     def log_likelihood(self) -> float:
         """Log-likelihood: the restricted one for REML, else the full one."""
         return float(log_likelihood(self._model, self.tau2, restricted=self.method == "REML"))
@@ -328,15 +328,15 @@ class Regression(HasScales):
         """Describe the fit as text."""
         return regression_summary(self)
 
-    @cached_property
+    @lasting_property
     def _model(self) -> Model:
         return Model(self.matrix, self.effect, self.variance)
 
-    @cached_property
+    @lasting_property
     def _coefficients(self) -> Coefficients:
         return coefficients(self._model, self.tau2, self.ci)
 
-    @cached_property
+    @lasting_property
     def _tau2_interval(self) -> tuple[float, float]:
         if self.method == "EE":
             return nan, nan
@@ -348,7 +348,7 @@ class Regression(HasScales):
         """Columns of the omnibus test: all but the intercept, unless there is nothing else."""
         return list(range(int(self.design.intercept and self.p > 1), self.p))
 
-    @cached_property
+    @lasting_property
     def _omnibus(self) -> tuple[float, float]:
         return self._joint(self._moderators)
 

@@ -192,7 +192,7 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{one.measure} {interval(*values, digits=measure.digits)}",
+            "effect": f"{one.measure} {interval(*values, digits=measure.digits, ratio=measure.ratio)}",
             "unit": row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
