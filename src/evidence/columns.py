@@ -178,9 +178,9 @@ def align(
     if not known:
         return found, None
     first, index = next((one for one in known if not _default(one[1])), known[0])
-    if labels is not None and _default(getattr(found["labels"], "index", None)) and data is None:
+    if labels is not None and data is None and first != "labels" and not _default(index):
         leading = next(iter(found.values()))
-        if first != "labels" and _default(getattr(leading, "index", None)) and not _default(index):
+        if _unlabelled(found["labels"]) and _unlabelled(leading):
             first, index = "labels", pd.Index(texts(found["labels"], "labels"), dtype=object)
     for name, values in found.items():
         if isinstance(values, pd.Series) and (order := _order(index, values.index, first, name)) is not None:
@@ -306,8 +306,8 @@ def _beside_labelled(fit: Any, origin: Origin | None, values: pd.Series, name: s
             order = _order(index, values.index, "the fit", name)
             values = values if order is None else values.iloc[order]
             return values if len(values) == k or origin is None else values[origin.kept]
-    unlabelled = (origin is None or origin.index is None) and (
-        _numbered(fit.labels) or not text_index(values.index)
+    unlabelled = _default(values.index) or (
+        (origin is None or origin.index is None) and (_numbered(fit.labels) or not text_index(values.index))
     )
     if unlabelled and len(values) == k:
         return values  # the fit has no labels of its own: there is nothing to pair by
@@ -325,6 +325,10 @@ def _beside_labelled(fit: Any, origin: Origin | None, values: pd.Series, name: s
 def _default(index: Any) -> bool:
     """Whether an index is absent, or the one that pandas gives by default: it names nothing."""
     return index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
+
+
+def _unlabelled(values: Any) -> bool:
+    return not isinstance(values, pd.Series) or _default(values.index)
 
 
 def _same(one: pd.Index, other: pd.Index) -> bool:

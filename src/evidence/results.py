@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from abc import ABC, abstractmethod
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,10 @@ def sealed(value: Any) -> Any:
         for one in value:
             if isinstance(one, (np.ndarray, tuple, list, dict)):
                 sealed(one)
+    elif is_dataclass(value) and not isinstance(value, Sealed):
+        for field in fields(value):
+            if isinstance(one := getattr(value, field.name), (np.ndarray, tuple, list, dict)):
+                sealed(one)
     return value
 
 
@@ -109,14 +114,15 @@ class Sealed:
         self._seal()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._seal()
+        vars(self).update({name: sealed(value) for name, value in state.items()})
 
     def _seal(self) -> None:
-        own = vars(self)
-        for name, value in own.items():
-            if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series, dict, list, tuple)):
-                own[name] = sealed(value)
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series, dict, list, tuple)) or is_dataclass(
+                value
+            ):
+                object.__setattr__(self, field.name, sealed(value))
 
 
 if TYPE_CHECKING:

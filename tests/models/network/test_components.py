@@ -146,7 +146,7 @@ def test_wrong_input() -> None:
     with pytest.raises(DataError, match="a component has no name"):
         components(data.replace("a+b", "a+"))
     with pytest.raises(DataError, match="must be a Network or a DataFrame"):
-        components([1, 2])  # type: ignore[arg-type]
+        components([1, 2])
     with pytest.raises(DataError, match="only for contrasts in a DataFrame"):
         components(network(data=data), tolerance=0.1)
     with pytest.raises(ModelError, match="nothing can be estimated"):

@@ -92,7 +92,7 @@ def _design_effect(table: Columns) -> Array:
     return 1 + ((1 + table["cv"] ** 2) * table["cluster_size"] - 1) * table["icc"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class CombinedArms(Shown):
     """Arms of one trial merged into one group: its mean, standard deviation and size."""
 

@@ -17,7 +17,7 @@ from evidence.results import Shown
 __all__ = ["Quartiles", "from_quartiles"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Quartiles(Shown):
     """Mean and SD estimated from order statistics; single values for single numbers, else columns.
 
@@ -49,7 +49,7 @@ class Quartiles(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """One row per sample, with the attributes as columns."""
-        names = [name for name in self.__slots__ if name != "index"]
+        names = [name for name in self.__dataclass_fields__ if name != "index"]
         single = isinstance(self.note, str)
         data = {name: [getattr(self, name)] if single else list(getattr(self, name)) for name in names}
         return pd.DataFrame(data, index=self.index)

@@ -206,7 +206,7 @@ def _decimals(value: float) -> int:
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Recovered(Shown):
     """What was recovered from reported statistics; single values for single numbers, else columns.
 

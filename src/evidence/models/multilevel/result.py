@@ -78,7 +78,7 @@ class Multilevel(HasScales):
     @property
     def estimate(self) -> Floats:
         """Coefficients, shape (p,)."""
-        return self._fit.estimate
+        return np.array(self._fit.estimate)
 
     @property
     def covariance(self) -> pd.DataFrame:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from evidence.columns import as_frame
 from evidence.errors import DataError, ModelError
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.network.components_design import (
     component_design,
+    one_order,
     row_space,
+    same_components,
     study_differences,
     unidentified,
 )
@@ -27,7 +29,7 @@ __all__ = ["components"]
 
 
 def components(
-    net: Network | Contrasts | pd.DataFrame,
+    net: Any,
     *,
     inactive: str | None = None,
     sep: str = "+",
@@ -89,11 +91,13 @@ def components(
         method, level = method or net.method, level or net.level
     elif isinstance(net, Contrasts):
         contrasts = net
-    elif isinstance(net, pd.DataFrame):
-        contrasts = read_contrasts(data=net, **options)
-    else:
+    elif net is None or isinstance(net, (str, list, tuple, int, float)) or not hasattr(net, "columns"):
         raise DataError(f"net must be a Network or a DataFrame of contrasts; got {type(net).__name__}.")
-    if options and not isinstance(net, pd.DataFrame):
+    else:
+        contrasts = read_contrasts(data=one_order(as_frame(net, "net"), sep), **options)
+    if isinstance(net, (Network, Contrasts)) and (orders := same_components(contrasts.treatments, sep)):
+        contrasts = read_contrasts(data=contrasts.to_frame().replace(orders))
+    if options and isinstance(net, (Network, Contrasts)):
         raise DataError(
             f"{', '.join(options)}: only for contrasts in a DataFrame; give it to network instead."
         )

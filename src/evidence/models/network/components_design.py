@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from evidence.columns import texts
 from evidence.errors import DataError
 from evidence.models.core.weighted import Floats
 from evidence.models.network.contrasts import Contrasts
@@ -62,6 +64,28 @@ def split_label(label: str, separator: str) -> list[str]:
     if len(set(parts)) < len(parts):
         raise DataError(f"{label!r}: a component occurs twice.")
     return parts
+
+
+def same_components(treatments: Iterable[str], separator: str) -> dict[str, str]:
+    """Treatments that have the components of an earlier one in another order, each with that one."""
+    first: dict[frozenset[str], str] = {}
+    other = {}
+    for label in treatments if separator else ():
+        known = first.setdefault(frozenset(part.strip() for part in label.split(separator)), label)
+        if known != label:
+            other[label] = known
+    return other
+
+
+def one_order(data: pd.DataFrame, separator: str) -> pd.DataFrame:
+    """Give treatments with the same components one name in a table of contrasts: "b+a" that of "a+b"."""
+    if not {"treat1", "treat2"} <= set(data.columns):
+        return data
+    names = {name: texts(data[name], name) for name in ("treat1", "treat2")}
+    orders = same_components(sorted({*names["treat1"], *names["treat2"]}), separator)
+    if not orders:
+        return data
+    return data.assign(**{name: [orders.get(one, one) for one in column] for name, column in names.items()})
 
 
 def component_design(

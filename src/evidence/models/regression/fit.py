@@ -23,7 +23,7 @@ __all__ = ["regress", "row_variances"]
 
 def regress(
     formula: str,
-    data: pd.DataFrame,
+    data: Any,
     *,
     variance: Any = None,
     labels: Any = "label",
