@@ -15,7 +15,7 @@ import evidence as ev
 from evidence.diagnostics.small_study.failsafe import TYPES
 
 from . import models, pooling
-from .draw import Call, Rng
+from .draw import Call, Rng, dress
 from .models import of_fit
 
 TARGETS: dict[str, tuple[float, Callable[[Rng], Call]]] = {
@@ -81,7 +81,8 @@ TARGETS: dict[str, tuple[float, Callable[[Rng], Call]]] = {
             *("studentised", "dffits", "dfbetas", "cook", "covariance_ratio", "standardised"),
         ),
     ),
-    "cumulative": (1, of_fit(ev.cumulative)),
+    "cumulative": (1, models.cumulative),
+    "covariance_matrix": (1, models.covariance_matrix),
     "baujat": (1, of_fit(ev.baujat, "influence")),
     "radial": (1, of_fit(ev.radial)),
     "blup": (1, of_fit(ev.blup)),
@@ -105,7 +106,12 @@ def draw(number: int, seed: int) -> tuple[str, Callable[[], Call]]:
     rng = np.random.default_rng([seed, number])
     weights = np.array([weight for weight, _ in TARGETS.values()])
     name = list(TARGETS)[rng.choice(weights.size, p=weights / weights.sum())]
-    return name, lambda: TARGETS[name][1](rng)
+
+    def drawn() -> Call:
+        call = TARGETS[name][1](rng)
+        return dress(rng, call) if rng.random() < 0.5 else call
+
+    return name, drawn
 
 
 def attempt(number: int, seed: int) -> Outcome:
@@ -114,6 +120,7 @@ def attempt(number: int, seed: int) -> Outcome:
     call = None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ev.DataWarning)  # text that is to be read as numbers
         try:
             call = drawn()
             result = call.function(*call.arguments, **call.options)

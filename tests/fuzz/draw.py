@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 
 import evidence as ev
 from evidence.measures import ESTIMATORS
@@ -113,6 +115,56 @@ def fit_options(rng: Rng, k: int, methods: Collection[str] = tuple(ESTIMATORS)) 
         "prediction": pick(rng, ["V", "HTS", "z"]),
     }
     return options | ({"weights": rng.uniform(0.1, 9, k)} if method == "GENQ" else {})
+
+
+FORMS = ("list", "labelled", "permuted", "twice", "nullable", "mixed", "polars", "default index")
+"""How columns of a call may be dressed: what they are is the same, and so must be what comes of them."""
+
+
+def dress(rng: Rng, call: Call) -> Call:
+    """Give the columns of a call as lists, labelled in another order, nullable, of mixed types, and so on."""
+    columns = [("", i) for i, value in enumerate(call.arguments) if _is_column(value)]
+    columns += [("options", name) for name, value in call.options.items() if _is_column(value)]
+    values = [call.arguments[at] if where == "" else call.options[at] for where, at in columns]
+    if not values or len({value.size for value in values}) > 1 or values[0].size < 2:
+        return call
+    by_row = call.spoilt is not None and not call.spoilt.startswith("Study")
+    form = pick(rng, [form for form in FORMS if not (by_row or call.spoilt) or form not in ("twice",)])
+    if by_row and form in ("labelled", "permuted"):
+        form = "list"
+    k = values[0].size
+    index = ["Study 1"] * k if form == "twice" else names(k)
+    dressed = [_dressed(rng, value, form, index, first=i == 0) for i, value in enumerate(values)]
+    arguments, options = list(call.arguments), dict(call.options)
+    for (where, at), value in zip(columns, dressed, strict=True):
+        if where == "":
+            arguments[at] = value
+        else:
+            options[at] = value
+    return replace(call, arguments=tuple(arguments), options=options)
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 1
+
+
+def _dressed(rng: Rng, value: np.ndarray, form: str, index: list[str], *, first: bool) -> Any:
+    numeric = value.dtype.kind in "fiu"
+    match form:
+        case "labelled" | "twice":
+            return pd.Series(value, index=index)
+        case "permuted":
+            series = pd.Series(value, index=index)
+            return series if first else series.iloc[rng.permutation(value.size)]
+        case "nullable" if numeric:
+            return pd.Series(value).astype("Float64")
+        case "mixed" if numeric:
+            return [str(one) if rng.random() < 0.5 else one for one in value.tolist()]
+        case "polars":
+            return pl.Series(value.tolist())
+        case "default index":
+            return pd.Series(value)
+    return value.tolist()
 
 
 def fit(rng: Rng, least: int = 1) -> ev.Pooled:

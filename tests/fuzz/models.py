@@ -99,6 +99,18 @@ def robust(rng: Rng) -> Call:
     )
 
 
+def cumulative(rng: Rng) -> Call:
+    pooled = fit(rng)
+    order = rng.integers(1990, 2020, pooled.k)
+    return Call(ev.cumulative, (pooled,), {"order": order}, missing=UNTESTED | ALONE)
+
+
+def covariance_matrix(rng: Rng) -> Call:
+    _, variance = studies(rng)
+    cluster = rng.integers(0, 4, variance.size)
+    return Call(ev.covariance_matrix, (variance, cluster, pick(rng, [0.0, 0.5, 0.9])))
+
+
 def aggregate(rng: Rng) -> Call:
     effect, variance = studies(rng)
     spoil(rng, effect, variance)

@@ -82,7 +82,8 @@ def subgroups(rng: Rng) -> Call:
     data = pd.DataFrame({"label": names(effect.size), "effect": effect, "variance": variance})
     data["group"] = rng.integers(0, pick(rng, [1, 2, 4]), effect.size)
     options = fit_options(rng, effect.size, SELF_WEIGHTED) | {"common_tau2": rng.random() < 0.4}
-    return Call(ev.subgroups, (data, "group"), options, spoilt, UNTESTED | ALONE)
+    missing = UNTESTED | ALONE | {"tau2"}  # of all subgroups together, where each has its own
+    return Call(ev.subgroups, (data, "group"), options, spoilt, missing)
 
 
 def effect_size(rng: Rng) -> Call:
