@@ -123,7 +123,7 @@ FORMS = ("list", "labelled", "permuted", "twice", "nullable", "mixed", "polars",
 
 def dress(rng: Rng, call: Call) -> Call:
     """Give the columns of a call as lists, labelled in another order, nullable, of mixed types, and so on."""
-    columns = [("", i) for i, value in enumerate(call.arguments) if _is_column(value)]
+    columns: list[tuple[str, Any]] = [("", i) for i, value in enumerate(call.arguments) if _is_column(value)]
     columns += [("options", name) for name, value in call.options.items() if _is_column(value)]
     values = [call.arguments[at] if where == "" else call.options[at] for where, at in columns]
     if not values or len({value.size for value in values}) > 1 or values[0].size < 2:

@@ -95,7 +95,7 @@ def effect_size(rng: Rng) -> Call:
             values[name] = pick(rng, [rng.uniform(-1, 1, k), np.zeros(k)])
         elif name.startswith("n"):
             values[name] = rng.integers(2, pick(rng, [5, 100, 10**6]), k).astype(float)
-        elif name.startswith("sd"):
+        elif name.startswith(("sd", "time")):
             values[name] = 10.0 ** rng.uniform(-6, 6, k)
         elif name in ("m1", "m2") or (name == "m" and "sd" in kind.needs):
             values[name] = rng.normal(size=k) * 10.0 ** rng.uniform(-6, 6) + pick(rng, [0.0, 10.0])
