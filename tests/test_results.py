@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.results import MOST_ROWS, Shown, table_text
+from evidence.figures.drawing.text import significant
+from evidence.results import MOST_ROWS, Shown, number, table_text
+from evidence.wording import interval
 
 SOURCE = Path(__file__).parents[1] / "src" / "evidence"
 CLASSES = [
@@ -86,3 +88,18 @@ def test_a_long_table_is_cut_in_a_notebook() -> None:
     page = Long()._repr_html_()
     assert page.count("<tr") < MOST_ROWS + 5
     assert "a &lt;note&gt;" in page
+
+
+def test_small_numbers_keep_their_digits() -> None:
+    assert significant(1e-14) == "0"
+    assert interval(0.05, 0.0031, 0.8, ratio=True) == "0.05 (95% CI 0.0031 to 0.80)"
+    assert interval(0.002, 1e-9, 2.54, ratio=True) == "0.0020 (95% CI <0.000001 to 2.54)"
+    data = pd.DataFrame(
+        {"effect": [0.0, 9.0, 0.1, 9.1], "variance": 0.001, "g": list("abab"), "x": [1e5, 2e5, 3e5, 5e5]}
+    )
+    assert "P < 0.0001" in ev.subgroups(data, "g").summary()
+    slope = ev.regress("effect ~ x", data, method="EE", ci="z")
+    assert number(slope.coefficients["estimate"].iloc[1]) in slope.summary()
+    assert "0.0000" not in slope.summary().splitlines()[3]
+    given = ev.pool([0.1, 0.3], [0.04, 0.05], tau2=0.1).summary()
+    assert "nan" not in given

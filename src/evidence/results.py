@@ -73,18 +73,14 @@ def sealed(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
     elif isinstance(value, pd.Series):
-        return (
-            pd.Series(sealed(np.array(value)), value.index, value.dtype, value.name)
-            if _plain(value)
-            else value
-        )
+        if _plain(value):  # with its type, or texts that carry more would become plain ones
+            value = pd.Series(
+                sealed(value.to_numpy(copy=True)), value.index, value.dtype, value.name, copy=False
+            )
     elif isinstance(value, pd.DataFrame):
         if value.columns.is_unique:
             attrs = value.attrs
-            columns = {
-                name: sealed(one.to_numpy(copy=True)) if _plain(one) else one.array.copy()
-                for name, one in value.items()
-            }
+            columns = {name: sealed(one) if _plain(one) else one for name, one in value.items()}
             value = pd.DataFrame(columns, index=value.index, columns=value.columns, copy=False)
             value.attrs = attrs
     elif isinstance(value, dict):
@@ -182,7 +178,7 @@ def table_markup(frame: pd.DataFrame, *, index: bool = False) -> str:
 
 def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> Tabled:
     """Set a heading, a table and, if there is one, a note under each other."""
-    table = frame.to_string(index=False, float_format="{:.4f}".format, na_rep="-")
+    table = frame.to_string(index=False, float_format=number, na_rep="-")
     text = Tabled("\n".join([heading, "", table, *(["", note] if note else [])]))
     text.heading, text.frame, text.note = heading, frame, note
     return text

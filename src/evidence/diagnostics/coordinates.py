@@ -12,7 +12,7 @@ from evidence.diagnostics.subsets import drop_each, need
 from evidence.errors import ModelError
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, table_text
+from evidence.results import Shown, number, table_text
 
 __all__ = ["Baujat", "Doi", "Radial", "baujat", "doi_plot", "radial"]
 
@@ -108,7 +108,7 @@ class Radial(Shown):
         """Describe the coordinates as a text table."""
         note = f"Outside the parallels: {', '.join(self.outside)}." if self.outside else ""
         return table_text(
-            f"Radial plot, slope {self.estimate:.4f} (k = {len(self.labels)})", self.to_frame(), note
+            f"Radial plot, slope {number(self.estimate)} (k = {len(self.labels)})", self.to_frame(), note
         )
 
 

@@ -24,7 +24,7 @@ from evidence.models.refit import (
     refit_each,
     refuse_counts,
 )
-from evidence.results import Shown, table_text
+from evidence.results import Shown, number, table_text
 
 __all__ = [
     "Cumulative",
@@ -138,8 +138,8 @@ class LeaveOneOut(Shown):
         whole = estimate_of(self.fit, self.coefficient)
         of = "" if self.coefficient is None else f", coefficient {self.coefficient}"
         heading = (
-            f"Leave-one-out (k = {len(self.fit.labels)}{of}); all studies: {whole.estimate:.4f} "
-            f"({whole.ci_low:.4f} to {whole.ci_high:.4f})"
+            f"Leave-one-out (k = {len(self.fit.labels)}{of}); all studies: {number(whole.estimate)} "
+            f"({number(whole.ci_low)} to {number(whole.ci_high)})"
         )
         return table_text(heading, self.to_frame()[columns].dropna(axis=1, how="all"), self.note)
 

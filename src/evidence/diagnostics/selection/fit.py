@@ -16,7 +16,7 @@ from evidence.errors import DataError, ModelError
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, few_studies, p_clause, sentences
+from evidence.results import Shown, few_studies, number, p_clause, sentences, span
 
 __all__ = ["SelectionModel", "selection_model"]
 
@@ -68,12 +68,12 @@ class SelectionModel(Shown):
         lines = [
             f"Selection model ({self.type} function, alternative {self.alternative}, k = {self.k})",
             "",
-            f"  Adjusted     {self.estimate:.4f} ({self.ci_low:.4f} to {self.ci_high:.4f}), {p_clause(self.p_value)}"
-            f", tau2 {self.tau2:.4f}",
-            f"  Unadjusted   {self.unadjusted:.4f}",
-            f"  Selection    LRT = {self.lrt:.4f}, df = {self.lrt_df}, {p_clause(self.lrt_p)}",
+            f"  Adjusted     {number(self.estimate)} ({span(self.ci_low, self.ci_high)}), {p_clause(self.p_value)}"
+            f", tau2 {number(self.tau2)}",
+            f"  Unadjusted   {number(self.unadjusted)}",
+            f"  Selection    LRT = {number(self.lrt)}, df = {self.lrt_df}, {p_clause(self.lrt_p)}",
             "",
-            self.to_frame().to_string(index=False, float_format="{:.4f}".format, na_rep="-"),
+            self.to_frame().to_string(index=False, float_format=number, na_rep="-"),
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)
 

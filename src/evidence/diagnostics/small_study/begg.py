@@ -12,7 +12,7 @@ from evidence.diagnostics.subsets import need
 from evidence.errors import ModelError
 from evidence.models.core.studies import Floats, others
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, few_studies, p_clause, sentences
+from evidence.results import Shown, few_studies, number, p_clause, sentences
 
 __all__ = ["RankTest", "begg", "kendall"]
 
@@ -44,7 +44,7 @@ class RankTest(Shown):
         kind = "exact" if self.exact else "normal approximation"
         text = (
             f"Rank correlation test for funnel asymmetry (k = {self.k})\n\n"
-            f"  Kendall's tau   {self.tau:.4f}, {p_clause(self.p_value)} ({kind})"
+            f"  Kendall's tau   {number(self.tau)}, {p_clause(self.p_value)} ({kind})"
         )
         return f"{text}\n\n{self.note}" if self.note else text
 

@@ -14,7 +14,7 @@ from scipy.special import bdtrc, ndtr, ndtri
 from evidence.errors import DataError, choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, few_studies, p_clause, sentences
+from evidence.results import Shown, few_studies, number, p_clause, sentences
 
 __all__ = ["ExcessSignificance", "excess_significance"]
 
@@ -64,12 +64,13 @@ class ExcessSignificance(Shown):
 
     def summary(self) -> str:
         """Describe the test in a few lines."""
-        limit = "no mean effect" if math.isnan(self.limit) else f"{self.limit:.4f}, the mean effect"
+        limit = "no mean effect" if math.isnan(self.limit) else f"{number(self.limit)}, the mean effect"
         lines = [
             f"Test of excess significance (k = {len(self.labels)})",
             "",
             f"  Observed     {self.observed} significant at {self.alpha:g}",
-            f"  Expected     {self.expected:.4f}, if the mean effect is {self.effect:.4f} and tau2 {self.tau2:.4f}",
+            f"  Expected     {number(self.expected)}, if the mean effect is {number(self.effect)} and tau2 "
+            f"{number(self.tau2)}",
             f"  Test         {p_clause(self.p_value)} ({TESTS[self.test]})",
             f"  Limit        {limit} at which P would be {self.test_alpha:g}",
         ]

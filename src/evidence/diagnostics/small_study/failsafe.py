@@ -12,7 +12,7 @@ from scipy.special import chdtrc, log_ndtr, ndtr, ndtri
 from evidence.errors import DataError, choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, p_clause
+from evidence.results import Shown, number, p_clause
 
 __all__ = ["FailsafeN", "failsafe_n"]
 
@@ -54,7 +54,7 @@ class FailsafeN(Shown):
     def summary(self) -> str:
         """Describe the number in a few lines."""
         seen = (
-            f"target {self.target:.4f}"
+            f"target {number(self.target)}"
             if np.isnan(self.p_value)
             else f"alpha {self.alpha:g}, {p_clause(self.p_value)}"
         )

@@ -13,7 +13,7 @@ from evidence.diagnostics.subsets import need
 from evidence.errors import choose
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, few_studies, p_clause, sentences
+from evidence.results import Shown, few_studies, number, p_clause, sentences
 
 __all__ = ["LimitMeta", "limit_meta"]
 
@@ -70,11 +70,11 @@ class LimitMeta(Shown):
         lines = [
             f"Limit meta-analysis (k = {k}), {self.adjustment}: {ADJUSTMENTS[self.adjustment]}",
             "",
-            f"  Adjusted      {self.estimate:.4f} ({self.ci_low:.4f} to {self.ci_high:.4f}), "
+            f"  Adjusted      {number(self.estimate)} ({number(self.ci_low)} to {number(self.ci_high)}), "
             f"{p_clause(self.p_value)}",
-            f"  Unadjusted    {self.unadjusted:.4f}",
-            f"  Small-study   Q = {self.q_small:.4f}, df = 1, {p_clause(self.q_small_p)}",
-            f"  Residual      Q = {self.q_residual:.4f}, df = {k - 2}, {p_clause(self.q_residual_p)}",
+            f"  Unadjusted    {number(self.unadjusted)}",
+            f"  Small-study   Q = {number(self.q_small)}, df = 1, {p_clause(self.q_small_p)}",
+            f"  Residual      Q = {number(self.q_residual)}, df = {k - 2}, {p_clause(self.q_residual_p)}",
             f"  G2            {self.g2:.1f}%",
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)

@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 from evidence.diagnostics.small_study.line import fit_line
 from evidence.errors import ModelError
 from evidence.models.core.studies import Floats
-from evidence.results import Shown, few_studies, p_clause, sentences
+from evidence.results import Shown, few_studies, number, p_clause, sentences, span
 
 __all__ = ["FunnelTest", "regression_test"]
 
@@ -71,11 +71,11 @@ class FunnelTest(Shown):
             f"{self.title} for funnel asymmetry (k = {self.k})",
             "",
             f"  Model       {MODELS[self.model]}, predictor {self.predictor}",
-            f"  Slope       {self.slope:.4f} (SE {self.slope_se:.4f})",
-            f"  Test        {letter} = {self.statistic:.4f}{df}, {p_clause(self.p_value)}",
+            f"  Slope       {number(self.slope)} (SE {number(self.slope_se)})",
+            f"  Test        {letter} = {number(self.statistic)}{df}, {p_clause(self.p_value)}",
         ]
         if not np.isnan(self.limit):
-            lines.append(f"  Limit       {self.limit:.4f} ({self.limit_low:.4f} to {self.limit_high:.4f})")
+            lines.append(f"  Limit       {number(self.limit)} ({span(self.limit_low, self.limit_high)})")
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 

@@ -14,7 +14,7 @@ from evidence.errors import DataError, ModelError
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, few_studies, sentences
+from evidence.results import Shown, few_studies, number, p_text, sentences
 
 __all__ = ["TrimAndFill", "trim_and_fill"]
 
@@ -49,15 +49,15 @@ class TrimAndFill(Shown):
 
     def summary(self) -> str:
         """Describe the number of missing studies and both estimates."""
-        p = "" if np.isnan(self.missing_p) else f", P = {self.missing_p:.4f}"
+        p = "" if np.isnan(self.missing_p) else f", P {p_text(self.missing_p)}"
         rows = [
-            f"  {name:<10}  {one.estimate:.4f} ({one.ci_low:.4f} to {one.ci_high:.4f}), "
-            f"tau2 {one.tau2:.4f}, k = {one.k}"
+            f"  {name:<10}  {number(one.estimate)} ({number(one.ci_low)} to {number(one.ci_high)}), "
+            f"tau2 {number(one.tau2)}, k = {one.k}"
             for name, one in (("As given", self.fit), ("Filled", self.filled))
         ]
         studies = "1 study" if self.missing == 1 else f"{self.missing} studies"
         head = f"Trim and fill ({self.estimator}): {studies} missing on the {self.side}"
-        lines = [f"{head} (SE {self.missing_se:.4f}{p})", "", *rows]
+        lines = [f"{head} (SE {number(self.missing_se)}{p})", "", *rows]
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 

@@ -18,7 +18,7 @@ from evidence.models.multilevel.search import profile_interval
 from evidence.models.multilevel.structure import Nested, Outcomes, Structure
 from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
-from evidence.results import lasting_property
+from evidence.results import lasting_property, number, p_text
 
 __all__ = ["Multilevel"]
 
@@ -302,22 +302,22 @@ class Multilevel(HasScales):
 
     def summary(self) -> str:
         """Describe the fit as text."""
-        table = self.coefficients.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
+        table = self.coefficients.rename_axis(None).to_string(float_format=number)
         lines = [f"Multilevel model (k = {self.k}, {self.method}): {self.formula}", "", table]
         if self._nested is not None:
-            parts = self.sigma2.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
+            parts = self.sigma2.rename_axis(None).to_string(float_format=number)
             lines += ["", f"Variance by level, {100 * self.level:g}% profile-likelihood intervals", parts]
         if self._outcomes is not None:
             outcomes = self.rho.rename(columns=lambda name: f"rho {name}").assign(tau2=self.tau2)
             lines += [
                 "",
                 f"Outcomes ({self._outcomes.kind})",
-                outcomes.to_string(float_format=lambda x: f"{x:.4f}"),
+                outcomes.to_string(float_format=number),
             ]
         lines += [
             "",
-            f"  Test of moderators {self.qm:.4f}, df = {self.qm_df}, P = {self.qm_p:.4f} ({self.test})",
-            f"  Residual heterogeneity Q {self.qe:.4f}, df = {self.qe_df}, P = {self.qe_p:.4f}",
+            f"  Test of moderators {number(self.qm)}, df = {self.qm_df}, P {p_text(self.qm_p)} ({self.test})",
+            f"  Residual heterogeneity Q {number(self.qe)}, df = {self.qe_df}, P {p_text(self.qe_p)}",
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)
 

@@ -23,7 +23,7 @@ from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
 from evidence.models.regression.result import Regression
 from evidence.models.scale.cluster import run
-from evidence.results import Shown
+from evidence.results import Shown, number, p_text
 
 __all__ = ["PermutationTest", "permutation_test"]
 
@@ -77,10 +77,8 @@ class PermutationTest(Shown):
             if self.exact
             else f"{self.iterations} of {self.count:.3g} rearrangements, seed {self.seed}"
         )
-        table = self.coefficients.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
-        return (
-            f"Permutation test ({kind})\n\n{table}\n\n  Test of moderators {self.qm:.4f}, P = {self.qm_p:.4f}"
-        )
+        table = self.coefficients.rename_axis(None).to_string(float_format=number)
+        return f"Permutation test ({kind})\n\n{table}\n\n  Test of moderators {self.qm:.4f}, P {p_text(self.qm_p)}"
 
 
 def permutation_test(

@@ -29,7 +29,7 @@ from evidence.models.core.weighted_tau2 import (
 )
 from evidence.models.on_scale import HasScales
 from evidence.models.regression.design import Design, new_rows
-from evidence.results import lasting_property
+from evidence.results import lasting_property, number, p_text
 
 __all__ = ["Regression", "regression_remarks", "regression_summary"]
 
@@ -371,17 +371,17 @@ def regression_summary(fit: Regression) -> str:
     kind = "Equal-effects" if fit.method == "EE" else "Mixed-effects"
     tau2 = "" if fit.method == "EE" else f", tau2 by {fit.method}"
     with pd.option_context("display.width", 110, "display.max_columns", 10):
-        table = fit.coefficients.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
+        table = fit.coefficients.rename_axis(None).to_string(float_format=number)
     degrees = f"{fit.qm_df}" if np.isinf(fit.df) else f"{fit.qm_df} and {fit.df:g}"
     lines = [f"{kind} meta-regression (k = {fit.k}{tau2}): {fit.formula}", "", table, ""]
     if fit.method != "EE":
         lines.append(
-            f"  Residual tau2 {fit.tau2:.4f} ({percent} CI {fit.tau2_low:.4f} to {fit.tau2_high:.4f}), "
+            f"  Residual tau2 {number(fit.tau2)} ({percent} CI {number(fit.tau2_low)} to {number(fit.tau2_high)}), "
             f"I2 {fit.i2:.1f}%, R2 {fit.r2:.1f}%"
         )
     lines += [
-        f"  Test of moderators {fit.qm:.4f}, df = {degrees}, P = {fit.qm_p:.4f} ({fit.ci})",
-        f"  Residual heterogeneity Q {fit.qe:.4f}, df = {fit.qe_df}, P = {fit.qe_p:.4f}",
+        f"  Test of moderators {number(fit.qm)}, df = {degrees}, P {p_text(fit.qm_p)} ({fit.ci})",
+        f"  Residual heterogeneity Q {number(fit.qe)}, df = {fit.qe_df}, P {p_text(fit.qe_p)}",
     ]
     return "\n".join([*lines, "", fit.note] if fit.note else lines)
 

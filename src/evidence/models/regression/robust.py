@@ -23,7 +23,7 @@ from evidence.models.multilevel.covariance import groups_of
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
-from evidence.results import Shown
+from evidence.results import Shown, number
 
 __all__ = ["CORRECTIONS", "Robust", "robust"]
 
@@ -78,7 +78,7 @@ class Robust(Shown):
     def summary(self) -> str:
         """Describe the result as text."""
         head = f"Cluster-robust inference ({self.correction}): {self.k} effects in {self.clusters} clusters"
-        table = self.coefficients.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
+        table = self.coefficients.rename_axis(None).to_string(float_format=number)
         return "\n".join([head, "", table, *(["", self.note] if self.note else [])])
 
 

@@ -19,7 +19,7 @@ from evidence.models.core.studies import Floats, Studies, arrange, dispersion
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.refit import Fit, choose_coefficient, estimate_of, refit
-from evidence.results import Shown, number, sentences, span
+from evidence.results import Shown, number, p_text, sentences, span
 
 __all__ = ["Subgroups", "subgroups"]
 
@@ -70,10 +70,8 @@ class Subgroups(Shown):
         common = ""
         if not np.isnan(self.tau2):
             common = f"\n\nCommon tau2 = {number(self.tau2)} ({span(self.tau2_low, self.tau2_high)})"
-        table = self.to_frame().to_string(index=False, float_format="{:.4f}".format)
-        test = (
-            f"Test for subgroup differences: Q = {self.q_between:.4f}, df = {self.df}, P = {self.p_value:.4f}"
-        )
+        table = self.to_frame().to_string(index=False, float_format=number)
+        test = f"Test for subgroup differences: Q = {self.q_between:.4f}, df = {self.df}, P {p_text(self.p_value)}"
         heading = f"Subgroups by {self.by}"
         if "tau2" in self.to_frame():
             heading += f" ({tau2} tau2)"
