@@ -10,7 +10,9 @@ __all__ = [
     "Listed",
     "capital",
     "counted",
+    "in_words",
     "interval",
+    "joined",
     "number",
     "p_number",
     "p_value",
@@ -19,6 +21,7 @@ __all__ = [
 ]
 
 _MINUS = "\u2212"
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -75,6 +78,17 @@ def _p_parts(p: float) -> tuple[str, str]:
 def counted(count: int, word: str, plural: str | None = None) -> str:
     """Write a count with its noun: ``no trials``, ``1 trial``, ``12 trials``."""
     return f"{count or 'no'} {word if count == 1 else plural or word + 's'}"
+
+
+def in_words(count: int) -> str:
+    """Write a count below ten as a word: ``two``, ``12``."""
+    return _SMALL[count] if 0 <= count < len(_SMALL) else f"{count:,}"
+
+
+def joined(parts: Iterable[str], word: str = "and") -> str:
+    """Join parts as in a sentence: ``a, b and c``."""
+    listed = list(parts)
+    return " ".join([", ".join(listed[:-1]), word, listed[-1]]) if len(listed) > 1 else "".join(listed)
 
 
 def capital(text: str) -> str:

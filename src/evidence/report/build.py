@@ -209,7 +209,9 @@ class _Run:
         review = self.review
         if review is None and not self.given:
             review = read_review(self.data)
-        opened = Site(site, [job.name for job in self.jobs], self.title or "", review, self.notebooks)
+        opened = Site(
+            site, {job.name: job.title for job in self.jobs}, self.title or "", review, self.notebooks
+        )
         opened.write_review_pages()
         return opened
 

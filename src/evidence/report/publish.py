@@ -16,9 +16,11 @@ from evidence.report import FOLDER_VARIABLE
 from evidence.report.site.tables import table_html
 
 if TYPE_CHECKING:
+    from evidence.appraisal.page_tables import PageTable
+    from evidence.appraisal.questions import QuestionAnswer
     from evidence.figures import EvidenceFigure
 
-__all__ = ["MIME", "publish_figure", "publish_table"]
+__all__ = ["MIME", "publish_answer", "publish_figure", "publish_table"]
 
 MIME = "application/vnd.evidence.item+json"
 
@@ -26,7 +28,38 @@ DPI = 120
 """Dots per inch of the PNG of a figure; its SVG has no limit."""
 
 
-def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
+def publish_answer(answer: QuestionAnswer) -> None:
+    """Show the answer to a question; under the report the first page shows it, too, if it is a main question.
+
+    Parameters
+    ----------
+    answer : QuestionAnswer
+        As `answer_question` gives it.
+
+    Raises
+    ------
+    ReportError
+        If the answer was published before in the same report.
+    """
+    from IPython.display import display
+
+    name, title = answer.question.id, answer.question.title
+    bundle: dict[str, Any] = {
+        "text/plain": answer.summary(),
+        "text/html": f"<pre>{html.escape(answer.summary())}</pre>",
+    }
+    if _claim(f"answer-{name}"):
+        bundle[MIME] = {
+            "kind": "answer",
+            "name": name,
+            "caption": title,
+            "files": {},
+            "answer": answer.record(),
+        }
+    display(bundle, raw=True)
+
+
+def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: bool = False) -> None:
     """Show a figure with its caption; under the report also write it as SVG, PNG and the table of its numbers.
 
     Parameters
@@ -38,6 +71,8 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
         File name without ending: small letters, digits and hyphens, used once in a report.
     caption : str
         Plain text that says what is shown.
+    folded : bool
+        Whether the page shows the caption alone until a reader opens it.
 
     Raises
     ------
@@ -58,23 +93,25 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str) -> None:
     shown += f"<figcaption>{html.escape(caption)}</figcaption>"
     places = _places(figure) if files else []
     about = {"figure_kind": figure.kind, "alt": figure.alt_text, "width": width, "height": height}
-    _display("figure", name, caption, files, shown, **about, places=places)
+    _display("figure", name, caption, files, shown, **about, places=places, folded=folded)
 
 
 def publish_table(
-    table: pd.DataFrame,
+    table: pd.DataFrame | PageTable,
     name: str,
     *,
     caption: str,
     decimals: int | Mapping[str, int] = 2,
     index: bool | None = None,
+    folded: bool = False,
 ) -> None:
     """Show a table with its caption; under the report also write it as CSV with all digits.
 
     Parameters
     ----------
-    table : DataFrame
-        One row for each thing; column names are the headings.
+    table : DataFrame or PageTable
+        One row for each thing; column names are the headings. Of a `PageTable` the texts are shown and the numbers
+        written.
     name : str
         File name without ending: small letters, digits and hyphens, used once in a report.
     caption : str
@@ -83,6 +120,8 @@ def publish_table(
         Decimal places shown of floating-point numbers; a column that the mapping leaves out has 2.
     index : bool, optional
         Whether the index is shown and written; by default unless it only counts rows.
+    folded : bool
+        Whether the page shows the caption alone until a reader opens it.
 
     Raises
     ------
@@ -91,13 +130,13 @@ def publish_table(
     ReportError
         If the name is used for a second figure or table of the same report.
     """
-    show_index = not isinstance(table.index, pd.RangeIndex) if index is None else index
-    shown = table_html(table.reset_index() if show_index else table, decimals)
+    written, seen = (table, table) if isinstance(table, pd.DataFrame) else (table.numbers, table.shown)
+    show_index = not isinstance(seen.index, pd.RangeIndex) if index is None else index
+    shown = table_html(seen.reset_index() if show_index else seen, decimals)
     folder = _claim(name)
-    files = {"CSV": _write_csv(table, folder, name, index=show_index)} if folder else {}
-    _display(
-        "table", name, caption, files, f"<figcaption>{html.escape(caption)}</figcaption>{shown}", html=shown
-    )
+    files = {"CSV": _write_csv(written, folder, name, index=show_index)} if folder else {}
+    captioned = f"<figcaption>{html.escape(caption)}</figcaption>{shown}"
+    _display("table", name, caption, files, captioned, html=shown, folded=folded)
 
 
 def _claim(name: str) -> Path | None:

@@ -18,11 +18,9 @@ from evidence.models.counts.combine import pool_counts
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.tables.protocol.protocol import Analysis, HeterogeneityPrior, Protocol
-from evidence.wording import counted
+from evidence.wording import counted, in_words
 
 __all__ = ["PoolingRule", "count_trials", "rule_of"]
-
-_WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
 def count_trials(effects: pd.DataFrame) -> int:
@@ -74,8 +72,7 @@ class PoolingRule:
         """Why so many trials are not combined; "" if they are."""
         if trials >= self.minimum:
             return ""
-        least = _WORDS.get(self.minimum, str(self.minimum))
-        return f"fewer than {least} trials are shown and not combined"
+        return f"fewer than {in_words(self.minimum)} trials are shown and not combined"
 
     def leaves_scale(self, low: float, high: float) -> bool:
         """Whether an interval goes beyond every difference that the scale allows."""

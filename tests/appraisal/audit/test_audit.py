@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evidence as ev
-from evidence.appraisal.audit.effect_words import OutcomeWords
 from evidence.appraisal.audit.judge import (
     CONTRADICTED,
     NOT_ADDRESSED,
@@ -24,6 +23,7 @@ from evidence.appraisal.audit.judge import (
     judge,
     rule_steps,
 )
+from evidence.appraisal.effect_words import OutcomeWords
 from evidence.errors import DataError
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
 from evidence.tables.protocol.protocol import Analysis, AnalysisSpec

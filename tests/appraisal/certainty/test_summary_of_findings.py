@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.appraisal.certainty.statement import size_of, statement
+from evidence.appraisal.statements import size_of
 
 MAIN = ["manual-inactive-disability-short", "massage-inactive-pain-short", "manual-inactive-responder-short"]
 
@@ -80,30 +79,16 @@ def test_size_against_the_important_difference(estimate: float, size: str) -> No
     assert size_of(estimate, math.nan, slight=0.5, large=2.0) == "important"
 
 
-@pytest.mark.parametrize(
-    ("level", "mid", "start"),
-    [
-        ("high", 10.0, "Massage reduces pain in the short term"),
-        ("high", 5.0, "Massage results in a large reduction in pain"),
-        ("moderate", 15.0, "Massage probably slightly reduces pain"),
-        ("moderate", 50.0, "Massage probably makes little to no difference to pain"),
-        ("low", 10.0, "Massage may reduce pain"),
-        ("low", 5.0, "Massage may result in a large reduction in pain"),
-        ("very low", 10.0, "The evidence is very uncertain about the effect of massage on pain"),
-    ],
-)
-def test_words_follow_size_and_certainty(review: ev.Review, level: str, mid: float, start: str) -> None:
-    name = "massage-inactive-pain-short"
-    certainty = replace(ev.grade(review, name), level=level, mid=mid)
-    text = statement(review.protocol, certainty, ev.synthesise(review, name).fit)
-    assert text.startswith(start)
-    assert text.endswith("compared with an inactive treatment or usual care.")
+def test_statements_are_those_of_the_findings(review: ev.Review, table: pd.DataFrame) -> None:
+    for name in MAIN:
+        row = table[table["analysis"] == name].iloc[0]
+        found = ev.finding(review, name)
+        assert (row["statement"], row["size"]) == (found.sentence, found.size)
 
 
 def test_words_for_increase_and_for_nothing(combining_two: ev.Review, table: pd.DataFrame) -> None:
-    name, two = "manual-inactive-responder-short", combining_two
-    certainty = replace(ev.grade(two, name), level="moderate")
-    text = statement(two.protocol, certainty, ev.synthesise(two, name).fit)
-    assert "probably increases the share of patients who improve" in text
+    found = ev.finding(combining_two, "manual-inactive-responder-short")
+    assert found.fit is not None
+    assert "the share of patients who improve" in found.clause
     nothing = table.loc[table["k"] == 0, "statement"]
-    assert nothing.str.startswith("No trial gives usable numbers").all()
+    assert nothing.str.contains(r"^No trial reports|without numbers that can be used\.$").all()

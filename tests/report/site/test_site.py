@@ -36,7 +36,7 @@ def executed(name: str, *cells: Any) -> Any:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
     return SimpleNamespace(
-        job=SimpleNamespace(name=name), notebook=notebook, started=datetime.now(UTC), seconds=1.0
+        job=SimpleNamespace(name=name, title=""), notebook=notebook, started=datetime.now(UTC), seconds=1.0
     )
 
 
@@ -175,10 +175,15 @@ def test_the_first_page_answers_and_leads_on(soups: dict[str, BeautifulSoup]) ->
     index = soups["index.html"]
     assert index.h1 is not None
     assert index.h1.get_text() == TITLE
-    assert len(index.select(".sentences li")) == 5
+    assert len(index.select(".status dd")) >= 3
+    assert [card["id"] for card in index.select(".card")] == [
+        "question-singing",
+        "question-added",
+        "question-alone",
+    ]
     assert len(index.select(".lede")) == 1
     assert [a["href"] for a in index.select(".cards li > a")] == ["01-first.html", "02-next.html"]
-    assert index.select(".strips .strip")
+    assert index.select(".card .bar")
 
 
 def test_without_a_review_there_are_the_notebooks_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,10 @@ import pandas as pd
 from evidence.appraisal.audit.citations import compare_citations, judge_citations
 from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
-from evidence.appraisal.audit.effect_words import outcome_words
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
 from evidence.appraisal.audit.read import read_table
 from evidence.appraisal.certainty.grade import grade
+from evidence.appraisal.effect_words import outcome_words
 from evidence.errors import DataError, Fault
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import synthesise
@@ -192,12 +193,15 @@ def bearing_of(
     bearing = Bearing(analysis, words, result.k, result.trials, result.n, len(result.reported))
     if result.fit is None:
         return bearing
-    level = str((certainty or grade)(review, analysis.id).level)
+    rated = (certainty or grade)(review, analysis.id)
+    level = str(rated.level)
     if level not in CERTAINTIES:
         raise DataError(f"the certainty of {analysis.id} is '{level}'; it must be {', '.join(CERTAINTIES)}")
     fit = result.fit
     return replace(
         bearing,
+        # The rating names a difference that matters where the protocol has none: one yardstick for both.
+        words=replace(words, mid=getattr(rated, "mid", words.mid)) if math.isnan(words.mid) else words,
         estimate=fit.estimate,
         ci_low=fit.ci_low,
         ci_high=fit.ci_high,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evidence.appraisal.audit.effect_words import OutcomeWords
+from evidence.appraisal.effect_words import OutcomeWords
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
 from evidence.tables.protocol.protocol import Analysis
 from evidence.wording import counted

@@ -101,22 +101,27 @@ def needed_to_treat(gain: float, low: float, high: float) -> str:
     Returns
     -------
     str
-        "7 (5 to 15)" where all is benefit; with "to harm" where all is harm; where the interval holds no difference
-        it runs through infinity: "8 (5 to ∞, or to harm 20 to ∞)" (Altman 1998, BMJ 317, 1309-1312). Whole
-        numbers, rounded up.
+        "7 (5 to 15)" where all is benefit; "7 for one to lose (5 to 15)" where all is harm; where the interval holds
+        no difference it says so: "8 (from 5 for one to gain, past no difference, to 20 for one to lose)"
+        (Altman 1998, BMJ 317, 1309-1312). Whole numbers, rounded up.
     """
 
     def write(value: float) -> str:
-        return "∞" if abs(value) < 1e-9 else number(math.ceil(1.0 / abs(value) - 1e-9), 0)
+        return number(math.ceil(1.0 / abs(value) - 1e-9), 0)
 
     if math.isnan(gain + low + high):
         return ""
-    harm = "to harm " if gain < 0.0 else ""
-    if low >= 0.0:
-        return f"{write(gain)} ({write(high)} to {write(low)})"
-    if high <= 0.0:
-        return f"to harm {write(gain)} ({write(low)} to {write(high)})"
-    return f"{harm}{write(gain)} ({write(high)} to ∞, or to harm {write(low)} to ∞)"
+    least = 1e-9
+    turned = gain < 0.0
+    own = "no difference" if abs(gain) < least else f"{write(gain)}{' for one to lose' if turned else ''}"
+    if low < -least and high > least:
+        return (
+            f"{own} (from {write(high)} for one to gain, past no difference, to {write(low)} for one to lose)"
+        )
+    near, far = sorted((abs(low), abs(high)))
+    if far < least:
+        return own
+    return f"{own} ({write(far)} or more)" if near < least else f"{own} ({write(far)} to {write(near)})"
 
 
 def probability_beyond(fit: Pooled, threshold: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -152,6 +153,14 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         If the analysis is unknown, the protocol's rules name an unknown one or an unknown outcome, or `mid` is no
         positive number (for ratios: is 1 or less).
     """
+    question = review.analysis(analysis)
+    if review.analyses.get(question.id) is question:
+        return _gather(review, question.id, mid)
+    return _gather.__wrapped__(review, question, mid)
+
+
+@lru_cache(maxsize=256)
+def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evidence:
     _check_names(review)
     rules = review.protocol.certainty
     model = review.protocol.model_of(review.analysis(analysis))

@@ -12,13 +12,7 @@ from evidence.appraisal.certainty.absolute import absolute_of
 from evidence.appraisal.certainty.domains import RULES
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import rate
-from evidence.appraisal.certainty.statement import (
-    comparator_words,
-    intervention_words,
-    size_of,
-    statement,
-    word,
-)
+from evidence.appraisal.statements import finding_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
@@ -115,20 +109,20 @@ def _row(
     evidence = gather(review, name, mid)
     certainty = rate(evidence)
     absolute = absolute_of(review, evidence, response=response, method=method)
-    fit, question, rules = evidence.fit, evidence.analysis, protocol.certainty
+    found = finding_of(review, evidence, certainty)
+    fit, question = evidence.fit, evidence.analysis
     values = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
     effect = dict.fromkeys(("effect", *values[1:]), nan)
     if fit is not None:
         effect = {
             name: evidence.show(getattr(fit, value)) for name, value in zip(effect, values, strict=True)
         }
-    size = "" if fit is None else size_of(fit.estimate, certainty.mid, slight=rules.slight, large=rules.large)
     return {
         "analysis": question.id,
         "population": str(protocol.question.get("population", "")),
-        "intervention": intervention_words(protocol, question),
-        "comparison": comparator_words(protocol, question),
-        "outcome": word(protocol, question.outcome),
+        "intervention": found.names[0],
+        "comparison": found.names[2],
+        "outcome": found.names[1],
         "window": question.window.replace("_", " "),
         "measure": evidence.measure,
         "k": certainty.k,
@@ -136,11 +130,11 @@ def _row(
         "n": float(evidence.effects["n"].sum()),
         **effect,
         "important_difference": evidence.show(evidence.mid),
-        "size": size,
+        "size": found.size,
         **absolute.named,
         "certainty": certainty.level,
         "symbols": certainty.symbols,
         **{domain.name: domain.downgrade for domain in certainty.domains},
-        "statement": statement(protocol, certainty, fit),
+        "statement": found.sentence,
         "footnotes": " ".join(certainty.reasons),
     }

@@ -15,7 +15,7 @@ from evidence.appraisal.certainty.absolute_formulas import METHODS
 from evidence.appraisal.certainty.domains import RULES
 from evidence.appraisal.certainty.evidence import gather, important_difference
 from evidence.appraisal.certainty.grade import grade, rate
-from evidence.appraisal.certainty.statement import size_of, statement
+from evidence.appraisal.statements import finding_of
 from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.tables.protocol.certainty import THRESHOLDS
@@ -125,25 +125,22 @@ def certainty_by_difference(
         spaced = np.geomspace if measure_of(evidence.measure).ratio else np.linspace
         differences = [float(value) for value in spaced(low, high, 7)]
     rows = []
-    rules = review.protocol.certainty
     for difference in differences:
         least = important_difference(review, evidence.analysis, evidence.measure, mid=difference)
         body = replace(evidence, mid=least)
         certainty, absolute = rate(body), absolute_of(review, body)
         lost = {domain.name: domain.downgrade for domain in certainty.domains}
-        fit = body.fit
+        found = finding_of(review, body, certainty)
         rows.append(
             {
                 "analysis": evidence.analysis.id,
                 "important_difference": difference,
-                "size": size_of(fit.estimate, body.mid, slight=rules.slight, large=rules.large)
-                if fit
-                else "",
+                "size": found.size,
                 "inconsistency": lost.get("inconsistency"),
                 "imprecision": lost.get("imprecision"),
                 "level": certainty.level,
                 "probability_important": absolute.beyond,
-                "statement": statement(review.protocol, certainty, fit),
+                "statement": found.sentence,
             }
         )
     return pd.DataFrame(rows)

@@ -20,22 +20,39 @@ __all__ = ["TAKEN", "Job", "declared_parameters", "literal", "parse_parameters",
 TAKEN = ("explorer", "figures-and-tables", "glossary", "index", "search", "search-index", "trials")
 """Names of the pages and files that every report has beside those of its notebooks."""
 
+EACH = "question"
+"""Parameter of a notebook that runs once for each question of the protocol, and makes a page of each."""
+
 MEANT = {"true": "True", "false": "False", "yes": "True", "no": "False", "null": "None", "none": "None"}
 """Texts that other languages read as a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One notebook to run: its file, the parameters it is given, and the seconds its metadata allow a cell."""
+    """One notebook to run.
+
+    Attributes
+    ----------
+    path : Path
+        Its file.
+    parameters : dict
+        What it is given.
+    timeout : float or None
+        Seconds that its metadata allow a cell.
+    page, title : str
+        Name and title of its page, where one notebook makes several.
+    """
 
     path: Path
     parameters: dict[str, Any]
     timeout: float | None = None
+    page: str = ""
+    title: str = ""
 
     @property
     def name(self) -> str:
-        """The name of its page: the file's name without the ending."""
-        return self.path.stem
+        """The name of its page: its own, or the file's name without the ending."""
+        return self.page or self.path.stem
 
 
 def parse_parameters(
@@ -225,25 +242,47 @@ def _own_timeout(path: Path, metadata: Mapping[str, Any]) -> float | None:
     )
 
 
-def _refuse_clashes(paths: Sequence[Path]) -> None:
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
     """Raise a DataError if a page of a notebook would have the name of another page."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        name = path.stem.casefold()  # some systems do not tell capital letters from small ones
+    seen: dict[str, Job] = {}
+    for job in jobs:
+        name = job.name.casefold()  # some systems do not tell capital letters from small ones
+        whose = f"The question {job.page} of the review" if job.page else job.path.name
         if name in TAKEN:
             raise DataError(
-                f"{path.name} cannot be a page: every report has one of its own named {name}. "
-                "Rename the notebook."
+                f"{whose} cannot be a page: every report has one of its own named {name}. Rename it."
             )
         if name in seen:
+            other = seen[name].path.name
             raise DataError(
-                f"{seen[name].name} and {path.name} would be one page where capital letters do not count. Rename one."
+                f"{other} and {whose} would be one page where capital letters do not count. Rename one."
             )
-        seen[name] = path
+        seen[name] = job
+
+
+def _each(path: Path, metadata: Mapping[str, Any]) -> str:
+    """Return what a notebook is to run for each of, by its metadata, ``{"evidence": {"each": "question"}}``."""
+    own = metadata.get("evidence")
+    each = own.get("each", "") if isinstance(own, Mapping) else ""
+    if each not in ("", EACH):
+        raise DataError(f"{path.name}: evidence.each in its metadata is {each!r}; it can be {EACH!r} only.")
+    return str(each)
+
+
+def _titles(data: Path) -> dict[str, str]:
+    """Return the questions of a review by their ids, with their titles."""
+    from evidence.appraisal.questions import questions
+    from evidence.tables.protocol.protocol import read_protocol
+
+    return {one.id: one.title for one in questions(read_protocol(data / "review.yaml"))}
 
 
 def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence[str] = ()) -> list[Job]:
     """Choose the notebooks of a folder, in the order of their names, and give each what it declares.
+
+    A notebook whose metadata say ``{"evidence": {"each": "question"}}`` runs once for each question of the protocol
+    (a group of ``groups``, or an entry of ``analyses`` without one), which it is given as ``question``; its pages are
+    named by the questions.
 
     Parameters
     ----------
@@ -254,7 +293,8 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     parameters : mapping
         Further parameters; each goes to the notebooks that declare it.
     only : sequence of str
-        Names of the notebooks to take, in full or up to a hyphen (``03`` for ``03-pooled``); all if empty.
+        Names of the notebooks to take, in full or up to a hyphen (``03`` for ``03-pooled``), or ids of questions; all
+        if empty.
 
     Returns
     -------
@@ -269,18 +309,26 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     paths = sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
     if not paths:
         raise DataError(f"There is no notebook in {folder}; name the folder with --notebooks.")
-    stems = [path.stem for path in paths]
+    metadata = {path: _read(path)[0] for path in paths}
+    several = [path for path in paths if _each(path, metadata[path])]
+    titles = _titles(data) if several else {}
+    stems = [*(path.stem for path in paths), *titles]
     for name in only:
         if not any(_fits(name, stem) for stem in stems):
             raise DataError(f"No notebook is named {name}; there are {', '.join(stems)}.")
-    if only:
-        paths = [path for path in paths if any(_fits(name, path.stem) for name in only)]
-    _refuse_clashes(paths)
+    asked = {
+        path: {
+            page: title
+            for page, title in (titles if path in several else {"": ""}).items()
+            if not only or any(_fits(name, path.stem) or name == page != "" for name in only)
+        }
+        for path in paths
+    }
+    paths = [path for path in paths if asked[path]]
     timeouts = {}
     for path in paths:
-        metadata, _ = _read(path)
-        _refuse_other_kernel(path, metadata)
-        timeouts[path] = _own_timeout(path, metadata)
+        _refuse_other_kernel(path, metadata[path])
+        timeouts[path] = _own_timeout(path, metadata[path])
     declared = {path: declared_parameters(path) for path in paths}
     known = sorted({name for names in declared.values() for name in names} - {"data_dir"})
     for name in parameters:
@@ -296,10 +344,18 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
             raise DataError(f"The parameter {name}: {error}") from None
     # A relative path, so that the executed notebooks say the same on every machine.
     given = {"data_dir": Path(os.path.relpath(data, folder)).as_posix(), **parameters}
-    return [
-        Job(path, {name: given[name] for name in declared[path] if name in given}, timeouts[path])
-        for path in paths
-    ]
+    jobs = []
+    for path in paths:
+        own = {name: given[name] for name in declared[path] if name in given}
+        if path in several and EACH not in declared[path]:
+            raise DataError(f"{path.name} runs for each {EACH}; assign {EACH} in its cell tagged parameters.")
+        jobs += [
+            Job(path, own | ({EACH: page} if page else {}), timeouts[path], page, title)
+            for page, title in asked[path].items()
+            if not page or own.get(EACH, page) == page
+        ]
+    _refuse_clashes(jobs)
+    return jobs
 
 
 def _fits(name: str, stem: str) -> bool:

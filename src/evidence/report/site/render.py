@@ -19,6 +19,7 @@ from traitlets.config import Config
 from evidence.report.publish import MIME
 from evidence.report.site.arrange import arrange_headings, arrange_signs, arrange_tables, take_title
 from evidence.report.site.beside import take_along
+from evidence.report.site.cards import card_html
 from evidence.report.site.clean import clean_html, plain
 from evidence.report.site.glossary import define_terms
 from evidence.report.site.guides import guide_html, show_guides_once
@@ -183,6 +184,7 @@ class PageExporter(HTMLExporter):
         yield "plain", plain
         yield "captioned", _captioned
         yield "ordered", ordered
+        yield "card", lambda record: card_html(record, whole=False)
         yield "guide", lambda item: guide_html(str(item.get("figure_kind", "")))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Site", "write_site"]
 
-ANSWER, LISTS, GLOSSARY, LOOK_UP = "index", "figures-and-tables", "glossary", "Look up"
+ANSWER, LISTS, GLOSSARY = "index", "figures-and-tables", "glossary"
+QUESTIONS, LOOK_UP = "Questions", "Look up"
 
 _NOTEBOOK = (
     '<p class="downloads">Download: <a href="notebooks/{}.ipynb" download>this page as a notebook</a></p>\n'
@@ -63,7 +64,7 @@ def write_site(
         Asked for its question, its answer, and the publications that texts name; with it come a page on which readers
         choose how results are computed, and a page for each trial.
     """
-    site = Site(folder, [done.job.name for done in executed], title, review)
+    site = Site(folder, {done.job.name: done.job.title for done in executed}, title, review)
     site.write_review_pages()
     for done in executed:
         site.add(done)
@@ -77,8 +78,9 @@ class Site:
     ----------
     folder, title, review
         As for `write_site`.
-    names : sequence of str
-        Names of the notebooks, in the order of the navigation.
+    names : mapping from str to str
+        Names of the pages of notebooks, in the order of the navigation, with their titles; one without a title is
+        listed by its name.
     notebooks : Path, optional
         Folder in which the notebooks lie, with the pictures and files that they refer to.
     """
@@ -86,7 +88,7 @@ class Site:
     def __init__(
         self,
         folder: Path,
-        names: Sequence[str],
+        names: Mapping[str, str],
         title: str,
         review: Review | None,
         notebooks: Path | None = None,
@@ -96,7 +98,8 @@ class Site:
         self.references = known_references(review, TRIALS) if review else {}
         self.entries = (
             PageEntry(ANSWER, "The answer"),
-            *(PageEntry(name, _label(name), "Chapters") for name in names),
+            *(PageEntry(name, own, QUESTIONS) for name, own in names.items() if own),
+            *(PageEntry(name, _label(name), "Chapters") for name, own in names.items() if not own),
             *(
                 (
                     PageEntry("explorer", "Explore the results", LOOK_UP),

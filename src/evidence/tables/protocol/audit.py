@@ -8,7 +8,7 @@ from pydantic import Field
 
 from evidence.tables.protocol.part import ProtocolPart
 
-__all__ = ["CERTAINTIES", "AnswerPlan", "AuditRule", "AuditVariations", "Benefit", "CertaintyLevel"]
+__all__ = ["CERTAINTIES", "AuditRule", "AuditVariations", "Benefit", "CertaintyLevel"]
 
 CERTAINTIES = ("very low", "low", "moderate", "high")
 """Levels of certainty, from the least to the most."""
@@ -36,22 +36,6 @@ class AuditVariations(ProtocolPart):
     minimal_important_difference: dict[str, tuple[Positive, ...]] = Field(default_factory=dict)
 
 
-class AnswerPlan(ProtocolPart):
-    """Ids of the analyses that the short answer rests on (``audit.answer``); what is empty follows from the analyses.
-
-    Attributes
-    ----------
-    short, long : tuple of str
-        By default the analyses of the protocol's first entry in its first and in its last window.
-    together : tuple of str
-        By default the first entry that asks for a further component with the intervention or in both arms.
-    """
-
-    short: tuple[str, ...] = ()
-    long: tuple[str, ...] = ()
-    together: tuple[str, ...] = ()
-
-
 class AuditRule(ProtocolPart):
     """The rule by which claims are judged (``audit`` in ``review.yaml``).
 
@@ -76,7 +60,6 @@ class AuditRule(ProtocolPart):
     short_term : tuple of str
         Windows in which a claim about a longer time may still hold; by default all that end before its own begins.
     vary : AuditVariations
-    answer : AnswerPlan
     """
 
     certainty: CertaintyLevel = "low"
@@ -86,4 +69,3 @@ class AuditRule(ProtocolPart):
     majority: float = Field(default=0.5, gt=0, lt=1)
     short_term: tuple[str, ...] = ()
     vary: AuditVariations = AuditVariations()
-    answer: AnswerPlan = AnswerPlan()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from evidence.appraisal.certainty.absolute_data import instrument_sd
 from evidence.measures import measure_of
-from evidence.tables.protocol.protocol import Outcome
+from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
 from evidence.wording import number
 
-__all__ = ["OutcomeWords", "outcome_words"]
+__all__ = ["OutcomeWords", "outcome_words", "word"]
 
 ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
@@ -28,7 +28,7 @@ class OutcomeWords:
     Attributes
     ----------
     name : str
-        The outcome, in plain letters.
+        The outcome in words.
     measure : str
     unit : str
         Said after an amount, such as "points of 100"; empty for ratios.
@@ -40,6 +40,10 @@ class OutcomeWords:
         Minimal important difference on the scale of the analysis (log for ratios), above 0; NaN where there is none.
     benefit : float
         The sign of an effect that favours the intervention: -1 or 1.
+    widest : float
+        Largest difference that the scale allows, on the scale of the analysis; infinite where none is known.
+    level : float
+        Confidence level of the intervals.
     """
 
     name: str
@@ -49,6 +53,8 @@ class OutcomeWords:
     digits: int
     mid: float
     benefit: float
+    widest: float = math.inf
+    level: float = 0.95
 
     @property
     def ratio(self) -> bool:
@@ -69,14 +75,17 @@ class OutcomeWords:
         return f"{self.size(value, rough=rough)} {self.unit}"
 
     def change(self, value: float, *, rough: bool = False) -> str:
-        """An effect with its direction: ``11.4 points of 100 less pain``, ``'relief' 1.40 times as often``.
+        """An effect with its direction: ``11.4 points of 100 less pain``, ``the share 1.40 times as large``.
 
-        A ratio of odds, hazards, rates or means says of what it is one: ``1.40 times the odds of 'relief'``.
+        A ratio of odds, hazards, rates or means says of what it is one: ``1.40 times the odds of relief``.
         """
         if self.ratio:
             size = self.size(value, rough=rough)
             of = _RATIO_OF.get(self.measure)
-            return f"{size} times the {of} '{self.name}'" if of else f"'{self.name}' {size} times as often"
+            return f"{size} times the {of} {self.name}" if of else f"{self.name} {size} times as large"
+        if self.measure == "RD":
+            side = "fewer" if value < 0 else "more"
+            return f"{self.size(value, rough=rough)} {side} of 100 people ({self.name})"
         return f"{self.amount(value, rough=rough)} {'less' if value < 0 else 'more'} {self.name}"
 
     def span(self, low: float, high: float, *, rough: bool = False, unit: bool = False) -> str:
@@ -97,6 +106,16 @@ class OutcomeWords:
             if both
             else (f"{first} to {second} {ways[1]}")
         )
+
+    def leaves(self, low: float, high: float) -> bool:
+        """Whether an interval goes beyond every difference that the scale allows."""
+        return max(abs(low), abs(high)) > self.widest
+
+    def within(self, low: float, high: float) -> str:
+        """An interval with its level, or that it leaves the scale: ``95% interval: 4.6 to 18.3 less``."""
+        if self.leaves(low, high):
+            return "its interval leaves the scale"
+        return f"{100 * self.level:.12g}% interval: {self.span(low, high)}"
 
     @property
     def important(self) -> str:
@@ -139,8 +158,26 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
         mid = math.nan
     elif ratio:
         mid = abs(math.log(mid))
-    benefit = 1.0 if outcome.better == "higher" else -1.0
-    return OutcomeWords(name.replace("_", " "), measure, unit, factor, digits, mid, benefit)
+    return OutcomeWords(
+        word(review.protocol, name),
+        measure,
+        unit,
+        factor,
+        digits,
+        mid,
+        1.0 if outcome.better == "higher" else -1.0,
+        outcome.limit(measure),
+        review.protocol.model.level,
+    )
+
+
+def word(protocol: Protocol, name: str) -> str:
+    """Words for an outcome, component or group: those of ``certainty.wording``, a title, else its name."""
+    own = protocol.certainty.wording.get(name)
+    if own is None and name in protocol.outcomes and (title := protocol.outcomes[name].title):
+        events = measure_of(protocol.outcomes[name].measure).of == "events"
+        own = f"the share of people with {title}" if events else title
+    return own or name.replace("_", " ")
 
 
 def _instrument_unit(review: Review, outcome: Outcome) -> tuple[str, float, int]:

@@ -1,0 +1,204 @@
+"""What would change a result: leaving out a trial, trials that may be biased, another comparator, other choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evidence.appraisal.certainty.evidence import Evidence
+from evidence.appraisal.effect_words import word
+from evidence.appraisal.multiverse.result import NOT_POOLED, Multiverse
+from evidence.appraisal.risk_of_bias import SETS
+from evidence.appraisal.statements import Finding
+from evidence.models.pooled import Pooled
+from evidence.synthesis.rule import count_trials
+from evidence.synthesis.synthesis import synthesise
+from evidence.tables.review import Review
+from evidence.wording import capital, counted, in_words, joined, number
+
+__all__ = ["COLUMNS", "changes", "reading"]
+
+COLUMNS = ("kind", "what", "k", "trials", "estimate", "ci_low", "ci_high", "reading", "changed", "sentence")
+
+UNCLEAR = "no clear difference"
+
+
+def reading(finding: Finding, fit: Pooled) -> str:
+    """What the interval of a combined result says: a benefit or harm, whether it matters, or nothing clear."""
+    if fit.ci_low <= 0 <= fit.ci_high:
+        return UNCLEAR
+    kind = "benefit" if finding.words.benefit * fit.estimate > 0 else "harm"
+    near, far = sorted((abs(fit.ci_low), abs(fit.ci_high)))
+    if near >= finding.words.mid:
+        return f"a {kind} that matters"
+    return f"a {kind} too small to matter" if far < finding.words.mid else f"a {kind} that may matter"
+
+
+def changes(review: Review, finding: Finding, body: Evidence, many: Multiverse | None = None) -> pd.DataFrame:
+    """Say what would change a combined result.
+
+    Parameters
+    ----------
+    review : Review
+    finding : Finding
+    body : Evidence
+        What it rests on.
+    many : Multiverse, optional
+        The result along every path of defensible choices, to be looked at, too.
+
+    Returns
+    -------
+    DataFrame
+        Columns: kind ("trial", "risk of bias", "comparator", "other trials", "choices", "more trials"), what; k,
+        trials, estimate, ci_low, ci_high (on the scale of the analysis; missing where nothing can be combined),
+        reading, changed (whether the reading is another one) and sentence.
+    """
+    rows = list(_rows(review, finding, body, many)) if finding.fit is not None else [_more(finding)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _more(finding: Finding) -> dict[str, Any]:
+    """What it would take to combine results at all."""
+    lacking = finding.minimum - finding.trials
+    if lacking <= 0:
+        text = "Larger trials: together those that there are leave open every result."
+    else:
+        text = f"Usable numbers from {counted(lacking, 'more trial')} would let the results be combined"
+        if finding.reported:
+            have = "report it" if finding.reported > 1 else "reports it"
+            text += f"; {counted(finding.reported, 'trial')} {have} without such numbers"
+        text += "."
+    return {"kind": "more trials", "what": "", "changed": False, "sentence": text}
+
+
+def _rows(
+    review: Review, finding: Finding, body: Evidence, many: Multiverse | None
+) -> Iterator[dict[str, Any]]:
+    effects = finding.effects
+    yield from _left_out(finding, body)
+    for kind, held, words in (
+        ("without high risk", SETS["without high risk"], "Without trials at high risk of bias"),
+        ("only low risk", SETS["only low risk"], "With trials at low risk of bias alone"),
+    ):
+        keep = effects["risk_of_bias"].isin(held).to_numpy()
+        if kind == "without high risk" and keep.all():
+            continue
+        yield _part(finding, body, keep, "risk of bias", words)
+    groups = effects["comparator_group"].astype(str)
+    if len(names := list(dict.fromkeys(groups))) > 1:
+        for name in names:
+            against = f"Compared with {word(review.protocol, name)} alone"
+            yield _part(finding, body, (groups == name).to_numpy(), "comparator", against)
+    for entry in review.protocol.sensitivity:
+        own = entry.model_dump(exclude={"title"}, exclude_none=True)
+        other = synthesise(review, finding.analysis, **own)
+        if other.k != finding.k:
+            yield _row(finding, other.fit, other.effects, "other trials", capital(entry.title))
+    if many is not None:
+        yield _choices(many)
+
+
+def _left_out(finding: Finding, body: Evidence) -> Iterator[dict[str, Any]]:
+    """Each trial left out: those that change what the result says, or else the one that moves it most."""
+    studies = finding.effects["study"].to_numpy()
+    names = dict(zip(studies, finding.effects["label"], strict=True))
+    if len(names) <= finding.minimum:
+        text = f"Without any one of the {in_words(len(names))} trials too few would be left to combine."
+        yield {"kind": "trial", "what": "", "changed": True, "sentence": text}
+        return
+    rows = [
+        _part(finding, body, studies != name, "trial", f"Without {label}") for name, label in names.items()
+    ]
+    assert finding.fit is not None
+    at = finding.fit.estimate
+    rows.sort(key=lambda row: -abs(row["estimate"] - at) if np.isfinite(row["estimate"]) else -np.inf)
+    moved = [row for row in rows if row["changed"]]
+    if not moved:
+        top = rows[0]
+        top["sentence"] = (
+            f"No single trial decides: the most that leaving one out does is this. {top['sentence']}"
+        )
+        yield top
+    yield from moved[:3]
+    if len(moved) > 3:
+        text = f"So would {counted(len(moved) - 3, 'other trial')} if left out."
+        yield {"kind": "trial", "what": "", "changed": True, "sentence": text}
+
+
+def _part(finding: Finding, body: Evidence, keep: Any, kind: str, what: str) -> dict[str, Any]:
+    part = finding.effects[keep]
+    trials = count_trials(part)
+    fit = body.rule.combine(part)[0] if trials >= finding.minimum else None
+    return _row(finding, fit, part, kind, what)
+
+
+def _row(finding: Finding, fit: Pooled | None, effects: pd.DataFrame, kind: str, what: str) -> dict[str, Any]:
+    trials, words = count_trials(effects), finding.words
+    row = {"kind": kind, "what": what, "k": len(effects), "trials": trials}
+    if fit is None:
+        left = (
+            f"{in_words(trials)} of {finding.trials}" if trials < finding.trials else counted(trials, "trial")
+        )
+        text = (
+            f"{what} nothing can be combined ({left} trials left)."
+            if trials
+            else f"{what}: no trial is left."
+        )
+        return row | {"estimate": np.nan, "reading": "", "changed": True, "sentence": text}
+    assert finding.fit is not None
+    said, before = reading(finding, fit), reading(finding, finding.fit)
+    told = (
+        f"{words.change(fit.estimate)} ({words.within(fit.ci_low, fit.ci_high)}; {counted(trials, 'trial')})"
+    )
+    verdict = (
+        f"still {said}"
+        if said == before
+        else f"then {said}, and no longer {before}".replace(f"no longer {UNCLEAR}", "no longer unclear")
+    )
+    return row | {
+        "estimate": fit.estimate,
+        "ci_low": fit.ci_low,
+        "ci_high": fit.ci_high,
+        "reading": said,
+        "changed": said != before,
+        "sentence": f"{what}: {told}; {verdict}.",
+    }
+
+
+def _choices(many: Multiverse) -> dict[str, Any]:
+    """How the result fares along every path of defensible choices."""
+    shares = many.conclusions.set_index("conclusion")["share_of_pooled"].iloc[:NOT_POOLED]
+    favours = float(shares[shares.index.str.startswith("favours intervention")].sum())
+    parts = {"favour the treatment": favours, "leave it open": float(shares["uncertain"])}
+    parts["favour the comparator"] = float(shares["favours comparator"])
+    said = [f"{number(100 * share, 0)}% {words}" for words, share in parts.items() if share > 0.005]
+    text = f"Of {len(many):,} ways to analyse these trials that can be defended, {joined(said)}"
+    if len(many.importance):
+        text += f"; what moves the result most is {_choice(str(many.importance['choice'].iloc[0]))}"
+    own = str(many.default["conclusion"])
+    agree = float(shares.get(own, 0.0))
+    return {"kind": "choices", "what": "", "changed": agree < 0.95, "sentence": f"{text}."}
+
+
+_NAMES = {
+    "measure": "the scale on which it is measured",
+    "shared arms": "how groups that are compared twice are counted",
+    "scores first": "whether final scores or changes go first",
+    "time": "the time of measurement",
+    "instrument": "the questionnaire that goes first",
+    "indirect results": "whether trials of other patients take part",
+    "packages of treatments": "whether packages of many components take part",
+    "missing numbers": "whether missing numbers are filled",
+    "assumptions": "which assumptions are allowed",
+    "restriction": "which trials are left out",
+    "method": "the formula for the variation between trials",
+    "interval": "the formula of the interval",
+}
+
+
+def _choice(name: str) -> str:
+    kind, _, detail = name.partition(": ")
+    return _NAMES.get(name, f"whether the doubtful result of {detail} is used" if detail else kind)

@@ -1,0 +1,243 @@
+"""Tables as a page prints them: each cell written for a reader, with the numbers behind them in all their digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evidence.appraisal.certainty.absolute import absolute_effects
+from evidence.appraisal.certainty.grade import SYMBOLS
+from evidence.appraisal.certainty.tables import certainty_by_difference, certainty_rules
+from evidence.appraisal.sequential import sequential_analysis
+from evidence.appraisal.statements import Finding, finding
+from evidence.errors import EvidenceError
+from evidence.results import Shown
+from evidence.synthesis.synthesis import synthesise
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import capital, number
+
+__all__ = [
+    "PageTable",
+    "certainty_reasons",
+    "certainty_rules_text",
+    "differences_table",
+    "patients_table",
+    "results_table",
+    "sequential_table",
+    "unused_results",
+]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PageTable(Shown):
+    """A table for a page.
+
+    Attributes
+    ----------
+    shown : DataFrame
+        What is printed: texts under headings for people.
+    numbers : DataFrame
+        The same rows with every number in all its digits.
+    """
+
+    shown: pd.DataFrame
+    numbers: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """The numbers."""
+        return self.numbers
+
+    def summary(self) -> str:
+        """The printed table as text."""
+        return self.shown.to_string(index=False)
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self.shown.to_html(index=False, escape=True)}</div>"
+
+
+def results_table(review: Review, analyses: Iterable[str | Analysis] | None = None) -> PageTable:
+    """Set out what analyses found, as a page prints it.
+
+    Parameters
+    ----------
+    review : Review
+    analyses : iterable of str or Analysis, optional
+        By default every analysis of the protocol.
+
+    Returns
+    -------
+    PageTable
+        One row for each analysis. Printed: question, result with its interval, where a new trial would be expected,
+        trials, people, certainty, what was reported without usable numbers. A result that was not combined says so.
+
+    Raises
+    ------
+    DataError
+        If an analysis is unknown.
+    """
+    names = list(review.analyses) if analyses is None else list(analyses)
+    found = [finding(review, name) for name in names]
+    shown = pd.DataFrame(
+        {
+            "Question": [one.analysis.title for one in found],
+            "Result": [_result(one) for one in found],
+            "A new trial": [capital(one.predicted) for one in found],
+            "Comparisons": [one.k for one in found],
+            "Trials": [one.trials for one in found],
+            "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
+            "Trials without usable numbers": [one.reported for one in found],
+        }
+    )
+    return PageTable(shown, pd.concat([one.to_frame() for one in found], ignore_index=True))
+
+
+def _result(one: Finding) -> str:
+    if one.fit is not None:
+        return capital(one.amount)
+    if one.k:
+        return "Shown and not combined"
+    return "No usable numbers" if one.reported else "Not reported"
+
+
+def certainty_reasons(findings: Sequence[Finding]) -> PageTable:
+    """Say why the certainty of combined results is not high, one row for each domain that lowers it."""
+    rows = [
+        {
+            "Result": one.analysis.title,
+            "Domain": capital(domain.name),
+            "Levels": domain.downgrade,
+            "Why": domain.reason,
+        }
+        for one in findings
+        if one.fit is not None
+        for domain in one.certainty.domains
+        if domain.downgrade
+    ]
+    shown = pd.DataFrame(rows, columns=["Result", "Domain", "Levels", "Why"])
+    frames = [one.certainty.to_frame() for one in findings if one.fit is not None]
+    return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
+
+
+def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTable:
+    """List what trials report for analyses without usable numbers, with the reason.
+
+    Parameters
+    ----------
+    review : Review
+    analyses : iterable of str or Analysis
+
+    Returns
+    -------
+    PageTable
+        Printed: trial, comparison, for which results, and why it is not used. One row for each trial, comparison and
+        reason.
+    """
+    every = []
+    for name in analyses:
+        result = synthesise(review, name)
+        outcome = ", ".join(filter(None, [result.analysis.title.partition(": ")[2]]))
+        every.append(result.reported.assign(result=outcome))
+    rest = pd.concat(every, ignore_index=True) if every else pd.DataFrame()
+    keys = ["label", "arm", "comparator", "reason"]
+    if rest.empty:
+        return PageTable(pd.DataFrame(columns=["Trial", "Comparison", "For", "Why it is not used"]), rest)
+    grouped = (
+        rest.groupby(keys, sort=False)["result"]
+        .agg(lambda texts: "; ".join(dict.fromkeys(texts)))
+        .reset_index()
+    )
+    grouped = grouped.sort_values("label", kind="stable", ignore_index=True)
+    shown = pd.DataFrame(
+        {
+            "Trial": grouped["label"],
+            "Comparison": grouped["arm"].astype(str) + " v " + grouped["comparator"].astype(str),
+            "For": grouped["result"].map(capital),
+            "Why it is not used": grouped["reason"].astype(str).map(capital),
+        }
+    )
+    return PageTable(shown, rest)
+
+
+def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
+    """Say what combined results mean for people: how many of 100 improve, and how many to treat for one more."""
+    told = [(one, absolute_effects(review, one.analysis)) for one in findings if one.fit is not None]
+    known = [(one, made) for one, made in told if not math.isnan(made.gain[0])]
+    shown = pd.DataFrame(
+        {
+            "Result": [one.analysis.title for one, _ in known],
+            "Improve without": [f"{100 * made.response:.0f} of 100" for _, made in known],
+            "Improve with": [
+                "{} ({} to {})".format(*(number(100 * share, 0) for share in made.improved))
+                for _, made in known
+            ],
+            "People to treat for one more to improve": [capital(made.needed) for _, made in known],
+            "Chance that a new trial's true effect is a benefit that matters": [
+                f"{100 * made.beyond:.0f}%" for _, made in known
+            ],
+            "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],
+        }
+    )
+    frames = [made.to_frame() for _, made in known]
+    return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
+
+
+def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
+    """Say whether the evidence is enough for a firm conclusion, for each combined result."""
+    rows, frames = [], []
+    for one in findings:
+        if one.fit is None:
+            continue
+        try:
+            found = sequential_analysis(review, one.analysis)
+        except EvidenceError:  # no effect is planned that it should not miss
+            continue
+        last = found.looks.iloc[-1]
+        rows.append(
+            {
+                "Result": one.analysis.title,
+                "Trials": one.trials,
+                "Information, of what is required": f"{100 * found.fraction:.0f}%",
+                "People required": f"{found.required_n:,.0f}"
+                if math.isfinite(found.required_n)
+                else "not known",
+                "z": number(last["z"]),
+                "Boundary": number(last["boundary"])
+                if math.isfinite(last["boundary"])
+                else "too early for one",
+                "Conclusion": capital(str(found.conclusion)),
+            }
+        )
+        frames.append(found.looks.assign(analysis=one.analysis.id))
+    shown = pd.DataFrame(rows)
+    return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
+
+
+def certainty_rules_text(review: Review) -> str:
+    """The rule of each domain of the certainty as a list in Markdown."""
+    rules = certainty_rules(review)
+    known = rules[rules["rule"] != ""].drop_duplicates("domain")
+    return "\n".join(f"- **{capital(row['domain'])}.** {row['rule']}" for row in known.to_dict("records"))
+
+
+def differences_table(review: Review) -> PageTable:
+    """Say how size and certainty of combined results change over the protocol's range of important differences."""
+    rows, frames = [], []
+    for name, analysis in review.analyses.items():
+        if analysis.outcome not in review.protocol.certainty.mid_range:
+            continue
+        one = finding(review, name)
+        if one.fit is None:
+            continue
+        varied = certainty_by_difference(review, name)
+        frames.append(varied)
+        spans = []
+        for (level, size), part in varied.groupby(["level", "size"], sort=False):
+            low, high = part["important_difference"].min(), part["important_difference"].max()
+            spans.append(f"{low:.3g}{f' to {high:.3g}' if high > low else ''}: {size}, {level} certainty")
+        rows.append({"Result": analysis.title, "Important difference: size and certainty": "; ".join(spans)})
+    return PageTable(pd.DataFrame(rows), pd.concat(frames, ignore_index=True) if frames else pd.DataFrame())

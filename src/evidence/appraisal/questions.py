@@ -1,0 +1,249 @@
+"""The questions of a review, as people ask them, and what each comes to: findings, people, what would change it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from evidence.appraisal.certainty.absolute import AbsoluteEffects, absolute_of
+from evidence.appraisal.certainty.evidence import gather
+from evidence.appraisal.certainty.grade import rate
+from evidence.appraisal.changes import changes
+from evidence.appraisal.multiverse.fit import multiverse
+from evidence.appraisal.multiverse.result import Multiverse
+from evidence.appraisal.statements import Finding, finding_of
+from evidence.errors import DataError, closest
+from evidence.results import Shown
+from evidence.tables.protocol.protocol import Analysis, Protocol
+from evidence.tables.review import Review
+
+__all__ = ["Question", "QuestionAnswer", "answer_question", "main_questions", "question_of", "questions"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that people ask, which several analyses answer.
+
+    Attributes
+    ----------
+    id, title, question, note : str
+        As in the protocol's ``groups``; without a group, an entry of ``analyses`` is a question of its own.
+    main : bool
+        Whether it is one of the review's main questions.
+    analyses : tuple of Analysis
+        Those that answer it, in the protocol's order.
+    """
+
+    id: str
+    title: str
+    question: str
+    note: str
+    main: bool
+    analyses: tuple[Analysis, ...]
+
+
+def questions(protocol: Protocol) -> tuple[Question, ...]:
+    """Give the questions of a protocol, in its order; without any group marked as main, each is a main one."""
+    own: list[Question] = []
+    some = any(group.main for group in protocol.groups.values())
+    for name, analyses in protocol.question_groups.items():
+        if name:
+            group = protocol.groups[name]
+            own.append(
+                Question(name, group.title, group.question, group.note, group.main or not some, analyses)
+            )
+            continue
+        specs: dict[str, list[Analysis]] = {}
+        for one in analyses:
+            specs.setdefault(one.spec.id, []).append(one)
+        own += [
+            Question(spec, group[0].comparison, "", "", not some, tuple(group))
+            for spec, group in specs.items()
+        ]
+    return tuple(own)
+
+
+def main_questions(protocol: Protocol) -> tuple[Question, ...]:
+    """Give the main questions of a protocol."""
+    return tuple(question for question in questions(protocol) if question.main)
+
+
+def question_of(protocol: Protocol, name: str) -> Question:
+    """Give a question by its id.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    every = {question.id: question for question in questions(protocol)}
+    if name in every:
+        return every[name]
+    near = closest(name, every)
+    hint = f"did you mean {near}? " if near else ""
+    raise DataError(f"The protocol has no question {name}; {hint}It has {', '.join(every)}.")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuestionAnswer(Shown):
+    """Result of `answer_question`.
+
+    Attributes
+    ----------
+    question : Question
+    findings : tuple of Finding
+        One for each of its analyses.
+    lead : Finding
+        The one that stands first: of the first outcome that has a combined result, else that from most trials.
+    absolute : AbsoluteEffects
+        The lead's result for people.
+    multiverse : Multiverse or None
+        The lead's result along every path of defensible choices; None where nothing was combined or this was not
+        asked.
+    changes : DataFrame
+        What would change the lead's result, as `evidence.appraisal.changes.changes` gives it.
+    """
+
+    question: Question
+    findings: tuple[Finding, ...]
+    lead: Finding
+    absolute: AbsoluteEffects
+    multiverse: Multiverse | None
+    changes: pd.DataFrame
+
+    @property
+    def heading(self) -> str:
+        """Title, question and note, as Markdown."""
+        asked = self.question
+        return "\n\n".join(filter(None, [f"# {asked.title}", asked.question, asked.note]))
+
+    @cached_property
+    def people(self) -> dict[str, float]:
+        """People of 100 who improve without and with the intervention (low and high of these); empty if not known."""
+        if self.lead.fit is None or math.isnan(self.absolute.improved[0]):
+            return {}
+        with_it, low, high = (100.0 * share for share in self.absolute.improved)
+        return {"without": 100.0 * self.absolute.response, "with": with_it, "low": low, "high": high}
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each finding, as `Finding.to_frame`."""
+        return pd.concat([one.to_frame() for one in self.findings], ignore_index=True)
+
+    def summary(self) -> str:
+        """The question, each finding and what would change the first."""
+        lines = [self.question.title, *(one.sentence for one in self.findings)]
+        return "\n".join([*lines, "", *self.changes["sentence"]])
+
+    def record(self) -> dict[str, Any]:
+        """Everything that a page shows of it, as plain values."""
+        return {
+            "id": self.question.id,
+            "title": self.question.title,
+            "question": self.question.question,
+            "note": self.question.note,
+            "main": self.question.main,
+            "lead": [one is self.lead for one in self.findings].index(True),
+            "findings": [_record(one) for one in self.findings],
+            "people": self.people,
+            "changes": self.changes[["kind", "changed", "sentence"]].to_dict("records"),
+        }
+
+
+def _record(one: Finding) -> dict[str, Any]:
+    """Plain values of a finding; amounts in the unit of its words, missing ones as None."""
+    words, fit = one.words, one.fit
+
+    def shown(value: float) -> float | None:
+        value = words.shown(value)
+        return value if math.isfinite(value) else None
+
+    values = (
+        {}
+        if fit is None
+        else {
+            name: shown(getattr(fit, name))
+            for name in ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
+        }
+    )
+    single = [
+        {
+            "label": row["label"],
+            "trial": row["trial_id"],
+            "estimate": shown(row["effect"]),
+            "ci_low": shown(row["ci_low"]),
+            "ci_high": shown(row["ci_high"]),
+        }
+        for row in one.effects.to_dict("records")
+    ]
+    return {
+        "analysis": one.analysis.id,
+        "outcome": words.name,
+        "term": one.analysis.term,
+        "clause": one.clause,
+        "numbers": one.numbers,
+        "amount": one.amount,
+        "base": one.base,
+        "predicted": one.predicted,
+        "unit": words.unit,
+        "ratio": words.ratio,
+        "digits": words.digits,
+        "lower_is_better": words.benefit < 0,
+        "mid": shown(words.benefit * words.mid) if words.ratio else shown(words.mid),
+        "widest": shown(words.widest),
+        "level": one.level,
+        "lowered": [domain.name for domain in one.certainty.domains if domain.downgrade] if one.level else [],
+        "k": one.k,
+        "trials": one.trials,
+        "reported": one.reported,
+        "n": one.n,
+        "single": single if fit is None else [],
+        **values,
+    }
+
+
+def answer_question(review: Review, question: str | Question, *, deep: bool = True) -> QuestionAnswer:
+    """Say what the analyses of a question come to.
+
+    Parameters
+    ----------
+    review : Review
+    question : str or Question
+        The question or its id: a group of the protocol, or the id of an entry of ``analyses`` that has none.
+    deep : bool
+        Whether to work out what would change the result along every path of defensible choices, which takes a
+        second or two.
+
+    Returns
+    -------
+    QuestionAnswer
+
+    Raises
+    ------
+    DataError
+        If there is no such question.
+    """
+    asked = question if isinstance(question, Question) else question_of(review.protocol, question)
+    bodies = [gather(review, analysis) for analysis in asked.analyses]
+    findings = tuple(finding_of(review, body, rate(body)) for body in bodies)
+    lead = _lead(findings)
+    body, first = bodies[lead], findings[lead]
+    many = multiverse(review, first.analysis.id) if deep and first.fit is not None else None
+    return QuestionAnswer(
+        asked, findings, first, absolute_of(review, body), many, changes(review, first, body, many)
+    )
+
+
+def _lead(findings: Sequence[Finding]) -> int:
+    """The finding that stands first: a combined one of a question of its own, else that from most trials."""
+
+    def order(number: int) -> tuple[bool, bool, int, int]:
+        one = findings[number]
+        combined = one.fit is not None
+        return (not combined, one.analysis.spec.role == "lumped", 0 if combined else -one.trials, number)
+
+    return min(range(len(findings)), key=order)

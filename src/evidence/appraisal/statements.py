@@ -1,0 +1,380 @@
+"""What was found, in words: the one place from which every page, export and command takes a statement.
+
+The verb says how certain a result is (GRADE: none for high, "probably" for moderate, "may" for low; of very low
+certainty only that the evidence is very uncertain), its object how large the effect is against the difference that
+matters. Each statement carries its trials and people.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from evidence.appraisal.certainty.evidence import Evidence, gather
+from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
+from evidence.appraisal.effect_words import OutcomeWords, outcome_words, word
+from evidence.models.pooled import Pooled
+from evidence.results import Shown
+from evidence.tables.protocol.audit import CERTAINTIES
+from evidence.tables.protocol.protocol import Analysis, Protocol
+from evidence.tables.review import Review
+from evidence.wording import capital, counted, in_words, joined
+
+__all__ = [
+    "MEANS",
+    "SIZES",
+    "Finding",
+    "certainty_levels",
+    "combined_analyses",
+    "comparator_words",
+    "finding",
+    "finding_of",
+    "intervention_words",
+    "size_of",
+]
+
+SIZES = ("little to no difference", "slight", "important", "large")
+"""Sizes of an effect, from the smallest."""
+
+MEANS = dict(
+    zip(
+        CERTAINTIES,
+        (
+            "the true effect may well be quite another one",
+            "the true effect may differ much from the result",
+            "the true effect is probably close to the result, but may differ",
+            "more trials would hardly change the result",
+        ),
+        strict=True,
+    )
+)
+"""What a level of certainty means (after Balshem et al. 2011, J Clin Epidemiol 64, 401-406), in everyday words."""
+
+_CONDITIONS = {"yes": "with", "both_arms": "added to"}
+_STRENGTH = {"high": "", "moderate": "probably ", "low": "may ", "very low": ""}
+_MOST_NAMES = 3
+"""Members of a group of comparators that are named; a larger group goes by its own name."""
+
+
+def certainty_levels() -> pd.DataFrame:
+    """Say what the levels of certainty are: certainty, symbols, wording and meaning, the most certain first."""
+    verbs = {
+        "high": "reduces",
+        "moderate": "probably reduces",
+        "low": "may reduce",
+        "very low": "it is very uncertain whether",
+    }
+    rows = [(level, SYMBOLS[level], verbs[level], MEANS[level]) for level in reversed(CERTAINTIES)]
+    return pd.DataFrame(rows, columns=["certainty", "symbols", "wording", "meaning"])
+
+
+def intervention_words(protocol: Protocol, analysis: Analysis) -> str:
+    """Name the intervention of an analysis with its conditions: "massage with exercise"."""
+    spec = analysis.spec
+    conditions = "".join(
+        f" {_CONDITIONS[condition]} {word(protocol, name)}"
+        for name, condition in spec.conditions.items()
+        if condition in _CONDITIONS
+    )
+    return " or ".join(word(protocol, name) for name in spec.intervention) + conditions
+
+
+def comparator_words(protocol: Protocol, analysis: Analysis) -> str:
+    """Name the comparators of an analysis: those of a small group one by one, a larger group by its name."""
+    spec, groups, wording = analysis.spec, protocol.comparator_groups, protocol.certainty.wording
+    names: list[str] = []
+    for name in spec.comparator:
+        members = [entry for entry in groups.get(name, (name,)) if entry not in groups or entry == name]
+        if name in wording or len(members) > _MOST_NAMES or not members:
+            names.append(wording.get(name, f"another {name.replace('_', ' ')} treatment"))
+        else:
+            names += [word(protocol, entry) for entry in members]
+    added = {name for name, condition in spec.conditions.items() if condition == "both_arms"}
+    alone = " alone" if added & set(spec.comparator) else ""
+    return f"{joined(dict.fromkeys(names), 'or')}{alone}"
+
+
+def size_of(estimate: float, mid: float, *, slight: float, large: float) -> str:
+    """Judge the size of an effect against the important difference.
+
+    Parameters
+    ----------
+    estimate : float
+        On the analysis scale.
+    mid : float
+        Important difference on the same scale; NaN where none is named: any effect then counts as important.
+    slight, large : float
+        Least slight and least large effect, in important differences.
+
+    Returns
+    -------
+    str
+        One of `SIZES`.
+    """
+    ratio = 1.0 if math.isnan(mid) else abs(estimate) / mid
+    return SIZES[(ratio >= slight) + (ratio >= 1.0) + (ratio >= large)]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Finding(Shown):
+    """What an analysis found, with all that a statement about it needs.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    words : OutcomeWords
+        How effects on the outcome are told; its `mid` is the important difference of the rating.
+    effects : DataFrame
+        The comparisons with usable numbers, as `Review.effects` gives them.
+    fit : Pooled or None
+        Their combined result; None where they are shown and not combined.
+    certainty : Certainty
+    trials : int
+        Trials that the comparisons come from.
+    reported : int
+        Further trials that report the outcome and give no usable numbers.
+    names : (str, str, str)
+        Intervention, outcome and comparator in words.
+    limits : (float, float)
+        From how many important differences on an effect is slight, and large.
+    minimum : int
+        Trials from which on results are combined.
+    """
+
+    analysis: Analysis
+    words: OutcomeWords
+    effects: pd.DataFrame
+    fit: Pooled | None
+    certainty: Certainty
+    trials: int
+    reported: int
+    names: tuple[str, str, str]
+    limits: tuple[float, float]
+    minimum: int
+
+    @property
+    def k(self) -> int:
+        """Number of comparisons."""
+        return len(self.effects)
+
+    @property
+    def n(self) -> float:
+        """Number of people in them, as far as it is known."""
+        return float(self.effects["n"].sum())
+
+    @property
+    def level(self) -> str:
+        """Level of certainty of the combined result; empty where nothing was combined."""
+        return self.certainty.level if self.fit is not None else ""
+
+    @property
+    def size(self) -> str:
+        """Size of the combined effect, one of `SIZES`; empty where nothing was combined."""
+        if self.fit is None:
+            return ""
+        slight, large = self.limits
+        return size_of(self.fit.estimate, self.words.mid, slight=slight, large=large)
+
+    @property
+    def where(self) -> str:
+        """When, and compared with what: ``in the short term, compared with a sham treatment``."""
+        term = self.analysis.term
+        own = term if self.analysis.window_title else f"in the {term}" if term else ""
+        return ", ".join(filter(None, [own, f"compared with {self.names[2]}"]))
+
+    @property
+    def base(self) -> str:
+        """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
+        people = f"{self.n:,.0f} people"
+        if self.effects["n"].isna().any():
+            people = f"at least {people}"
+        counts = counted(self.trials, "trial")
+        if self.k != self.trials:
+            counts = f"{counted(self.k, 'comparison')} from {counts}"
+        return f"{counts}, {people}"
+
+    @property
+    def amount(self) -> str:
+        """The combined effect with its interval: ``about 7 points of 100 less pain (95% interval: 1 to 12 less)``."""
+        if self.fit is None:
+            return ""
+        return (
+            f"{self.words.change(self.fit.estimate)} ({self.words.within(self.fit.ci_low, self.fit.ci_high)})"
+        )
+
+    @property
+    def predicted(self) -> str:
+        """Where the effect of a new, similar trial would be expected; empty where that is not known."""
+        fit = self.fit
+        if fit is None or math.isnan(fit.prediction_low):
+            return ""
+        if self.words.leaves(fit.prediction_low, fit.prediction_high):
+            return "anything that the scale allows"
+        return self.words.span(fit.prediction_low, fit.prediction_high)
+
+    @cached_property
+    def clause(self) -> str:
+        """The statement without numbers, without a full stop."""
+        what, outcome, _ = self.names
+        if not self.k:
+            if not self.reported:
+                return f"No trial reports the effect of {what} on {outcome} {self.where}"
+            trials = (
+                f"{capital(in_words(self.reported))} trials report"
+                if self.reported > 1
+                else "One trial reports"
+            )
+            return (
+                f"{trials} the effect of {what} on {outcome} {self.where}, without numbers that can be used"
+            )
+        if self.fit is None:
+            only = (
+                "Only one trial gives"
+                if self.trials == 1
+                else f"{capital(in_words(self.trials))} trials give"
+            )
+            shown = "it is" if self.trials == 1 and self.k == 1 else "they are"
+            why = "" if self.trials < self.minimum else ", because together they leave open every result"
+            return (
+                f"{only} usable numbers on the effect of {what} on {outcome} {self.where}; {shown} shown and not "
+                f"combined{why}"
+            )
+        if self.level == "very low":
+            return f"The evidence is very uncertain about the effect of {what} on {outcome} {self.where}"
+        more = self.fit.estimate > 0.0
+        verb, rest = {
+            SIZES[0]: ("make", f"little to no difference to {outcome}"),
+            SIZES[1]: ("slightly increase" if more else "slightly reduce", outcome),
+            SIZES[2]: ("increase" if more else "reduce", outcome),
+            SIZES[3]: ("result", f"in a large {'increase' if more else 'reduction'} in {outcome}"),
+        }[self.size]
+        ending = "" if self.level == "low" else "s"
+        return f"{capital(what)} {_STRENGTH[self.level]}{verb}{ending} {rest} {self.where}"
+
+    @property
+    def leaves_open(self) -> str:
+        """What else the interval of a combined result holds, in a few words; empty if nothing else."""
+        fit, mid = self.fit, self.words.mid
+        if fit is None:
+            return ""
+        turn = self.words.benefit
+        at = turn * fit.estimate
+        low, high = sorted((turn * fit.ci_low, turn * fit.ci_high))
+        parts = []
+        if at < mid <= high:
+            parts.append("a benefit that matters")
+        if low < mid <= at and low > 0:
+            parts.append("a benefit too small to matter")
+        if low <= 0 <= high:
+            parts.append("no difference")
+        if low <= -mid < at:
+            parts.append("a harm that matters")
+        return joined(parts, "or")
+
+    @property
+    def numbers(self) -> str:
+        """The numbers behind the statement, without a full stop; each result of a few that are not combined."""
+        if self.fit is not None:
+            text = f"{capital(self.amount)}; {self.base}; {self.level} certainty"
+            return f"{text}. The interval also allows for {self.leaves_open}" if self.leaves_open else text
+        if not self.k:
+            return ""
+        shown = [
+            f"{row['label']}: {self.words.change(row['effect'])} "
+            f"({self.words.within(row['ci_low'], row['ci_high'])})"
+            for row in self.effects.to_dict("records")
+        ]
+        return "; ".join([*shown, self.base])
+
+    @property
+    def sentence(self) -> str:
+        """The statement with its numbers."""
+        return ". ".join(filter(None, [self.clause, self.numbers])) + "."
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: analysis, statement, size, certainty, k, trials, n, reported; amounts in the unit of the words."""
+        fit, words = self.fit, self.words
+        values = {
+            name: math.nan if fit is None else words.shown(getattr(fit, name))
+            for name in ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
+        }
+        row = {
+            "analysis": self.analysis.id,
+            "outcome": words.name,
+            "term": self.analysis.term,
+            "statement": self.sentence,
+            "size": self.size,
+            **values,
+            "mid": words.shown(words.benefit * words.mid) if words.ratio else words.shown(words.mid),
+            "unit": words.unit,
+            "certainty": self.level,
+            "k": self.k,
+            "trials": self.trials,
+            "n": self.n,
+            "reported": self.reported,
+        }
+        return pd.DataFrame([row])
+
+    def summary(self) -> str:
+        """The title of the analysis and the statement."""
+        return f"{self.analysis.title}\n{self.sentence}"
+
+
+def finding(review: Review, analysis: str | Analysis, *, mid: float | None = None) -> Finding:
+    """Say what an analysis found.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+        The analysis or its id.
+    mid : float, optional
+        Important difference in place of the protocol's, in the units of the measure.
+
+    Returns
+    -------
+    Finding
+
+    Raises
+    ------
+    DataError
+        If the analysis is unknown.
+
+    References
+    ----------
+    Santesso N et al. (2020). GRADE guidelines 26. J Clin Epidemiol 119, 126-135.
+    """
+    evidence = gather(review, analysis, mid)
+    return finding_of(review, evidence, rate(evidence))
+
+
+def combined_analyses(review: Review) -> tuple[str, ...]:
+    """Give the analyses of a review that have a combined result, in the protocol's order."""
+    return tuple(name for name in review.analyses if finding(review, name).fit is not None)
+
+
+def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Finding:
+    """As `finding`, for a body of evidence and its rating that are at hand."""
+    protocol, analysis = review.protocol, evidence.analysis
+    words = replace(outcome_words(review, analysis.outcome, evidence.measure), mid=evidence.mid)
+    names = (
+        intervention_words(protocol, analysis),
+        word(protocol, analysis.outcome),
+        comparator_words(protocol, analysis),
+    )
+    combined = evidence.trials >= evidence.rule.minimum
+    return Finding(
+        analysis,
+        words,
+        evidence.effects,
+        evidence.fit if combined else None,
+        certainty,
+        evidence.trials,
+        len(evidence.missing),
+        names,
+        (evidence.rules.slight, evidence.rules.large),
+        evidence.rule.minimum,
+    )

@@ -1,0 +1,153 @@
+"""What the page of a question shows, result by result; each function is one call of a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from evidence.appraisal.questions import QuestionAnswer
+from evidence.appraisal.sequential import sequential_analysis
+from evidence.appraisal.statements import Finding
+from evidence.errors import EvidenceError
+from evidence.measures import measure_of
+from evidence.report.publish import publish_figure, publish_table
+from evidence.results import FEW_STUDIES
+from evidence.synthesis.published import beside_published
+from evidence.synthesis.synthesis import synthesise
+from evidence.tables.review import Review
+from evidence.wording import capital
+
+__all__ = ["publish_choices", "publish_published", "publish_results"]
+
+SIDES = ("favours treatment", "favours comparator")
+
+
+def publish_results(review: Review, answer: QuestionAnswer) -> None:
+    """Show each combined result of a question: its forest plot and, folded, its trials by size and by year.
+
+    Parameters
+    ----------
+    review : Review
+    answer : QuestionAnswer
+        As `answer_question` gives it.
+    """
+    from IPython.display import Markdown, display
+
+    several = len({one.analysis.spec.id for one in answer.findings}) > 1
+    for one in answer.findings:
+        if one.fit is not None:
+            name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
+            display(Markdown(f"### {name}"))
+            _forest(review, one)
+            _small_trials(review, one)
+            _sequence(review, one)
+    if all(one.fit is None for one in answer.findings):
+        display(Markdown("Nothing was combined for this question."))
+
+
+def _sides(one: Finding) -> tuple[str, str]:
+    return SIDES if one.words.benefit < 0 else (SIDES[1], SIDES[0])
+
+
+def _forest(review: Review, one: Finding) -> None:
+    from evidence import figures
+
+    result = synthesise(review, one.analysis)
+    if result.fit is None:
+        return
+    figure = figures.forest(
+        result.fit,
+        data=result.effects,
+        columns={"arm": "Intervention", "comparator": "Comparator"},
+        favours=_sides(one),
+    )
+    publish_figure(
+        figure,
+        f"forest-{one.analysis.id}",
+        caption=f"{one.analysis.title}: each comparison, and all together.",
+    )
+
+
+def _small_trials(review: Review, one: Finding) -> None:
+    """A funnel plot, where there are enough comparisons for it to say anything."""
+    from evidence import figures
+
+    if one.fit is None or one.k < FEW_STUDIES:
+        return
+    figure = figures.funnel(one.fit, favours=_sides(one), title=one.analysis.title)
+    caption = f"Are small trials different? Funnel plot. {one.analysis.title}."
+    publish_figure(figure, f"funnel-{one.analysis.id}", caption=caption, folded=True)
+
+
+def _sequence(review: Review, one: Finding) -> None:
+    """The result as the trials came in, where an effect is planned that should not be missed."""
+    from evidence import figures
+
+    try:
+        found = sequential_analysis(review, one.analysis)
+        figure = figures.sequential(found, title=one.analysis.title)
+    except EvidenceError:
+        return
+    caption = f"Is the evidence enough? All trials up to each year. {one.analysis.title}."
+    publish_figure(figure, f"sequential-{one.analysis.id}", caption=caption, folded=True)
+
+
+def publish_choices(answer: QuestionAnswer) -> None:
+    """Show how the first combined result of a question fares along every path of defensible choices.
+
+    Parameters
+    ----------
+    answer : QuestionAnswer
+        As `answer_question` gives it.
+    """
+    from IPython.display import Markdown, display
+
+    from evidence import figures
+
+    many, name = answer.multiverse, answer.lead.analysis.id
+    if many is None:
+        display(Markdown("Nothing was combined for this question, so there is nothing to vary."))
+        return
+    said = answer.changes.loc[answer.changes["kind"] == "choices", "sentence"].iloc[0]
+    display(Markdown(f"{many.analysis.title}. {said}"))
+    figure = figures.specification_curve(many, favours=_sides(answer.lead), title=many.analysis.title)
+    caption = "Every way to analyse these trials, from the one most in favour of the treatment to the least."
+    publish_figure(figure, f"specification-{name}", caption=caption, folded=True)
+    figure = figures.choice_importance(many, title=many.analysis.title)
+    caption = "How much each choice moves the result."
+    publish_figure(figure, f"importance-{name}", caption=caption, folded=True)
+
+
+def publish_published(review: Review, answer: QuestionAnswer) -> None:
+    """Show the pooled results of published reviews beside those of a question, where the protocol names any.
+
+    Parameters
+    ----------
+    review : Review
+    answer : QuestionAnswer
+        As `answer_question` gives it.
+    """
+    from IPython.display import Markdown, display
+
+    from evidence import figures
+
+    own = {one.analysis.id for one in answer.findings}
+    entries = tuple(entry for entry in review.protocol.published if own & set(entry.analyses))
+    protocol = review.protocol.model_copy(update={"published": entries})
+    beside = beside_published(replace(review, protocol=protocol)) if entries else pd.DataFrame()
+    if beside.empty:
+        display(Markdown("The protocol names no published result that answers this very question."))
+        return
+    drawn = beside[beside["estimate"].notna()].copy()
+    drawn["panel"] = drawn["measure"].map(lambda code: measure_of(code).name)
+    figure = figures.comparison(
+        drawn, panel="panel", digits=2, favours=SIDES, title="This review beside published ones"
+    )
+    name = answer.question.id
+    caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
+    publish_figure(figure, f"published-{name}", caption=caption)
+    columns = ["group", "kind", "label", "measure", "estimate", "ci_low", "ci_high", "k", "n", "certainty"]
+    shown = beside[[*columns, "comparison", "population", "note"]]
+    caption = "The same in numbers, with the comparison in the words of each source."
+    publish_table(shown, f"published-{name}-table", caption=caption, decimals={"k": 0, "n": 0}, folded=True)

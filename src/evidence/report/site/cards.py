@@ -1,0 +1,178 @@
+"""The answer to a question as part of a page: what was found, for how many people, how sure, what would change it.
+
+It is made of text and small drawings, fits a phone, follows the theme and is read aloud.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evidence.appraisal.certainty.grade import SYMBOLS
+from evidence.report.site.shell import templates
+from evidence.wording import capital, counted, number
+
+__all__ = ["BarScale", "card_html"]
+
+ROOM = 0.03
+"""Share of the width that stays free at either end."""
+OPEN_CHANGES = 3
+"""Sentences on what would change a result that stand on the first page; the others are on the question's own."""
+TIMES_MID = 2.5
+"""How many important differences a scale shows at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarScale:
+    """Where values stand in a drawing, in percent of its width; ratios by their logarithms.
+
+    Attributes
+    ----------
+    low, high : float
+        What the drawing holds, of the same size to both sides of no difference.
+    none : float
+        The value of no difference: 0, or 1 for ratios.
+    """
+
+    low: float
+    high: float
+    none: float
+
+    @classmethod
+    def of(cls, findings: Sequence[Mapping[str, Any]]) -> BarScale:
+        """Return the scale that holds the intervals of findings in one unit, and what is too small to matter."""
+        ratio = bool(findings[0]["ratio"])
+        sizes = [0.0]
+        for one in findings:
+            if one["mid"] is not None:
+                sizes.append(TIMES_MID * _size(one["mid"], ratio))
+            sizes += [
+                _size(part[name], ratio)
+                for part in (one, *one["single"])
+                for name in ("ci_low", "ci_high")
+                if part.get(name) is not None
+                and not (one["widest"] and _size(part[name], ratio) > one["widest"])
+            ]
+        most = max(sizes) or 1.0
+        return cls(math.exp(-most), math.exp(most), 1.0) if ratio else cls(-most, most, 0.0)
+
+    @property
+    def ratio(self) -> bool:
+        """Whether distances are those of logarithms."""
+        return self.none == 1
+
+    def place(self, value: float) -> float:
+        """Return where a value stands, from 0 to 100; what is beyond the drawing stands at its end."""
+        low, high, at = (
+            math.log(x) if self.ratio else x
+            for x in (self.low, self.high, min(max(value, self.low), self.high))
+        )
+        return round(100 * (ROOM + (1 - 2 * ROOM) * (at - low) / (high - low)), 2)
+
+
+def _size(value: float, ratio: bool) -> float:
+    return abs(math.log(value)) if ratio else abs(value)
+
+
+def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) -> str:
+    """Return the answer to a question.
+
+    Parameters
+    ----------
+    record : mapping
+        As `evidence.appraisal.questions.QuestionAnswer.record` gives it.
+    page : str
+        Address of the question's own page, if there is one.
+    whole : bool
+        With its title, its question and the first statement, as on the first page; without, these stand around it.
+
+    Returns
+    -------
+    str
+        HTML in which every text is escaped.
+    """
+    lead = record["findings"][record["lead"]]
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in record["findings"]:
+        groups.setdefault((one["outcome"], one["unit"]), []).append(one)
+    changes = sorted(record["changes"], key=lambda row: not row["changed"])
+    return (
+        templates()
+        .get_template("card.html")
+        .render(
+            record=record,
+            lead=lead,
+            page=page,
+            whole=whole,
+            symbols=SYMBOLS,
+            outcomes=[_outcome(name, unit, group) for (name, unit), group in groups.items()],
+            lacking="; ".join(_lacking(one) for one in record["findings"] if not one["k"]),
+            people=_people(record["people"]),
+            changes=[row["sentence"] for row in (changes[:OPEN_CHANGES] if whole else record["changes"])],
+            more=len(changes) - OPEN_CHANGES if whole else 0,
+        )
+    )
+
+
+def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows of one outcome on one scale."""
+    drawn = [one for one in findings if one["k"]]
+    scale = BarScale.of(drawn) if drawn else None
+    better = "lower" if findings[0]["lower_is_better"] else "higher"
+    return {
+        "name": capital(name),
+        "unit": "ratio" if findings[0]["ratio"] else unit,
+        "better": better,
+        "rows": [_row(one, scale) for one in findings],
+        "drawn": bool(drawn),
+        "mid": "" if findings[0]["mid"] is None else number(findings[0]["mid"], findings[0]["digits"]),
+    }
+
+
+def _row(one: Mapping[str, Any], scale: BarScale | None) -> dict[str, Any]:
+    """What one line of the drawing shows, with the same in words."""
+    row: dict[str, Any] = {"one": one, "when": capital(one["term"]), "bars": [], "said": one["numbers"]}
+    if scale is None or not one["k"]:
+        return row
+    row["zero"] = scale.place(scale.none)
+    if one["mid"] is not None:
+        first = scale.place(1 / one["mid"] if scale.ratio else -one["mid"])
+        row["band"] = (first, round(scale.place(one["mid"]) - first, 2))
+    parts = [one] if one["level"] else one["single"]
+    for part in parts:
+        places = {name: scale.place(part[name]) for name in ("estimate", "ci_low", "ci_high")}
+        if part.get("prediction_low") is not None and part.get("prediction_high") is not None:
+            places["from"], places["to"] = (scale.place(part[f"prediction_{end}"]) for end in ("low", "high"))
+        row["bars"].append(places)
+    return row
+
+
+def _lacking(one: Mapping[str, Any]) -> str:
+    """A result that no trial gives usable numbers for, in a few words."""
+    told = ", ".join(filter(None, [one["outcome"], one["term"]]))
+    trials = counted(one["reported"], "trial")
+    return f"{told} ({trials} {'reports' if one['reported'] == 1 else 'report'} it)"
+
+
+def _people(people: Mapping[str, float]) -> dict[str, Any] | None:
+    """One hundred people: how many improve anyway, how many more (or fewer) with the treatment."""
+    if not people:
+        return None
+    without, with_it, low, high = (round(people[name]) for name in ("without", "with", "low", "high"))
+    both, either = min(without, with_it), max(without, with_it)
+    kind = "gain" if with_it >= without else "loss"
+    kinds = ("same", kind, "no")
+    return {
+        "icons": [
+            {"x": 10 * (n % 20) + 5, "y": 10 * (n // 20) + 5, "kind": kinds[(n >= both) + (n >= either)]}
+            for n in range(100)
+        ],
+        "without": without,
+        "with": with_it,
+        "low": low,
+        "high": high,
+        "kind": kind,
+        "difference": either - both,
+    }

@@ -1,0 +1,157 @@
+"""Every statement about a result: its verb follows the certainty, its object the size, and it carries k and n."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+import evidence as ev
+from evidence.appraisal.certainty.evidence import gather
+from evidence.appraisal.certainty.grade import LEVELS, rate
+from evidence.appraisal.changes import changes, reading
+from evidence.appraisal.statements import SIZES, Finding, certainty_levels, finding_of
+from evidence.tables.review import Review
+
+COMBINED = "manual-usual-disability-short"
+
+
+@pytest.fixture(scope="module")
+def findings(review: Review) -> list[Finding]:
+    return [ev.finding(review, name) for name in review.analyses]
+
+
+def at(review: Review, level: str, *, estimate: float | None = None, half: float = 0.01) -> Finding:
+    """The same finding with another level, and another estimate with an interval of this half width."""
+    body = gather(review, COMBINED)
+    assert body.fit is not None
+    if estimate is not None:
+        fit = replace(body.fit, estimate=estimate, ci_low=estimate - half, ci_high=estimate + half)
+        body = replace(body, fit=fit)
+    return finding_of(review, body, replace(rate(body), level=level))
+
+
+@pytest.mark.parametrize(
+    ("level", "start"),
+    [
+        ("high", "Manual therapy reduces disability"),
+        ("moderate", "Manual therapy probably reduces disability"),
+        ("low", "Manual therapy may reduce disability"),
+        ("very low", "The evidence is very uncertain about the effect of manual therapy on disability"),
+    ],
+)
+def test_the_verb_says_how_certain_the_result_is(review: Review, level: str, start: str) -> None:
+    assert at(review, level).sentence.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "size", "words"),
+    [
+        (-0.01, SIZES[0], "may make little to no difference to disability"),
+        (-0.2, SIZES[1], "may slightly reduce disability"),
+        (0.2, SIZES[1], "may slightly increase disability"),
+        (-0.3, SIZES[2], "may reduce disability"),
+        (-0.9, SIZES[3], "may result in a large reduction in disability"),
+    ],
+)
+def test_the_object_says_how_large_the_effect_is(
+    review: Review, estimate: float, size: str, words: str
+) -> None:
+    one = at(review, "low", estimate=estimate)
+    assert one.size == size
+    assert words in one.clause
+
+
+def test_little_difference_never_hides_that_the_interval_holds_one_that_matters(review: Review) -> None:
+    wide = at(review, "low", estimate=-0.05, half=0.5)
+    assert "little to no difference" in wide.clause
+    assert "also allows for a benefit that matters, no difference or a harm that matters" in wide.numbers
+    assert wide.fit is not None
+    assert reading(wide, wide.fit) == "no clear difference"
+    open_ = at(review, "low", estimate=-0.2, half=0.15)
+    assert open_.fit is not None
+    assert reading(open_, open_.fit) == "a benefit that may matter"
+    small = at(review, "low", estimate=-0.1, half=0.05)
+    assert small.fit is not None
+    assert reading(small, small.fit) == "a benefit too small to matter"
+
+
+def test_very_uncertain_is_said_of_very_low_certainty_alone(findings: list[Finding]) -> None:
+    for one in findings:
+        assert ("very uncertain" in one.sentence) == (one.level == "very low"), one.analysis.id
+        for strength, level in (("probably", "moderate"), (" may ", "low")):
+            assert (strength in one.clause) == (one.level == level), one.analysis.id
+
+
+def test_every_statement_with_a_number_carries_its_trials_and_people(findings: list[Finding]) -> None:
+    for one in findings:
+        if one.k:
+            assert re.search(r"\b\d+ trials?, (at least )?[\d,]+ people", one.sentence), one.analysis.id
+            assert f"{one.trials} trial" in one.sentence
+        if one.k != one.trials:
+            assert f"{one.k} comparisons from {one.trials} trial" in one.sentence
+
+
+def test_few_trials_are_shown_and_not_combined(review: Review, findings: list[Finding]) -> None:
+    few = [one for one in findings if 0 < one.trials < review.protocol.model.minimum_studies]
+    assert few
+    for one in few:
+        assert one.fit is None
+        assert "shown and not combined" in one.sentence
+        assert all(str(label) in one.numbers for label in one.effects["label"])
+        assert one.level == ""
+
+
+def test_an_interval_beyond_the_scale_is_never_printed(findings: list[Finding]) -> None:
+    for one in findings:
+        for low, high in zip(one.effects["ci_low"], one.effects["ci_high"], strict=True):
+            if one.words.leaves(low, high):
+                assert one.words.within(low, high) == "its interval leaves the scale"
+        assert "inf" not in re.findall(r"\w+", one.sentence)
+        assert "∞" not in one.sentence
+
+
+def test_no_machine_language_in_a_statement(review: Review, findings: list[Finding]) -> None:
+    for one in findings:
+        assert not one.sentence[0].islower()
+        assert not re.search(r"_|\bnan\b|None", one.sentence), one.sentence
+        assert one.analysis.id not in one.sentence
+
+
+def test_there_is_one_definition_of_each_level() -> None:
+    table = certainty_levels()
+    assert list(table["certainty"]) == list(reversed(LEVELS))
+    assert not table["meaning"].duplicated().any()
+
+
+def test_what_would_change_a_result_is_worked_out(review: Review) -> None:
+    name = "manual-usual-pain-short"
+    body = gather(review, name)
+    one = finding_of(review, body, rate(body))
+    found = changes(review, one, body)
+    without = ev.bias_sensitivity(review, name).fits["without high risk"]
+    row = found[found["what"] == "Without trials at high risk of bias"].iloc[0]
+    assert without is not None
+    assert (row["estimate"], row["ci_low"]) == pytest.approx((without.estimate, without.ci_low), rel=1e-12)
+    assert row["changed"] == (row["reading"] != reading(one, one.fit)) if one.fit else False
+    # Leaving out a trial is what `leave_one_out` does, but with all its comparisons.
+    first = found[found["kind"] == "trial"].iloc[0]
+    label = first["what"].removeprefix("Without ")
+    keep = (body.effects["label"] != label).to_numpy()
+    again = body.rule.combine(body.effects[keep])[0]
+    assert again is not None
+    assert first["estimate"] == pytest.approx(again.estimate, rel=1e-12)
+
+
+def test_a_question_without_a_combined_result_says_what_is_lacking(review: Review) -> None:
+    found = ev.answer_question(review, "massage-sham", deep=False)
+    assert found.lead.fit is None
+    assert found.people == {}
+    assert "more trial" in found.changes["sentence"].iloc[0]
+    assert found.record()["findings"][0]["single"]
+
+
+def test_an_unknown_question_is_named(review: Review) -> None:
+    with pytest.raises(ev.DataError, match="did you mean massage-sham"):
+        ev.answer_question(review, "massage-sam")

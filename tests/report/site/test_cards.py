@@ -1,0 +1,96 @@
+"""The answer to a question on a page: drawings that stand where the numbers say, and the same in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+import evidence as ev
+from evidence.report.site.cards import BarScale, card_html
+from evidence.tables.review import Review
+
+
+@pytest.fixture(scope="module")
+def answer(review: Review) -> ev.QuestionAnswer:
+    return ev.answer_question(review, "manual-usual", deep=False)
+
+
+@pytest.fixture(scope="module")
+def soup(answer: ev.QuestionAnswer) -> BeautifulSoup:
+    return BeautifulSoup(card_html(answer.record(), page="manual-usual.html"), "html.parser")
+
+
+def at(tag: Any, name: str) -> float:
+    return float(str(tag[name]).rstrip("%"))
+
+
+def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
+    answer: ev.QuestionAnswer, soup: BeautifulSoup
+) -> None:
+    text = soup.get_text(" ", strip=True)
+    lead = answer.lead
+    assert lead.clause in text
+    assert lead.base in text
+    assert lead.amount in text
+    assert f"{lead.level} certainty".capitalize() in text
+    assert len(soup.select(".change li")) == 3
+    assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False
+
+
+def test_marks_stand_where_the_numbers_say(answer: ev.QuestionAnswer, soup: BeautifulSoup) -> None:
+    one = answer.record()["findings"][answer.record()["lead"]]
+    same = [
+        row
+        for row in answer.record()["findings"]
+        if (row["outcome"], row["unit"]) == (one["outcome"], one["unit"])
+    ]
+    scale = BarScale.of([row for row in same if row["k"]])
+    bar = soup.select_one("svg.bar")
+    assert bar
+    assert at(bar.select_one(".dot"), "cx") == scale.place(one["estimate"])
+    assert at(bar.select_one(".ci"), "x1") == scale.place(one["ci_low"])
+    assert at(bar.select_one(".prediction"), "x2") == scale.place(one["prediction_high"])
+    assert at(bar.select_one(".zero"), "x1") == 50
+    band = bar.select_one(".mid")
+    assert at(band, "x") == scale.place(-one["mid"])
+    assert at(band, "x") + at(band, "width") == pytest.approx(scale.place(one["mid"]), abs=0.02)
+    assert one["numbers"] in str(bar["aria-label"])
+
+
+def test_one_hundred_people_are_drawn(answer: ev.QuestionAnswer, soup: BeautifulSoup) -> None:
+    people = answer.people
+    icons = soup.select(".people circle")
+    assert len(icons) == 100
+    assert len(soup.select(".people .same")) == round(people["without"])
+    assert len(soup.select(".people .gain")) == round(people["with"]) - round(people["without"])
+
+
+def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
+    record = ev.answer_question(review, "manual-sham", deep=False).record()
+    soup = BeautifulSoup(card_html(record), "html.parser")
+    assert not soup.select(".people")
+    first = soup.select_one("svg.bar")
+    assert first
+    assert len(first.select(".lone")) == len(record["findings"][0]["single"]) == 2
+    assert "Shown and not combined" in soup.get_text()
+
+
+def test_texts_are_escaped(answer: ev.QuestionAnswer) -> None:
+    record = answer.record() | {"title": "<script>alert(1)</script>"}
+    assert "<script>" not in card_html(record)
+
+
+def test_ratios_are_placed_by_their_logarithms() -> None:
+    row: dict[str, Any] = {
+        "ratio": True,
+        "mid": 1.25,
+        "ci_low": 0.5,
+        "ci_high": 2.0,
+        "widest": None,
+        "single": [],
+    }
+    scale = BarScale.of([row])
+    assert scale.place(1.0) == 50
+    assert scale.place(2.0) + scale.place(0.5) == pytest.approx(100)
