@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
 from evidence.tables.review import Review
 
-__all__ = ["agreement", "cohen_kappa"]
+__all__ = ["agreement", "batches_of", "cohen_kappa"]
 
 _WITH_THIRD = re.compile(r"\bv T\b|\bT only\b")
 _QUALIFIER = re.compile(r"\s*[\[(].*$")
@@ -20,13 +21,15 @@ _CATEGORICAL = frozenset(
 )
 
 
-def agreement(review: Review) -> pd.DataFrame:
+def agreement(review: Review, *, batches: Collection[str] | None = None) -> pd.DataFrame:
     """Compare the two readings field by field.
 
     Parameters
     ----------
     review : Review
         With its table ``agreement``: one row for each value that both readings could have given.
+    batches : collection of str, optional
+        Takes only trials that the readings first met in one of these batches (`batches_of`).
 
     Returns
     -------
@@ -37,6 +40,8 @@ def agreement(review: Review) -> pd.DataFrame:
     """
     rows = review.agreement
     rows = rows[~rows["field"].str.contains(_WITH_THIRD)]
+    if batches is not None:
+        rows = rows[rows["trial_id"].map(batches_of(review)).isin(list(batches))]
     field = rows["field"].str.replace(_QUALIFIER, "", regex=True)
     # The domains of the risk of bias stand as fields, one judgement each.
     field = field.where((rows["table"] != "risk_of_bias") | (field == "row"), "judgement")
@@ -66,6 +71,15 @@ def agreement(review: Review) -> pd.DataFrame:
             result.append(_line(table, name, kind, len(group), int(same.sum()), kappa))
     columns = ["table", "field", "kind", "n", "agreed", "percent", "kappa"]
     return pd.DataFrame(result, columns=columns)
+
+
+def batches_of(review: Review) -> dict[str, str]:
+    """Give the batch in which the readings first met each trial."""
+    found: dict[str, str] = {}
+    for reading in review.readings.values():
+        for row in reading["trials"][["trial_id", "batch"]].itertuples(index=False):
+            found.setdefault(str(row.trial_id), str(row.batch))
+    return found
 
 
 def _line(

@@ -35,8 +35,8 @@ class Review:
         What is asked and how tables become answers.
     trials, arms, arm_results, contrast_results, instruments, risk_of_bias : DataFrame
         The evidence base.
-    excluded, agreement, important_changes, reviews, guidelines, claims, citations, prisma_checklist, judgements
-        : DataFrame
+    excluded, agreement, important_changes, reviews, review_trials, guidelines, claims, citations : DataFrame
+    prisma_checklist, judgements : DataFrame
         What stands beside it.
     readings : dict of str to dict of str to DataFrame
         The independent readings by reader and table, as they were made.
@@ -54,6 +54,7 @@ class Review:
     agreement: pd.DataFrame
     important_changes: pd.DataFrame
     reviews: pd.DataFrame
+    review_trials: pd.DataFrame
     guidelines: pd.DataFrame
     claims: pd.DataFrame
     citations: pd.DataFrame

@@ -315,6 +315,27 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "review_trials",
+        (
+            _text("review_id", required=True),
+            _text("comparison", "as in reviews; empty where only the inclusion of the trial is known"),
+            _text("outcome"),
+            _text("timeframe"),
+            _text("label", "trial as the review names it", required=True),
+            _text("trial_id", "trial of these tables, where it is known"),
+            _number("m1", "mean of the intervention arm"),
+            _number("sd1", "its standard deviation", 0),
+            _integer("n1", "its participants", 1),
+            _number("m2", "mean of the comparator arm"),
+            _number("sd2", "its standard deviation", 0),
+            _integer("n2", "its participants", 1),
+            _text("source_url", required=True),
+            _text("locator"),
+            _text("as_reported"),
+            _text("note"),
+        ),
+    ),
+    Table(
         "guidelines",
         (
             _text("body", required=True),

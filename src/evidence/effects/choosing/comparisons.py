@@ -68,10 +68,10 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
         (95%), n_arm, n_comparator, n, reported_effect, reported_se (units of the instrument, before sharing), unit,
         one column for each studied component on which the protocol has a condition, comparator_group, the subgroup
         columns of trials, risk_of_bias, source_kind, adjusted, form, assumptions, arm_share, derivation, result_ids,
-        source, source_url, doi, status ("pooled" or "not poolable"), reason and reason_kind
-        (`evidence.effects.reported.reasons.ReasonKind`). What form, assumptions, derivation, result_ids and
-        reason_kind list is joined to a text for people, with the parts for programs in its attribute `parts`, as long
-        as no operation makes the column one of plain text.
+        readers (who read the rows, and whether they agreed), source, source_url, doi, status ("pooled" or "not
+        poolable"), reason and reason_kind (`evidence.effects.reported.reasons.ReasonKind`). What form, assumptions,
+        derivation, result_ids and reason_kind list is joined to a text for people, with the parts for programs in its
+        attribute `parts`, as long as no operation makes the column one of plain text.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
     elif choices.multi_arm == "one":
         chosen, others = one_each(chosen)
         reasons |= others
-    describe_trial = TrialDescription(review)
+    describe_trial = _description(review)
     rows = [_row(analysis, measure, candidate, describe_trial) for candidate in chosen]
     if choices.multi_arm == "average":
         rows = list(average(rows))
@@ -103,6 +103,11 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
         # Left to itself, pandas would make plain text of them.
         frame[name] = pd.Series([row.get(name, math.nan) for row in rows], dtype=object)
     return frame.sort_values(["status", "year", "label"], ascending=[False, True, True], ignore_index=True)
+
+
+@lru_cache(maxsize=8)
+def _description(review: Review) -> TrialDescription:
+    return TrialDescription(review)
 
 
 def _row(
@@ -149,6 +154,7 @@ def _row(
         "arm_share": contrast.arm_share,
         "derivation": Listed.of([measured, *contrast.steps, *scaled.steps], joint=". ", end="."),
         "result_ids": Listed.of(contrast.result_ids),
+        "readers": describe_trial.readers(contrast.result_ids),
         "source": place,
         "source_url": contrast.source_url,
         "status": POOLED,
@@ -207,6 +213,15 @@ def _columns(review: Review) -> list[str]:
         *("n_arm", "n_comparator", "n", "events_arm", "events_comparator"),
         *("reported_effect", "reported_se", "unit"),
         *modifiers,
-        *("source_kind", "adjusted", "form", "assumptions", "arm_share", "derivation", "result_ids"),
+        *(
+            "source_kind",
+            "adjusted",
+            "form",
+            "assumptions",
+            "arm_share",
+            "derivation",
+            "result_ids",
+            "readers",
+        ),
         *("source", "source_url", "doi", "status", "reason", "reason_kind"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,11 @@ class TrialDescription:
         self._trials = review.trials.set_index("trial_id")
         labels = zip(review.arms["trial_id"], review.arms["arm_id"], review.arms["label"], strict=True)
         self._labels = {(trial, arm): label for trial, arm, label in labels}
+        self._readers = {
+            str(row["result_id"]): ", ".join(filter(None, (" and ".join(row["readers"]), row["status"])))
+            for table in (review.arm_results, review.contrast_results)
+            for row in table[["result_id", "readers", "status"]].to_dict("records")
+        }
         self._bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
         self._components = review.protocol.co_components
         self._columns = [name for name in review.protocol.subgroups if name in self._trials]
@@ -43,6 +48,10 @@ class TrialDescription:
             **{name: _HELD[pair.held_by[name]] for name in self._components},
             **{name: trial[name] or "not stated" for name in self._columns},
         }
+
+    def readers(self, result_ids: Iterable[str]) -> str:
+        """Say who read the rows of a result, and whether they agreed: ``A and B, confirmed``."""
+        return "; ".join(dict.fromkeys(self._readers[name] for name in result_ids if self._readers.get(name)))
 
 
 _HELD = {
@@ -77,9 +86,12 @@ def overall_risk_of_bias(judgements: pd.DataFrame, key_domains: Collection[str] 
     order = {"low": 0, "some": 1, "unclear": 1, "high": 2}
     names = {0: "low", 1: "some concerns", 2: "high"}
     needed = set(key_domains or judgements["domain"])
+    levels: dict[str, dict[str, int]] = {}
+    for row in judgements[["trial_id", "domain", "judgement"]].itertuples(index=False):
+        levels.setdefault(str(row.trial_id), {})[str(row.domain)] = order[str(row.judgement)]
     overall = {}
-    for trial, rows in judgements.groupby("trial_id"):
-        worst = int(rows["judgement"].map(order).max())
-        judged = worst == max(order.values()) or needed <= set(rows["domain"])
-        overall[str(trial)] = names[worst] if judged else NOT_FULLY_JUDGED
+    for trial in sorted(levels):
+        worst = max(levels[trial].values())
+        judged = worst == max(order.values()) or needed <= levels[trial].keys()
+        overall[trial] = names[worst] if judged else NOT_FULLY_JUDGED
     return overall

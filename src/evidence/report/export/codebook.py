@@ -67,6 +67,8 @@ _DESCRIPTIONS = {
     "source": "kind of the source and the place in it",
     "source_url": "address of the source",
     "doi": "DOI of the trial's publication",
+    "study": "the trial that counts: of a stratum the whole trial",
+    "readers": "who read the rows, and whether they agreed",
     "status": "pooled, or not poolable",
     "reason": "why a comparison is not poolable",
     "reason_kind": "the same in a word or two for programs, of several reasons each once",

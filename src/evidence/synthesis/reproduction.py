@@ -1,0 +1,163 @@
+"""The frame of a published review asked of these tables, compared with what it printed, trial by trial."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from evidence.effects.sizes.effect_size import effect_size
+from evidence.errors import DataError
+from evidence.measures import measure_of
+from evidence.models.pool import pool
+from evidence.models.pooled import Pooled
+from evidence.results import Shown, table_text
+from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.protocol.protocol import Reproduction
+from evidence.tables.review import Review
+from evidence.wording import counted, interval, parts_of
+
+__all__ = ["Reproduced", "reproduce"]
+
+PLACES = (
+    "in both",
+    "in the other review, without usable numbers here",
+    "in the other review, not in these tables",
+    "here, not known to be in the other review",
+)
+"""Where a comparison stands."""
+
+_MEANS = ("m1", "sd1", "n1", "m2", "sd2", "n2")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reproduced(Shown):
+    """Result of `reproduce`."""
+
+    entry: Reproduction
+    own: Synthesis
+    """The analysis of this review in the other review's frame."""
+    published: pd.DataFrame
+    """The rows of ``reviews.csv`` that it is compared with."""
+    theirs: Pooled | None
+    """The other review's values of single trials, as far as they were seen, pooled by the analysis's model."""
+    trials: pd.DataFrame
+    """One row a comparison: label, trial_id, place (one of `PLACES`), their_effect, their_se, effect, se and reason
+    (why there are no usable numbers here)."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a comparison, as `trials`."""
+        return self.trials
+
+    @property
+    def note(self) -> str:
+        """Printed, reproduced and own result, and how many trials they share, in words."""
+        measure = measure_of(self.own.measure)
+
+        def said(estimate: float, low: float, high: float) -> str:
+            return interval(*map(measure.natural, (estimate, low, high)), digits=measure.digits)
+
+        parts = []
+        for row in self.published.to_dict("records"):
+            printed = interval(row["estimate"], row["ci_low"], row["ci_high"], digits=measure.digits)
+            size = "" if math.isnan(row["k"]) else f", {row['k']:.0f} studies"
+            parts.append(f"{row['label']} printed {printed}{size}.")
+        if self.theirs is not None:
+            again = said(self.theirs.estimate, self.theirs.ci_low, self.theirs.ci_high)
+            parts.append(f"Its values of {counted(self.theirs.k, 'comparison')}, pooled here, give {again}.")
+        fit = self.own.fit
+        if fit is None:
+            parts.append(self.own.note)
+        else:
+            found = said(fit.estimate, fit.ci_low, fit.ci_high)
+            parts.append(f"These tables give {found} from {counted(self.own.trials, 'trial')}.")
+        places = self.trials["place"].value_counts()
+        parts.append(
+            "Comparisons " + "; ".join(f"{place}: {number}" for place, number in places.items()) + "."
+        )
+        return " ".join(parts)
+
+    def summary(self) -> str:
+        """Describe the comparison as a text table."""
+        return table_text(self.entry.title, self.trials.drop(columns="trial_id"), self.note)
+
+
+def reproduce(review: Review, title: str) -> Reproduced:
+    """Ask the question of a published review in its own frame, and say trial by trial why the answers differ.
+
+    Parameters
+    ----------
+    review : Review
+        Its protocol lists under ``reproductions`` what is reproduced; ``review_trials.csv`` holds what the other
+        review says of single trials.
+    title : str
+        Title of the entry, or the id of its analysis.
+
+    Returns
+    -------
+    Reproduced
+
+    Raises
+    ------
+    DataError
+        If the protocol has no such entry.
+    """
+    entries = review.protocol.reproductions
+    entry = next((one for one in entries if title in (one.title, one.analysis)), None)
+    if entry is None:
+        raise DataError(
+            f"the protocol reproduces nothing called '{title}'; it has {'; '.join(one.title for one in entries)}"
+        )
+    own = synthesise(review, entry.analysis)
+    published = review.reviews[review.reviews["review_id"] == entry.review]
+    known = review.review_trials[review.review_trials["review_id"] == entry.review]
+    for column, value in entry.where.items():
+        published = published[published[column] == value]
+        # A trial of which only the inclusion is known stands for every result of its review.
+        if column in known:
+            known = known[known[column].isin([value, ""])]
+    return Reproduced(entry, own, published, _theirs(own, known), _trials(own, known))
+
+
+def _theirs(own: Synthesis, known: pd.DataFrame) -> Pooled | None:
+    values = known.dropna(subset=list(_MEANS))
+    if len(values) < 3 or own.measure not in ("MD", "SMD"):
+        return None
+    sizes = effect_size(own.measure, **{name: values[name].to_numpy(float) for name in _MEANS})
+    return pool(sizes["effect"], sizes["variance"], labels=list(values["label"]))
+
+
+def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
+    """Set what the other review has of each trial beside what these tables have."""
+    reasons = own.not_poolable.drop_duplicates("trial_id").set_index("trial_id")
+    here = own.effects.set_index("trial_id")
+    rows: list[dict[str, Any]] = []
+    for row in known.to_dict("records"):
+        trial = str(row["trial_id"])
+        values: dict[str, float] = {"their_effect": math.nan, "their_se": math.nan}
+        if own.measure in ("MD", "SMD") and not any(math.isnan(row[name]) for name in _MEANS):
+            size = effect_size(own.measure, **{name: [row[name]] for name in _MEANS}).iloc[0]
+            values = {"their_effect": float(size["effect"]), "their_se": math.sqrt(float(size["variance"]))}
+        place, reason = PLACES[2], ""
+        if trial in here.index:
+            place = PLACES[0]
+        elif trial:
+            # The first of several reasons is that of the preferred result.
+            why = reasons["reason"].get(trial, "none of its comparisons answers this question")
+            place, reason = PLACES[1], str(parts_of(why, "; or: ")[0])
+        rows.append({"label": row["label"], "trial_id": trial, "place": place, **values, "reason": reason})
+    listed = {row["trial_id"] for row in rows}
+    ours = [
+        {"label": row["label"], "trial_id": row["trial_id"], "effect": row["effect"], "se": row["se"]}
+        for row in own.effects.to_dict("records")
+    ]
+    for row in ours:
+        twin = next((one for one in rows if one["trial_id"] == row["trial_id"] and "effect" not in one), None)
+        if twin is not None:
+            twin |= {"effect": row["effect"], "se": row["se"]}
+        else:
+            rows.append({"place": PLACES[0 if row["trial_id"] in listed else 3], "reason": "", **row})
+    columns = ["label", "trial_id", "place", "their_effect", "their_se", "effect", "se", "reason"]
+    return pd.DataFrame(rows, columns=columns)

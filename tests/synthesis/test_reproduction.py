@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evidence as ev
+from evidence.errors import DataError
+from evidence.synthesis.reproduction import PLACES
+
+
+def test_values_of_another_review_give_what_it_printed_nearly(review: Any) -> None:
+    found = ev.reproduce(review, "rubinstein-2019-frame-pain-one-month")
+    assert found.theirs is not None
+    printed = found.published["estimate"].item()
+    # 19 of its 23 comparisons were seen, so only the neighbourhood can be asked for.
+    assert abs(found.theirs.estimate - printed) < 2
+    wilkey = found.trials[found.trials["trial_id"] == "wilkey-2008"].iloc[0]
+    assert wilkey["place"] == "in both"
+    assert (wilkey["their_effect"], wilkey["effect"]) == (pytest.approx(-27.2), pytest.approx(-27.2))
+    assert "Rubinstein 2019 printed" in found.note
+    assert found.note in found.summary()
+
+
+def test_every_trial_has_a_place_and_the_lost_ones_a_reason(review: Any) -> None:
+    for entry in review.protocol.reproductions:
+        found = ev.reproduce(review, entry.title)
+        frame = found.to_frame()
+        assert set(frame["place"]) <= set(PLACES)
+        lost = frame[frame["place"] == PLACES[1]]
+        assert (lost["reason"] != "").all()
+        assert lost["effect"].isna().all()
+        known = review.review_trials[review.review_trials["review_id"] == entry.review]
+        assert set(known["trial_id"]) <= set(frame["trial_id"])
+        # Nothing of its own analysis is missing, and nothing stands twice.
+        np.testing.assert_allclose(np.sort(frame["effect"].dropna()), np.sort(found.own.effects["effect"]))
+
+
+def test_trials_that_only_the_other_review_has_are_named(review: Any) -> None:
+    added = review.review_trials.iloc[:1].assign(label="Nobody 1999", trial_id="", m1=math.nan)
+    wider = dataclasses.replace(review, review_trials=added)
+    frame = ev.reproduce(wider, "rubinstein-2019-frame-pain-one-month").trials
+    assert frame.loc[frame["label"] == "Nobody 1999", "place"].item() == PLACES[2]
+
+
+def test_unknown_reproductions_are_refused(review: Any) -> None:
+    with pytest.raises(DataError, match="reproduces nothing called 'x'"):
+        ev.reproduce(review, "x")
