@@ -108,7 +108,7 @@ def test_pool_as_a_table_shows_the_studies_and_the_result(run: Any) -> None:
 def test_pool_with_too_few_comparisons_says_so(run: Any) -> None:
     code, out, _ = run("pool", "massage-inactive-disability-long")
     assert code == 0
-    assert "Not pooled" in out
+    assert "Not combined" in out
 
 
 @pytest.mark.parametrize(

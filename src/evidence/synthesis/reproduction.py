@@ -125,8 +125,14 @@ def _theirs(own: Synthesis, known: pd.DataFrame) -> Pooled | None:
     values = known.dropna(subset=list(_MEANS))
     if len(values) < 3 or own.measure not in ("MD", "SMD"):
         return None
-    sizes = effect_size(own.measure, **{name: values[name].to_numpy(float) for name in _MEANS})
+    sizes = _sizes(own.measure, values)
     return pool(sizes["effect"], sizes["variance"], labels=list(values["label"]))
+
+
+def _sizes(measure: str, values: pd.DataFrame) -> pd.DataFrame:
+    """Effect and variance of each comparison from the means, standard deviations and sizes of its arms."""
+    arms: dict[str, Any] = {name: values[name].to_numpy(float) for name in _MEANS}
+    return effect_size(measure, **arms)
 
 
 def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
@@ -138,7 +144,7 @@ def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
         trial = str(row["trial_id"])
         values: dict[str, float] = {"their_effect": math.nan, "their_se": math.nan}
         if own.measure in ("MD", "SMD") and not any(math.isnan(row[name]) for name in _MEANS):
-            size = effect_size(own.measure, **{name: [row[name]] for name in _MEANS}).iloc[0]
+            size = _sizes(own.measure, pd.DataFrame([row])).iloc[0]
             values = {"their_effect": float(size["effect"]), "their_se": math.sqrt(float(size["variance"]))}
         place, reason = PLACES[2], ""
         if trial in here.index:
@@ -149,15 +155,15 @@ def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
             place, reason = PLACES[1], str(parts_of(why, "; or: ")[0])
         rows.append({"label": row["label"], "trial_id": trial, "place": place, **values, "reason": reason})
     listed = {row["trial_id"] for row in rows}
-    ours = [
+    ours: list[dict[str, Any]] = [
         {"label": row["label"], "trial_id": row["trial_id"], "effect": row["effect"], "se": row["se"]}
         for row in own.effects.to_dict("records")
     ]
-    for row in ours:
-        twin = next((one for one in rows if one["trial_id"] == row["trial_id"] and "effect" not in one), None)
+    for one in ours:
+        twin = next((row for row in rows if row["trial_id"] == one["trial_id"] and "effect" not in row), None)
         if twin is not None:
-            twin |= {"effect": row["effect"], "se": row["se"]}
+            twin |= {"effect": one["effect"], "se": one["se"]}
         else:
-            rows.append({"place": PLACES[0 if row["trial_id"] in listed else 3], "reason": "", **row})
+            rows.append({"place": PLACES[0 if one["trial_id"] in listed else 3], "reason": "", **one})
     columns = ["label", "trial_id", "place", "their_effect", "their_se", "effect", "se", "reason"]
     return pd.DataFrame(rows, columns=columns)
