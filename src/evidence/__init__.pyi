@@ -154,6 +154,7 @@ from .synthesis.batch import batch as batch
 from .synthesis.batch import read_library as read_library
 from .synthesis.published import beside_published as beside_published
 from .synthesis.reproduction import reproduce as reproduce
+from .synthesis.sensitivity import sensitivity as sensitivity
 from .synthesis.synthesis import Synthesis as Synthesis
 from .synthesis.synthesis import synthesise as synthesise
 from .tables.agreement import agreement as agreement

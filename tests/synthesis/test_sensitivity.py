@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evidence as ev
+from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN
+
+
+def test_rows_are_those_of_the_protocol_and_the_bound(review: Any) -> None:
+    name = "manual-inactive-pain-short"
+    frame: Any = ev.sensitivity(review, name).set_index("title")
+    fit = ev.synthesise(review, name).fit
+    assert fit is not None
+    assert frame.loc[MAIN, "estimate"] == fit.estimate
+    assert frame.loc[MAIN, "difference"] == 0
+    for entry in review.protocol.sensitivity:
+        other = ev.synthesise(review, name, **entry.model_dump(exclude={"title"}, exclude_none=True))
+        assert other.fit is not None
+        assert frame.loc[entry.title, "estimate"] == other.fit.estimate
+        assert frame.loc[entry.title, "trials"] == other.trials
+    # A trial after childbirth with -48 points comes in.
+    assert frame.loc[review.protocol.sensitivity[0].title, "estimate"] < fit.estimate
+    assert frame.loc[NOTHING_SHOWN, "trials"] > frame.loc[MAIN, "trials"]
+    assert abs(frame.loc[NOTHING_SHOWN, "estimate"]) < abs(fit.estimate)
+
+
+def test_trials_that_showed_nothing_have_the_precision_of_their_size(small: Any) -> None:
+    for trial, mean in (("ava", 3.0), ("ben", 4.0), ("cy", 3.5)):
+        small.trial(trial, song="singing, 50", quiet="silence, 50")
+        small.arm(trial, "song", mean=mean, sd=2.0, n=50)
+        small.arm(trial, "quiet", mean=5.0, sd=2.0, n=50)
+    small.trial("dot", song="singing, 200", quiet="silence, 200", n=400)
+    small.contrast("dot", "song", "quiet", p_value=0.2, p_operator="=")
+    review = small.read()
+    main = ev.synthesise(review, "singing-crying-short")
+    frame: Any = ev.sensitivity(review, "singing-crying-short").set_index("title")
+    variance = np.append(main.effects["variance"], np.median(main.effects["variance"]) / 4)
+    by_hand = ev.pool(np.append(main.effects["effect"], 0.0), variance)
+    assert frame.loc[NOTHING_SHOWN, "estimate"] == pytest.approx(by_hand.estimate, rel=1e-9)
+    assert frame.loc[NOTHING_SHOWN, "n"] == 700
+    assert frame.loc[NOTHING_SHOWN, "note"] == "1 trial added without a difference"
+
+
+def test_without_such_trials_there_is_no_bound(filled: Any) -> None:
+    assert list(ev.sensitivity(filled.read(), "singing-crying-short")["title"]) == [MAIN]
