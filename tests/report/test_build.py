@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from evidence.report.publish import MIME
 from evidence.report.running.cache import Cache
 from evidence.report.running.execute import Executed
 from evidence.report.running.plan import Job
+from evidence.report.verify import Difference, verify_report
 
 TITLE = "A review of <this> & that"
 
@@ -239,11 +242,79 @@ def test_nothing_is_done_when_nothing_has_changed(project: Path, answers: Answer
     make(project, on_note=notes.append)
     assert notes == ["Nothing has changed since the report was made."]
     assert files(project / "out" / "report") == before
-    (project / "out" / "report" / "index.html").write_text("", "utf-8")
+    (project / "out" / "report" / "index.html").unlink()
     make(project)
     assert set(files(project / "out" / "report")) == set(before)
     assert (project / "out" / "report" / "index.html").read_bytes() == before["index.html"]
     assert answers.ran == ["01-first", "02-second"]
+
+
+def test_files_of_the_user_in_a_report_stay(project: Path, answers: Answers) -> None:
+    site = make(project).parent
+    own = {"my-notes.txt": b"mine", ".git/config": b"[core]", "figures/drawn.svg": b"<svg/>"}
+    for name, content in own.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(content)
+    (site / "link").symlink_to(project / "data")
+    notes: list[str] = []
+    make(project, on_note=notes.append)
+    assert notes == ["Nothing has changed since the report was made."]
+    (project / "data" / "trials.csv").write_text("trial_id\nx\n", "utf-8")
+    make(project, only=["01"])
+    assert not (site / "02-second.html").exists()
+    assert {name: (site / name).read_bytes() for name in own} == own
+    assert (site / "link").is_symlink()
+    assert [path.name for path in site.parent.iterdir()] == ["report"]
+    found = [str(one) for one in verify_report(site)]
+    assert found == [f"added: {name}" for name in sorted([*own, "link"])]
+
+
+def test_a_file_of_the_user_in_the_way_of_a_new_one_stops_the_report(project: Path, answers: Answers) -> None:
+    site = make(project, only=["01"]).parent
+    (site / "02-second.html").write_text("mine", "utf-8")
+    before = files(site)
+    with pytest.raises(DataError, match=r"02-second\.html is none of the report.*move it away"):
+        make(project)
+    assert files(site) == before
+    assert [path.name for path in site.parent.iterdir()] == ["report"]
+
+
+def test_a_report_that_somebody_changed_is_not_replaced(project: Path, answers: Answers) -> None:
+    site = make(project).parent
+    (site / "index.html").write_text("my own words", "utf-8")
+    with pytest.raises(DataError, match=r"somebody changed index\.html"):
+        make(project, force=True)
+    assert (site / "index.html").read_text("utf-8") == "my own words"
+
+
+def test_a_manifest_alone_makes_no_report(project: Path, answers: Answers) -> None:
+    site = project / "out" / "report"
+    site.mkdir(parents=True)
+    (site / "thesis.docx").write_text("years of work", "utf-8")
+    for outputs in (None, {}, [], {"thesis.docx": "0" * 64}, {"../victim.txt": "0" * 64}):
+        manifest = {"generator": "evidence report", "outputs": outputs}
+        (site / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+        with pytest.raises(DataError, match="not a report made before"):
+            make(project)
+    victim = project / "out" / "victim.txt"
+    victim.write_text("victim", "utf-8")
+    manifest["outputs"] = {"index.html": "", "../victim.txt": hashlib.sha256(b"victim").hexdigest()}
+    (site / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    make(project)
+    assert victim.read_text("utf-8") == "victim"
+    assert (site / "thesis.docx").read_text("utf-8") == "years of work"
+
+
+def test_what_came_into_a_report_while_it_was_replaced_is_brought_back(
+    project: Path, answers: Answers
+) -> None:
+    site = make(project).parent
+    left = site.parent / ".report.making-abc"
+    shutil.copytree(site, left / "previous")
+    (left / "previous" / "late.txt").write_text("mine", "utf-8")
+    make(project, force=True)
+    assert (site / "late.txt").read_text("utf-8") == "mine"
+    assert [path.name for path in site.parent.iterdir()] == ["report"]
 
 
 def test_only_notebooks_that_read_what_changed_run_again(project: Path, answers: Answers) -> None:
@@ -343,8 +414,28 @@ def test_inputs_that_change_meanwhile_are_told_and_not_kept(project: Path, answe
     site = make(project, on_start=start, on_note=notes.append).parent
     assert any("Inputs changed" in note for note in notes)
     assert json.loads((site / "manifest.json").read_text("utf-8"))["state"] is None
+    assert "changed while the report was made: data/trials.csv" in [str(one) for one in verify_report(site)]
     make(project)
     assert answers.ran == ["01-first", "02-second", "01-first"]
+
+
+def test_inputs_that_change_and_are_restored_are_told(project: Path, answers: Answers) -> None:
+    trials = project / "data" / "trials.csv"
+    state = trials.stat()
+
+    def start(job: Job) -> None:
+        if job.name == "01-first":
+            trials.write_text("trial_id\nx\n", "utf-8")
+        else:
+            trials.write_text("trial_id\n", "utf-8")
+            os.utime(trials, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    notes: list[str] = []
+    site = make(project, on_start=start, on_note=notes.append).parent
+    assert any("Inputs changed" in note for note in notes)
+    assert verify_report(site) == [Difference("changed while the report was made", "data/trials.csv")]
+    assert make(project).exists()
+    assert verify_report(site, data=project / "data", notebooks=project / "notebooks") == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", None])

@@ -75,3 +75,48 @@ def test_a_foreign_manifest_is_not_overwritten(filled: Any, tmp_path: Path, cont
     with pytest.raises(DataError, match="not a manifest of figures"):
         write_gallery(filled.read(), tmp_path)
     assert (tmp_path / "manifest.json").read_text("utf-8") == content
+
+
+@pytest.mark.parametrize("name", ["../victim.txt", "/{}/victim.txt", "sub/../../victim.txt", "link/victim.txt"])
+def test_a_crafted_manifest_deletes_nothing(filled: Any, tmp_path: Path, name: str) -> None:
+    victim, folder = tmp_path / "victim.txt", tmp_path / "figures"
+    victim.write_text("mine", "utf-8")
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    (folder / "own.txt").write_text("mine too", "utf-8")
+    code = hashlib.sha256(b"mine").hexdigest()
+    named = {name.format(tmp_path): code, "own.txt": code}
+    entry = {"x": {"files": named, "numbers": []}}
+    (folder / "manifest.json").write_text(json.dumps({"figures": entry}), "utf-8")
+    write_gallery(filled.read(), folder)
+    assert victim.read_text("utf-8") == "mine"
+    assert (folder / "own.txt").read_text("utf-8") == "mine too"
+
+
+@pytest.mark.parametrize("id_", ["../../x", "/tmp/x", "smith/jones", "..", "a\nb", "CON", "x" * 300, "Ä <b>"])
+def test_ids_are_no_paths(filled: Any, tmp_path: Path, id_: str) -> None:
+    filled.protocol["model"] = {"minimum_studies": 2}
+    filled.protocol["analyses"][0]["id"] = id_
+    folder = tmp_path / "deep" / "figures"
+    before = {*tmp_path.rglob("*")}
+    try:
+        review = filled.read()
+    except DataError:  # refused, which is as well
+        return
+    drawn, _ = write_gallery(review, folder)
+    new = {path.parent for path in tmp_path.rglob("*") if path.is_file()} - {path.parent for path in before}
+    assert new <= {folder, filled.folder}
+    assert all((folder / f"{name}.svg").is_file() for name in drawn)
+
+
+def test_a_figure_that_somebody_changed_is_not_replaced(filled: Any, tmp_path: Path) -> None:
+    filled.rows["arm_results"] *= 1
+    drawn, _ = write_gallery(filled.read(), tmp_path / "figures")
+    if not drawn:
+        pytest.fail("nothing was drawn")
+    path = tmp_path / "figures" / f"{drawn[0]}.svg"
+    path.write_text("<svg>by hand</svg>", "utf-8")
+    before = {one.name: one.read_bytes() for one in (tmp_path / "figures").iterdir()}
+    with pytest.raises(DataError, match="not as an earlier run drew it"):
+        write_gallery(filled.read(), tmp_path / "figures")
+    assert {one.name: one.read_bytes() for one in (tmp_path / "figures").iterdir()} == before

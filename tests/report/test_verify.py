@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ def test_every_difference_is_named(site: Path) -> None:
         "missing: a/b.csv",
         "added: a/c.csv",
         "changed: index.html",
+    ]
+
+
+def test_hidden_files_links_and_foreign_folders_are_seen(site: Path) -> None:
+    (site / ".hidden").touch()
+    (site / "other").mkdir()
+    (site / "other" / "manifest.json").write_text('{"generator": "evidence report"}', "utf-8")
+    (site / "other" / "page.html").touch()
+    (site / "a" / "b.csv").rename(site.parent / "elsewhere.csv")
+    (site / "a" / "b.csv").symlink_to(site.parent / "elsewhere.csv")
+    os.mkfifo(site / "pipe")
+    assert [str(one) for one in verify_report(site)] == [
+        "added: .hidden",
+        "changed: a/b.csv",
+        "added: other/manifest.json",
+        "added: other/page.html",
+        "added: pipe",
     ]
 
 

@@ -40,6 +40,7 @@ def figures(
 ) -> None:
     """Draw the forest and the funnel plot of every analysis that can be pooled, as SVG and PNG with their numbers."""
     import evidence as ev
+    from evidence.files import drafts, write
     from evidence.report.gallery import write_gallery
 
     if not check:
@@ -59,8 +60,8 @@ def figures(
             image_tolerance=image_tolerance,
         )
         if output_page:
-            output_page.parent.mkdir(parents=True, exist_ok=True)
-            output_page.write_text(result.page(), "utf-8")
+            with drafts(output_page.parent) as beside:
+                write(beside, output_page.name, result.page())
     print(result.summary())
     if not result.passed:
         raise typer.Exit(1)

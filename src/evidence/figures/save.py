@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evidence.errors import DataError
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.files import draft, plain_rows
+from evidence.files import draft, folder, plain_rows
 
 __all__ = ["save"]
 
@@ -47,7 +47,7 @@ def save(
     if unknown:
         raise DataError(f"Figures cannot be saved as '{unknown[0]}': use {', '.join(FORMATS)}.")
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    folder(stem.parent)
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None, "Title": figure.alt_text},
         "png": {"Software": None, "Description": figure.alt_text},

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReportError
-from evidence.report.manifest import commit, hashes, read_manifest, write_manifest
-from evidence.report.place import explained, made_beside, put, refuse_foreign
+from evidence.files import draft, explained
+from evidence.report.manifest import commit, others, read_manifest, write_manifest
+from evidence.report.place import made_beside, put, refuse_foreign
 from evidence.report.running.cache import Cache
 from evidence.report.running.execute import CAN_FORK, Executed, Reached, execute_all
 from evidence.report.running.imports import load_nbformat
@@ -170,7 +171,11 @@ class _Run:
     def stands(self, output: Path) -> bool:
         """Return whether a report was made from this state and nobody has changed it since."""
         manifest = read_manifest(output)
-        return manifest.get("state") == self.state and manifest.get("outputs") == hashes(output)
+        return (
+            manifest.get("state") == self.state
+            and not others(output)[1]
+            and all((output / name).exists() for name in manifest.get("outputs", {}))
+        )
 
     def kept(self, site: Path, on_end: Callable[[Executed], None]) -> dict[str, Executed]:
         """Take what was kept of the notebooks whose inputs are as they were, once the review is known to be sound."""
@@ -302,7 +307,12 @@ class _Run:
         shutil.rmtree(site / ".names", ignore_errors=True)
         now = Inputs(self.data, self.notebooks).every()
         state: str | None = self.state_of(now)
-        if any(now.get(name) != self.every.get(name) for name in {*now, *self.every} - self.left):
+        changed = sorted(
+            name
+            for name in {*now, *self.every} - self.left
+            if now.get(name) != self.every.get(name) or self.inputs.touched(name, self.clock)
+        )
+        if changed:
             state = None
             self.on_note(
                 "Inputs changed while the report was made; make it again to have it all of one piece."
@@ -311,6 +321,7 @@ class _Run:
             site,
             inputs=self.every,
             state=state,
+            changed=changed,
             commit=self.commit,
             parameters=self.parameters,
             executed=executed,
@@ -363,9 +374,8 @@ def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]
 
     review = read_review(data)
     try:
-        beside = known.with_suffix(f".{os.getpid()}.part")
-        beside.write_text(json.dumps({"state": state, "title": review.protocol.title}), "utf-8")
-        beside.replace(known)
+        with draft(known) as beside:
+            beside.write_text(json.dumps({"state": state, "title": review.protocol.title}), "utf-8")
     except OSError:  # the next run checks again
         pass
     return review.protocol.title, review

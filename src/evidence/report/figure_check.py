@@ -14,6 +14,7 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.testing.exceptions import ImageComparisonFailure
 
 from evidence.errors import DataError
+from evidence.files import inside
 from evidence.report.gallery import read_manifest, write_gallery
 from evidence.report.site.shell import templates
 from evidence.results import Shown
@@ -157,11 +158,11 @@ def compare_galleries(
     changes: list[dict[str, Any]] = []
     for name in dict.fromkeys([*before, *after]):
         if name not in after:
-            image = _existing(old / f"{name}.png")
+            image = _existing(old, name)
             figures.append(FigureComparison(name, "gone", math.nan, ("drawn no more",), image, None, None))
             continue
         if name not in before:
-            image = _existing(new / f"{name}.png")
+            image = _existing(new, name)
             figures.append(FigureComparison(name, "new", math.nan, ("not kept so far",), None, image, None))
             continue
         found = _compare_entries(before[name], after[name], tolerance)
@@ -173,7 +174,7 @@ def compare_galleries(
 def _compare_figure(
     name: str, old: Path, new: Path, changed: int, image_tolerance: float
 ) -> FigureComparison:
-    kept, drawn = _existing(old / f"{name}.png"), new / f"{name}.png"
+    kept, drawn = _existing(old, name), new / f"{name}.png"
     reasons = [f"{changed} value{'s' * (changed != 1)} changed"] if changed else []
     rms, difference = math.nan, None
     if kept is None:
@@ -238,8 +239,10 @@ def _joined(value: Any) -> Any:
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _existing(path: Path) -> Path | None:
-    return path if path.exists() else None
+def _existing(folder: Path, name: str) -> Path | None:
+    """Return the image of a figure that a manifest names; DataError if the name leads out of the folder."""
+    path = inside(folder, f"{name}.png")
+    return path if path.is_file() else None
 
 
 def _embed(path: Path) -> str:

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from evidence.files import checksum, content, files_below, write
 from evidence.report.running.execute import Executed
-from evidence.report.running.inputs import visible
 from evidence.report.running.plan import literal
 
-__all__ = ["FILE_NAME", "commit", "hashes", "is_ours", "read_manifest", "write_manifest"]
+__all__ = [
+    "FILE_NAME",
+    "add_output",
+    "commit",
+    "hashes",
+    "is_ours",
+    "others",
+    "read_manifest",
+    "write_manifest",
+]
 
 FILE_NAME = "manifest.json"
 GENERATOR = "evidence report"
 
 
-def hashes(folder: Path, apart: Collection[Path] = ()) -> dict[str, str]:
-    """Return the SHA-256 of every file of a report but the manifest, by its path in it; see `visible`."""
-    found = {path.relative_to(folder).as_posix(): path for path in visible(folder, apart)}
-    found.pop(FILE_NAME, None)
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of all that is in the folder of a report, hidden or not, but the manifest, by its path."""
+    return {name: checksum(path) for name, path in files_below(folder).items() if name != FILE_NAME}
+
+
+def others(folder: Path) -> tuple[list[str], list[str]]:
+    """List what was added to the folder of a report, and those of its own files that were changed."""
+    outputs, now = read_manifest(folder).get("outputs", {}), hashes(folder)
+    added = [name for name in now if name not in outputs]
+    return added, [name for name, code in now.items() if name in outputs and outputs[name] != code]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a report; empty if the folder is none."""
     try:
-        manifest = json.loads((folder / FILE_NAME).read_text("utf-8"))
-        return manifest if manifest["generator"] == GENERATOR else {}
+        manifest = json.loads(content(folder / FILE_NAME))
+        own = manifest["generator"] == GENERATOR and isinstance(manifest["outputs"], dict)
+        return manifest if own and "index.html" in manifest["outputs"] else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -48,6 +62,7 @@ def write_manifest(
     *,
     inputs: Mapping[str, str],
     state: str | None,
+    changed: Sequence[str],
     commit: str | None,
     parameters: Mapping[str, Any],
     executed: Sequence[Executed],
@@ -63,6 +78,8 @@ def write_manifest(
         The hash of every file it was made from when the run began.
     state : str or None
         A hash of all that the report depends on; None if that changed while it was made.
+    changed : sequence of str
+        Names of the inputs that changed while it was made, even if they are now as they were.
     commit : str or None
         The git commit of the notebooks when the run began.
     parameters : mapping
@@ -94,10 +111,18 @@ def write_manifest(
             for done in executed
         ],
         "state": state,
+        "changed_meanwhile": list(changed),
         "inputs": dict(inputs),
         "outputs": hashes(folder),
     }
-    (folder / FILE_NAME).write_text(json.dumps(manifest, indent=1, default=str) + "\n", "utf-8")
+    write(folder, FILE_NAME, json.dumps(manifest, indent=1, default=str) + "\n")
+
+
+def add_output(folder: Path, name: str) -> None:
+    """Note a file that was written into a report after it was made."""
+    manifest = read_manifest(folder)
+    manifest["outputs"][name] = checksum(folder / name)
+    write(folder, FILE_NAME, json.dumps(manifest, indent=1) + "\n")
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import glob
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from evidence.errors import DataError, ReportError
-from evidence.report.manifest import is_ours
+from evidence.errors import DataError
+from evidence.files import abandoned, inside, scratch
+from evidence.report.manifest import is_ours, others
 
-__all__ = ["explained", "made_beside", "put", "refuse_foreign"]
+__all__ = ["made_beside", "put", "refuse_foreign"]
 
 
 def refuse_foreign(output: Path) -> None:
-    """Raise a DataError if a folder holds anything but a report made before."""
-    if output.exists() and not (output.is_dir() and (is_ours(output) or not any(output.iterdir()))):
+    """Raise a DataError if a folder holds no report made before, or one that somebody has changed.
+
+    Files that were added to a report are no reason: they stay.
+    """
+    if not os.path.lexists(output):
+        return
+    if not (output.is_dir() and (is_ours(output) or not any(output.iterdir()))):
         raise DataError(
             f"{output} is not empty and not a report made before, so it is not replaced; "
             "name another folder with --output."
+        )
+    if changed := others(output)[1] if is_ours(output) else []:
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        raise DataError(
+            f"In {output} somebody changed {', '.join(changed[:5])}{more} since the report was made, so it is not "
+            "replaced; move what was changed away, or name another folder with --output."
         )
 
 
@@ -42,35 +51,54 @@ def made_beside(output: Path) -> Iterator[Path]:
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise DataError(f"{folder} cannot be written to; name another folder with --output.")
     prefix = f".{output.name}.making-"
-    for left in output.parent.glob(f"{glob.escape(prefix)}*"):
+    for left in abandoned(output.parent, prefix):
         _leave(left, output)
-    fresh = Path(tempfile.mkdtemp(prefix=prefix, dir=output.parent))
-    try:
-        yield fresh
-    finally:
-        _leave(fresh, output)
+        shutil.rmtree(left, ignore_errors=True)
+    with scratch(output.parent, prefix) as fresh:
+        try:
+            yield fresh
+        finally:
+            _leave(fresh, output)
 
 
 def put(site: Path, output: Path) -> None:
-    """Put a site that was made in the folder of `made_beside` in the place of the report."""
+    """Put a site that was made in the folder of `made_beside` in the place of the report.
+
+    What somebody added to the old report goes along.
+
+    Raises
+    ------
+    DataError
+        If the new report has a file of the same name as one that was added, or the old one was changed meanwhile.
+    """
+    refuse_foreign(output)
     if output.exists():
+        for name in others(output)[0]:
+            if os.path.lexists(site / name):
+                raise DataError(
+                    f"{output / name} is none of the report, which now has such a file; move it away."
+                )
+            inside(site, name).parent.mkdir(parents=True, exist_ok=True)
+            _same(output / name, site / name)
         output.rename(site.parent / "previous")
     site.rename(output)
 
 
-def explained(error: OSError, output: Path) -> DataError | ReportError:
-    """Say in one sentence what the system refused."""
-    place = error.filename or output
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ReportError(
-            f"There is no room left on the disk for {output}; the previous report is unchanged."
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return DataError(f"{place} cannot be read or written ({error.strerror}).")
-    return ReportError(f"{place}: {error.strerror or error}.")
-
-
 def _leave(fresh: Path, output: Path) -> None:
-    if (fresh / "previous").exists() and not output.exists():
-        (fresh / "previous").rename(output)
-    shutil.rmtree(fresh, ignore_errors=True)
+    """Before a folder goes: bring back the old report, or what came into it while it was replaced."""
+    previous = fresh / "previous"
+    if previous.exists() and not output.exists():
+        previous.rename(output)
+    elif previous.exists():
+        for name in others(previous)[0]:
+            if not os.path.lexists(output / name):
+                inside(output, name).parent.mkdir(parents=True, exist_ok=True)
+                (previous / name).rename(output / name)
+
+
+def _same(source: Path, target: Path) -> None:
+    """Give a file a second name; where the system has no such thing, copy it."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(source, target, follow_symlinks=False)

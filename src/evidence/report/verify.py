@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.errors import DataError
+from evidence.files import checksum
 from evidence.report.manifest import FILE_NAME, hashes, read_manifest
-from evidence.report.running.inputs import apart_from
+from evidence.report.running.inputs import apart_from, visible
 
 __all__ = ["Difference", "verify_report"]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A file that is not as the manifest says: ``changed``, ``missing`` or ``added``."""
+    """A file that is not as the manifest says: ``changed``, ``missing`` or ``added``.
+
+    ``changed while the report was made`` is an input that the manifest itself names so.
+    """
 
     kind: str
     file: str
@@ -51,6 +55,9 @@ def verify_report(
     if not all(isinstance(manifest.get(part), dict) for part in ("inputs", "outputs")):
         raise DataError(f"{folder} is not a report: it has no {FILE_NAME} that can be read.")
     found = _differences(manifest["outputs"], hashes(folder))
+    if manifest.get("state", "") is None:
+        names = manifest.get("changed_meanwhile") or ["inputs"]
+        found += [Difference("changed while the report was made", str(name)) for name in names]
     for root, place in (("data", data), ("notebooks", notebooks)):
         if place is None:
             continue
@@ -58,7 +65,9 @@ def verify_report(
             raise DataError(f"There is no folder {place}.")
         others = apart_from(place, notebooks) if root == "data" else {data.resolve()} if data else set()
         apart = others - {place.resolve()}
-        now = {f"{root}/{name}": code for name, code in hashes(place, apart).items()}
+        now = {
+            f"{root}/{path.relative_to(place).as_posix()}": checksum(path) for path in visible(place, apart)
+        }
         then = {name: code for name, code in manifest["inputs"].items() if name.startswith(f"{root}/")}
         found += _differences(then, now)
     return found

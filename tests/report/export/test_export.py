@@ -58,7 +58,10 @@ def report(tmp_path: Path) -> Path:
         "python": "3.11.7",
         "packages": {"evidence": "0.1.0", "numpy": "2.0"},
         "inputs": {"data/trials.csv": "0" * 64},
-        "outputs": {"dot.png": hashlib.sha256(PIXEL).hexdigest()},
+        "outputs": {
+            "dot.png": hashlib.sha256(PIXEL).hexdigest(),
+            "index.html": hashlib.sha256((place / "index.html").read_bytes()).hexdigest(),
+        },
     }
     (place / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     return place

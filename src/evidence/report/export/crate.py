@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import DataError
-from evidence.files import draft
+from evidence.files import inside, write
+from evidence.report.manifest import add_output, read_manifest
 from evidence.tables.review import Review
 
 __all__ = ["FILE_NAME", "crate_metadata", "write_crate"]
@@ -46,12 +47,13 @@ def crate_metadata(review: Review, report: Path) -> dict[str, Any]:
     .. [1] RO-Crate Metadata Specification 1.1, https://w3id.org/ro/crate/1.1
     """
     try:
-        manifest = json.loads((report / "manifest.json").read_text("utf-8"))
+        manifest = read_manifest(report)
         outputs, inputs, packages = manifest["outputs"], manifest["inputs"], manifest["packages"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except KeyError:
         raise DataError(f"{report} holds no report; make one first with: evidence report") from None
     protocol = review.protocol
-    files = [_file(report, name, code) for name, code in outputs.items() if (report / name).is_file()]
+    listed = {name: code for name, code in outputs.items() if name != FILE_NAME}
+    files = [_file(report, name, code) for name, code in listed.items() if inside(report, name).is_file()]
     sources = _publications(review)
     version = str(packages["evidence"])
     software = {
@@ -125,8 +127,8 @@ def write_crate(review: Review, report: Path) -> Path:
     """
     text = json.dumps(crate_metadata(review, report), ensure_ascii=False, indent=1)
     path = report / FILE_NAME
-    with draft(path) as beside:
-        beside.write_text(text + "\n", "utf-8")
+    write(report, FILE_NAME, text + "\n")
+    add_output(report, FILE_NAME)
     return path
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import sysconfig
 from collections.abc import Collection, Iterator
@@ -48,12 +49,12 @@ def apart_from(data: Path, notebooks: Path | None = None) -> set[Path]:
 
 
 def _is_content(path: Path) -> bool:
-    """Return whether a file or folder can be an input: not hidden, no byte code, and no report made before."""
+    """Return whether a file or folder can be an input: not hidden, no byte code, and nothing that a command made."""
     if path.name.startswith(".") or path.name == "__pycache__":
         return False
     try:
         with (path / "manifest.json").open(encoding="utf-8") as manifest:
-            return '"generator": "evidence report"' not in manifest.read(200)
+            return re.search('"generator": "evidence (report|figures|export)"', manifest.read(200)) is None
     except (OSError, UnicodeDecodeError):
         return True
 
@@ -113,6 +114,14 @@ class Inputs:
             except OSError:
                 self._hashes[name] = None
         return self._hashes[name]
+
+    def touched(self, name: str, since: int) -> bool:
+        """Return whether a file was written or put in place after a time in ns, whatever it holds now."""
+        try:
+            status = self.path(name).stat()
+        except OSError:
+            return True
+        return max(status.st_mtime_ns, status.st_ctime_ns) >= since
 
     def every(self) -> dict[str, str]:
         """Return the hash of every file of the review, of the folder of the notebooks, and of this package."""

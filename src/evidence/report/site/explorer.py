@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from evidence import measures
+from evidence.files import file_name, write
 from evidence.models.pool_many import pool_many
-from evidence.report.site.shell import PageEntry, page, write
+from evidence.report.site.shell import PageEntry, page
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.model import ModelRules
 from evidence.tables.review import Review
@@ -93,9 +94,9 @@ def write_explorer(
     data = explorer_data(review) | {"traces": traces}
     # A script and not JSON: a page opened from a disk may not read other files, but may run scripts beside it.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    write(site / "explorer-data.js", f"window.explorerData = {text};\n")
+    write(site, "explorer-data.js", f"window.explorerData = {text};\n")
     for name in ("explorer.js", "explorer.css"):
-        write(site / name, (Path(__file__).with_name("templates") / name).read_text("utf-8"))
+        write(site, name, (Path(__file__).with_name("templates") / name).read_text("utf-8"))
     shown = page(
         "Explore the results",
         _BODY,
@@ -108,7 +109,7 @@ def write_explorer(
         kind="explorer",
         lead=f"<p>{html.escape(_LEAD)}</p>",
     )
-    write(site / "explorer.html", shown)
+    write(site, "explorer.html", shown)
 
 
 _LEAD = (
@@ -170,6 +171,7 @@ def _study(row: dict[Any, Any], indirect: set[str]) -> dict[str, Any]:
     return {
         "label": row["label"],
         "trial": row["trial_id"],
+        "page": file_name(row["trial_id"]),
         "arms": f"{row['arm']} v {row['comparator']}",
         "n": _short(row["n"]),
         "effect": _short(row["effect"]),

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pandas as pd
 from bs4 import BeautifulSoup, Tag
 
+from evidence.files import file_name
 from evidence.report.site.texts import replace_in_texts
 
 if TYPE_CHECKING:
@@ -41,11 +43,12 @@ def known_references(review: Review, trials: str = "") -> dict[str, str]:
     known: dict[str, str] = {}
     if trials:
         known = {
-            str(row["label"]): f"{trials}/{row['trial_id']}.html" for row in review.trials.to_dict("records")
+            str(row["label"]): f"{trials}/{file_name(row['trial_id'])}.html"
+            for row in review.trials.to_dict("records")
         }
         for table in (review.arm_results, review.contrast_results):
             for trial, result in zip(table["trial_id"], table["result_id"], strict=True):
-                known.setdefault(str(result), f"{trials}/{trial}.html#{result}")
+                known.setdefault(str(result), f"{trials}/{file_name(trial)}.html#{quote(result)}")
     for table in (review.trials, review.reviews):
         for row in table.to_dict("records"):
             doi, pmid = (row.get(name) for name in ("doi", "pmid"))

@@ -7,12 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-__all__ = ["ASSETS", "Heading", "PageEntry", "contents", "page", "write"]
+__all__ = ["ASSETS", "Heading", "PageEntry", "contents", "page"]
 
 ASSETS = ("site.css", "site.js")
 """Files that stand beside the pages."""
@@ -125,12 +124,6 @@ def contents(body_html: str) -> tuple[Heading, ...]:
 
 def _text(inner: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", inner))).strip()
-
-
-def write(path: Path, text: str) -> None:
-    """Write a page with line feeds, whatever the system's own line ends; missing folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8", newline="\n")
 
 
 @cache

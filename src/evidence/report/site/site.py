@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -16,6 +15,7 @@ import nbformat
 from bs4 import BeautifulSoup
 
 from evidence.errors import EvidenceError
+from evidence.files import inside, write
 from evidence.report.publish import MIME
 from evidence.report.running.execute import Executed
 from evidence.report.site.explorer import write_explorer
@@ -25,7 +25,7 @@ from evidence.report.site.hidden import without_hidden
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
 from evidence.report.site.search import Section, index_script
-from evidence.report.site.shell import ASSETS, PageEntry, page, write
+from evidence.report.site.shell import ASSETS, PageEntry, page
 from evidence.report.site.trace import FOLDER as TRIALS
 from evidence.report.site.trace import write_trials
 
@@ -127,16 +127,15 @@ class Site:
         """Write the page of a notebook, and the notebook itself to download."""
         shown, hidden = without_hidden(done.notebook)
         for path in hidden:
-            (self.folder / path).unlink(missing_ok=True)
+            inside(self.folder, path).unlink(missing_ok=True)
         one = render(done.job.name, shown, self.references, folder=self.notebooks, names=self.names)
         self.pages[one.name] = one
         for path, source in one.files.items():
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, self.folder / path)
+            write(self.folder, path, source.read_bytes())
         body = one.body + _NOTEBOOK.format(quote(one.name))
         text = page(one.title, body, active=one.name, site=self.title, entries=self.entries)
-        write(self.folder / f"{one.name}.html", text)
-        write(self.folder / "notebooks" / f"{one.name}.ipynb", _plain_notebook(shown))
+        write(self.folder, f"{one.name}.html", text)
+        write(self.folder, f"notebooks/{one.name}.ipynb", _plain_notebook(shown))
 
     def finish(self) -> None:
         """Write what needs all pages: the first one, the lists, the search."""
@@ -147,10 +146,10 @@ class Site:
         found += self._write(LISTS, "Figures and tables", _lists(pages), defined=False)
         found += self._write(GLOSSARY, "Glossary", glossary_html(), defined=False)
         found += self.trials
-        write(self.folder / "search-index.js", index_script(found))
+        write(self.folder, "search-index.js", index_script(found))
         for name in ASSETS:
             text = files("evidence.report.site").joinpath("templates", name).read_text("utf-8")
-            write(self.folder / name, text)
+            write(self.folder, name, text)
 
     def _write(
         self, name: str, heading: str, body: str, *, lead: str = "", defined: bool = True
@@ -162,7 +161,7 @@ class Site:
         shown = page(
             heading, str(soup), active=name, site=self.title, entries=self.entries, lead=lead, kind=name
         )
-        write(self.folder / f"{name}.html", shown)
+        write(self.folder, f"{name}.html", shown)
         return list(found)
 
 

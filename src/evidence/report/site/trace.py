@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from evidence.effects.choosing.inventory import inventory
+from evidence.files import file_name, write
 from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
-from evidence.report.site.shell import PageEntry, page, templates, write
+from evidence.report.site.shell import PageEntry, page, templates
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, interval, number
@@ -85,16 +86,19 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
     list of Section
         What the search finds on the pages of the trials, in the order of their ids.
     """
-    write(site / STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
+    write(site, STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
     frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
     bodies = trial_bodies(review)
     for trial, body in bodies.items():
         shown = frame(body.label, body.html, root="../")
-        write(site / FOLDER / f"{trial}.html", shown)
+        write(site, f"{FOLDER}/{file_name(trial)}.html", shown)
     listed = inventory(review).to_dict("records")
-    table = templates().get_template("trials.html").render(trials=listed, folder=FOLDER)
-    write(site / "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
-    return [whole_page(f"{FOLDER}/{trial}", body.label, body.html) for trial, body in sorted(bodies.items())]
+    table = templates().get_template("trials.html").render(trials=listed, folder=FOLDER, file_name=file_name)
+    write(site, "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
+    return [
+        whole_page(f"{FOLDER}/{file_name(trial)}", body.label, body.html)
+        for trial, body in sorted(bodies.items())
+    ]
 
 
 _LEAD = (

@@ -175,7 +175,7 @@
   const drawStudies = (one, keep) => {
     const body = make("tbody");
     one.studies.forEach((s, i) => {
-      const name = data.traces ? make("a", { href: `${data.traces}/${encodeURIComponent(s.trial)}.html` }, s.label) : document.createTextNode(s.label);
+      const name = data.traces ? make("a", { href: `${data.traces}/${encodeURIComponent(s.page)}.html` }, s.label) : document.createTextNode(s.label);
       const button = make("button", { type: "button", id: `leave-${i}`, "aria-pressed": String(state.left === i), "aria-label": `Leave out ${s.label}, ${s.arms}` }, state.left === i ? "left out" : "leave out");
       button.addEventListener("click", () => {
         state.left = state.left === i ? null : i;
