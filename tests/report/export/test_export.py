@@ -21,8 +21,9 @@ from evidence.report.export.codebook import codebook
 from evidence.report.export.manuscript import manuscript_tables, write_manuscript
 from evidence.report.export.one_page import write_one_page
 from evidence.report.export.results import result_tables, write_results
-from evidence.report.manifest import GENERATOR
+from evidence.report.manifest import GENERATOR, add_output
 from evidence.report.site.shell import PageEntry, page
+from evidence.report.verify import verify_report
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -195,7 +196,7 @@ def test_crate_names_every_file_and_publication(report: Path, filled: SmallRevie
     assert root["license"] == {"@id": "https://example.org/by"}
     assert root["datePublished"] == "2026-01-02"
     assert root["citation"] == [{"@id": "https://doi.org/10.1000/ava"}]
-    assert [part["@id"] for part in root["hasPart"]] == ["dot.png"]
+    assert [part["@id"] for part in root["hasPart"]] == ["dot.png", "index.html"]
     assert graph["dot.png"]["contentSize"] == str(len(PIXEL))
     assert graph["dot.png"]["encodingFormat"] == "image/png"
 
@@ -288,3 +289,12 @@ def test_command_writes_each_form(
     assert {"results.parquet", "studies.tex", "report.html", crate.FILE_NAME} <= {
         path.name for path in printed
     }
+
+
+def test_a_report_verifies_after_its_archive_was_described(report: Path, filled: SmallReview) -> None:
+    for name in ("site.css", "trace/one.html"):
+        add_output(report, name)
+    assert verify_report(report) == []
+    for _ in range(2):
+        crate.write_crate(filled.read(), report)
+        assert verify_report(report) == []
