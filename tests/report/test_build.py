@@ -291,8 +291,9 @@ def test_a_manifest_alone_makes_no_report(project: Path, answers: Answers) -> No
     site = project / "out" / "report"
     site.mkdir(parents=True)
     (site / "thesis.docx").write_text("years of work", "utf-8")
-    for outputs in (None, {}, [], {"thesis.docx": "0" * 64}, {"../victim.txt": "0" * 64}):
-        manifest = {"generator": "evidence report", "outputs": outputs}
+    named: list[Any] = [None, {}, [], {"thesis.docx": "0" * 64}, {"../victim.txt": "0" * 64}]
+    for outputs in named:
+        manifest: dict[str, Any] = {"generator": "evidence report", "outputs": outputs}
         (site / "manifest.json").write_text(json.dumps(manifest), "utf-8")
         with pytest.raises(DataError, match="not a report made before"):
             make(project)
