@@ -11,12 +11,25 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.errors import DataError, ReportError
-from evidence.files import content, drafts, file_name, inside, new_folder, remove, write
+from evidence.files import (
+    content,
+    drafts,
+    file_name,
+    guarded,
+    inside,
+    new_folder,
+    remove,
+    unguarded,
+    write,
+    write_csv,
+)
 
 SOURCE = Path(__file__).parents[1] / "src" / "evidence"
 NASTY = [
@@ -140,6 +153,56 @@ def test_a_pipe_and_a_huge_file_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="it holds 1,000,000 MB"):
         content(tmp_path / "huge")
     assert time.monotonic() - started < 1.0
+
+
+FORMULAS = [
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "\nx",
+    "'=1",
+    "''-x",
+    "=HYPERLINK(1)",
+    "＝1",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_text_is_a_formula_and_none_is_lost(text: str) -> None:
+    assert guarded(text) == f"'{text}"
+    assert unguarded(guarded(text)) == text
+
+
+@given(st.one_of(st.text(), st.text("'=+-@1e.\t")))
+def test_guarding_is_undone(text: str) -> None:
+    assert unguarded(guarded(text)) == text or text.startswith("'")
+    assert unguarded(guarded(text)) == text or guarded(text) == text
+
+
+def test_numbers_stay_numbers(tmp_path: Path) -> None:
+    numbers = ["-0.5", "+3", "-1e-05", "1.5", "-.5", "0"]
+    table = pd.DataFrame(
+        {
+            "effect": [-0.5, 1e-300, np.nan, -1e22, 0.1 + 0.2, -3.0],
+            "n": pd.array([1, -2, None, 4, 5, 6], dtype="Int64"),
+            "text": numbers,
+            "mixed": [-1, -0.25, None, np.int64(-7), "=x", pd.NA],
+            "=label": [*FORMULAS[:5], "-"],
+        }
+    )
+    write_csv(table, tmp_path / "table.csv")
+    back = pd.read_csv(tmp_path / "table.csv", keep_default_na=False, na_values=[""])
+    assert back["effect"].tolist()[3:] == table["effect"].tolist()[3:]
+    assert pd.api.types.is_float_dtype(back["effect"])
+    assert back["n"].dropna().tolist() == [1, -2, 4, 5, 6]
+    assert back["text"].tolist() == [float(number) for number in numbers]
+    assert back["mixed"].tolist()[:2] == ["-1", "-0.25"]
+    assert back["mixed"].tolist()[3:5] == ["-7", "'=x"]
+    assert list(back)[-1] == "'=label"
+    assert back["'=label"].str.startswith("'").all()
 
 
 ELSEWHERE = {

@@ -46,13 +46,25 @@ class Fault:
     expected: str
 
     def __str__(self) -> str:
-        place = self.file
+        place = _short(self.file)
         if self.row is not None:
             place += f", row {self.row}"
         if self.column:
-            place += f", column {self.column}"
-        found = f" found '{self.value}';" if self.value else ""
-        return f"{place}:{found} {self.expected}"
+            place += f", column {_short(self.column)}"
+        found = f" found '{_short(self.value)}';" if self.value else ""
+        return f"{place}:{found} {_short(self.expected, 2000)}"
+
+
+_MOST_LINES = 1000
+"""Faults that a message lists; `DataError.faults` has all."""
+
+
+def _short(text: str, most: int = 200) -> str:
+    """Cut the middle out of a text that nobody would read, and say so."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"
 
 
 class DataError(EvidenceError, ValueError):
@@ -74,11 +86,14 @@ class DataError(EvidenceError, ValueError):
     def __init__(self, message: str | Sequence[Fault]) -> None:
         if isinstance(message, str):
             self.faults = ()
-            super().__init__(message)
+            super().__init__(_short(message, 20_000))
             return
         self.faults = tuple(message)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__("\n".join([f"{count} in the data:", *(f"  {fault}" for fault in self.faults)]))
+        lines = [f"  {fault}" for fault in self.faults[:_MOST_LINES]]
+        if len(self.faults) > _MOST_LINES:
+            lines.append(f"  ... and {len(self.faults) - _MOST_LINES:,} more; mend these first")
+        super().__init__("\n".join([f"{count} in the data:", *lines]))
 
     def __reduce__(self) -> tuple[type[DataError], tuple[str | tuple[Fault, ...]]]:
         """Keep the faults when the error crosses a process boundary."""

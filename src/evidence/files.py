@@ -15,7 +15,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from evidence.errors import DataError, ReportError
 
@@ -32,13 +32,16 @@ __all__ = [
     "file_name",
     "files_below",
     "folder",
+    "guarded",
     "inside",
     "new_folder",
     "plain",
     "plain_rows",
     "remove",
     "scratch",
+    "unguarded",
     "write",
+    "write_csv",
 ]
 
 _PLAIN = re.compile(r"[a-z0-9_]+([.-]+[a-z0-9_]+)*")
@@ -51,6 +54,9 @@ _RESERVED = {
 }
 """What Windows takes for devices, whatever the ending."""
 _LONGEST = 80
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""How a text begins that spreadsheets take for a formula, also after apostrophes that stood there before."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_BYTES = 50_000_000
 """Of a table, a protocol or a manifest."""
 
@@ -344,6 +350,38 @@ def new_folder(folder: Path) -> Iterator[Path]:
         for one in made:
             with contextlib.suppress(OSError):
                 one.rmdir()  # holds nothing
+
+
+def guarded(value: Any) -> Any:
+    """Return a text that a spreadsheet would take for a formula with an apostrophe before it; anything else as it is.
+
+    Texts that are numbers stay numbers. `unguarded` takes the apostrophe away, so nothing is lost on the way.
+    """
+    is_formula = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if is_formula else value
+
+
+def unguarded(text: str) -> str:
+    """Return a text as it was before `guarded`."""
+    bare = text[1:]
+    return bare if text[:1] == "'" and _FORMULA.match(bare) and not _NUMBER.fullmatch(bare) else text
+
+
+def write_csv(table: pd.DataFrame, target: Path | TextIO, *, index: bool = False) -> None:
+    """Write a table as CSV with all digits, in which no text is a formula; see `guarded`."""
+    safe = table.reset_index() if index else table
+    safe = safe.rename(columns=guarded)
+    for place, kind in enumerate(safe.dtypes):
+        if kind.kind not in "iufcbmM":
+            safe.isetitem(place, safe.iloc[:, place].astype(object).map(_guarded_cell))
+    safe.to_csv(target, index=False, lineterminator="\n")
+
+
+def _guarded_cell(value: Any) -> Any:
+    """Guard a cell that is written as text, also one of a class of our own."""
+    if value is None or isinstance(value, int | float) or str(value) in ("<NA>", "NaT"):
+        return value
+    return guarded(str(value))
 
 
 def plain(value: Any, digits: int | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from evidence.cli.batch import batch, simulate
 from evidence.cli.bench import bench
@@ -11,6 +12,7 @@ from evidence.cli.export import export
 from evidence.cli.import_ import import_
 from evidence.cli.init import init
 from evidence.errors import DataError, EvidenceError
+from evidence.files import explained
 
 __all__ = ["app", "main"]
 
@@ -41,6 +43,12 @@ def main() -> None:
             raise
         print(f"evidence: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, DataError) else 1)
+    except OSError as error:
+        if debug or error.errno is None:
+            raise
+        said = explained(error, Path())
+        print(f"evidence: {said}", file=sys.stderr)
+        sys.exit(2 if isinstance(said, DataError) else 1)
     except Exception as error:
         if debug:
             raise

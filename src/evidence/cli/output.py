@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from evidence.files import plain_rows
+from evidence.files import plain_rows, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def print_frame(
         Decimal places of floating-point numbers in the table to read; 2 by default.
     """
     if form is Format.csv:
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+        write_csv(frame, sys.stdout)
     elif form is Format.json:
         print(json.dumps(plain_rows(frame), indent=2, ensure_ascii=False, allow_nan=False))
     else:

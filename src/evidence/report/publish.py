@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evidence.errors import DataError, ReportError
+from evidence.files import write_csv
 from evidence.report import FOLDER_VARIABLE
 from evidence.report.site.tables import table_html
 
@@ -184,7 +185,7 @@ def _places(figure: EvidenceFigure) -> list[list[Any]]:
 
 
 def _write_csv(table: pd.DataFrame, folder: Path, name: str, *, index: bool = False) -> str:
-    table.to_csv(folder / "tables" / f"{name}.csv", index=index, lineterminator="\n")
+    write_csv(table, folder / "tables" / f"{name}.csv", index=index)
     return f"tables/{name}.csv"
 
 

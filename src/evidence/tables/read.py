@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.errors import Fault
+from evidence.files import content, unguarded
 
 __all__ = ["frame_of", "read_cells"]
 
 _DELIMITERS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+MOST_COLUMNS = 2_000
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -35,7 +37,7 @@ def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
         Why it could not be read, or which rows are broken.
     """
     try:
-        raw = path.read_bytes()
+        raw = content(path)
     except OSError as error:
         return pd.DataFrame(), [Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]
     text, faults = _decode(raw, file)
@@ -88,7 +90,10 @@ def frame_of(rows: list[list[str]], file: str, *, first: int = 2) -> tuple[pd.Da
         As in `read_cells`.
     """
     header_row = first - 1
-    header = [name.strip() for name in rows[0]]
+    header = [unguarded(name.strip()) for name in rows[0]]
+    if len(header) > MOST_COLUMNS:
+        expected = f"the header names {len(header):,} columns; a table has at most {MOST_COLUMNS:,}"
+        return pd.DataFrame(), [Fault(file, header_row, "", "", expected)]
     if not any(header):
         return pd.DataFrame(), [
             Fault(file, header_row, "", "", "the first row is empty; it must name the columns")
@@ -119,6 +124,6 @@ def frame_of(rows: list[list[str]], file: str, *, first: int = 2) -> tuple[pd.Da
             faults.append(Fault(file, number, "", "", expected))
             continue
         numbers.append(number)
-        kept.append([cell.strip() for cell in cells])
+        kept.append([unguarded(cell.strip()) for cell in cells])
     frame = pd.DataFrame(kept, columns=pd.Index(header), index=pd.Index(numbers, name="row"), dtype="str")
     return frame, faults

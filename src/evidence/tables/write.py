@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from evidence.files import guarded
 from evidence.tables.schema import TABLES
 
 __all__ = ["write_table"]
@@ -30,5 +31,5 @@ def write_table(
     header = [*(column.name for column in table.columns), *extra]
     with (folder / table.file).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, header, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        csv.writer(file, lineterminator="\n").writerow(map(guarded, header))
+        writer.writerows({name: guarded(cell) for name, cell in row.items()} for row in rows)

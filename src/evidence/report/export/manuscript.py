@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.files import draft, folder
+from evidence.files import drafts, guarded, write
 from evidence.measures import measure_of
 from evidence.report.site.tables import table_html
 from evidence.synthesis.synthesis import synthesise
@@ -71,18 +71,17 @@ def write_manuscript(review: Review, output: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If the folder cannot be written to.
+        If the folder cannot be written to; nothing is written then.
+    ReportError
+        If the disk is full, likewise.
     """
-    written = []
-    for name, (caption, table) in manuscript_tables(review).items():
-        for path, text in (
-            (folder(output) / f"{name}.tex", _latex(table, name, caption)),
-            (output / f"{name}.html", _html(table, caption)),
-        ):
-            with draft(path) as beside:
-                beside.write_text(text, "utf-8")
-            written.append(path)
-    return written
+    names = []
+    with drafts(output) as beside:
+        for name, (caption, table) in manuscript_tables(review).items():
+            write(beside, f"{name}.tex", _latex(table, name, caption))
+            write(beside, f"{name}.html", _html(table.map(guarded), caption))
+            names += [f"{name}.tex", f"{name}.html"]
+    return [output / name for name in names]
 
 
 def _scale(measure: str, values: list[float]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.effects.choosing.comparisons import LISTED
-from evidence.files import draft, folder, plain_rows
+from evidence.files import draft, drafts, plain_rows, write_csv
 from evidence.report.export.codebook import codebook
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
@@ -65,21 +65,24 @@ def write_results(review: Review, output: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If the folder cannot be written to.
+        If the folder cannot be written to; nothing is written then.
+    ReportError
+        If the disk is full, likewise.
     """
     tables = result_tables(review)
-    written = []
-    for name, table in (tables | {"codebook": codebook(review, tables)}).items():
-        written.append(_csv(table, folder(output) / f"{name}.csv"))
-        if name != "codebook":
-            written.append(_json(table, output / f"{name}.json"))
-            written.append(_parquet(table, output / f"{name}.parquet"))
-    return written
+    names = []
+    with drafts(output) as beside:
+        for name, table in (tables | {"codebook": codebook(review, tables)}).items():
+            names.append(_csv(table, beside / f"{name}.csv").name)
+            if name != "codebook":
+                names.append(_json(table, beside / f"{name}.json").name)
+                names.append(_parquet(table, beside / f"{name}.parquet").name)
+    return [output / name for name in names]
 
 
 def _csv(table: pd.DataFrame, path: Path) -> Path:
     with draft(path) as beside:
-        table.to_csv(beside, index=False, lineterminator="\n")
+        write_csv(table, beside)
     return path
 
 

@@ -9,11 +9,13 @@ import csv
 import datetime
 import io
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evidence.errors import DataError, Fault
+from evidence.files import MOST_BYTES, content
 from evidence.tables.read import frame_of
 
 __all__ = ["WORKBOOKS", "Sheet", "read_sheet"]
@@ -97,7 +99,7 @@ def _text(path: Path) -> tuple[list[list[str]], list[str]]:
     """Split a text file into cells: encoding, separator and decimal comma as its content shows them."""
     file = path.name
     try:
-        raw = path.read_bytes()
+        raw = content(path)
     except OSError as error:
         raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
     text, encoding = _decoded(raw, file)
@@ -177,6 +179,8 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
 
     file = path.name
     try:
+        content(path)  # refuses what is no file or too large
+        _refuse_bomb(path)
         book = CalamineWorkbook.from_path(path)
         names = book.sheet_names
         if not names:
@@ -185,7 +189,7 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
             raise DataError(f"{file} has no sheet '{sheet}'; it has {', '.join(names)}")
         chosen = sheet or names[0]
         cells = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError) as error:
+    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         if isinstance(error, DataError):
             raise
         words = f"cannot be read as a workbook ({error}); save it again as .xlsx, or as CSV UTF-8"
@@ -193,6 +197,17 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
     others = [name for name in names if name != chosen]
     more = f"; not read: {', '.join(others)} (--sheet NAME)" if others else ""
     return [[_cell(value) for value in row] for row in cells], [f"sheet '{chosen}'{more}"]
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a packed workbook that would unpack to more than is read of any file."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > 4 * MOST_BYTES:
+            raise OSError(
+                f"it unpacks to {size / 1e6:,.0f} MB, and at most {4 * MOST_BYTES / 1e6:,.0f} MB are read"
+            )
 
 
 def _cell(value: Any) -> str:

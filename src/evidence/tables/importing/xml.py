@@ -8,10 +8,13 @@ from pathlib import Path
 from xml.parsers import expat
 
 from evidence.errors import DataError, Fault
+from evidence.files import content
 
 __all__ = ["Element", "read_xml"]
 
 _DEEPEST = 100
+_MOST = 500_000
+"""Elements; the largest reviews have some hundred thousand."""
 """No file of RevMan comes near this depth; a file that does is not one."""
 
 
@@ -82,12 +85,17 @@ def read_xml(path: Path) -> Element:
     parser.buffer_text = True
     stack: list[Element] = []
     roots: list[Element] = []
+    count = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal count
         if len(stack) >= _DEEPEST:
             raise DataError(
                 [_fault(path, parser, f"elements nest more than {_DEEPEST} deep; this is no review")]
             )
+        count += 1
+        if count > _MOST:
+            raise DataError([_fault(path, parser, f"it has more than {_MOST:,} elements; this is no review")])
         element = Element(name, attributes, parser.CurrentLineNumber)
         if stack:
             stack[-1].children.append(element)
@@ -112,7 +120,7 @@ def read_xml(path: Path) -> Element:
     parser.CharacterDataHandler = characters
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(content(path), True)
     except OSError as error:
         raise DataError(
             [Fault(path.name, None, "", "", f"cannot be read: {error.strerror or error}")]

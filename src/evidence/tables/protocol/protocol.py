@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from evidence.errors import DataError, Fault
+from evidence.files import content as content_of
 from evidence.measures import ReviewMeasure
 from evidence.tables.protocol.analysis import Analysis, AnalysisSpec, OwnChoices, QuestionGroup
 from evidence.tables.protocol.audit import AuditRule
@@ -334,7 +335,7 @@ def read_protocol(path: Path) -> Protocol:
     """
     file = path.name
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), _OneOfEachKey)
+        content = yaml.load(content_of(path).decode("utf-8-sig"), _OneOfEachKey)
     except OSError as error:
         raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
     except UnicodeDecodeError:

@@ -1,0 +1,131 @@
+"""Input that would take minutes or gigabytes is refused in seconds, with a message that can be read."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evidence as ev
+from evidence.errors import Fault
+
+SECONDS, BYTES = 5.0, 500_000_000
+COLUMNS = ",".join(f"c{number}" for number in range(200_000))
+
+
+def many_columns(folder: Path) -> Path:
+    path = folder / "wide.csv"
+    path.write_text(f"{COLUMNS}\n{COLUMNS}\n", "utf-8")
+    return path
+
+
+def many_elements(folder: Path) -> Path:
+    path = folder / "empty.rm5"
+    path.write_text(f"<COCHRANE_REVIEW>{'<a/>' * 5_000_000}</COCHRANE_REVIEW>", "utf-8")
+    return path
+
+
+def pipe(folder: Path) -> Path:
+    path = folder / "pipe.csv"
+    os.mkfifo(path)
+    return path
+
+
+def bomb(folder: Path) -> Path:
+    path = folder / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/worksheets/sheet1.xml", b" " * 300_000_000)
+    return path
+
+
+def huge(folder: Path) -> Path:
+    path = folder / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(10**12)
+    return path
+
+
+MEASURED = """
+import resource, sys, time
+import evidence as ev
+from evidence.errors import Fault
+from evidence.tables.importing.read import import_effects, import_revman, is_revman_file
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+try:
+    revman = is_revman_file(sys.argv[1])
+    (import_revman if revman else import_effects)(sys.argv[1])
+except ev.DataError as error:
+    print(str(error)[:5000])
+print(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (many_columns, "200,000 columns"),
+        (many_elements, "more than 500,000 elements"),
+        (pipe, "there is no file"),
+        (bomb, "unpacks to"),
+        (huge, "holds 1,000,000 MB"),
+    ],
+)
+def test_bounds_of_imports(tmp_path: Path, make: Callable[[Path], Path], words: str) -> None:
+    run = [sys.executable, "-c", MEASURED, str(make(tmp_path))]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
+    seconds, held = map(float, done.stderr.split()[-2:])
+    assert words in done.stdout
+    assert seconds < SECONDS
+    assert held < BYTES
+
+
+@pytest.mark.parametrize("name", ["trials.csv", "review.yaml"])
+def test_a_pipe_as_a_table_of_a_review(filled: Any, name: str) -> None:
+    folder = filled.write()
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    start = time.monotonic()
+    with pytest.raises(ev.DataError, match="pipe or a device"):
+        ev.read_review(folder)
+    assert time.monotonic() - start < SECONDS
+
+
+def test_messages_can_be_read(filled: Any) -> None:
+    filled.rows["arm_results"][0]["mean"] = "x" * 100_000
+    with pytest.raises(ev.DataError) as caught:
+        filled.read()
+    assert len(str(caught.value)) < 2_000
+    assert "characters ..." in str(caught.value)
+
+
+def test_a_message_lists_a_thousand_faults_and_counts_the_others() -> None:
+    error = ev.DataError([Fault("a.csv", row, "n", "x" * 10**5, "a number") for row in range(2, 5_002)])
+    assert str(error).startswith("5000 faults")
+    assert "and 4,000 more" in str(error)
+    assert len(error.faults) == 5_000
+    assert len(str(error)) < 400_000
+
+
+@pytest.mark.parametrize("command", ["figures", "export"])
+def test_a_full_disk_leaves_nothing_behind(filled: Any, tmp_path: Path, command: str) -> None:
+    data, output = filled.write(), tmp_path / "out"
+    arguments = ["figures"] if command == "figures" else ["export", "manuscript"]
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+    code = "from evidence.cli import main; main()"
+    given = [sys.executable, "-B", "-c", code, *arguments, "--data", str(data), "--output", str(output)]
+    done = subprocess.run(given, capture_output=True, text=True, timeout=120, check=False, preexec_fn=full)
+    assert done.returncode == 1
+    assert "no room left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not output.exists()
