@@ -73,7 +73,7 @@ print(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
     [
         (many_columns, "200,000 columns"),
         (many_elements, "more than 500,000 elements"),
-        (pipe, "there is no file"),
+        (pipe, "pipe or a device"),
         (bomb, "unpacks to"),
         (huge, "holds 1,000,000 MB"),
     ],
