@@ -373,7 +373,7 @@ def write_csv(table: pd.DataFrame, target: Path | TextIO, *, index: bool = False
     safe = safe.rename(columns=guarded)
     for place, kind in enumerate(safe.dtypes):
         if kind.kind not in "iufcbmM":
-            safe.isetitem(place, safe.iloc[:, place].astype(object).map(_guarded_cell))
+            safe.isetitem(place, safe.iloc[:, place].astype(object).map(_guarded_cell).to_numpy())
     safe.to_csv(target, index=False, lineterminator="\n")
 
 
