@@ -92,6 +92,8 @@ from .errors import DataWarning as DataWarning
 from .errors import EvidenceError as EvidenceError
 from .errors import ModelError as ModelError
 from .errors import ReportError as ReportError
+from .figures.forest_table import ForestTable as ForestTable
+from .figures.forest_table import forest_table as forest_table
 from .models.bayes import priors as priors
 from .models.bayes.fit import bayes as bayes
 from .models.bayes.posterior import Posterior as Posterior

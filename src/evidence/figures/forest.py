@@ -181,13 +181,13 @@ def forest(
         cells = ("",) * len(totals)
         rows += _summary("pooled", second, cells, math.nan, show_prediction, 100.0, name=names[1])
 
-    band = None if important is None else _band(important, scale)
+    band = None if important is None else important_band(important, scale)
     block = Block(
         rows=tuple(rows),
         scale=scale,
-        limits=_limits(rows, reference, band, natural) if xlim is None else scale.limits(xlim),
-        measure=_axis_name(measure_label, code, natural, transform),
-        interval_heading=f"{_short(code, natural)} ({interval_name(fit.level)})",
+        limits=axis_limits(rows, reference, band, natural) if xlim is None else scale.limits(xlim),
+        measure=axis_name(measure_label, code, natural, transform),
+        interval_heading=f"{short_name(code, natural)} ({interval_name(fit.level)})",
         reference=reference,
         favours=favours,
         centre=None if math.isnan(read.estimate) else read.estimate,
@@ -211,7 +211,7 @@ def forest(
         lines.append(f"Not estimable from the study alone: {', '.join(silent)}.")
     footer = [*(("", line) for line in lines), *studies.legend, *(("", clean(note)) for note in notes)]
     figure = draw([block], studies.columns, title=title, footer=footer)
-    figure.numbers = _numbers(fit, studies, members or {"": order}, parts, shown, scale)
+    figure.numbers = numbers_of(fit, studies, members or {"": order}, parts, shown, scale)
     if second is not None:
         record = _pooled_record("overall", "", beside, second, 100.0, scale) | {"label": _model_name(beside)}
         figure.numbers = pd.concat([figure.numbers, pd.DataFrame([record])], ignore_index=True)
@@ -253,19 +253,19 @@ def _model_name(fit: Any) -> str:
     return "Equal effects" if fit.method == "EE" else f"Random effects, {fit.method}"
 
 
-def _axis_name(label: str | None, code: str, natural: Measure | None, transform: str | None) -> str:
+def axis_name(label: str | None, code: str, natural: Measure | None, transform: str | None) -> str:
     named = label is not None and label.upper() != code
     if natural is not None and not named:
         return natural.name
     return measure_name(label, code)
 
 
-def _short(code: str, natural: Measure | None) -> str:
+def short_name(code: str, natural: Measure | None) -> str:
     """Heading of the numbers: the code, which people know for differences and ratios, else the name."""
     return natural.name if natural is not None else code or "Estimate"
 
 
-def _band(important: float | tuple[float, float], scale: Scale) -> tuple[float, float]:
+def important_band(important: float | tuple[float, float], scale: Scale) -> tuple[float, float]:
     """The band of differences that are too small, on the scale of the axis."""
     if isinstance(important, tuple):
         low, high = important
@@ -345,7 +345,7 @@ def _summary(
     return rows
 
 
-def _limits(
+def axis_limits(
     rows: Sequence[Row],
     reference: float | None,
     band: tuple[float, float] | None,
@@ -362,7 +362,7 @@ def _limits(
     return max(low, least), min(high, most)
 
 
-def _numbers(
+def numbers_of(
     fit: Any,
     studies: DrawnStudies,
     members: Mapping[str, Sequence[int]],

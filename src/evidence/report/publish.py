@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evidence.appraisal.page_tables import PageTable
     from evidence.appraisal.questions import QuestionAnswer
     from evidence.figures import EvidenceFigure
+    from evidence.figures.forest_table import ForestTable
 
 __all__ = ["MIME", "publish_answer", "publish_figure", "publish_table"]
 
@@ -98,7 +99,7 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: b
 
 
 def publish_table(
-    table: pd.DataFrame | PageTable,
+    table: pd.DataFrame | PageTable | ForestTable,
     name: str,
     *,
     caption: str,
@@ -110,8 +111,9 @@ def publish_table(
 
     Parameters
     ----------
-    table : DataFrame or PageTable
+    table : DataFrame, PageTable or ForestTable
         One row for each thing; column names are the headings. Of a `PageTable` the texts are shown and the numbers
+        written; a `ForestTable` is shown as it is, and its numbers are
         written.
     name : str
         File name without ending: small letters, digits and hyphens, used once in a report.
@@ -131,9 +133,11 @@ def publish_table(
     ReportError
         If the name is used for a second figure or table of the same report.
     """
-    written, seen = (table, table) if isinstance(table, pd.DataFrame) else (table.numbers, table.shown)
+    written = table if isinstance(table, pd.DataFrame) else table.numbers
+    drawn = "" if isinstance(table, pd.DataFrame) else getattr(table, "html", "")  # of a ForestTable
+    seen: pd.DataFrame = table if isinstance(table, pd.DataFrame) else getattr(table, "shown", written)
     show_index = not isinstance(seen.index, pd.RangeIndex) if index is None else index
-    shown = table_html(seen.reset_index() if show_index else seen, decimals)
+    shown = drawn or table_html(seen.reset_index() if show_index else seen, decimals)
     folder = _claim(name)
     files = {"CSV": _write_csv(written, folder, name, index=show_index)} if folder else {}
     captioned = f"<figcaption>{html.escape(caption)}</figcaption>{shown}"

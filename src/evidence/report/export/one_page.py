@@ -14,6 +14,7 @@ from bs4.element import Stylesheet
 from evidence.errors import DataError
 from evidence.files import draft
 from evidence.report.manifest import is_ours
+from evidence.report.site.shell import FOREST
 
 __all__ = ["write_one_page"]
 
@@ -56,9 +57,10 @@ def write_one_page(report: Path, path: Path) -> Path:
     ):
         out.head.append(out.new_tag(name, attrs=attributes))
     out.head.append(_tag(out, "title", title))
-    for sheet in first.select("link[rel=stylesheet]"):
+    sheets = [*(str(sheet["href"]) for sheet in first.select("link[rel=stylesheet]")), FOREST]
+    for sheet in dict.fromkeys(name for name in sheets if (report / name).exists()):
         style = out.new_tag("style")
-        style.append(Stylesheet((report / str(sheet["href"])).read_text("utf-8")))
+        style.append(Stylesheet((report / sheet).read_text("utf-8")))
         out.head.append(style)
     out.body["class"] = "one-file"
     main = out.new_tag("main", id="main")

@@ -8,9 +8,17 @@ import nh3
 
 __all__ = ["clean_html", "plain"]
 
-TAGS = nh3.ALLOWED_TAGS | {"figure", "figcaption", "section"}
+DRAWN = {"svg", "g", "line", "rect", "circle", "path", "text"}
+"""Parts of drawings that can neither run nor fetch anything."""
+PLACED = {
+    *("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "width", "height"),
+    *("viewBox", "preserveAspectRatio", "transform", "text-anchor"),
+}
+TAGS = nh3.ALLOWED_TAGS | DRAWN | {"figure", "figcaption", "section", "tfoot"}
 ATTRIBUTES = {
-    "*": {"class", "title"},
+    **dict.fromkeys(DRAWN, PLACED),
+    "*": {"class", "title", "aria-hidden"},
+    "table": {"data-forest"},  # numbers, which the script of the site reads as such
     "a": {"href"},
     "img": {"src", "alt", "width", "height"},
     "td": {"colspan", "rowspan"},

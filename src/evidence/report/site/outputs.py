@@ -113,7 +113,10 @@ def _html(text: str) -> tuple[str, list[str]]:
     if re.search(rf"<({'|'.join(APART)})\b", text, re.I):
         soup = BeautifulSoup(text, "html.parser")
         for tag in soup.find_all(APART):
-            if not tag.decomposed:
+            # The drawings of a forest table are part of it; cleaning leaves them their shapes alone.
+            if not tag.decomposed and not (
+                tag.name == "svg" and tag.find_parent("table", class_="forest-table")
+            ):
                 _set_apart(soup, tag, missing, drawings)
         text = str(soup)
     if re.search(r"<style[^>]*>[^<]*#T_\w+[^<]*(background|color)", text):

@@ -13,8 +13,10 @@ from markupsafe import Markup
 
 __all__ = ["ASSETS", "Heading", "PageEntry", "contents", "page"]
 
-ASSETS = ("site.css", "site.js")
+ASSETS = ("site.css", "site.js", "pooling.js", "forest.js")
 """Files that stand beside the pages."""
+FOREST = "forest.css"
+"""Rules of forest tables, written beside the pages from `evidence.figures.forest_table.style_sheet`."""
 
 HEADING = re.compile(r'<h([23])(?=[\s>])[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 
@@ -94,6 +96,8 @@ def page(
     str
         HTML that ends with a line break.
     """
+    if 'class="forest-table"' in body_html:
+        scripts, styles = (*scripts, "pooling.js", "forest.js"), (*styles, FOREST)
     groups: dict[str, list[PageEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)
