@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.figures.drawing.axis import Scale, range_of
+from evidence.figures.drawing.axis import Scale, check_shows, range_of
 from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.canvas import EvidenceFigure
 from evidence.figures.drawing.layout import Block, Row
@@ -185,7 +185,9 @@ def forest(
     block = Block(
         rows=tuple(rows),
         scale=scale,
-        limits=axis_limits(rows, reference, band, natural) if xlim is None else scale.limits(xlim),
+        limits=axis_limits(rows, reference, band, natural)
+        if xlim is None
+        else check_shows(scale.limits(xlim), [*read.effect, read.estimate], scale),
         measure=axis_name(measure_label, code, natural, transform),
         interval_heading=f"{short_name(code, natural)} ({interval_name(fit.level)})",
         reference=reference,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import DataError, EvidenceError
-from evidence.figures.drawing.axis import Axis, Scale, make_axis
+from evidence.figures.drawing.axis import Axis, Scale, check_shows, make_axis
 from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.layout import Row
 from evidence.figures.drawing.measure import choose_scale, has_null, measure_code, on_axis
@@ -170,7 +170,10 @@ def forest_table(
         whole.append(Row("prediction", "", interval=(math.nan, read.prediction_low, read.prediction_high)))
     if math.isnan(read.estimate):
         raise DataError("a model with moderators has no one pooled result; use figures.forest.")
-    limits = axis_limits([*rows, *whole], reference, band, natural) if xlim is None else scale.limits(xlim)
+    if xlim is None:
+        limits = axis_limits([*rows, *whole], reference, band, natural)
+    else:
+        limits = check_shows(scale.limits(xlim), [*read.effect, read.estimate], scale)
     axis = make_axis(limits, AXIS_WIDTH, ratio=scale.ratio)
     letters, signs, meaning = ((), [()] * len(rows), "")
     if risk_of_bias is not None:

@@ -14,7 +14,7 @@ from evidence.figures.drawing.style import SMALL
 from evidence.figures.drawing.text import text_width
 from evidence.wording import number, ratio_number
 
-__all__ = ["Axis", "Scale", "make_axis", "range_of"]
+__all__ = ["Axis", "Scale", "check_shows", "make_axis", "range_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,24 @@ def range_of(
         low, high = min(low, reference), max(high, reference)
     pad = 0.04 * (high - low)
     return float(low - pad), float(high + pad)
+
+
+def check_shows(limits: tuple[float, float], values: Iterable[float], scale: Scale) -> tuple[float, float]:
+    """Return the limits of an axis that a reader chose, if any of the values lies within them.
+
+    Raises
+    ------
+    DataError
+        If none does, so that the figure would show nothing; the message has the range of the values.
+    """
+    known = _finite(values)
+    low, high = limits
+    if known.size and not ((known >= low) & (known <= high)).any():
+        span = " to ".join(scale.text(float(end)) for end in (known.min(), known.max()))
+        raise DataError(
+            f"xlim {scale.text(low)} to {scale.text(high)} shows nothing: the estimates run from {span}."
+        )
+    return limits
 
 
 def make_axis(limits: tuple[float, float], width: float, *, ratio: bool) -> Axis:
