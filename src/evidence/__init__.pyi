@@ -103,6 +103,10 @@ from .models.counts.mantel_haenszel import MantelHaenszel as MantelHaenszel
 from .models.counts.mantel_haenszel import mantel_haenszel as mantel_haenszel
 from .models.counts.peto import Peto as Peto
 from .models.counts.peto import peto as peto
+from .models.likelihood_ratio import FitComparison as FitComparison
+from .models.likelihood_ratio import compare_fits as compare_fits
+from .models.linear_contrasts import LinearContrasts as LinearContrasts
+from .models.linear_contrasts import linear_contrasts as linear_contrasts
 from .models.multilevel.aggregate import aggregate as aggregate
 from .models.multilevel.covariance import covariance_matrix as covariance_matrix
 from .models.multilevel.fit import multilevel as multilevel
