@@ -16,6 +16,8 @@ from .appraisal.certainty.tables import certainty_table as certainty_table
 from .appraisal.certainty.tables import improved_by_response as improved_by_response
 from .appraisal.checks.findings import check as check
 from .appraisal.checks.findings import check_rules as check_rules
+from .appraisal.harms import harms_statement as harms_statement
+from .appraisal.harms import harms_table as harms_table
 from .appraisal.multiverse.fit import multiverse as multiverse
 from .appraisal.multiverse.result import Multiverse as Multiverse
 from .appraisal.page_tables import PageTable as PageTable
@@ -37,6 +39,9 @@ from .appraisal.statements import Finding as Finding
 from .appraisal.statements import certainty_levels as certainty_levels
 from .appraisal.statements import combined_analyses as combined_analyses
 from .appraisal.statements import finding as finding
+from .appraisal.unpooled import evidence_map as evidence_map
+from .appraisal.unpooled import reports_statement as reports_statement
+from .appraisal.unpooled import reports_table as reports_table
 from .diagnostics.blup import blup as blup
 from .diagnostics.coordinates import baujat as baujat
 from .diagnostics.coordinates import doi_plot as doi_plot
@@ -155,10 +160,14 @@ from .report.publish import publish_figure as publish_figure
 from .report.publish import publish_table as publish_table
 from .report.question_page import publish_choices as publish_choices
 from .report.question_page import publish_published as publish_published
+from .report.question_page import publish_reports as publish_reports
 from .report.question_page import publish_results as publish_results
 from .synthesis.batch import batch as batch
 from .synthesis.batch import read_library as read_library
 from .synthesis.published import beside_published as beside_published
+from .synthesis.reports import REPORT_KINDS as REPORT_KINDS
+from .synthesis.reports import Reports as Reports
+from .synthesis.reports import reports_on as reports_on
 from .synthesis.reproduction import reproduce as reproduce
 from .synthesis.sensitivity import sensitivity as sensitivity
 from .synthesis.synthesis import Synthesis as Synthesis

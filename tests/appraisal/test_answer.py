@@ -75,7 +75,7 @@ def test_the_status_counts_trials_sources_and_readers(review: Review) -> None:
     assert f"{abstracts:,} of {rows:,} results" in said["Sources"]
     assert "not registered" in said["What this is"]
     assert "not a new systematic search" in said["What this is"]
-    assert said["Harm"].startswith("Little is known")
+    assert said["Harm"].startswith("Little is known about harm: ")
 
 
 def test_effects_in_words(review: Review) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from evidence.appraisal.audit.audit import Rating, audit
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import rate
+from evidence.appraisal.harms import harms_statement
 from evidence.appraisal.questions import main_questions
 from evidence.appraisal.statements import MEANS, Finding, finding_of
 from evidence.results import Shown
@@ -20,10 +21,7 @@ from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, in_words, joined
 
-__all__ = ["HARMS", "Answer", "answer", "status"]
-
-HARMS = "harms"
-"""Name of the question group that is about harm, if a protocol has one."""
+__all__ = ["Answer", "answer", "status"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,7 +160,7 @@ def status(review: Review) -> dict[str, str]:
         "Sources": _sources,
         "Readers": _readers,
         "Protocol": _changes,
-        "Harm": _harm,
+        "Harm": harms_statement,
     }
     return {name: text for name, words in parts.items() if (text := words(review))}
 
@@ -232,24 +230,3 @@ def _changes(review: Review) -> str:
     if not count:
         return ""
     return f"{capital(in_words(count))} changes were made to the protocol after results had been seen."
-
-
-def _harm(review: Review) -> str:
-    analyses = review.protocol.question_groups.get(HARMS, ())
-    if not analyses:
-        return ""
-    outcomes = {one.outcome for one in analyses}
-    results = _results(review)
-    rows = results[results["outcome"].isin(outcomes)]
-    trials = rows["trial_id"].nunique()
-    combined = sum(_finding(review, one.id, None).fit is not None for one in analyses)
-    known = (
-        f"{counted(combined, 'combined result')} could be made of them"
-        if combined
-        else "too few give usable numbers for a combined result"
-    )
-    little = "Little is known: " if 2 * trials < len(review.trials) else ""
-    return (
-        f"{little}{trials} of {len(review.trials)} trials report adverse events in the texts that were "
-        f"read, and {known}. That no harm is reported does not mean that none was done."
-    )

@@ -23,6 +23,7 @@ from evidence.figures.comparison import comparison
 from evidence.figures.doi import doi
 from evidence.figures.drapery import drapery
 from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.evidence_map import evidence_map
 from evidence.figures.forest import forest
 from evidence.figures.funnel import funnel
 from evidence.figures.gosh import gosh
@@ -65,6 +66,7 @@ __all__ = [
     "direct_indirect",
     "doi",
     "drapery",
+    "evidence_map",
     "forest",
     "funnel",
     "gosh",

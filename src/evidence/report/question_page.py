@@ -6,19 +6,22 @@ from dataclasses import replace
 
 import pandas as pd
 
+from evidence.appraisal.harms import HARMS, harms_statement, harms_table
 from evidence.appraisal.questions import QuestionAnswer
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding
+from evidence.appraisal.unpooled import reports_statement, reports_table
 from evidence.errors import EvidenceError
 from evidence.measures import measure_of
 from evidence.report.publish import publish_figure, publish_table
 from evidence.results import FEW_STUDIES
 from evidence.synthesis.published import beside_published
+from evidence.synthesis.reports import REPORT_KINDS, reports_on
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 from evidence.wording import capital
 
-__all__ = ["publish_choices", "publish_published", "publish_results"]
+__all__ = ["publish_choices", "publish_published", "publish_reports", "publish_results"]
 
 SIDES = ("favours treatment", "favours comparator")
 
@@ -151,3 +154,47 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     shown = beside[[*columns, "comparison", "population", "note"]]
     caption = "The same in numbers, with the comparison in the words of each source."
     publish_table(shown, f"published-{name}-table", caption=caption, decimals={"k": 0, "n": 0}, folded=True)
+
+
+def publish_reports(review: Review, answer: QuestionAnswer) -> None:
+    """Name every trial that reports on a question, and say whether those without an effect point the same way.
+
+    Parameters
+    ----------
+    review : Review
+    answer : QuestionAnswer
+        As `answer_question` gives it.
+    """
+    from IPython.display import Markdown, display
+
+    from evidence import figures
+
+    name, told = answer.question.id, []
+    for one in answer.findings:
+        if said := reports_statement(review, one.analysis):
+            display(Markdown(f"**{one.analysis.title}.** {said}"))
+            reports = reports_on(review, one.analysis)
+            rows = reports.of("effect", "P value", "direction")
+            sign = rows["direction"] * reports.benefit
+            told.append(
+                rows.assign(direction=sign, kind=rows["kind"].map(REPORT_KINDS), question=one.analysis.title)
+            )
+    if not told:
+        display(Markdown("No trial reports on this question."))
+        return
+    every = pd.concat(told, ignore_index=True)
+    every = every[every["direction"].notna()]
+    if len(every):
+        sides = ("favours comparator", "no direction", "favours treatment")
+        caption = "Which way each trial points, with or without a usable effect; not how large effects are."
+        figure = figures.harvest(every, kind="kind", sides=sides)
+        publish_figure(figure, f"directions-{name}", caption=caption, folded=True)
+    caption = (
+        "Every trial that reports on this question: what it gives, which way it points, why it is not pooled."
+    )
+    table = reports_table(review, answer.question.analyses)
+    publish_table(table, f"reports-{name}", caption=caption, decimals={"People": 0}, folded=True)
+    if name == HARMS:
+        display(Markdown(harms_statement(review)))
+        caption = "What each trial reports about harm, in its own words."
+        publish_table(harms_table(review), "harms-in-words", caption=caption, decimals={"Randomised": 0})

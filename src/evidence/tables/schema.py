@@ -28,6 +28,8 @@ class Column:
         The vocabulary, where there is one.
     minimum, maximum : float or None
         Inclusive bounds of a number.
+    optional : bool
+        Whether a file may lack the column; its cells then count as empty.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Column:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,12 @@ _CONTRAST_VALUES = (
     _integer("n_arm", "participants analysed in the arm", 1),
     _integer("n_comparator", "participants analysed in the comparator arm", 1),
     _ADJUSTED,
+    Column(
+        "direction",
+        "without an estimate, which arm the printed words favour; neither if they see no difference",
+        choices=("arm", "comparator", "neither"),
+        optional=True,
+    ),
 )
 _SCALE = (_number("scale_min", "lowest score"), _number("scale_max", "highest score"))
 _DIRECTION = _text("higher_means", "direction of the scale", choices=("worse", "better"))
@@ -165,6 +174,7 @@ _TRIALS = Table(
         _text("pmid"),
         _text("pmcid"),
         _text("citation", required=True),
+        Column("harms", "what the trial says about harm beside its result rows, in words", optional=True),
         _text("notes"),
     ),
     key=("trial_id",),
@@ -410,7 +420,7 @@ TABLES: tuple[Table, ...] = (
 
 def _reading(table: Table) -> Table:
     """Shape of a table as one reader filled it in: own identifiers, no reconciliation columns."""
-    own = {"result_id", "kind", "readers", "status", "note", "as_reported"}
+    own = {"result_id", "kind", "direction", "harms", "readers", "status", "note", "as_reported"}
     columns = [replace(column, required=False) for column in table.columns if column.name not in own]
     if table.name in {"arm_results", "contrast_results"}:
         columns.append(Column("seen", "the printed phrase"))

@@ -35,7 +35,10 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     """
     present = [column for column in table.columns if column.name in cells]
     faults = [
-        _missing_column(column.name, cells, table, file) for column in table.columns if column not in present
+        fault
+        for column in table.columns
+        if column not in present
+        for fault in _missing_column(column, cells, table, file)
     ]
     if cells.empty:
         return faults
@@ -81,8 +84,9 @@ def typed(cells: pd.DataFrame, table: Table) -> pd.DataFrame:
         Numbers as float64 with NaN for empty cells, years as nullable integers, text with "" for empty cells.
         A confidence level given as a fraction becomes a percentage.
     """
-    frame = cells.copy()
-    numbers = _numbers(cells, table.columns)
+    absent = [column for column in table.columns if column.optional and column.name not in cells]
+    frame = cells.assign(**{column.name: "" for column in absent})
+    numbers = _numbers(frame, table.columns)
     for name in numbers:
         frame[name] = numbers[name].astype("Int64") if name == "year" else numbers[name]
     if "ci_level" in numbers:
@@ -135,13 +139,16 @@ def _dangling(
         yield Fault(file, int(row), columns[place], values[place], expected)
 
 
-def _missing_column(name: str, cells: pd.DataFrame, table: Table, file: str) -> Fault:
-    extra = [str(column) for column in cells.columns if column not in {known.name for known in table.columns}]
-    close = closest(name, extra)
+def _missing_column(column: Column, cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fault]:
+    """Miss a column; an optional one only where another seems to be meant for it."""
+    extra = [str(name) for name in cells.columns if name not in {known.name for known in table.columns}]
+    close = closest(column.name, extra)
+    if column.optional and not close:
+        return
     hint = (
         f"; is it the column headed '{close}'?" if close else "; add it to the header, its cells may be empty"
     )
-    return Fault(file, 1, name, "", f"the column is missing{hint}")
+    yield Fault(file, 1, column.name, "", f"the column is missing{hint}")
 
 
 def _pandera_column(column: Column) -> pa.Column:

@@ -73,6 +73,10 @@ class Contrast:
         Why the printed value is doubtful; "" if it is not.
     reason : Reason or None
         Why there is no estimate with a standard error.
+    direction : {"arm", "comparator", "neither", ""}
+        Which arm the printed words favour; "" where they do not say.
+    p : str
+        The printed P value with its sign, such as "<0.05" or "=0.03"; "" where there is none above 0.
     result_ids : tuple of str
         Rows that it rests on.
     as_reported, source_kind, source_url, locator : str
@@ -107,6 +111,8 @@ class Contrast:
     steps: tuple[Step, ...] = ()
     doubt: str = ""
     reason: Reason | None = None
+    direction: str = ""
+    p: str = ""
     result_ids: tuple[str, ...] = ()
     as_reported: str = ""
     source_kind: str = ""
@@ -125,6 +131,7 @@ class Contrast:
             n_comparator=self.n_arm,
             events=self.events and (*self.events[2:], *self.events[:2]),
             means=self.means and (*self.means[2:], *self.means[:2]),
+            direction={"arm": "comparator", "comparator": "arm"}.get(self.direction, self.direction),
             steps=(*self.steps, step("Arms exchanged, so the sign is turned")) if self.steps else (),
         )
 
@@ -215,6 +222,8 @@ def _from_contrast_row(
         sd_steps=sd_steps,
         sd_assumptions=sd_assumptions,
         doubt=_doubt(row),
+        direction=row.direction,
+        p=f"{row.p_operator}{row.p_value:.15g}" if 0 < row.p_value <= 1 else "",
         result_ids=(row.result_id,),
         as_reported=row.as_reported,
     )

@@ -1,0 +1,294 @@
+"""What trials report beside the pooled results: in words for one result, as a table, and as a map of all questions.
+
+Synthesis without meta-analysis (Campbell et al. 2020, BMJ 368, l6890): it says whether effects tend one way and
+whether there is evidence of any, never how large they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from evidence.errors import DataError, closest
+from evidence.models.without_effects import EffectDirection
+from evidence.results import FEW_STUDIES, sentences
+from evidence.synthesis.reports import KINDS, REPORT_KINDS, Reports, reports_on
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import capital, counted, p_value, parts_of
+
+__all__ = ["FAVOURS", "evidence_map", "reports_statement", "reports_table"]
+
+_CHANCE = 0.05
+
+FAVOURS = {1: "treatment", -1: "comparator", 0: "neither"}
+"""What a direction favours, by its sign turned to the side of benefit."""
+
+_COUNTED = {
+    "effect": "an effect with its precision",
+    "P value": "a P value or an effect on another scale",
+    "direction": "a direction in words",
+    "nothing usable": "nothing that can be used",
+    "doubtful": "numbers that are doubtful as printed",
+    "left out": "results that the protocol leaves out",
+}
+
+
+def reports_statement(review: Review, analysis: str | Analysis) -> str:
+    """Say what every trial that reports on an analysis comes to, those without an effect among them.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+        The analysis or its id.
+
+    Returns
+    -------
+    str
+        How many trials give what; whether those without an effect point the same way as those with one; what their P
+        values come to together, and whether they pile up below 0.05; each with what it does not say. Empty if no
+        trial reports on the analysis.
+
+    Raises
+    ------
+    DataError
+        If the analysis is unknown.
+    """
+    reports = reports_on(review, analysis)
+    if reports.trials.empty:
+        return ""
+    parts = (_counts, _sides, _untimed, _together, _piled)
+    return sentences(*(part(reports) for part in parts))
+
+
+def _counts(reports: Reports) -> str:
+    counts = reports.trials["kind"].value_counts()
+    told = [f"{counts[kind]} with {words}" for kind, words in _COUNTED.items() if kind in counts.index]
+    report = "reports" if len(reports.trials) == 1 else "report"
+    return f"{capital(counted(len(reports.trials), 'trial'))} {report} on this: {', '.join(told)}."
+
+
+def _tally(found: EffectDirection) -> str:
+    text = f"{found.positive} towards the treatment and {found.negative or 'none'} towards the comparator"
+    return f"{text} ({found.unclear} to neither side)" if found.unclear else text
+
+
+def _lean(found: EffectDirection) -> int:
+    """Side of more than half of all trials; 0 if there is none."""
+    total = found.k + found.unclear
+    return (2 * found.positive > total) - (2 * found.negative > total)
+
+
+def _sides(reports: Reports) -> str:
+    """Whether the trials without an effect point the same way as those with one."""
+    told, without = reports.directions.get("with an effect"), reports.directions.get("without")
+    if without is None:
+        return ""
+    text = f"Of the trials without a usable effect that tell a direction, {_tally(without)}"
+    if told is None:
+        return f"{text}; there is no trial with an effect to set beside them."
+    one, other = _lean(told), _lean(without)
+    lean = "both lean the same way" if one * other > 0 else "the two do not lean the same way"
+    lean = "they lean opposite ways" if one * other < 0 else lean
+    return f"{text}; of those with one, {_tally(told)}: {lean}."
+
+
+def _untimed(reports: Reports) -> str:
+    """Trials whose time is not stated: what they say may belong to another time."""
+    rows = reports.of("nothing usable")
+    rows = rows[["time not stated" in parts_of(kinds) for kinds in rows["reason_kind"]]]
+    if rows.empty:
+        return ""
+    favour, others = (int((side * rows["direction"] * reports.benefit > 0).sum()) for side in (1, -1))
+    does, belongs = ("does", "it") if len(rows) == 1 else ("do", "they")
+    return (
+        f"{capital(counted(len(rows), 'trial'))} {does} not state the time, so {belongs} may belong to another one: "
+        f"{favour or 'none'} towards the treatment, {others or 'none'} towards the comparator."
+    )
+
+
+def _together(reports: Reports) -> str:
+    """The combined P value, where it brings in trials that have no effect."""
+    combined, printed = reports.combined, reports.of("P value")
+    if combined is None or printed["direction"].dropna().empty:
+        return ""
+    bounds = f" ({combined.bounds} of them bounds)" if combined.bounds else ""
+    text = (
+        f"Taken together, the {combined.k} P values with a direction{bounds} give {p_value(combined.p_value)} "
+        "(Stouffer's test, weighted by size): "
+    )
+    if combined.p_value >= _CHANCE:
+        return f"{text}no evidence of an effect in any trial, which does not show that there is none."
+    side = "treatment" if combined.p_positive <= combined.p_negative else "comparator"
+    return (
+        f"{text}an effect towards the {side} in at least one trial. How large it is, or whether trials agree, the "
+        "test does not say, and small P values are printed more readily than large ones."
+    )
+
+
+def _piled(reports: Reports) -> str:
+    """Whether printed P values pile up just below the limit."""
+    curve = reports.curve
+    if curve is None or not curve.k:
+        return ""
+    values = counted(curve.k, "exactly printed P value")
+    text = f"Of {values} below .05, {curve.low or 'none'} {'lies' if curve.low == 1 else 'lie'} below .025"
+    if curve.k < FEW_STUDIES:
+        return f"{text}: too few to tell whether results were chosen for their P values."
+    piled = "they pile up just below .05, as chosen results would"
+    found = piled if curve.p_piling < _CHANCE else "they do not pile up just below .05"
+    return f"{text} ({p_value(curve.p_piling)}): {found}."
+
+
+def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.DataFrame:
+    """List every trial that reports on analyses, with what it gives and what it says.
+
+    Parameters
+    ----------
+    review : Review
+    analyses : iterable of str or Analysis
+
+    Returns
+    -------
+    DataFrame
+        One row for each result and trial, under headings for people: Result, Trial, Comparison, Gives, People,
+        Favours, P, Why it is not pooled, As printed, Place.
+
+    Raises
+    ------
+    DataError
+        If an analysis is unknown.
+    """
+    parts = []
+    for name in analyses:
+        reports = reports_on(review, name)
+        rows = reports.trials
+        parts.append(
+            pd.DataFrame(
+                {
+                    "Result": reports.analysis.title,
+                    "Trial": rows["label"],
+                    "Comparison": rows["arm"].astype(str) + " v " + rows["comparator"].astype(str),
+                    "Gives": rows["kind"].map(lambda kind: capital(REPORT_KINDS[kind])),
+                    "People": rows["n"],
+                    "Favours": [_favours(value, reports.benefit) for value in rows["direction"]],
+                    "P": rows["p"].map(_shown_p),
+                    "Why it is not pooled": rows["reason"].map(lambda text: capital(str(text))),
+                    "As printed": rows["as_reported"],
+                    "Place": rows["locator"],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _favours(direction: float, benefit: int) -> str:
+    return "not told" if math.isnan(direction) else FAVOURS[int(direction) * benefit]
+
+
+def _shown_p(text: str) -> str:
+    """Write a P value or bound as journals do: ``< .05``, ``.03``."""
+    if not text:
+        return ""
+    if text[0] in "<>":
+        return f"{text[0]} {text[1:].removeprefix('0')}"
+    return p_value(float(text)).removeprefix("P ").removeprefix("= ")
+
+
+def evidence_map(review: Review, questions: Iterable[str] | None = None) -> pd.DataFrame:
+    """Set out which trial bears on which question, with what.
+
+    Parameters
+    ----------
+    review : Review
+    questions : iterable of str, optional
+        Question groups of the protocol, or entries of ``analyses`` without a group; by default all that have an
+        analysis of the role "main".
+
+    Returns
+    -------
+    DataFrame
+        One row for each question and trial that reports on it: question (id), title, main, trial_id, label, year,
+        kind (the best of `KINDS` that the trial gives on any outcome and time of the question), n (most people of a
+        result of that kind), favours (1 treatment, -1 comparator, 0 neither or sides that differ, NaN not told),
+        results (outcomes and times of that kind, in words), reason (why nothing better; "" for an effect).
+
+    Raises
+    ------
+    DataError
+        If a question is unknown.
+    """
+    rows = []
+    for name, title, main, analyses in _questions(review, questions):
+        found = []
+        for analysis in analyses:
+            reports = reports_on(review, analysis)
+            told = (
+                f"{analysis.outcome.replace('_', ' ')}, {analysis.term}"
+                if analysis.term
+                else analysis.outcome
+            )
+            found.append(
+                reports.trials.assign(favours=reports.trials["direction"] * reports.benefit, result=told)
+            )
+        every = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["study"])
+        for study, of_trial in every.groupby("study", sort=False):
+            best = min(of_trial["kind"], key=KINDS.index)
+            same = of_trial[of_trial["kind"] == best]
+            signs = same["favours"].dropna().unique()
+            rows.append(
+                {
+                    "question": name,
+                    "title": title,
+                    "main": main,
+                    "trial_id": study,
+                    "label": same["label"].iloc[0],
+                    "year": same["year"].iloc[0],
+                    "kind": best,
+                    "n": same["n"].max(),
+                    "favours": math.nan if not len(signs) else float(signs[0]) if len(signs) == 1 else 0.0,
+                    "results": "; ".join(dict.fromkeys(same["result"])),
+                    "reason": "; ".join(filter(None, dict.fromkeys(map(str, same["reason"])))),
+                }
+            )
+    columns = [
+        "question",
+        "title",
+        "main",
+        "trial_id",
+        "label",
+        "year",
+        "kind",
+        "n",
+        "favours",
+        "results",
+        "reason",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _questions(
+    review: Review, asked: Iterable[str] | None
+) -> Iterator[tuple[str, str, bool, tuple[Analysis, ...]]]:
+    """Give id, title, whether it is a main one, and analyses of questions; by default not those taken together."""
+    protocol = review.protocol
+    known: dict[str, tuple[str, bool, tuple[Analysis, ...]]] = {}
+    some = any(group.main for group in protocol.groups.values())
+    for name, analyses in protocol.question_groups.items():
+        if name:
+            group = protocol.groups[name]
+            known[name] = (group.title, group.main or not some, analyses)
+        else:
+            for one in analyses:
+                title, main, others = known.get(one.spec.id, (one.comparison, not some, ()))
+                known[one.spec.id] = (title, main, (*others, one))
+    own = [name for name, (_, _, held) in known.items() if any(one.spec.role == "main" for one in held)]
+    for name in own if asked is None else asked:
+        if name not in known:
+            near = closest(name, known)
+            hint = f"did you mean {near}? " if near else ""
+            raise DataError(f"The protocol has no question {name}; {hint}It has {', '.join(known)}.")
+        yield name, *known[name]

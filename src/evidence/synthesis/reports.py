@@ -1,0 +1,298 @@
+"""Every trial that reports on an analysis: with an effect, a P value, a direction, or nothing that can be used."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import pandas as pd
+from scipy.special import ndtr
+
+from evidence.effects.choosing.candidates import Suited, suited
+from evidence.effects.choosing.choices import Choices
+from evidence.effects.choosing.comparisons import comparisons
+from evidence.effects.choosing.question import admits
+from evidence.effects.choosing.selection import Arms, group_by_arms
+from evidence.effects.reported.reasons import ReasonKind
+from evidence.models.without_effects import (
+    CombinedP,
+    EffectDirection,
+    PCurve,
+    combine_p,
+    effect_direction,
+    p_curve,
+)
+from evidence.results import Shown, table_text
+from evidence.tables.protocol.protocol import Analysis
+from evidence.tables.review import Review
+from evidence.wording import counted, parts_of
+
+__all__ = ["KINDS", "REPORT_KINDS", "ReportKind", "Reports", "reports_on"]
+
+ReportKind = Literal["effect", "P value", "direction", "nothing usable", "doubtful", "left out"]
+
+KINDS: tuple[ReportKind, ...] = get_args(ReportKind)
+
+REPORT_KINDS: dict[ReportKind, str] = {
+    "effect": "effect with its precision",
+    "P value": "P value, or an effect on another scale",
+    "direction": "direction only",
+    "nothing usable": "no usable numbers",
+    "doubtful": "doubtful as printed",
+    "left out": "left out by the protocol",
+}
+"""Words for what a trial can give to an analysis, the most useful first."""
+
+_LEFT_OUT: frozenset[ReasonKind] = frozenset(
+    {
+        *("set aside", "indirect", "mixed", "trial left out", "source left out", "read once"),
+        *("assumption refused", "same patients", "another comparison"),
+    }
+)
+_ELSEWHERE: frozenset[ReasonKind] = frozenset({"not reported"})
+_COLUMNS = (
+    *("trial_id", "study", "label", "year", "arm", "comparator", "kind", "n", "direction", "p"),
+    *("printed", "effect", "se", "comparisons", "instrument", "reason", "reason_kind"),
+    *("as_reported", "locator", "source_url"),
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reports(Shown):
+    """Result of `reports_on`.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    benefit : int
+        Sign of an effect that favours the intervention: 1 or -1.
+    trials : DataFrame
+        One row for each trial, those with an effect first, as `to_frame` gives it.
+    """
+
+    analysis: Analysis
+    benefit: int
+    trials: pd.DataFrame
+
+    def of(self, *kinds: ReportKind) -> pd.DataFrame:
+        """The trials of some kinds."""
+        return self.trials[self.trials["kind"].isin(kinds)]
+
+    @cached_property
+    def directions(self) -> dict[str, EffectDirection]:
+        """Directions of the trials "with an effect" and of those "without"; a group without trials is absent.
+
+        Positive means in favour of the intervention. "without" are those with a P value or a direction only.
+        """
+        groups = {"with an effect": self.of("effect"), "without": self.of("P value", "direction")}
+        told = {name: rows["direction"].dropna() * self.benefit for name, rows in groups.items()}
+        return {name: effect_direction(signs) for name, signs in told.items() if len(signs)}
+
+    @cached_property
+    def combined(self) -> CombinedP | None:
+        """Stouffer's test of every trial that has a P value and a direction, weighted by the root of its size.
+
+        Positive means in favour of the intervention. None with fewer than two such trials of known size.
+        """
+        rows = self.of("effect", "P value")
+        rows = rows[rows["direction"].notna() & (rows["p"] != "") & (rows["n"] > 0)]
+        if len(rows) < 2:
+            return None
+        return combine_p(
+            rows["p"].tolist(),
+            (rows["direction"] * self.benefit).tolist(),
+            method="stouffer",
+            weights=rows["n"].pow(0.5).tolist(),
+        )
+
+    @cached_property
+    def curve(self) -> PCurve | None:
+        """Whether the P values that trials print pile up just below 0.05; None if no trial prints one."""
+        printed = self.trials.loc[self.trials["printed"].astype(bool), "p"]
+        return p_curve(printed.tolist()) if len(printed) else None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each trial.
+
+        Columns: trial_id, study (the trial that counts), label, year, arm, comparator (of the comparison that stands
+        for the trial), kind (`KINDS`), n, direction (sign of the effect on the scale of the analysis: -1, 0 or 1, NaN
+        where it is not told), p (two-sided P value or bound), printed (whether the trial prints it; else it follows
+        from the effect), effect, se (NaN without), comparisons (of the trial that answer the analysis), instrument,
+        reason, reason_kind, as_reported, locator, source_url.
+        """
+        return self.trials
+
+    def summary(self) -> str:
+        """The trials, and how many there are of each kind."""
+        counts = self.trials["kind"].value_counts()
+        told = [f"{counts[kind]} {REPORT_KINDS[kind]}" for kind in KINDS if kind in counts.index]
+        report = "reports" if len(self.trials) == 1 else "report"
+        head = f"{self.analysis.title}: {counted(len(self.trials), 'trial')} {report} on it"
+        if self.trials.empty:
+            return head
+        shown = self.trials[["label", "kind", "n", "direction", "p"]]
+        return table_text(f"{head} ({', '.join(told)})", shown)
+
+
+def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Reports:
+    """Name every trial that reports on an analysis, with what of it can be used.
+
+    One comparison stands for each trial: one with an effect before one with a P value and a direction, a direction
+    or a P value alone, then the one that the protocol prefers, then the largest. Effects of several comparisons of a
+    trial are averaged with their inverse variances for the direction; the P value is that of the largest.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : str or Analysis
+        The analysis or its id.
+    **options
+        Fields of `evidence.effects.choosing.choices.Choices` that differ from the protocol.
+
+    Returns
+    -------
+    Reports
+        Results of which the time is not stated count as nothing usable, as they may belong to another time; their
+        direction is kept for display.
+
+    Raises
+    ------
+    DataError
+        If the analysis or an option is unknown.
+
+    References
+    ----------
+    Campbell M et al. (2020). Synthesis without meta-analysis (SWiM) in systematic reviews. BMJ 368, l6890.
+    """
+    question = review.analysis(analysis)
+    choices = Choices.of(review, options, analysis=question)
+    measure = choices.measure or review.protocol.measure_of(question)
+    benefit = 1 if review.protocol.outcomes[question.outcome].better == "higher" else -1
+    frame = comparisons(review, question, **options)
+    found = suited(review, question.outcome, question.window, measure, choices)
+    reported = group_by_arms(one for one in found if admits(review, question, one.contrast))
+    betters = dict(zip(review.instruments["instrument"], review.instruments["higher_means"], strict=True))
+    trials: defaultdict[str, list[dict[Hashable, Any]]] = defaultdict(list)
+    for row in frame.to_dict("records"):
+        kinds = set(parts_of(row["reason_kind"]))
+        if row["status"] == "pooled":
+            trials[row["study"]].append(_with_effect(row))
+        elif kinds - _ELSEWHERE:
+            arms = (row["trial_id"], row["arm_id"], row["comparator_arm_id"])
+            trials[row["study"]].append(_without_effect(row, kinds, reported, arms, betters, benefit))
+    rows = [_one(told) for told in trials.values()]
+    table = pd.DataFrame(rows, columns=[*_COLUMNS])
+    table = table.sort_values(
+        ["kind", "year", "label"], key=lambda cells: cells.map(_order) if cells.name == "kind" else cells
+    )
+    return Reports(question, benefit, table.reset_index(drop=True))
+
+
+def _order(kind: str) -> int:
+    return [*KINDS].index(kind)  # type: ignore[arg-type]
+
+
+def _with_effect(row: dict[Hashable, Any]) -> dict[Hashable, Any]:
+    return {**row, "kind": "effect", "printed": False, "as_reported": "", "locator": row["source"]}
+
+
+def _without_effect(
+    row: dict[Hashable, Any],
+    kinds: set[str],
+    reported: dict[Arms, list[Suited]],
+    arms: Arms,
+    betters: dict[str, str],
+    benefit: int,
+) -> dict[Hashable, Any]:
+    """Describe a comparison by the best of its results: with a P value and a direction, a direction, or a P value."""
+    nothing: dict[Hashable, Any] = {
+        "direction": math.nan,
+        "p": "",
+        "printed": False,
+        "effect": math.nan,
+        "se": math.nan,
+    }
+    told = [
+        (_class(one, kinds, p, sign), one.rank, one.contrast.result_ids, one, p, sign)
+        for one in reported.get(arms, [])
+        for p, sign in [_printed(one, betters, benefit)]
+    ]
+    if not told:
+        return {**row, **nothing, "kind": _kind_of_reasons(kinds)}
+    (order, kind), _, _, one, p, sign = min(told, key=lambda entry: entry[:3])
+    contrast = one.contrast
+    return {
+        **row,
+        **nothing,
+        "kind": kind,
+        "order": order,
+        "n": contrast.n_arm + contrast.n_comparator,
+        "direction": sign,
+        "p": p if kind == "P value" else "",
+        "printed": kind == "P value" and bool(contrast.p),
+        "instrument": contrast.instrument,
+        "as_reported": contrast.as_reported,
+        "locator": contrast.locator,
+        "source_url": contrast.source_url,
+    }
+
+
+def _kind_of_reasons(kinds: set[str]) -> ReportKind:
+    if kinds & _LEFT_OUT:
+        return "left out"
+    return "doubtful" if "doubtful" in kinds else "nothing usable"
+
+
+def _class(one: Suited, kinds: set[str], p: str, sign: float) -> tuple[int, ReportKind]:
+    """Order of a result among those of its comparison, and its kind."""
+    why = one.reason.kind if one.reason else ""
+    # A comparison whose patients stand in another one is out, whatever its results.
+    if why in _LEFT_OUT or "same patients" in kinds:
+        return 5, "left out"
+    if why == "doubtful":
+        return 4, "doubtful"
+    if why == "time not stated":
+        return 3, "nothing usable"
+    if p:
+        return (0 if not math.isnan(sign) else 2), "P value"
+    return (3, "nothing usable") if math.isnan(sign) else (1, "direction")
+
+
+def _printed(one: Suited, betters: dict[str, str], benefit: int) -> tuple[str, float]:
+    """Give the two-sided P value of a result and the sign of its effect on the scale of the analysis."""
+    contrast = one.contrast
+    p = contrast.p.removeprefix("=")
+    if not p and contrast.se > 0 and not math.isnan(contrast.estimate):
+        p = _p(contrast.estimate, contrast.se)
+    if not math.isnan(contrast.estimate) and contrast.instrument in betters:
+        favours = (1 if betters[contrast.instrument] == "better" else -1) * contrast.estimate
+        return p, float(benefit * ((favours > 0) - (favours < 0)))
+    sides = {"arm": 1.0, "comparator": -1.0, "neither": 0.0}
+    return p, benefit * sides[contrast.direction] if contrast.direction else math.nan
+
+
+def _p(effect: float, se: float) -> str:
+    """Two-sided P value by the normal distribution; far out the smallest number above zero stands for it."""
+    return f"{max(2.0 * float(ndtr(-abs(effect) / se)), 1e-300):.6g}"
+
+
+def _one(told: list[dict[Hashable, Any]]) -> dict[Hashable, Any]:
+    """Let one comparison stand for a trial."""
+    first = min(told, key=lambda row: (_order(row["kind"]), row.get("order", 0), -_size(row)))
+    kept = {**first, "comparisons": len(told)}
+    if first["kind"] != "effect":
+        return kept
+    same = [row for row in told if row["kind"] == "effect"]
+    weights = [1 / row["se"] ** 2 for row in same]
+    effect = sum(weight * row["effect"] for weight, row in zip(weights, same, strict=True)) / sum(weights)
+    people = sum(row["n"] for row in same)
+    sign = float((effect > 0) - (effect < 0))
+    return {**kept, "n": people, "direction": sign, "p": _p(first["effect"], first["se"])}
+
+
+def _size(row: dict[Hashable, Any]) -> float:
+    return 0.0 if math.isnan(row["n"]) else float(row["n"])

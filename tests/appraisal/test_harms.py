@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import evidence as ev
+
+
+@pytest.fixture
+def harmed(filled: Any) -> Any:
+    """Of four trials one counts hoarse babies, one says something in words; hoarseness is a harm."""
+    filled.protocol["outcomes"]["hoarse"] = {"measure": "RR"}
+    filled.protocol["groups"] = {"harms": {"title": "Harms"}}
+    filled.protocol["windows"]["ever"] = {}
+    filled.protocol["analyses"].append(
+        {
+            "id": "hoarse",
+            "group": "harms",
+            "intervention": "singing",
+            "rocking": "either",
+            "comparator": ["inactive"],
+            "outcomes": ["hoarse"],
+            "windows": ["ever"],
+        }
+    )
+    for arm, events, n in (("song", 2, 40), ("quiet", 0, "")):
+        filled.arm(
+            "ava",
+            arm,
+            "",
+            outcome="hoarse",
+            statistic="count",
+            events=events,
+            n=n,
+            as_reported=f"{events} hoarse",
+        )
+    for name in ("cid", "dora"):
+        filled.trial(name, song="singing, 30", quiet="silence, 30")
+    filled.rows["trials"][-1]["harms"] = "nobody was hoarse"
+    return filled
+
+
+def test_each_trial_in_its_own_words(harmed: Any) -> None:
+    told = ev.harms_table(harmed.read())
+    assert told["Trial"].tolist() == ["Ava", "Dora"]
+    assert told["Counted"].tolist() == ["Song 2 of 40; Quiet 0 of an unknown number", ""]
+    assert told["In words"].tolist() == ["2 hoarse; 0 hoarse", "Nobody was hoarse"]
+    assert told["Place"].tolist()[1] == "remark of a reader"
+
+
+def test_how_little_is_known(harmed: Any) -> None:
+    said = ev.harms_statement(harmed.read())
+    assert said.startswith(
+        "2 of 4 trials say anything about harm in the texts that were read, and 1 of them counts it"
+    )
+    # Three over 40 people are 7.5 in 100.
+    assert "with 40 people whose number is stated" in said
+    assert "fewer than about 8 in 100 people could easily stay unseen" in said
+
+
+def test_without_counts_and_without_the_question(harmed: Any, filled: Any) -> None:
+    harmed.rows["arm_results"] = harmed.rows["arm_results"][:4]
+    assert "how often harm happens is not known" in ev.harms_statement(harmed.read())
+    harmed.protocol["groups"], harmed.protocol["analyses"] = {}, harmed.protocol["analyses"][:3]
+    review = harmed.read()
+    assert ev.harms_statement(review) == ""
+    assert ev.harms_table(review)["Trial"].tolist() == ["Dora"]
+
+
+def test_no_harm_that_a_trial_reports_is_lost(review: Any) -> None:
+    told = ev.harms_table(review)
+    labels = review.trials.set_index("trial_id")["label"]
+    outcomes = {one.outcome for one in review.protocol.question_groups["harms"]}
+    for table in (review.arm_results, review.contrast_results):
+        rows = table[table["outcome"].isin(outcomes)]
+        assert set(labels[rows["trial_id"]]) <= set(told["Trial"])
+    assert set(review.trials.loc[review.trials["harms"] != "", "label"]) <= set(told["Trial"])
+    assert str(len(told)) in ev.harms_statement(review)

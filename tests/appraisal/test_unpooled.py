@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import evidence as ev
+
+CRYING = "singing-crying-short"
+
+
+def add(small: Any, name: str, direction: str, **cells: Any) -> None:
+    small.trial(name, song="singing, 30", quiet="silence, 30")
+    small.contrast(name, "song", "quiet", direction=direction, **cells)
+
+
+@pytest.fixture
+def filled_with_p(filled: Any) -> Any:
+    """Two trials with effects in favour of singing, two with P values, one of no stated time."""
+    add(filled, "cid", "arm", p_value=0.02, p_operator="=", as_reported="cried less")
+    add(filled, "dora", "arm", p_value=0.05, p_operator="<")
+    add(filled, "eve", "comparator", p_value=0.05, p_operator="<", timepoint_weeks="")
+    return filled
+
+
+def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(filled_with_p: Any) -> None:
+    said = ev.reports_statement(filled_with_p.read(), CRYING)
+    assert said.startswith(
+        "5 trials report on this: 2 with an effect with its precision, 2 with a P value or an effect on another "
+        "scale, 1 with nothing that can be used."
+    )
+    assert "2 towards the treatment and none towards the comparator; of those with one, 2 towards" in said
+    assert "both lean the same way." in said
+    assert (
+        "1 trial does not state the time, so it may belong to another one: none towards the treatment, 1"
+        in said
+    )
+    assert "the 4 P values with a direction (1 of them bounds) give P < .001 (Stouffer's test" in said
+    assert "an effect towards the treatment in at least one trial" in said
+    assert "Of 1 exactly printed P value below .05, 1 lies below .025: too few to tell" in said
+
+
+def test_trials_that_lean_the_other_way_are_said_to(filled: Any) -> None:
+    add(filled, "cid", "comparator", p_value=0.9, p_operator="=")
+    assert "they lean opposite ways." in ev.reports_statement(filled.read(), CRYING)
+    add(filled, "dora", "neither", p_value=0.9, p_operator="=")
+    assert "the two do not lean the same way." in ev.reports_statement(filled.read(), CRYING)
+
+
+def test_without_an_effect_and_without_evidence(small: Any) -> None:
+    add(small, "cid", "arm", p_value=0.5, p_operator="=")
+    add(small, "dora", "comparator", p_value=0.5, p_operator="=")
+    said = ev.reports_statement(small.read(), CRYING)
+    assert "there is no trial with an effect to set beside them" in said
+    assert "no evidence of an effect in any trial, which does not show that there is none" in said
+    assert ev.reports_statement(small.read(), "singing-settled-long") == ""
+
+
+def test_the_table_names_every_trial(filled_with_p: Any) -> None:
+    table = ev.reports_table(filled_with_p.read(), [CRYING]).set_index("Trial")
+    assert table["Favours"].to_dict() == {
+        **dict.fromkeys(["Ava", "Ben", "Cid", "Dora"], "treatment"),
+        "Eve": "comparator",
+    }
+    assert table.loc["Cid", ["P", "As printed", "Comparison"]].tolist() == [
+        ".02",
+        "cried less",
+        "Song v Quiet",
+    ]
+    assert table.loc["Dora", "P"] == "< .05"
+    assert table.loc["Eve", ["Gives", "P", "Why it is not pooled"]].tolist() == [
+        "No usable numbers",
+        "",
+        "The time of measurement is not stated",
+    ]
+
+
+def test_the_map_takes_the_best_that_a_trial_gives_to_a_question(filled_with_p: Any) -> None:
+    filled_with_p.contrast("cid", "song", "quiet", "SLEEP", estimate=-1.0, se=0.4)
+    filled_with_p.protocol["outcomes"]["sleep"]["better"] = "higher"
+    found = ev.evidence_map(filled_with_p.read(), ["singing"]).set_index("trial_id")
+    assert found["kind"].to_dict() == {
+        "ava": "effect",
+        "ben": "effect",
+        "cid": "effect",
+        "dora": "P value",
+        "eve": "nothing usable",
+    }
+    # Less crying and more sleep are better: cid's usable effect is of less sleep.
+    assert found["favours"].to_dict() == {"ava": 1, "ben": 1, "cid": -1, "dora": 1, "eve": -1}
+    assert found.loc["cid", ["results", "n", "reason"]].tolist() == ["sleep, short term", 60, ""]
+    with pytest.raises(ev.DataError, match="no question singin; did you mean singing"):
+        ev.evidence_map(filled_with_p.read(), ["singin"])
+
+
+def test_each_main_question_names_every_trial_that_reports_on_it(review: Any) -> None:
+    groups = {name for name, group in review.protocol.groups.items() if group.main}
+    found = ev.evidence_map(review)
+    assert groups <= set(found["question"])
+    for name in groups:
+        here = found[found["question"] == name]
+        reported = set()
+        for analysis in review.protocol.question_groups[name]:
+            result = ev.synthesise(review, analysis)
+            reported |= set(result.effects["study"]) | set(result.reported["study"])
+            said = ev.reports_statement(review, analysis)
+            assert bool(said) == bool(len(result.effects) + len(result.reported))
+            assert not re.search(r"nan|inf\b|None|  ", said)
+        assert set(here["trial_id"]) == reported
+        assert here["trial_id"].is_unique
