@@ -192,6 +192,18 @@ def robust_inference() -> Iterator[Comparison]:
             yield Comparison(function, "clubSandwich", case["data"], ours, np.reshape(expected, ours.shape))
 
 
+def comparisons_of_fits() -> Iterator[Comparison]:
+    """Compare `compare_fits` and `linear_contrasts` with metafor's anova and with mvtnorm."""
+    test = tests("models/test_comparisons")
+    for number, case in enumerate(test.TESTS):
+        for ours, theirs in test.compare_values(number).values():
+            yield Comparison("compare_fits", "metafor", case["data"], ours, theirs)
+    for number, case in enumerate(test.CONTRASTS):
+        for name, (ours, theirs) in test.contrast_values(number).items():
+            source = "mvtnorm" if name in ("single_step", "critical") else "metafor"
+            yield Comparison("linear_contrasts", source, case["data"], ours, theirs)
+
+
 def bayesian() -> Iterator[Comparison]:
     """Compare `bayes` with numerical integration in R."""
     reference = read("bayes.json")
@@ -371,6 +383,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Proportions and rates": proportions_and_rates,
     "Meta-regression": regressions,
     "Dependent effects": dependent_effects,
+    "Comparisons of fits and coefficients": comparisons_of_fits,
     "Bayes": bayesian,
     "Diagnostics": diagnostics,
     "Some of the studies": refits,

@@ -78,7 +78,7 @@ compare("assink2016", model(~ deltype, "REML", c("study", "esid")), model(~ 1, "
         many("assink2016", ~ deltype, "ML", ~ 1 | study / esid), many("assink2016", ~ 1, "ML", ~ 1 | study / esid),
         refit = TRUE)
 
-# Distribution of the largest of m correlated statistics, exact to about 1e-5.
+# Distribution of the largest of m correlated statistics, with an error of up to about 2e-5.
 precise <- GenzBretz(maxpts = 1e5, abseps = 2e-6)
 beyond <- function(bound, correlation, df) {
   m <- nrow(correlation)
