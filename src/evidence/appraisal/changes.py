@@ -147,7 +147,8 @@ def _row(finding: Finding, fit: Pooled | None, effects: pd.DataFrame, kind: str,
             if trials
             else f"{what}: no trial is left."
         )
-        return row | {"estimate": np.nan, "reading": "", "changed": True, "sentence": text}
+        # That no trial is left says nothing about the result.
+        return row | {"estimate": np.nan, "reading": "", "changed": trials > 0, "sentence": text}
     assert finding.fit is not None
     said, before = reading(finding, fit), reading(finding, finding.fit)
     told = (

@@ -1,0 +1,125 @@
+"""What the built report says: statements that a hostile reader would attack, on every page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+import evidence as ev
+from evidence.appraisal.certainty.grade import SYMBOLS
+from evidence.appraisal.questions import main_questions, questions
+from evidence.appraisal.statements import MEANS
+from evidence.tables.review import Review
+
+
+@pytest.fixture(scope="module")
+def texts(report: Path) -> dict[str, str]:
+    """The text of every page as it is read: without code, scripts and parameters."""
+    found = {}
+    for path in sorted(report.glob("*.html")):
+        soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for hidden in soup.select("script, style, pre, code, details.code, nav"):
+            hidden.decompose()
+        found[path.name] = re.sub(r"\s+", " ", soup.get_text(" "))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cards(report: Path) -> dict[str, BeautifulSoup]:
+    soup = BeautifulSoup((report / "index.html").read_text("utf-8"), "html.parser")
+    return {str(card["id"]).removeprefix("question-"): card for card in soup.select("article.card")}  # type: ignore[misc]
+
+
+def test_each_question_of_the_protocol_has_a_page(review: Review, texts: dict[str, str]) -> None:
+    for question in questions(review.protocol):
+        assert question.title in texts[f"{question.id}.html"]
+
+
+def test_each_main_question_has_a_card_that_leads_to_its_page(
+    review: Review, cards: dict[str, BeautifulSoup]
+) -> None:
+    assert list(cards) == [question.id for question in main_questions(review.protocol)]
+    for name, card in cards.items():
+        assert card.select_one(f'h3 a[href="{name}.html"]')
+        assert card.select(".change li")
+
+
+def test_the_first_page_and_the_page_of_a_question_give_the_same_numbers(
+    review: Review, texts: dict[str, str]
+) -> None:
+    squeezed = {name: text.replace(" ", "") for name, text in texts.items()}
+    for question in main_questions(review.protocol):
+        for analysis in question.analyses:
+            one = ev.finding(review, analysis)
+            if one.fit is not None:
+                for page in ("index.html", f"{question.id}.html"):
+                    assert one.base.replace(" ", "") in squeezed[page], (analysis.id, page)
+                    assert one.words.change(one.fit.estimate).replace(" ", "") in squeezed[page]
+
+
+def test_very_uncertain_is_said_of_very_low_certainty_alone(
+    review: Review, cards: dict[str, BeautifulSoup]
+) -> None:
+    for name, card in cards.items():
+        lead = ev.answer_question(review, name, deep=False).lead
+        assert ("very uncertain" in card.get_text()) == (lead.level == "very low"), name
+
+
+def test_certainty_has_one_set_of_words_and_symbols(texts: dict[str, str]) -> None:
+    for level, symbols in SYMBOLS.items():
+        for name, text in texts.items():
+            for after in re.findall(re.escape(symbols) + r" (very low|low|moderate|high)\b", text):
+                assert after == level, name
+    assert not any(re.search("[●○]{4}", text) for text in texts.values())
+    for meaning in MEANS.values():
+        assert meaning in texts["index.html"]
+
+
+def test_few_trials_are_never_combined(review: Review, texts: dict[str, str]) -> None:
+    for question in questions(review.protocol):
+        few = [one for one in question.analyses if 0 < ev.finding(review, one).trials < 3]
+        assert ("hown and not combined" in texts[f"{question.id}.html"]) or not few
+
+
+def test_no_machine_language_on_a_page(review: Review, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        if name in ("explorer.html", "figures-and-tables.html"):
+            continue
+        for word in ("Decides.", "no comparisons from no trials", "high left out", "∞", " inf ", " nan "):
+            assert word not in text, (name, word)
+    for name in ("index.html", *(f"{question.id}.html" for question in questions(review.protocol))):
+        for analysis in review.analyses:
+            assert not re.search(rf"(?<![\w/#-]){re.escape(analysis)}(?![\w-])", texts[name]), (
+                name,
+                analysis,
+            )
+
+
+def test_a_boundary_is_said_to_guard_against_chance_and_not_against_bias(
+    review: Review, texts: dict[str, str]
+) -> None:
+    for question in questions(review.protocol):
+        assert "guards against chance, not against bias" in texts[f"{question.id}.html"]
+
+
+def test_the_first_page_says_on_what_it_rests(texts: dict[str, str]) -> None:
+    text = texts["index.html"]
+    for words in (
+        "not a new systematic search",
+        "come from abstracts",
+        "one person only",
+        "was not registered",
+    ):
+        assert words in text
+    assert "Little is known: " in text
+
+
+def test_the_counts_of_trials_are_related(review: Review, texts: dict[str, str]) -> None:
+    text = texts["index.html"]
+    assert f"{len(review.trials)} trials with about" in text
+    assert re.search(
+        r"give numbers that some analysis can use, \w+ of them for a main question, and \w+ stand", text
+    )
