@@ -39,9 +39,11 @@ def front_html(review: Review | None, answer: Answer | None, pages: Sequence[Pag
         HTML in which every text is escaped.
     """
     lead = _question(review) if review and answer is None else ""
-    return lead, templates().get_template("front.html").render(
-        answer=answer, pages=pages, **_known(review, answer, pages)
-    )
+    known = _known(review, answer, pages)
+    # The pages of the main questions are linked by their cards.
+    linked = "".join(known.get("cards", ()))
+    others = [page for page in pages if f'href="{page.name}.html"' not in linked]
+    return lead, templates().get_template("front.html").render(answer=answer, pages=others, **known)
 
 
 def _known(review: Review | None, answer: Answer | None, pages: Sequence[Page]) -> dict[str, Any]:
