@@ -133,4 +133,4 @@ def test_an_axis_that_shows_nothing_is_refused() -> None:
     fit = ev.pool(EFFECT, VARIANCE)
     for draw in (ev.figures.forest, ev.forest_table):
         with pytest.raises(DataError, match=r"shows nothing: the estimates run from −0\.90 to 0\.10"):
-            draw(fit, xlim=(5, 9))  # type: ignore[operator]
+            draw(fit, xlim=(5, 9))
