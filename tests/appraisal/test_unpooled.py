@@ -58,7 +58,7 @@ def test_without_an_effect_and_without_evidence(small: Any) -> None:
 
 
 def test_the_table_names_every_trial(filled_with_p: Any) -> None:
-    table = ev.reports_table(filled_with_p.read(), [CRYING]).set_index("Trial")
+    table: Any = ev.reports_table(filled_with_p.read(), [CRYING]).set_index("Trial")
     assert table["Favours"].to_dict() == {
         **dict.fromkeys(["Ava", "Ben", "Cid", "Dora"], "treatment"),
         "Eve": "comparator",
@@ -79,7 +79,7 @@ def test_the_table_names_every_trial(filled_with_p: Any) -> None:
 def test_the_map_takes_the_best_that_a_trial_gives_to_a_question(filled_with_p: Any) -> None:
     filled_with_p.contrast("cid", "song", "quiet", "SLEEP", estimate=-1.0, se=0.4)
     filled_with_p.protocol["outcomes"]["sleep"]["better"] = "higher"
-    found = ev.evidence_map(filled_with_p.read(), ["singing"]).set_index("trial_id")
+    found: Any = ev.evidence_map(filled_with_p.read(), ["singing"]).set_index("trial_id")
     assert found["kind"].to_dict() == {
         "ava": "effect",
         "ben": "effect",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,9 +21,10 @@ TABLE = pd.DataFrame(ROWS, columns=["title", "label", "kind", "n", "favours"])
 
 def marks(figure: ev.figures.EvidenceFigure) -> list[tuple[float, float, float, str]]:
     """Place, size and fill of the drawn marks, the keys left out."""
+    lines: list[Any] = figure.findobj(Line2D)
     return [
         (line.get_xdata()[0], line.get_ydata()[0], line.get_markersize(), line.get_markerfacecolor())
-        for line in figure.findobj(Line2D)
+        for line in lines
         if line.get_marker() not in ("None", None, "") and line.get_markeredgewidth() == 0.6
     ]
 
@@ -63,7 +65,7 @@ def test_marks_stay_in_their_column() -> None:
         ({"favours": 2}, "favours must be -1, 0 or 1"),
     ],
 )
-def test_what_cannot_be_drawn(change: dict[str, object], message: str) -> None:
+def test_what_cannot_be_drawn(change: dict[str, Any], message: str) -> None:
     (name, value), *_ = change.items()
     wrong = TABLE.drop(columns=name) if value is None else TABLE.assign(**{name: value})
     with pytest.raises(ev.DataError, match=message):

@@ -35,7 +35,7 @@ def told(small: Any) -> Any:
 
 def test_every_trial_that_reports_is_named_once(told: Any) -> None:
     reports = ev.reports_on(told.read(), CRYING)
-    rows = reports.to_frame().set_index("trial_id")
+    rows: Any = reports.to_frame().set_index("trial_id")
     assert rows["kind"].to_dict() == {
         "ava": "effect",
         "ben": "P value",
