@@ -75,7 +75,7 @@ def contrast_values(number: int) -> dict[str, tuple[Any, Any]]:
     """Ours and the reference's, by name."""
     case, found = CONTRASTS[number], contrasted(number)
     values = dict(case["values"])
-    pairs = {"critical": (found.critical, values.pop("critical"))}
+    pairs: dict[str, tuple[Any, Any]] = {"critical": (found.critical, values.pop("critical"))}
     for name, adjust in (("holm", "holm"), ("bonferroni", "bonferroni"), ("single_step", "single-step")):
         ours = contrasted(number, adjust).table["p_adjusted"].to_numpy()
         pairs[name] = ours, values.pop(name)
