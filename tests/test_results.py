@@ -24,7 +24,7 @@ CLASSES = [
 def test_results_show_themselves_in_one_place() -> None:
     for path, node in CLASSES:
         methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
-        if node.name == "Shown":
+        if node.name == "Shown" or "figures" in path.parts:  # figures show themselves as drawings
             continue
         assert "_repr_html_" not in methods, f"{node.name} in {path} shows itself"
         if {"to_frame", "summary"} <= methods:

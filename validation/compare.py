@@ -88,7 +88,8 @@ def pooling() -> Iterator[Comparison]:
         found = ev.subgroups(frame(case["data"]), "group", **options)
         for name, expected in case["values"].items():
             within = [getattr(fit, name, None) for fit in found.groups.values()]
-            ours = getattr(found, name) if hasattr(found, name) else within
+            of_groups = isinstance(expected, list) or not hasattr(found, name)
+            ours = within if of_groups else getattr(found, name)
             yield Comparison("subgroups", "metafor", case["data"], ours, expected)
 
 

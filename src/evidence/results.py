@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -144,6 +144,8 @@ class Shown(Sealed, ABC):
     """
 
     __slots__ = ()
+    most_rows: ClassVar[int | None] = MOST_ROWS
+    """Rows that a table shows in a notebook, the others left out from its middle; None for all."""
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
@@ -160,8 +162,9 @@ class Shown(Sealed, ABC):
         """Show a summary that is a table as such; below any other, folded, the frame of the result."""
         text = self.summary()
         if isinstance(text, Tabled):
+            head = f"<p><b>{html.escape(text.heading)}</b></p>" if text.heading else ""
             note = f"<p>{html.escape(text.note)}</p>" if text.note else ""
-            return f"<p><b>{html.escape(text.heading)}</b></p>{table_markup(text.frame)}{note}"
+            return f"{head}{table_markup(text.frame, most=self.most_rows)}{note}"
         frame = self.to_frame()
         rows = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
         index = not isinstance(frame.index, pd.RangeIndex)
@@ -171,15 +174,15 @@ class Shown(Sealed, ABC):
         )
 
 
-def table_markup(frame: pd.DataFrame, *, index: bool = False) -> str:
+def table_markup(frame: pd.DataFrame, *, index: bool = False, most: int | None = MOST_ROWS) -> str:
     """Write a table as HTML, its numbers as `number` does."""
-    return frame.to_html(index=index, float_format=number, na_rep="-", max_rows=MOST_ROWS, border=0)
+    return frame.to_html(index=index, float_format=number, na_rep="-", max_rows=most, border=0)
 
 
 def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> Tabled:
     """Set a heading, a table and, if there is one, a note under each other."""
     table = frame.to_string(index=False, float_format=number, na_rep="-")
-    text = Tabled("\n".join([heading, "", table, *(["", note] if note else [])]))
+    text = Tabled("\n".join([*([heading, ""] if heading else []), table, *(["", note] if note else [])]))
     text.heading, text.frame, text.note = heading, frame, note
     return text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from evidence.appraisal.certainty.tables import certainty_by_difference, certain
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
-from evidence.results import Shown
+from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -46,6 +47,7 @@ class PageTable(Shown):
 
     shown: pd.DataFrame
     numbers: pd.DataFrame
+    most_rows: ClassVar[None] = None
 
     def to_frame(self) -> pd.DataFrame:
         """The numbers."""
@@ -53,10 +55,7 @@ class PageTable(Shown):
 
     def summary(self) -> str:
         """The printed table as text."""
-        return self.shown.to_string(index=False)
-
-    def _repr_html_(self) -> str:
-        return f"<div>{self.shown.to_html(index=False, escape=True)}</div>"
+        return table_text("", self.shown)
 
 
 def results_table(review: Review, analyses: Iterable[str | Analysis] | None = None) -> PageTable:

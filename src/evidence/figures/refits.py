@@ -38,7 +38,7 @@ NUMBERS = ["label", "estimate", "ci_low", "ci_high", "k", "p_value", "tau2", "i2
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownFit:
     """How the estimates of a fit, and of its refits, are shown.
 
     Attributes
@@ -92,7 +92,7 @@ def refit_scale(
     transform: str | None,
     digits: int | None,
     coefficient: str | None = None,
-) -> Shown:
+) -> ShownFit:
     """Scale and decimals of pooled estimates: those that suit the interval of the fit."""
     code = measure_code(measure_label, data, fit)
     # A slope has no natural scale, but for a ratio its factor.
@@ -103,7 +103,7 @@ def refit_scale(
         given = data[name].to_numpy() if data is not None and name in data else None
         sizes = study_sizes(fit, natural, given)
     whole = estimate_of(fit, coefficient)
-    plain = Shown(code, natural, sizes, Scale(False, 2), coefficient)
+    plain = ShownFit(code, natural, sizes, Scale(False, 2), coefficient)
     half = (plain.back(whole.ci_high) - plain.back(whole.ci_low)) / 2
     return replace(plain, scale=choose_scale(half, code, transform, digits))
 
@@ -113,7 +113,7 @@ def draw_refits(
     refits: pd.DataFrame,
     present: np.ndarray,
     *,
-    shown: Shown,
+    shown: ShownFit,
     heading: str,
     measure_label: str | None,
     favours: tuple[str, str] | None,
@@ -131,7 +131,7 @@ def draw_refits(
         One row a fit: label, k, estimate, ci_low, ci_high, p_value, tau2, i2, q.
     present : ndarray of bool, shape (refits, studies)
         Which studies each fit holds.
-    shown : Shown
+    shown : ShownFit
         As from `refit_scale`.
     heading : str
         What the labels name.
@@ -276,7 +276,7 @@ def leave_one_out(
     return figure
 
 
-def _pooled(figure: EvidenceFigure, fit: Any, label: str | None, shown: Shown) -> str:
+def _pooled(figure: EvidenceFigure, fit: Any, label: str | None, shown: ShownFit) -> str:
     """Pooled result in a sentence, from the last row of the numbers."""
     last = figure.numbers.to_dict("records")[-1]
     ends = (last["estimate"], last["ci_low"], last["ci_high"])

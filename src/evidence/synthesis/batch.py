@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.models.scale.batch import Plan, batch_table
+from evidence.models.scale.batch import BatchPlan, batch_table
 from evidence.models.scale.cluster import run
 from evidence.tables.importing.read import import_revman, is_revman_file
 from evidence.tables.review import Review, read_review
@@ -99,7 +99,7 @@ def batch(
     ModelError
         If the scheduler was lost.
     """
-    plan = Plan(
+    plan = BatchPlan(
         by=(by,) if isinstance(by, str) else tuple(by),
         effect=effect,
         variance=variance,

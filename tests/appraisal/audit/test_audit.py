@@ -324,7 +324,7 @@ def test_every_claim_of_the_repository_has_a_verdict_by_a_step_of_the_rule(revie
     assert (pooled["certainty"] == "low").all()
     assert audited.failed
     assert "claims" in audited.summary()
-    assert "<pre>" in audited._repr_html_()
+    assert "<table" in audited._repr_html_()
 
 
 def test_without_a_rating_the_certainty_is_that_of_grade(sung: Any) -> None:

@@ -112,7 +112,7 @@ def check_shows(limits: tuple[float, float], values: Iterable[float], scale: Sca
     """
     known = _finite(values)
     low, high = limits
-    if known.size and not ((known >= low) & (known <= high)).any():
+    if low < high and known.size and not ((known >= low) & (known <= high)).any():
         span = " to ".join(scale.text(float(end)) for end in (known.min(), known.max()))
         raise DataError(
             f"xlim {scale.text(low)} to {scale.text(high)} shows nothing: the estimates run from {span}."

@@ -68,10 +68,10 @@ def split_label(label: str, separator: str) -> list[str]:
 
 def same_components(treatments: Iterable[str], separator: str) -> dict[str, str]:
     """Treatments that have the components of an earlier one in another order, each with that one."""
-    first: dict[frozenset[str], str] = {}
+    first: dict[tuple[str, ...], str] = {}
     other = {}
     for label in treatments if separator else ():
-        known = first.setdefault(frozenset(part.strip() for part in label.split(separator)), label)
+        known = first.setdefault(tuple(sorted(part.strip() for part in label.split(separator))), label)
         if known != label:
             other[label] = known
     return other

@@ -21,7 +21,7 @@ from evidence.models.scale.cluster import run
 from evidence.models.scale.store import Store
 from evidence.models.scale.tables import Source, open_table
 
-__all__ = ["Plan", "batch_table", "fit_block"]
+__all__ = ["BatchPlan", "batch_table", "fit_block"]
 
 BLOCK = 2**15
 """Rows of a block: small enough to send to a worker, large enough that sending costs little."""
@@ -34,7 +34,7 @@ RESULTS = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """What is done with each comparison."""
 
     by: tuple[str, ...]
@@ -88,7 +88,7 @@ class Plan:
 
 def batch_table(
     source: Any,
-    plan: Plan,
+    plan: BatchPlan,
     *,
     output: str | Path | None = None,
     workers: int | None = None,
@@ -137,7 +137,7 @@ def batch_table(
 
 
 def _in_memory(
-    table: Source, plan: Plan, size: int, workers: int | None, cluster: Any, progress: Any, note: Any
+    table: Source, plan: BatchPlan, size: int, workers: int | None, cluster: Any, progress: Any, note: Any
 ) -> pd.DataFrame:
     blocks = ((number, (frame, plan)) for number, frame in enumerate(table.blocks(size)))
     parts: dict[int, pd.DataFrame] = {}
@@ -151,7 +151,7 @@ def _in_memory(
     return pd.concat([parts[number] for number in sorted(parts)], ignore_index=True)
 
 
-def fit_block(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+def fit_block(frame: pd.DataFrame, plan: BatchPlan) -> pd.DataFrame:
     """Fit each comparison of a block: one row a comparison, method and interval.
 
     What cannot be fitted has no numbers and says why under `error`.
@@ -206,7 +206,7 @@ def fit_block(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
 
 
 def _effects(
-    frame: pd.DataFrame, plan: Plan, codes: np.ndarray, errors: dict[int, str]
+    frame: pd.DataFrame, plan: BatchPlan, codes: np.ndarray, errors: dict[int, str]
 ) -> tuple[Floats, Floats]:
     """Effects and variances of the rows, NaN where there is none; a comparison with a fault goes to `errors`."""
     names = plan.numbers if plan.measure is None else [name for name in plan.optional if name in frame]

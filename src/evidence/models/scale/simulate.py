@@ -33,7 +33,7 @@ SUMS = ("fits", "e", "e2", "e4", "covered", "width", "width2", "rejected", "t", 
 
 
 @dataclass(frozen=True)
-class Plan:
+class SimulationPlan:
     """What is fitted to each simulated meta-analysis."""
 
     methods: tuple[str, ...]
@@ -146,7 +146,7 @@ def simulate(
     ----------
     Morris TP, White IR, Crowther MJ (2019). Stat Med 38(11), 2074-2102 (measures and their Monte Carlo errors).
     """
-    plan = Plan(tuple(methods), tuple(ci), level, tau_prior, repetitions, seed)
+    plan = SimulationPlan(tuple(methods), tuple(ci), level, tau_prior, repetitions, seed)
     if block is not None and block < 1:
         raise DataError(f"block must be at least 1 repetition, not {block!r}.")
     every = cells(grid)
@@ -180,7 +180,7 @@ def simulate(
     return result
 
 
-def _stretches(cell: Mapping[str, Any], start: int, stop: int, plan: Plan) -> pd.DataFrame:
+def _stretches(cell: Mapping[str, Any], start: int, stop: int, plan: SimulationPlan) -> pd.DataFrame:
     """Sums over each stretch of a cell: one row a stretch, method and interval."""
     effect = cell.get("effect", DEFAULTS["effect"])
     tau2 = cell.get("tau2", DEFAULTS["tau2"])
@@ -192,7 +192,7 @@ def _stretches(cell: Mapping[str, Any], start: int, stop: int, plan: Plan) -> pd
     return pd.DataFrame(rows, columns=list(SUMS))
 
 
-def _fits(effect: Floats, variance: Floats, plan: Plan) -> list[tuple[Any, ...]]:
+def _fits(effect: Floats, variance: Floats, plan: SimulationPlan) -> list[tuple[Any, ...]]:
     """Estimate, interval and tau2 by each way; meta-analyses without a study are left out."""
     effect = np.where(np.isnan(variance), np.nan, effect)
     some = ~np.isnan(variance).all(axis=1)
@@ -218,7 +218,7 @@ def _sums(fit: tuple[Any, ...], effect: float, tau2: float) -> list[float]:
     return [float(e.size), float(e.sum()), *(float(value.sum()) for value in values)]
 
 
-def _table(every: list[dict[str, Any]], plan: Plan, sums: dict[str, Floats]) -> pd.DataFrame:
+def _table(every: list[dict[str, Any]], plan: SimulationPlan, sums: dict[str, Floats]) -> pd.DataFrame:
     """Work out the measures of performance from the sums, each of shape (cells, ways)."""
     n, ways = sums["fits"], plan.ways
     some = np.where(n > 0, n, np.nan)
@@ -269,7 +269,7 @@ def _table(every: list[dict[str, Any]], plan: Plan, sums: dict[str, Floats]) -> 
     return pd.concat([head, labels, pd.DataFrame(counts | rest)], axis=1)
 
 
-def _words(plan: Plan, every: list[dict[str, Any]], step: int) -> dict[str, Any]:
+def _words(plan: SimulationPlan, every: list[dict[str, Any]], step: int) -> dict[str, Any]:
     words = {name: getattr(plan, name) for name in ("level", "repetitions", "seed")}
     words |= {"methods": list(plan.methods), "ci": list(plan.ci), "tau_prior": repr(plan.tau_prior)}
     return words | {"cells": every, "block": step * STRETCH, "version": version("evidence")}
