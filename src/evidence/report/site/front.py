@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
@@ -42,7 +43,7 @@ def front_html(review: Review | None, answer: Answer | None, pages: Sequence[Pag
     known = _known(review, answer, pages)
     # The pages of the main questions are linked by their cards.
     linked = "".join(known.get("cards", ()))
-    others = [page for page in pages if f'href="{page.name}.html"' not in linked]
+    others = [page for page in pages if f'href="{quote(page.name)}.html"' not in linked]
     return lead, templates().get_template("front.html").render(answer=answer, pages=others, **known)
 
 
@@ -68,7 +69,7 @@ def _records(review: Review, pages: Sequence[Page]) -> list[tuple[Mapping[str, A
     from evidence.appraisal.questions import answer_question, main_questions
 
     told = {
-        item["name"]: (item["answer"], f"{page.name}.html")
+        item["name"]: (item["answer"], f"{quote(page.name)}.html")
         for page in pages
         for item in page.items
         if item["kind"] == "answer"
