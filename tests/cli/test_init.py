@@ -90,13 +90,13 @@ def test_what_revman_says_itself_is_not_asked(run: Any) -> None:
     ("arguments", "words"),
     [
         (("none.csv",), "there is no file"),
-        (("set.txt",), "neither a review of RevMan 5"),
+        (("set.doc",), "neither a review of RevMan 5"),
         (("set.csv", "--column", "ai"), "NAME=HEADING"),
         (("set.csv",), "the column is missing"),
     ],
 )
 def test_wrong_use_is_told_without_a_traceback(run: Any, arguments: tuple[str, ...], words: str) -> None:
-    for name in ("set.txt", "set.csv"):
+    for name in ("set.doc", "set.csv"):
         Path(name).write_text("study,a\nA,1\n", "utf-8")
     code, _, err = run("import", *arguments, "--output", "x")
     assert code == 2

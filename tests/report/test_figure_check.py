@@ -26,8 +26,12 @@ FOREST, FUNNEL = "singing-crying-short-forest", "singing-crying-short-funnel"
 
 @pytest.fixture
 def kept(filled: Any, tmp_path: Path) -> Path:
-    """Give a folder of figures of two trials that disagree."""
+    """Give a folder of figures of four trials that disagree; the interval of two would leave the scale."""
     filled.rows["arm_results"][0]["mean"] = 1.0
+    for trial, mean in (("cai", 3.0), ("dee", 4.5)):
+        filled.trial(trial, song="singing, 40", quiet="silence, 50")
+        filled.arm(trial, "song", mean=mean, sd=2.0, n=40)
+        filled.arm(trial, "quiet", mean=5.0, sd=2.5, n=50)
     write_gallery(filled.read(), tmp_path / "kept")
     return tmp_path / "kept"
 
