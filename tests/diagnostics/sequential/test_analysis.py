@@ -133,7 +133,7 @@ def test_impossible_plans_are_refused(fit, options, message):
         ev.sequential(fit, **{"delta": 0.3, **options})
 
 
-def test_the_protocol_plans_the_analysis(review):
+def test_the_protocol_plans_the_analysis(review, combining_two):
     plan = review.protocol.sequential
     found = ev.sequential_analysis(review, "manual-inactive-disability-short")
     assert (found.alpha, found.power) == (plan.alpha, plan.power)
@@ -142,7 +142,7 @@ def test_the_protocol_plans_the_analysis(review):
     fit = ev.synthesise(review, "manual-inactive-disability-short").fit
     assert fit is not None
     assert found.fit.k == fit.k
-    ratio = ev.sequential_analysis(review, "manual-inactive-responder-short")
+    ratio = ev.sequential_analysis(combining_two, "manual-inactive-responder-short")
     assert ratio.delta == pytest.approx(np.log(plan.delta["responder"]))
     assert ratio.better == "higher"
     other = ev.sequential_analysis(
@@ -155,7 +155,7 @@ def test_the_protocol_plans_the_analysis(review):
 def test_what_is_not_planned_or_not_pooled_is_named(filled, review):
     with pytest.raises(DataError, match=r"give sequential.delta.crying in review.yaml"):
         ev.sequential_analysis(filled.read(), "singing-crying-short")
-    with pytest.raises(ModelError, match="Not pooled"):
+    with pytest.raises(ModelError, match="Not combined: no poolable comparisons"):
         ev.sequential_analysis(review, "massage-inactive-pain-long")
     with pytest.raises(DataError, match=r"no effect \(SMD\) is planned"):
         ev.sequential_analysis(review, "manual-inactive-pain-short", measure="SMD")

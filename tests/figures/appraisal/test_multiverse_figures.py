@@ -44,11 +44,11 @@ def test_curve_holds_every_pooled_path_once(universes):
             assert (numbers[row.conclusion] * counts).sum() == pytest.approx(row.paths)
 
 
-def test_curve_shows_ratios_as_ratios(universes):
-    many = universes(NAMES[1])
+def test_curve_shows_ratios_as_ratios(combining_two):
+    many = ev.multiverse(combining_two, NAMES[1])
     figure = specification_curve(many)
     assert figure.numbers["estimate"].iloc[0] == pytest.approx(np.exp(many.paths["estimate"].min()))
-    assert f"All {len(many)} paths" in figure.alt_text
+    assert f"All {len(many):,} paths" in figure.alt_text
     assert "The protocol's own: 1." in figure.alt_text
 
 
