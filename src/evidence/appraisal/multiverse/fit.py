@@ -185,7 +185,11 @@ def multiverse(
         level=model.level,
         progress=_reporter(progress, len(first)),
     )
-    scale = np.where(converted[first] > 0, factor, 1.0)
+    by_other = converted[first] > 0
+    widest = np.where(by_other, rules.limit(measures[-1]), rules.limit(default.measure))[:, None, None]
+    # As for a single analysis: a result whose interval leaves the scale is a result of nothing.
+    beyond = np.maximum(np.abs(grid.ci_low), np.abs(grid.ci_high)) > widest
+    scale = np.where(by_other, factor, 1.0)[:, None, None]
     return Multiverse(
         analysis=question,
         measure=default.measure,
@@ -203,11 +207,11 @@ def multiverse(
         data_set=of_setting,
         k=k,
         trials=counted,
-        estimate=grid.estimate * scale[:, None],
-        tau2=grid.tau2 * np.square(scale)[:, None],
-        ci_low=grid.ci_low * scale[:, None, None],
-        ci_high=grid.ci_high * scale[:, None, None],
-        p_value=grid.p_value,
+        estimate=np.where(beyond, np.nan, grid.estimate[:, :, None] * scale),
+        tau2=np.where(beyond, np.nan, grid.tau2[:, :, None] * np.square(scale)),
+        ci_low=np.where(beyond, np.nan, grid.ci_low * scale),
+        ci_high=np.where(beyond, np.nan, grid.ci_high * scale),
+        p_value=np.where(beyond, np.nan, grid.p_value),
     )
 
 

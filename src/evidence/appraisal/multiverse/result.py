@@ -64,9 +64,8 @@ class Multiverse(Shown):
     data_set : ndarray, shape (settings,)
         Which of the different sets of data a setting of these choices gives.
     k, trials : ndarray, shape (sets,)
-    estimate, tau2 : ndarray, shape (sets, methods)
-    ci_low, ci_high, p_value : ndarray, shape (sets, methods, intervals)
-        NaN where there is too little to pool.
+    estimate, tau2, ci_low, ci_high, p_value : ndarray, shape (sets, methods, intervals)
+        NaN where there is too little to pool, or the interval leaves the scale.
     """
 
     analysis: Analysis

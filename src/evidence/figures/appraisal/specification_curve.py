@@ -162,7 +162,7 @@ def specification_curve(
             axes.plot([default] * 2, whisker, color=ORANGE, linewidth=4, zorder=5, solid_capstyle="butt")
             axes.plot(
                 default,
-                result.estimate[result.data_set[0], 0],
+                result.estimate[result.data_set[0], 0, 0],
                 marker="D",
                 color=ORANGE,
                 markersize=6,
