@@ -17,17 +17,19 @@ import nbformat
 import psutil
 import pytest
 
+from evidence.tables.starting import init_review
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 COMMAND = "from evidence.cli import main; main()"
 FULL_DISK = """
 import errno, pathlib
-write = pathlib.Path.write_text
+write = pathlib.Path.write_bytes
 def full(path, *arguments, **options):
-    if path.name == "manifest.json":
+    if "manifest.json" in path.name:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
     return write(path, *arguments, **options)
-pathlib.Path.write_text = full
+pathlib.Path.write_bytes = full
 """
 NO_OVERRIDE = """
 import ctypes, os
@@ -93,7 +95,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     folder = tmp_path_factory.mktemp("made")
     temporary = Path(tempfile.mkdtemp(prefix="ev-"))  # a short path, for sockets
     project = Project(folder, temporary)
-    shutil.copytree(Path(__file__).parents[3] / "data", folder / "data")
+    init_review(folder / "data")
+    shutil.rmtree(folder / "data" / "notebooks")
     project.notebook("print(1)")
     code, error = project.run()
     assert code == 0, error
@@ -152,7 +155,7 @@ def test_a_full_disk(project: Project) -> None:
     code, error = project.run("--force", before=FULL_DISK)
     assert code == 1
     assert error.splitlines()[-1] == (
-        f"evidence: There is no room left on the disk for {project.report}; the previous report is unchanged."
+        f"evidence: There is no room left on the disk for {project.report}; what was there is unchanged."
     )
 
 
