@@ -66,7 +66,7 @@ def test_paths_equal_single_analyses(review: Review, all_of: dict[str, ev.Multiv
     for name, many in all_of.items():
         if len(many) > 1000:
             fitted = np.flatnonzero(many.paths["estimate"].notna())
-            drawn = rng.choice(fitted, 2) if len(fitted) else []
+            drawn: list[int] = list(rng.choice(fitted, 2)) if len(fitted) else []
             paths = [*drawn, *rng.integers(0, len(many), 1)]
             pooled += sum(check_path(review, name, many, int(path), 1e-10) for path in paths)
     assert pooled > 30
