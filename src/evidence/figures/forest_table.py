@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from evidence.models.pooled import Pooled
 from evidence.models.refit import refit
 from evidence.results import Shown
 from evidence.synthesis.synthesis import Synthesis
+from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.wording import number
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class ForestTable(Shown):
     html: str
     title: str
     text: str
+
+    kind: ClassVar[str] = "forest plot"
+    """As of a figure: which guide explains it."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a study and pooled result, with all digits."""
@@ -233,8 +237,12 @@ def _of_review(
     if risk_of_bias is None and len(review.risk_of_bias):
         found = judged(review)
         domains = {**found.tool.domains, "overall": "Overall"}
-        rows = found.trials.set_index("trial_id").reindex(result.effects["trial_id"])[list(domains)]
-        risk_of_bias = rows.fillna("").rename(columns=domains).reset_index(drop=True)
+        rows = (
+            found.trials.set_index("trial_id").reindex(result.effects["trial_id"])[list(domains)].fillna("")
+        )
+        judged_at_all = [name for name in rows if not rows[name].isin(["", NOT_JUDGED]).all()]
+        rows = rows[judged_at_all].rename(columns=domains).reset_index(drop=True)
+        risk_of_bias = rows if judged_at_all else None
     return favours, certainty, risk_of_bias, review.protocol.model_of(analysis).minimum_studies
 
 
@@ -323,6 +331,10 @@ class _Page:
     def text(self, low: float, high: float) -> str:
         return f"{self.scale.text(low)} to {self.scale.text(high)}"
 
+    def result(self, estimate: float, low: float, high: float) -> str:
+        """An estimate with its interval, which may stand on a line of its own."""
+        return f'{self.scale.text(estimate)} <span class="interval">({self.text(low, high)})</span>'
+
     def drawn(self, inner: str) -> str:
         """A drawing of a row with the band and the line of no difference behind it."""
         ground = ""
@@ -383,11 +395,7 @@ class _Page:
                     f'height="{size:.1f}" transform="translate({-size / 2:.2f} {-size / 2:.2f})"/>'
                 )
         cells.append(self.drawn(inner))
-        shown = (
-            "not estimable"
-            if math.isnan(estimate)
-            else f"{self.scale.text(estimate)} ({self.text(low, high)})"
-        )
+        shown = "not estimable" if math.isnan(estimate) else self.result(estimate, low, high)
         cells.append(f'<td class="number result">{shown}</td>')
         if self.weighted:
             cells.append(
@@ -410,7 +418,7 @@ class _Page:
             cells.append(f'<td class="number">{said}{escape(total)}</td>')
         cells += ["<td></td>"] * len(self.letters)
         cells.append(self.drawn(diamond))
-        shown = f"{self.scale.text(read.estimate)} ({self.text(read.ci_low, read.ci_high)})"
+        shown = self.result(read.estimate, read.ci_low, read.ci_high)
         cells.append(f'<td class="number result"><span class="pooled-result">{shown}</span></td>')
         cells += ["<td></td>"] * self.weighted
         rows = f'<tr class="pooled">{"".join(cells)}</tr>\n'
@@ -434,7 +442,8 @@ class _Page:
         sides = ""
         if self.favours is not None:
             below, above = self.favours
-            sides = f'<span class="side">← {escape(below)}</span><span class="side">{escape(above)} →</span>'
+            below, above = f"←&nbsp;{escape(below)}", f"{escape(above)}&nbsp;→"
+            sides = f'<span class="side">{below}</span><span class="side">{above}</span>'
         before = 1 + len(self.extra) + len(self.letters)
         return (
             f'<tr class="axis"><td colspan="{before}"></td><td class="plot"><svg aria-hidden="true">{marks}</svg>'
@@ -455,7 +464,13 @@ class _Page:
         width = len(heads)
         foot = [f'<span class="pooled-heterogeneity">{escape(heterogeneity_line(self.fit))}</span>.']
         foot += [certainty] if certainty else []
-        foot += [escape(line) for line in lines]
+        first, *rest = (escape(line) for line in lines)
+        foot.append(first)
+        if rest:
+            listed = "".join(f"<li>{line}</li>" for line in rest)
+            foot.append(
+                f'<details class="signs"><summary>Letters, signs and shading</summary><ul>{listed}</ul></details>'
+            )
         remarks = "".join(f"<div>{one}</div>" for one in foot)
         body = "".join(self.study(i) for i in self.order)
         text = escape(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))

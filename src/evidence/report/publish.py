@@ -141,7 +141,8 @@ def publish_table(
     folder = _claim(name)
     files = {"CSV": _write_csv(written, folder, name, index=show_index)} if folder else {}
     captioned = f"<figcaption>{html.escape(caption)}</figcaption>{shown}"
-    _display("table", name, caption, files, captioned, html=shown, folded=folded)
+    kind = getattr(table, "kind", "")
+    _display("table", name, caption, files, captioned, html=shown, figure_kind=kind, folded=folded)
 
 
 def _claim(name: str) -> Path | None:

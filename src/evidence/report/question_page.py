@@ -54,22 +54,15 @@ def _sides(one: Finding) -> tuple[str, str]:
 
 
 def _forest(review: Review, one: Finding) -> None:
-    from evidence import figures
+    from evidence.figures.forest_table import forest_table
 
     result = synthesise(review, one.analysis)
     if result.fit is None:
         return
-    figure = figures.forest(
-        result.fit,
-        data=result.effects,
-        columns={"arm": "Intervention", "comparator": "Comparator"},
-        favours=_sides(one),
-    )
-    publish_figure(
-        figure,
-        f"forest-{one.analysis.id}",
-        caption=f"{one.analysis.title}: each comparison, and all together.",
-    )
+    certainty = one.certainty if one.certainty.level else None
+    table = forest_table(result, review=review, certainty=certainty, favours=_sides(one))
+    caption = f"{one.analysis.title}: each comparison, and all together."
+    publish_table(table, f"forest-{one.analysis.id}", caption=caption)
 
 
 def _small_trials(review: Review, one: Finding) -> None:

@@ -95,7 +95,10 @@
       }
       const result = `${show(fit.estimate)} (${range(fit.ci_low, fit.ci_high)})`;
       cell("label").textContent = `Without ${out} (k = ${fit.k})`;
-      cell("result").textContent = result;
+      const interval = document.createElement("span");
+      interval.className = "interval";
+      interval.textContent = `(${range(fit.ci_low, fit.ci_high)})`;
+      cell("result").replaceChildren(`${show(fit.estimate)} `, interval);
       cell("heterogeneity").textContent = fit.line;
       place(fit);
       weigh(fit.weights);
