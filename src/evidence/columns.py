@@ -54,6 +54,7 @@ NAMED = 5
 """How many labels a message lists before it counts the others."""
 
 Floats = NDArray[np.float64]
+FLOAT = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -479,7 +480,7 @@ def numbers(values: Any, name: str, *, labels: Iterable[Any] | None = None, ndim
     try:
         if type(values) in PLAIN:  # the quick way
             out = np.array(values)
-            if out.dtype == np.float64 and out.ndim == ndim:
+            if out.dtype == FLOAT and out.ndim == ndim:
                 return out
         out = _float_array(column(values, name, None), name, labels)
     except (TypeError, ValueError, OverflowError) as error:

@@ -294,12 +294,12 @@ _SYNONYMS = {
 """What other packages and people call a method, with the code that it has here."""
 
 
-def choose_method(method: str, known: Collection[str] = tuple(ESTIMATORS)) -> str:
+def choose_method(method: str, known: Collection[str] = ESTIMATORS) -> str:
     """Return the estimator that is named, in any case of letters, if it is among those known; else a DataError."""
     return choose("method", method, known, _SYNONYMS)
 
 
-def choose_interval(ci: str, known: Collection[str] = tuple(INTERVALS), what: str = "ci") -> str:
+def choose_interval(ci: str, known: Collection[str] = INTERVALS, what: str = "ci") -> str:
     """Return the interval or test that is named, likewise."""
     return choose(what, ci, known, _SYNONYMS)
 

@@ -106,13 +106,10 @@ class Sealed:
 
     __slots__ = ()
 
-    def __post_init__(self) -> None:
-        self._seal()
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({name: sealed(value) for name, value in state.items()})
 
-    def _seal(self) -> None:
+    def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series, dict, list, tuple)) or is_dataclass(

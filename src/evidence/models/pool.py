@@ -180,7 +180,8 @@ def _arrange_checked(
     Looks at single studies only if the largest effect or the smallest or largest variance gives a reason to.
     """
     smallest, largest = VARIANCE_LIMITS
-    if np.maximum.reduce(abs(effects)) <= EFFECT_LIMIT:
+    size = abs(effects)
+    if size[size.argmax()] <= EFFECT_LIMIT:  # `argmax` finds NaN, and is quicker than a reduction
         studies, order = arrange(effects, variances)
         if smallest <= studies.anchor_variance and studies.largest_variance <= largest:
             return studies, order

@@ -71,12 +71,12 @@ class Pooled(HasScales):
     counts: str = "IV"
     """How counts of two groups were combined: MH (Mantel-Haenszel), PETO, or IV (inverse variance)."""
 
-    def _seal(self) -> None:
+    def __post_init__(self) -> None:
         """Make what `pool` gives read-only, without looking at every field."""
-        self.effect.flags.writeable = self.variance.flags.writeable = False
-        self.studies.variance.flags.writeable = self.studies.powers.flags.writeable = False
+        for values in (self.effect, self.variance, self.studies.variance, self.studies.powers):
+            values.setflags(False)
         if self.columns or self.n is not None or self.given_weights is not None or self.origin is not None:
-            super()._seal()
+            super().__post_init__()
 
     @property
     def k(self) -> int:

@@ -76,11 +76,12 @@ def given(
     DataError
         If labels or numbers of values differ, or there is no study.
     """
-    plain = type(effect) in PLAIN and type(variance) in PLAIN and se is data is labels is n is weights is None
-    if plain and missing == "refuse":
+    plain = type(effect) in PLAIN and type(variance) in PLAIN and se is data is n is weights is None
+    if plain and missing == "refuse" and (labels is None or type(labels) in PLAIN):
         effects, variances = numbers(effect, "effect"), numbers(variance, "variance")
-        if effects.size == variances.size and effects.size:  # the quick way
-            return Given(effects, variances, numbered(effects.size), measure=code_of(measure))
+        if 0 < (k := effects.size) == variances.size:  # the quick way
+            names = numbered(k) if labels is None else labels_of(labels, None, k)
+            return Given(effects, variances, names, None, code_of(measure))
     check_missing(missing)
     reported: list[str] = []
     if not isinstance(effect, (str, pd.Series, *PLAIN)) and effect is not None and np.ndim(effect) != 1:

@@ -70,7 +70,8 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     """
     w, (r, f, s), *higher = sums(studies, tau2, 3 if ci == "KR" else 1)
     total = w + r
-    df = choose(studies.k > 1, studies.k - 1, np.inf)
+    several = studies.k > 1
+    df = choose(several, studies.k - 1, np.inf)
     if weights is None:
         centre, variance = f / total, 1.0 / total
     else:
@@ -78,10 +79,10 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
         centre = share[1:] @ studies.difference
         variance = np.square(share) @ (np.append(studies.anchor_variance, studies.variance) + tau2)
     if ci in ("HKSJ", "HKSJ-adhoc"):
-        mean_square = positive(s - f * f / total) / choose(studies.k > 1, df, 1.0)
+        mean_square = positive(s - f * f / total) / choose(several, df, 1.0)
         if ci == "HKSJ-adhoc":
             mean_square = np.maximum(mean_square, 1.0)
-        variance = choose(studies.k > 1, mean_square, 1.0) * variance
+        variance = choose(several, mean_square, 1.0) * variance
     elif ci == "KR":
         variance, df = _kenward_roger(w, r, higher[0][0], higher[1][0])
     elif ci == "z":
@@ -93,7 +94,9 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     elif ci == "z":
         half = ndtri(0.5 + 0.5 * level) * se
     else:
-        half = _quantiles(studies.k, 0.5 + 0.5 * level, 1) * se
+        probability = 0.5 + 0.5 * level
+        batch = isinstance(df, np.ndarray)
+        half = (_quantiles(studies.k, probability, 1) if batch else _one_t_quantile(df, probability)) * se
     statistic = estimate / choose(se > 0.0, se, nan)
     p_value = 2.0 * stdtr(df, -abs(statistic))
     return Mean(estimate, se, estimate - half, estimate + half, statistic, p_value, df)

@@ -278,13 +278,11 @@ def _climb(
     here = here or _score_with_slopes(sums(studies, tau2, 3), restricted)
     before: tuple[Any, ...] | None = None
     earlier: Any = 1.0
-    batch = studies.powers.ndim == 3
-    climbing = np.arange(len(tau2)) if batch else None
-    peak, there, arrived = (
-        np.empty_like(tau2),
-        tuple(map(np.empty_like, here)),
-        np.zeros(np.shape(tau2), bool),
-    )
+    climbing = None
+    if studies.powers.ndim == 3:
+        climbing = np.arange(len(tau2))
+        peak, there = np.empty_like(tau2), tuple(map(np.empty_like, here))
+        arrived = np.zeros(tau2.shape, dtype=bool)
     for _ in range(200):
         fit, penalty, fit_slope, penalty_slope = here
         unit = fit + (fit == 0.0)  # zero if all effects are equal, where low and high are zero as well

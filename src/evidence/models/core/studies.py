@@ -80,20 +80,19 @@ def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]
         k: Any = effect.size
         anchor_effect: Any = float(effect[0])
         anchor_variance: Any = float(variance[0])
-        largest: Any = float(variance[-1])
-        rest, difference = variance[1:], effect[1:] - anchor_effect
-    else:
-        effect = np.take_along_axis(effect, order, axis=-1)
-        variance = np.take_along_axis(variance, order, axis=-1)
-        present = ~np.isnan(variance)
-        k = present.sum(axis=-1, keepdims=True)
-        anchor_effect, anchor_variance = effect[:, :1], variance[:, :1]
-        largest = np.take_along_axis(variance, k - 1, axis=-1)
-        rest = np.where(present, variance, np.inf)[:, 1:]
-        difference = np.where(present, effect - anchor_effect, 0.0)[:, 1:]
-    powers = np.empty((*difference.shape[:-1], 3, difference.shape[-1]))
-    parts = powers if difference.ndim == 1 else powers.swapaxes(0, 1)
-    parts[0], parts[1], parts[2] = 1.0, difference, difference * difference
+        difference = effect[1:] - anchor_effect
+        powers = np.empty((3, k - 1))
+        powers[0], powers[1], powers[2] = 1.0, difference, difference * difference
+        return Studies(k, anchor_effect, anchor_variance, float(variance[-1]), variance[1:], powers), order
+    effect = np.take_along_axis(effect, order, axis=-1)
+    variance = np.take_along_axis(variance, order, axis=-1)
+    present = ~np.isnan(variance)
+    k = present.sum(axis=-1, keepdims=True)
+    anchor_effect, anchor_variance = effect[:, :1], variance[:, :1]
+    largest = np.take_along_axis(variance, k - 1, axis=-1)
+    rest = np.where(present, variance, np.inf)[:, 1:]
+    difference = np.where(present, effect - anchor_effect, 0.0)[:, 1:]
+    powers = np.stack([np.ones_like(difference), difference, difference * difference], axis=1)
     return Studies(k, anchor_effect, anchor_variance, largest, rest, powers), order
 
 
@@ -152,12 +151,16 @@ def dispersion(studies: Studies) -> Any:
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:
     """Choose by a condition: `numpy.where` for arrays, without its cost for scalars."""
-    return np.where(condition, yes, no) if isinstance(condition, np.ndarray) else yes if condition else no
+    if type(condition) is not bool and isinstance(condition, np.ndarray):
+        return np.where(condition, yes, no)
+    return yes if condition else no
 
 
 def positive(value: Any) -> Any:
     """Return the value, or zero where it is negative."""
-    return choose(value > 0.0, value, 0.0)
+    if type(value) is not float and isinstance(value, np.ndarray):
+        return np.where(value > 0.0, value, 0.0)
+    return value if value > 0.0 else 0.0
 
 
 def trace_p(w: Any, r: Any, r2: Any) -> Any:
