@@ -60,7 +60,7 @@ validation: $(VENV)/.installed  ## Compute the reference values anew with R and 
 
 lock: $(VENV)/.installed  ## Renew both lock files after a change in pyproject.toml (newer versions: ARGS=--upgrade).
 	$(PIP) --quiet uv
-	$(BIN)/python -m uv pip compile pyproject.toml --extra report --extra scale --extra docs --extra dev $(UV) $(ARGS) --output-file requirements.lock
+	$(BIN)/python -m uv pip compile pyproject.toml --extra scale --extra docs --extra dev $(UV) $(ARGS) --output-file requirements.lock
 	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --constraint requirements.lock $(UV) $(ARGS) \
 		--output-file requirements-lab.lock
 

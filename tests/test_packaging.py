@@ -13,6 +13,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import evidence
+from evidence.version import DISTRIBUTION
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CONDA_NAMES = {
@@ -21,7 +24,7 @@ CONDA_NAMES = {
     "nbconvert": "nbconvert-core",
     "playwright": "playwright-python",
 }
-COMMON = ("report", "scale", "docs", "dev")
+COMMON = ("scale", "docs", "dev")
 LOCKS = {"requirements.lock": COMMON, "requirements-lab.lock": (*COMMON, "lab")}
 
 
@@ -40,6 +43,13 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
+def test_the_package_knows_its_name_and_where_its_version_stands() -> None:
+    assert PROJECT["name"] == DISTRIBUTION
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["version"]
+    assert f'"{evidence.__version__}"' in (ROOT / version["path"]).read_text("utf-8")
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", evidence.__version__)
+
+
 def test_environment_names_the_packages_and_bounds_of_pyproject() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     *by_conda, by_pip = environment["dependencies"]
@@ -50,6 +60,44 @@ def test_environment_names_the_packages_and_bounds_of_pyproject() -> None:
     }
     extras = {"mkdocstrings-python>=1.12"}  # what "mkdocstrings[python]" asks for besides
     assert stated == wanted | extras | {f"python{PROJECT['requires-python']}"}
+
+
+def test_the_conda_recipe_names_the_packages_and_bounds_of_pyproject() -> None:
+    text = (ROOT / "packaging" / "conda" / "meta.yaml").read_text("utf-8")
+    assert f'{{% set version = "{evidence.__version__}" %}}' in text
+    assert f'{{% set name = "{DISTRIBUTION}" %}}' in text
+    recipe = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", re.sub(r"^\{%.*%\}$", "", text, flags=re.MULTILINE)))
+    run = {line.replace(" ", "") for line in recipe["requirements"]["run"]}
+    wanted = {f"{CONDA_NAMES.get(r.name, r.name)}{r.specifier}" for r in requirements()}
+    assert run == wanted | {f"python{PROJECT['requires-python']}"}
+    scale = {f"{r.name}{r.specifier}" for r in map(Requirement, PROJECT["optional-dependencies"]["scale"])}
+    assert {line.replace(" ", "") for line in recipe["requirements"]["run_constrained"]} == scale
+
+
+def test_the_release_publishes_without_a_secret() -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    workflow = yaml.safe_load(text)
+    assert "secrets." not in text
+    assert "password" not in text
+    assert workflow["permissions"] == {"contents": "read"}
+    publish = workflow["jobs"]["publish"]
+    assert publish["permissions"] == {"id-token": "write"}
+    assert publish["needs"] == "try"
+    assert {"ubuntu-latest", "macos-latest", "windows-latest"} == set(
+        workflow["jobs"]["try"]["strategy"]["matrix"]["system"]
+    )
+
+
+def test_the_checks_run_on_three_systems() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "checks.yml").read_text("utf-8"))
+    job = workflow["jobs"]["systems"]
+    matrix = job["strategy"]["matrix"]
+    systems = {*matrix["system"], *(entry["system"] for entry in matrix["include"])}
+    assert systems == {"ubuntu-latest", "macos-latest", "windows-latest"}
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert all(command in commands for command in ("python -m pytest -n auto", "python -m evidence report"))
+    assert all(command in readme for command in ("python -m evidence report", "python -m pytest"))
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -78,7 +126,7 @@ def test_both_locks_agree() -> None:
 
 def test_citation_carries_the_version_and_licence_of_the_package() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
-    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert (citation["version"], citation["license"]) == (evidence.__version__, PROJECT["license"])
     assert citation["authors"]
 
 

@@ -6,4 +6,6 @@ first used, so that importing the package is quick.
 
 import lazy_loader
 
+from evidence.version import __version__ as __version__
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -30,8 +30,10 @@ from .appraisal.page_tables import sequential_table as sequential_table
 from .appraisal.page_tables import unused_results as unused_results
 from .appraisal.prisma import prisma_checklist as prisma_checklist
 from .appraisal.prisma import prisma_flow as prisma_flow
+from .appraisal.questions import Question as Question
 from .appraisal.questions import QuestionAnswer as QuestionAnswer
 from .appraisal.questions import answer_question as answer_question
+from .appraisal.questions import questions as questions
 from .appraisal.risk_of_bias import bias_sensitivity as bias_sensitivity
 from .appraisal.risk_of_bias import risk_of_bias as risk_of_bias
 from .appraisal.sequential import sequential_analysis as sequential_analysis
@@ -180,3 +182,5 @@ from .tables.importing.read import import_revman as import_revman
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
 from .tables.starting import init_review as init_review
+
+__version__: str

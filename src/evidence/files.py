@@ -37,6 +37,7 @@ __all__ = [
     "new_folder",
     "plain",
     "plain_rows",
+    "refuse_taken",
     "remove",
     "scratch",
     "unguarded",
@@ -318,6 +319,14 @@ def _hold(place: Path) -> int | None:
     return handle
 
 
+def refuse_taken(folder: Path) -> None:
+    """Raise a DataError if a folder that is to be made is there and holds something, or is a file."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            f"'{folder}' exists and is not an empty folder; nothing was written. Name a new folder."
+        )
+
+
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """Give an empty folder beside the wanted one; it takes its place when all is well, else it is removed.
@@ -333,10 +342,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         If it holds something, is a file, or cannot be written.
     """
     place = Path(os.path.abspath(folder))
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise DataError(
-            f"'{folder}' exists and is not an empty folder; nothing was written. Name a new folder."
-        )
+    refuse_taken(folder)
     made = [one for one in place.parents if not one.exists()]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

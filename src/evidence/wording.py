@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -18,6 +20,7 @@ __all__ = [
     "p_value",
     "parts_of",
     "ratio_number",
+    "slug",
 ]
 
 _MINUS = "\u2212"
@@ -119,3 +122,12 @@ class Listed(str):
         text = cls(joint.join(map(str, listed)) + end)
         text.parts = listed
         return text
+
+
+def slug(text: str, joint: str, length: int = 60) -> str:
+    """Give a short name of small letters and digits, its words joined by a sign."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", joint, plain).strip(joint)
+    if len(name) > length:
+        name = name[:length].rpartition(joint)[0] or name[:length]
+    return name

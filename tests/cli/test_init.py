@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 import evidence as ev
 from evidence import cli
+from evidence.cli import asking
 
 
 @pytest.fixture
@@ -48,15 +51,76 @@ def test_a_new_review_is_checked_and_pooled_at_once(run: Any) -> None:
     assert "not an empty folder" in err
 
 
-def test_the_report_of_a_new_review_is_made(run: Any) -> None:
+def test_the_readme_of_a_new_review_is_true(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands are given as they stand there, in its folder."""
     run("init", "my-review")
-    folders = ("--data", "my-review", "--notebooks", "my-review/notebooks", "--output", "my-report")
-    code, out, err = run("report", *folders)
-    assert code == 0, err
-    assert "my-report" in out
-    page = Path("my-report/01-results.html").read_text("utf-8")
+    monkeypatch.chdir("my-review")
+    (block,) = re.findall(r"^```\n(.*?)^```", Path("README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    commands = [line.split() for line in block.splitlines()]
+    assert [command[:2] for command in commands] == [
+        ["evidence", name] for name in ("check", "pool", "report")
+    ]
+    for _, *arguments in commands:
+        code, out, err = run(*arguments)
+        assert code == 0, err
+    assert str(Path("report/index.html").resolve()) in out
+    page = Path("report/bright-light.html").read_text("utf-8")
     assert "Fictional A 2001" in page
-    assert Path("my-report/figures/forest.svg").exists()
+    assert Path("report/figures/forest-bright-light-fatigue-short.svg").exists()
+    assert Path("report/02-data.html").exists()
+    code, _, err = run("check", "--strict")
+    assert (code, err.strip()) == (0, "No findings")
+
+
+def test_questions_are_asked_on_a_terminal_and_again_until_answered(run: Any, monkeypatch: Any) -> None:
+    answers = iter(["Tea for colds", "adults", "tea", "cold", "xx", "rr", "higher"])
+    asked: list[str] = []
+
+    def prompt(question: str, **_: Any) -> str:
+        asked.append(question)
+        return next(answers)
+
+    monkeypatch.setattr(asking.typer, "prompt", prompt)
+    monkeypatch.setattr(sys.modules["evidence.cli.init"], "somebody_there", lambda: True)
+    code, _, err = run("init", "cold", "--comparator", "water")
+    assert code == 0, err
+    assert "unknown answer 'xx'" in err
+    review = ev.read_review("cold")
+    assert review.protocol.title == "Tea for colds"
+    assert (review.protocol.outcomes["cold"].measure, review.protocol.outcomes["cold"].better) == (
+        "RR",
+        "higher",
+    )
+    assert not any("compared" in question for question in asked)
+
+
+def test_nothing_is_asked_where_nobody_sits(run: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(asking.typer, "prompt", lambda *_, **__: pytest.fail("asked"))
+    assert run("init", "new")[0] == 0
+
+
+def test_an_interrupted_question_leaves_nothing(run: Any, monkeypatch: Any) -> None:
+    def interrupt(*_: object, **__: object) -> str:
+        raise typer.Abort
+
+    monkeypatch.setattr(asking.typer, "prompt", interrupt)
+    monkeypatch.setattr(sys.modules["evidence.cli.init"], "somebody_there", lambda: True)
+    code, _, _ = run("init", "new")
+    assert code == 1
+    assert not list(Path().iterdir())
+
+
+def test_one_command_leads_from_a_table_to_a_report(run: Any) -> None:
+    Path("My trials.csv").write_text("study,ai,n1i,ci,n2i\nA,1,20,4,21\nB,3,30,5,31\nC,2,40,6,44\n", "utf-8")
+    code, out, err = run("import", "My trials.csv", "--report")
+    assert code == 0, err
+    index = Path("my-trials/report/index.html")
+    assert str(index.resolve()) in out
+    assert "treatment" in index.read_text("utf-8").lower()
+    assert Path("my-trials/report/treatment.html").exists()
+    code, _, err = run("import", "My trials.csv")
+    assert code == 2
+    assert "not an empty folder" in err
 
 
 def test_a_table_is_imported_and_pooled(run: Any) -> None:
@@ -117,4 +181,4 @@ def test_the_wheel_holds_the_templates(tmp_path: Path) -> None:
         if path.is_file()
     }
     assert templates <= names
-    assert any(name.endswith("01-results.ipynb") for name in templates)
+    assert any(name.endswith("01-question.ipynb") for name in templates)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ import yaml
 import evidence as ev
 from evidence.tables import starting
 from evidence.tables.schema import TABLES
+from evidence.version import DISTRIBUTION
 
 ANALYSIS = "bright-light-fatigue-short"
 
@@ -53,15 +55,84 @@ def test_every_key_of_its_protocol_is_explained(tmp_path: Path) -> None:
         assert above.startswith("#") or key in ("version", "title", "scope_note")
 
 
-def test_its_notebook_has_parameters_and_publishes_a_figure(tmp_path: Path) -> None:
+def test_its_notebooks_name_no_analysis(tmp_path: Path) -> None:
+    """The protocol can be changed in every respect without a look at a notebook."""
     place = ev.init_review(tmp_path / "new")
-    notebook = nbformat.read(place / "notebooks" / "01-results.ipynb", as_version=4)
-    nbformat.validate(notebook)
-    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    assert 'data_dir = ".."' in tagged[0].source
-    assert any("publish_figure" in cell.source for cell in notebook.cells)
-    assert not any(cell.get("outputs") for cell in notebook.cells)
+    for path in (place / "notebooks").iterdir():
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+        assert len(tagged) == 1
+        assert 'data_dir = ".."' in tagged[0].source
+        assert not any(cell.get("outputs") for cell in notebook.cells)
+        assert "bright" not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+@pytest.mark.parametrize("measure", starting.START_MEASURES)
+def test_words_of_the_user_make_a_review_that_pools(tmp_path: Path, measure: str, better: str) -> None:
+    place = ev.init_review(
+        tmp_path / "new",
+        title="It's: #1",
+        population="adults, 40 to 60",
+        intervention="Exercise, any",
+        comparator="usual care",
+        outcome="back pain",
+        measure=measure,
+        better=better,
+    )
+    review = ev.read_review(place)
+    assert review.protocol.title == "It's: #1"
+    assert review.protocol.question["population"] == "adults, 40 to 60"
+    assert ev.check(review).empty
+    result = ev.synthesise(review, "exercise-any-back-pain-short")
+    assert (result.k, result.measure) == (3, measure)
+    assert result.fit is not None
+    assert (result.fit.estimate < 0) == (better == "lower")
+    assert "bright" not in "".join(path.read_text("utf-8") for path in place.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"intervention": "tea", "comparator": "Tea"}, "name what is studied"),
+        ({"intervention": "usual care"}, "name what is studied"),
+        ({"outcome": "no"}, "Latin letters"),
+        ({"outcome": "痛"}, "Latin letters"),
+        ({"population": "a\nb"}, "the population must be one line"),
+        ({"measure": "HR"}, "unknown measure 'HR'"),
+        ({"better": "up"}, "unknown direction 'up'"),
+    ],
+)
+def test_words_that_cannot_be_used_are_refused(tmp_path: Path, words: dict[str, str], message: str) -> None:
+    with pytest.raises(ev.DataError, match=message):
+        ev.init_review(tmp_path / "new", **words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_readme_lists_every_file(tmp_path: Path) -> None:
+    place = ev.init_review(tmp_path / "new")
+    readme = (place / "README.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `(\S+)` \|", readme, re.MULTILINE))
+    there = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
+    assert listed == there - {"README.md"}
+    assert not re.search("@[A-Z_]+@", "".join((place / name).read_text("utf-8") for name in there))
+
+
+def test_its_workflow_checks_reports_and_publishes(tmp_path: Path) -> None:
+    place = ev.init_review(tmp_path / "new")
+    workflow = yaml.safe_load((place / ".github" / "workflows" / "publish.yml").read_text("utf-8"))
+    report, publish = workflow["jobs"]["report"], workflow["jobs"]["publish"]
+    run = [step["run"] for step in report["steps"] if "run" in step]
+    assert run == [
+        "python -m pip install --requirement requirements.txt",
+        "evidence check",
+        "evidence report",
+    ]
+    uploaded = next(step for step in report["steps"] if "upload-pages" in step.get("uses", ""))
+    assert uploaded["with"]["path"] == "report"
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert (place / "requirements.txt").read_text("utf-8") == f"{DISTRIBUTION}=={ev.__version__}\n"
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:

@@ -62,10 +62,16 @@ def questions(protocol: Protocol) -> tuple[Question, ...]:
         for one in analyses:
             specs.setdefault(one.spec.id, []).append(one)
         own += [
-            Question(spec, group[0].comparison, "", "", not some, tuple(group))
-            for spec, group in specs.items()
+            Question(spec, _title(group), "", "", not some, tuple(group)) for spec, group in specs.items()
         ]
     return tuple(own)
+
+
+def _title(group: Sequence[Analysis]) -> str:
+    """Name the question of one entry: the comparison, and what tells it from another of the same."""
+    labels = {one.spec.label for one in group}
+    label = labels.pop() if len(labels) == 1 else ""
+    return f"{group[0].comparison}: {label}" if label else group[0].comparison
 
 
 def main_questions(protocol: Protocol) -> tuple[Question, ...]:

@@ -25,7 +25,9 @@ app.command(epilog="Example: [bold]evidence simulate grid.yaml --output results.
 app.command(epilog="Example: [bold]evidence bench --data data[/bold]")(bench)
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)
-app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review[/bold]")(import_)
+app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review --report[/bold]")(
+    import_
+)
 
 
 def main() -> None:

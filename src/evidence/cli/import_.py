@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evidence.cli.report import make_report
+
 if TYPE_CHECKING:
     from evidence.tables.review import Review
 
@@ -23,8 +25,14 @@ def import_(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the new review; it must not exist or be empty.")
+        Path | None,
+        typer.Option(
+            help="Folder of the new review; it must not exist or be empty. By default named as the file."
+        ),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also make the report of the new review, in its folder report.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show how the file is understood, and write nothing.")
     ] = False,
@@ -53,9 +61,11 @@ def import_(
     ] = "",
     title: Annotated[str, typer.Option(help="Title of the review; by default that in the file.")] = "",
 ) -> None:
-    """Make a review of a file from RevMan or metafor."""
+    """Make a review of a file from RevMan or metafor or of a table, and its report if that is wanted."""
     from evidence.errors import DataError
+    from evidence.files import refuse_taken
     from evidence.tables.importing.read import import_effects, import_revman, is_revman_file
+    from evidence.wording import slug
 
     common: dict[str, Any] = {"measure": measure, "weeks": weeks, "source_url": source_url, "title": title}
     given = {"intervention": intervention, "comparator": comparator, "outcome": outcome, "better": better}
@@ -63,8 +73,11 @@ def import_(
     columns = dict(_pair(text) for text in column or [])
     if not file.is_file():
         raise DataError(f"there is no file '{file}'")
-    if output is None and not dry_run:
-        raise DataError("say where the review is to be written (--output FOLDER), or only look (--dry-run)")
+    if dry_run and report:
+        raise DataError("with --dry-run nothing is written, so there is no report; leave out one of the two")
+    output = output or Path(slug(file.stem, "-") or "review")
+    if not dry_run:
+        refuse_taken(output)
     if is_revman_file(file, sheet):
         if own or columns:
             names = ", ".join(f"--{name}" for name in [*own, *(["column"] if columns else [])])
@@ -73,11 +86,13 @@ def import_(
     else:
         found = import_effects(file, columns=columns, sheet=sheet, **own, **common)
     print(found.summary())
-    if dry_run or output is None:
+    if dry_run:
         print("Nothing was written (--dry-run).", file=sys.stderr)
         return
     print("\n".join(_totals(found.write(output))))
-    if found.analyses:
+    if report:
+        make_report(output, output / "notebooks", output / "report")
+    elif found.analyses:
         print(f"Now try: evidence pool {found.analyses[0]} --data {output}", file=sys.stderr)
 
 

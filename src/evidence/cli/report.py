@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from evidence.cli.options import Data
 
-__all__ = ["report", "verify"]
+__all__ = ["make_report", "report", "verify"]
 
 Notebooks = Annotated[
     Path | None,
@@ -62,6 +62,33 @@ def report(
     ] = None,
 ) -> None:
     """Run the notebooks whose inputs have changed and write the report: pages, figures, tables and a manifest."""
+    make_report(
+        data,
+        notebooks or _notebooks(data),
+        output,
+        param=param or [],
+        only=only or (),
+        workers=jobs,
+        cache=cache,
+        force=force,
+        timeout=timeout,
+    )
+
+
+def make_report(
+    data: Path, notebooks: Path, output: Path, *, param: Sequence[str] = (), **options: Any
+) -> None:
+    """Make a report, show how far it is, and say where it lies.
+
+    Parameters
+    ----------
+    data, notebooks, output : Path
+        Folders of the review, its notebooks and the report.
+    param : sequence of str
+        Parameters of notebooks, each as ``NAME=VALUE``.
+    **options
+        Of `evidence.report.build.build_report`.
+    """
     with _ended_in_order():
         from evidence.cli.progress import Progress
         from evidence.report.build import build_report
@@ -70,19 +97,15 @@ def report(
         with Progress() as progress:
             index = build_report(
                 data,
-                notebooks or _notebooks(data),
+                notebooks,
                 output,
-                parameters=parse_parameters(param or [], progress.note),
-                only=only or (),
-                workers=jobs,
-                cache=cache,
-                force=force,
-                timeout=timeout,
+                parameters=parse_parameters(param, progress.note),
                 on_plan=progress.plan,
                 on_start=progress.start,
                 on_cell=progress.cell,
                 on_end=progress.end,
                 on_note=progress.note,
+                **options,
             )
     print(f"The report is in {index}")
 

@@ -14,6 +14,7 @@ from typing import Any
 from evidence.files import checksum, content, files_below, write
 from evidence.report.running.execute import Executed
 from evidence.report.running.plan import literal
+from evidence.version import DISTRIBUTION, __version__
 
 __all__ = [
     "FILE_NAME",
@@ -141,8 +142,12 @@ def _versions() -> dict[str, str]:
     """Return the version of the package and of each package it names, if installed."""
     from packaging.requirements import Requirement
 
-    versions = {"evidence": metadata.version("evidence")}
-    for text in metadata.requires("evidence") or []:
+    versions = {"evidence": __version__}
+    try:
+        required = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:  # the source tree, put on the path
+        required = []
+    for text in required:
         name = Requirement(text).name
         try:
             versions[name] = metadata.version(name)

@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 
 import evidence as ev
+from evidence.appraisal.questions import questions
 from evidence.cli.import_ import import_
+from evidence.report.running.plan import plan
+from evidence.tables.importing import imported as imported_module
 from evidence.tables.importing.read import is_revman_file
 
 CASES = Path(__file__).parent / "cases"
@@ -319,8 +322,8 @@ def test_a_dry_run_shows_the_mapping_and_writes_nothing(
     assert "columns: study = study, or = or, ci.lb = lower, ci.ub = upper" in printed.out
     assert "lower is taken for 'outcome'" in printed.out
     assert not (tmp_path / "review").exists()
-    with pytest.raises(ev.DataError, match="--output"):
-        import_(CASES / "metafor-orc.csv")
+    with pytest.raises(ev.DataError, match="leave out one of the two"):
+        import_(CASES / "metafor-orc.csv", dry_run=True, report=True)
 
 
 def test_an_import_says_which_totals_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -332,13 +335,26 @@ def test_an_import_says_which_totals_agree(tmp_path: Path, capsys: pytest.Captur
     assert "the file counts 3 studies, its rows give 2" in printed
 
 
-def test_each_analysis_has_a_page(tmp_path: Path) -> None:
-    made, _ = revman("sub.rm5", tmp_path)
-    pages = sorted((tmp_path / "review" / "notebooks").iterdir())
-    texts = [page.read_text("utf-8") for page in pages]
-    assert [page.name for page in pages] == ["01-results.ipynb", "02-results.ipynb"]
-    assert all(name in text for name, text in zip(made.analyses, texts, strict=True))
-    assert "# Drug v placebo: pain at 12 months" in texts[1]
-    # What pages publish has one name each.
-    assert "drug-pain-at-12-months-any-forest" in texts[1]
-    assert "findings" not in texts[1]
+def test_each_comparison_has_a_page_and_keeps_it_when_names_change(tmp_path: Path) -> None:
+    made, review = revman("sub.rm5", tmp_path)
+    folder = tmp_path / "review" / "notebooks"
+    assert sorted(path.name for path in folder.iterdir()) == ["01-question.ipynb", "02-data.ipynb"]
+    assert not any(name in path.read_text("utf-8") for path in folder.iterdir() for name in made.analyses)
+    asked = [question.id for question in questions(review.protocol)]
+    assert [job.name for job in plan(folder, folder.parent, {})] == [*asked, "02-data"]
+    titles = [question.title for question in questions(review.protocol)]
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_large_import_has_its_first_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imported_module, "MOST_PAGES", 1)
+    rows = "study,treat1,treat2,ai,n1i,ci,n2i\nA,tea,water,1,20,4,21\nB,milk,water,3,30,5,31\n"
+    (tmp_path / "net.csv").write_text(rows, "utf-8")
+    made = ev.import_effects(tmp_path / "net.csv")
+    review = made.write(tmp_path / "review")
+    folder = tmp_path / "review" / "notebooks"
+    asked = [question.id for question in questions(review.protocol)]
+    assert len(asked) > 1
+    assert "first 1 comparisons" in made.summary()
+    assert [job.name for job in plan(folder, folder.parent, {})] == [asked[0], "02-data"]
+    assert [job.name for job in plan(folder, folder.parent, {}, [asked[1]])] == [asked[1]]

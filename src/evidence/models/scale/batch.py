@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from evidence.models.pool_many import fit_each, quantities
 from evidence.models.scale.cluster import run
 from evidence.models.scale.store import Store
 from evidence.models.scale.tables import Source, open_table
+from evidence.version import __version__
 
 __all__ = ["BatchPlan", "batch_table", "fit_block"]
 
@@ -111,7 +111,7 @@ def batch_table(
         return _in_memory(table, plan, size, workers, cluster, progress, note)
     store = Store(
         output,
-        {"table": table.fingerprint, "block": size, "version": version("evidence")} | _words(asdict(plan)),
+        {"table": table.fingerprint, "block": size, "version": __version__} | _words(asdict(plan)),
     )
     done, count, rows = store.done, 0, 0
     lengths: dict[int, int] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCALE", "run", "use"]
 
-SCALE = "install the optional group with: pip install 'evidence[scale]'"
+SCALE = "install the optional group with: pip install 'evidence-synthesis[scale]'"
 AHEAD = 3
 """Blocks under way for each thread of the cluster: enough that none waits, few enough to bound memory."""
 

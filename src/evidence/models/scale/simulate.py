@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from evidence.models.pool_many import fit_each
 from evidence.models.scale.cluster import run
 from evidence.models.scale.draw import DEFAULTS, cells, draw, stream
 from evidence.models.scale.store import Store
+from evidence.version import __version__
 
 __all__ = ["simulate"]
 
@@ -272,4 +272,4 @@ def _table(every: list[dict[str, Any]], plan: SimulationPlan, sums: dict[str, Fl
 def _words(plan: SimulationPlan, every: list[dict[str, Any]], step: int) -> dict[str, Any]:
     words = {name: getattr(plan, name) for name in ("level", "repetitions", "seed")}
     words |= {"methods": list(plan.methods), "ci": list(plan.ci), "tau_prior": repr(plan.tau_prior)}
-    return words | {"cells": every, "block": step * STRETCH, "version": version("evidence")}
+    return words | {"cells": every, "block": step * STRETCH, "version": __version__}

@@ -269,6 +269,15 @@ def _each(path: Path, metadata: Mapping[str, Any]) -> str:
     return str(each)
 
 
+def _most(path: Path, metadata: Mapping[str, Any]) -> int | None:
+    """Return for how many questions a notebook runs at most, by its metadata, ``{"evidence": {"most": 30}}``."""
+    own = metadata.get("evidence")
+    most = own.get("most") if isinstance(own, Mapping) else None
+    if most is None or (isinstance(most, int) and not isinstance(most, bool) and most > 0):
+        return most
+    raise DataError(f"{path.name}: evidence.most in its metadata is {most!r}, not a whole number above 0.")
+
+
 def _titles(data: Path) -> dict[str, str]:
     """Return the questions of a review by their ids, with their titles."""
     from evidence.appraisal.questions import questions
@@ -282,7 +291,7 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
 
     A notebook whose metadata say ``{"evidence": {"each": "question"}}`` runs once for each question of the protocol
     (a group of ``groups``, or an entry of ``analyses`` without one), which it is given as ``question``; its pages are
-    named by the questions.
+    named by the questions. With ``"most": 30`` beside it only the first 30 are taken, and any that `only` names.
 
     Parameters
     ----------
@@ -312,6 +321,7 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     metadata = {path: _read(path)[0] for path in paths}
     several = [path for path in paths if _each(path, metadata[path])]
     titles = _titles(data) if several else {}
+    most = {path: _most(path, metadata[path]) or len(titles) or 1 for path in paths}
     stems = [*(path.stem for path in paths), *titles]
     for name in only:
         if not any(_fits(name, stem) for stem in stems):
@@ -319,8 +329,9 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     asked = {
         path: {
             page: title
-            for page, title in (titles if path in several else {"": ""}).items()
-            if not only or any(_fits(name, path.stem) or name == page != "" for name in only)
+            for number, (page, title) in enumerate((titles if path in several else {"": ""}).items())
+            if (not only and number < most[path])
+            or any(_fits(name, path.stem) or name == page != "" for name in only)
         }
         for path in paths
     }

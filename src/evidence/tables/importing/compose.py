@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from evidence.measures import measure_of
 from evidence.tables.importing.collected import LARGEST_LOG, Collected, Comparison, Entry
 from evidence.tables.protocol.protocol import AnalysisSpec
+from evidence.wording import slug
 
 __all__ = ["compose"]
 
@@ -57,7 +57,7 @@ class _Composer:
     def __init__(self, collected: Collected, weeks: float | None) -> None:
         self.collected = collected
         self.weeks = "" if weeks is None else f"{weeks:g}"
-        self.url = collected.source_url or f"https://file.invalid/{_slug(collected.file, '-', 80)}"
+        self.url = collected.source_url or f"https://file.invalid/{slug(collected.file, '-', 80)}"
         self.rows: Rows = {
             name: []
             for name in (
@@ -92,7 +92,7 @@ class _Composer:
                 {"trial_id": trial, **row} for (name, _), trial in self.trials.items() if name == study
             ]
         for label, reason in self.collected.excluded:
-            row = {"trial_id": self._unique("study", _slug(label, "-")), "label": label, "reason": reason}
+            row = {"trial_id": self._unique("study", slug(label, "-")), "label": label, "reason": reason}
             self.rows["excluded"].append(row)
         if self.unknown:
             named = ", ".join(f"'{name}'" for name in self.unknown[:5])
@@ -123,7 +123,7 @@ class _Composer:
         if (study, again) in self.trials:
             return self.trials[study, again]
         described = self.collected.studies[study]
-        trial = self._unique("study", _slug(described.label, "-"))
+        trial = self._unique("study", slug(described.label, "-"))
         self.trials[study, again] = trial
         label, notes = described.label, [described.notes]
         if again:
@@ -202,7 +202,7 @@ class _Composer:
             return outcome, next(
                 row["instrument"] for row in self.rows["instruments"] if row["construct"] == outcome
             )
-        outcome = self._unique("outcome", _slug(one.outcome, "_", 40), "_")
+        outcome = self._unique("outcome", slug(one.outcome, "_", 40), "_")
         instrument = self._unique("instrument", one.outcome, " ")
         self.named[one.outcome] = outcome
         if not one.better:
@@ -234,7 +234,7 @@ class _Composer:
     ) -> None:
         """Enter an analysis and, where the file has it, its total."""
         name = arm if self.collected.program == "RevMan" or not self.networked else f"{arm}_v_{comparator}"
-        wanted = _slug(f"{name} {label}", "-", 80)
+        wanted = slug(f"{name} {label}", "-", 80)
         outcome_name = outcome.replace("_", "-")
         # The id of the analysis has to be its own together with the outcome.
         full = self._unique("analysis", f"{wanted}-{outcome_name}")
@@ -257,7 +257,7 @@ class _Composer:
         if total:
             self.rows["reviews"].append(
                 {
-                    "review_id": _slug(self.collected.file, "-"),
+                    "review_id": slug(self.collected.file, "-"),
                     "label": self.collected.title,
                     "comparison": one.comparison,
                     "intervention": one.arm,
@@ -276,7 +276,7 @@ class _Composer:
     def _components(self, one: Comparison) -> tuple[str, str]:
         names = []
         for label, default in ((one.arm, "experimental"), (one.comparator, "control")):
-            name = _slug(label, "_") or default
+            name = slug(label, "_") or default
             if label.lower() in _GENERIC and self.several:
                 name += f"_{one.number}"
             if name in AnalysisSpec.model_fields:
@@ -436,12 +436,3 @@ def _stands_in(number: str, text: str) -> bool:
 
 def _positive(size: str) -> str:
     return size if size and float(size) > 0 else ""
-
-
-def _slug(text: str, joint: str, length: int = 60) -> str:
-    """Give a short name of small letters and digits."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9]+", joint, plain).strip(joint)
-    if len(name) > length:
-        name = name[:length].rpartition(joint)[0] or name[:length]
-    return name

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from evidence.results import Shown
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.compose import compose
 from evidence.tables.review import Review, read_review
+from evidence.tables.starting import write_readme, write_surroundings
 from evidence.tables.write import write_table
 from evidence.wording import counted
 
@@ -33,7 +31,7 @@ _COMMENTS = {
 
 
 MOST_PAGES = 30
-"""Analyses that get a page of the report each; of larger imports the rest is named."""
+"""Comparisons that get a page of the report each, unless the notebook is changed."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,35 +90,27 @@ class Imported(Shown):
             for name, rows in self.tables.items():
                 write_table(fresh, name, rows, extra=columns.get(name, ()))
             (fresh / "review.yaml").write_text(self._yaml(), encoding="utf-8")
-            self._pages(fresh)
+            self._surroundings(fresh)
             try:
                 review = read_review(fresh)
             except DataError as error:
                 raise DataError([self._in_file(fault) for fault in error.faults]) from None
         return replace(review, path=place)
 
-    def _pages(self, folder: Path) -> None:
-        """Write a notebook for each of the first analyses, which becomes a page of the report."""
-        template = files("evidence.tables").joinpath("templates", "init", "notebooks", "01-results.ipynb")
-        text = template.read_text(encoding="utf-8")
-        (folder / "notebooks").mkdir()
-        for number, name in enumerate(self.analyses[:MOST_PAGES], 1):
-            page = text.replace("bright-light-fatigue-short", name)
-            page = page.replace("# Results\\n", f"# {self._heading(number - 1)}\\n")
-            if number > 1:  # Figures and tables have names of their own; findings stand on the first page.
-                for kind in ("forest", "effects"):
-                    page = page.replace(f'\\"{kind}\\"', f'\\"{name}-{kind}\\"')
-                notebook = json.loads(page)
-                notebook["cells"] = notebook["cells"][:-2]
-                page = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-            path = folder / "notebooks" / f"{number:02d}-results.ipynb"
-            path.write_text(page, encoding="utf-8")
+    def _surroundings(self, folder: Path) -> None:
+        """Write what stands beside the tables; the page of each analysis comes from one notebook."""
+        write_surroundings(folder, most_pages=MOST_PAGES if self._entries > MOST_PAGES else None)
+        words = {
+            "TITLE": self.protocol["title"],
+            "FILE": self.file,
+            "ANALYSIS": next(iter(self.analyses), "ID"),
+        }
+        write_readme(folder, "import", words)
 
-    def _heading(self, number: int) -> str:
-        """Name an analysis for the heading of its page, in plain letters."""
-        one = self.protocol["analyses"][number]
-        words = f"{one['intervention']} v {one['comparator'][0]}: {one['outcomes'][0]} {one.get('label', '')}"
-        return re.sub(r"[^\w:() .,-]+", " ", words.replace("_", " ")).strip().capitalize()
+    @property
+    def _entries(self) -> int:
+        """How many pages the report would have: one for each id of an entry."""
+        return len({one["id"] for one in self.protocol["analyses"]})
 
     def _in_file(self, fault: Fault) -> Fault:
         """Name the place in the imported file of a fault in a table that is not kept."""
@@ -168,10 +158,10 @@ class Imported(Shown):
             for row in self.to_frame().itertuples()
         ]
         lines += [f"  read: {text}" for text in self.said]
-        if len(self.analyses) > MOST_PAGES:
+        if self._entries > MOST_PAGES:
             lines.append(
-                f"  pages: the report has one for each of the first {MOST_PAGES} analyses; for another copy a "
-                f"notebook and name the analysis in it, such as {self.analyses[MOST_PAGES]}"
+                f"  pages: the report has one for each of the first {MOST_PAGES} comparisons; change `most` in the "
+                "metadata of notebooks/01-question.ipynb for more"
             )
         lines += [f"  not imported: {text}" for text in self.left_out]
         return "\n".join(lines)
