@@ -30,10 +30,8 @@ from .appraisal.page_tables import sequential_table as sequential_table
 from .appraisal.page_tables import unused_results as unused_results
 from .appraisal.prisma import prisma_checklist as prisma_checklist
 from .appraisal.prisma import prisma_flow as prisma_flow
-from .appraisal.questions import Question as Question
 from .appraisal.questions import QuestionAnswer as QuestionAnswer
 from .appraisal.questions import answer_question as answer_question
-from .appraisal.questions import questions as questions
 from .appraisal.risk_of_bias import bias_sensitivity as bias_sensitivity
 from .appraisal.risk_of_bias import risk_of_bias as risk_of_bias
 from .appraisal.sequential import sequential_analysis as sequential_analysis
@@ -179,6 +177,8 @@ from .tables.datapackage import datapackage as datapackage
 from .tables.importing.imported import Imported as Imported
 from .tables.importing.read import import_effects as import_effects
 from .tables.importing.read import import_revman as import_revman
+from .tables.protocol.questions import Question as Question
+from .tables.protocol.questions import questions as questions
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
 from .tables.starting import init_review as init_review

@@ -39,6 +39,7 @@ __all__ = [
     "plain_rows",
     "refuse_taken",
     "remove",
+    "replace_together",
     "scratch",
     "unguarded",
     "write",
@@ -215,6 +216,50 @@ def draft(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def replace_together(place: Path, contents: Mapping[str, bytes], before: Mapping[str, bytes | None]) -> None:
+    """Write several files of a folder: all, or none if anything goes wrong or this process is interrupted.
+
+    Parameters
+    ----------
+    place : Path
+        The folder; it exists.
+    contents : mapping from str to bytes
+        New content by name. The files change in this order, so that a power cut leaves the first of them new.
+    before : mapping from str to bytes or None
+        What each file held when the new content was made of it; None if there was none.
+
+    Raises
+    ------
+    DataError
+        If a file holds something else by now; nothing is written then.
+    ReportError
+        If the disk is full.
+    """
+    try:
+        with scratch(place, ".adding-") as beside:
+            for name, new in contents.items():
+                with (beside / name).open("wb") as file:
+                    file.write(new)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for name in contents:
+                path = inside(place, name)
+                if (path.read_bytes() if path.exists() else None) != before[name]:
+                    raise DataError(f"{name} was changed meanwhile, so nothing was written; do it again")
+            try:
+                for name in contents:
+                    os.replace(beside / name, place / name)
+            except BaseException:
+                for name, old in before.items():
+                    if old is None:
+                        (place / name).unlink(missing_ok=True)
+                    elif (place / name).read_bytes() != old:
+                        write(place, name, old)
+                raise
+    except OSError as error:
+        raise explained(error, place) from error
 
 
 def folder(path: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.answer import status
 from evidence.appraisal.effect_words import outcome_words
-from evidence.appraisal.questions import main_questions
+from evidence.tables.protocol.questions import main_questions
 from evidence.tables.review import Review
 
 

@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 
 import evidence as ev
 from evidence.appraisal.certainty.grade import SYMBOLS
-from evidence.appraisal.questions import main_questions, questions
 from evidence.appraisal.statements import MEANS
+from evidence.tables.protocol.questions import main_questions, questions
 from evidence.tables.review import Review
 
 

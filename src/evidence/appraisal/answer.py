@@ -13,11 +13,11 @@ from evidence.appraisal.audit.audit import Rating, audit
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import rate
 from evidence.appraisal.harms import harms_statement
-from evidence.appraisal.questions import main_questions
 from evidence.appraisal.statements import MEANS, Finding, finding_of
 from evidence.results import Shown
 from evidence.synthesis.rule import count_trials
 from evidence.tables.protocol.audit import CERTAINTIES
+from evidence.tables.protocol.questions import main_questions
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, in_words, joined
 

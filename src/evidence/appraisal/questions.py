@@ -1,4 +1,4 @@
-"""The questions of a review, as people ask them, and what each comes to: findings, people, what would change it."""
+"""What the questions of a review come to: findings, people, what would change the answer."""
 
 from __future__ import annotations
 
@@ -17,82 +17,11 @@ from evidence.appraisal.changes import changes
 from evidence.appraisal.multiverse.fit import multiverse
 from evidence.appraisal.multiverse.result import Multiverse
 from evidence.appraisal.statements import Finding, finding_of
-from evidence.errors import DataError, closest
 from evidence.results import Shown
-from evidence.tables.protocol.protocol import Analysis, Protocol
+from evidence.tables.protocol.questions import Question, question_of
 from evidence.tables.review import Review
 
-__all__ = ["Question", "QuestionAnswer", "answer_question", "main_questions", "question_of", "questions"]
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question that people ask, which several analyses answer.
-
-    Attributes
-    ----------
-    id, title, question, note : str
-        As in the protocol's ``groups``; without a group, an entry of ``analyses`` is a question of its own.
-    main : bool
-        Whether it is one of the review's main questions.
-    analyses : tuple of Analysis
-        Those that answer it, in the protocol's order.
-    """
-
-    id: str
-    title: str
-    question: str
-    note: str
-    main: bool
-    analyses: tuple[Analysis, ...]
-
-
-def questions(protocol: Protocol) -> tuple[Question, ...]:
-    """Give the questions of a protocol, in its order; without any group marked as main, each is a main one."""
-    own: list[Question] = []
-    some = any(group.main for group in protocol.groups.values())
-    for name, analyses in protocol.question_groups.items():
-        if name:
-            group = protocol.groups[name]
-            own.append(
-                Question(name, group.title, group.question, group.note, group.main or not some, analyses)
-            )
-            continue
-        specs: dict[str, list[Analysis]] = {}
-        for one in analyses:
-            specs.setdefault(one.spec.id, []).append(one)
-        own += [
-            Question(spec, _title(group), "", "", not some, tuple(group)) for spec, group in specs.items()
-        ]
-    return tuple(own)
-
-
-def _title(group: Sequence[Analysis]) -> str:
-    """Name the question of one entry: the comparison, and what tells it from another of the same."""
-    labels = {one.spec.label for one in group}
-    label = labels.pop() if len(labels) == 1 else ""
-    return f"{group[0].comparison}: {label}" if label else group[0].comparison
-
-
-def main_questions(protocol: Protocol) -> tuple[Question, ...]:
-    """Give the main questions of a protocol."""
-    return tuple(question for question in questions(protocol) if question.main)
-
-
-def question_of(protocol: Protocol, name: str) -> Question:
-    """Give a question by its id.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    every = {question.id: question for question in questions(protocol)}
-    if name in every:
-        return every[name]
-    near = closest(name, every)
-    hint = f"did you mean {near}? " if near else ""
-    raise DataError(f"The protocol has no question {name}; {hint}It has {', '.join(every)}.")
+__all__ = ["QuestionAnswer", "answer_question"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.appraisal.questions import questions
 from evidence.cli.import_ import import_
 from evidence.report.running.plan import plan
 from evidence.tables.importing import imported as imported_module
 from evidence.tables.importing.read import is_revman_file
+from evidence.tables.protocol.questions import questions
 
 CASES = Path(__file__).parent / "cases"
 

@@ -280,8 +280,8 @@ def _most(path: Path, metadata: Mapping[str, Any]) -> int | None:
 
 def _titles(data: Path) -> dict[str, str]:
     """Return the questions of a review by their ids, with their titles."""
-    from evidence.appraisal.questions import questions
     from evidence.tables.protocol.protocol import read_protocol
+    from evidence.tables.protocol.questions import questions
 
     return {one.id: one.title for one in questions(read_protocol(data / "review.yaml"))}
 

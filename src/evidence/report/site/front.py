@@ -66,7 +66,8 @@ def _known(review: Review | None, answer: Answer | None, pages: Sequence[Page]) 
 
 def _records(review: Review, pages: Sequence[Page]) -> list[tuple[Mapping[str, Any], str]]:
     """Answers to the main questions, each with the address of its page, if it has one."""
-    from evidence.appraisal.questions import answer_question, main_questions
+    from evidence.appraisal.questions import answer_question
+    from evidence.tables.protocol.questions import main_questions
 
     told = {
         item["name"]: (item["answer"], f"{quote(page.name)}.html")
