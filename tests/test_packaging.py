@@ -163,7 +163,7 @@ def test_the_readme_shows_commands_that_exist() -> None:
 
     readme = (ROOT / "README.md").read_text("utf-8")
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    shown = re.findall(r"^evidence (\w+)([^#\n]*)", readme, re.MULTILINE)
+    shown = re.findall(r"^evidence ([\w-]+)([^#\n]*)", readme, re.MULTILINE)
     assert {name for name, _ in shown} == set(commands)
     for name, rest in shown:
         options = {option for parameter in commands[name].params for option in parameter.opts}

@@ -1,4 +1,6 @@
 from . import figures as figures
+from .appraisal.addition import Addition as Addition
+from .appraisal.addition import add_trial as add_trial
 from .appraisal.answer import Answer as Answer
 from .appraisal.answer import answer as answer
 from .appraisal.audit.audit import Audit as Audit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from evidence.cli.add_trial import add_trial
 from evidence.cli.batch import batch, simulate
 from evidence.cli.bench import bench
 from evidence.cli.commands import app
@@ -25,6 +26,7 @@ app.command(epilog="Example: [bold]evidence simulate grid.yaml --output results.
 app.command(epilog="Example: [bold]evidence bench --data data[/bold]")(bench)
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)
+app.command("add-trial", epilog="Example: [bold]evidence add-trial --data my-review[/bold]")(add_trial)
 app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review --report[/bold]")(
     import_
 )

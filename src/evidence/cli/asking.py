@@ -10,9 +10,11 @@ import typer
 
 from evidence.errors import DataError, choose
 
-__all__ = ["ask", "one_of", "somebody_there"]
+__all__ = ["NOTHING", "ask", "one_of", "somebody_there"]
 
 Value = TypeVar("Value")
+NOTHING = "-"
+"""What is typed where a value is proposed and there is none."""
 
 
 def somebody_there() -> bool:
@@ -32,9 +34,9 @@ def ask(question: str, default: str | None, check: Callable[[str], Value]) -> Va
         Takes the text and gives the value, or raises a DataError.
     """
     while True:
-        text = typer.prompt(question, default=default, show_default=bool(default), err=True)
+        text = str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
         try:
-            return check(str(text).strip())
+            return check("" if text == NOTHING else text)
         except DataError as error:
             faults = [fault.expected for fault in error.faults]
             typer.echo(f"  {'; '.join(faults) or error}", err=True)
