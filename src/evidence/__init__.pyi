@@ -181,6 +181,8 @@ from .tables.importing.read import import_effects as import_effects
 from .tables.importing.read import import_revman as import_revman
 from .tables.protocol.questions import Question as Question
 from .tables.protocol.questions import questions as questions
+from .tables.readings import ComparedReadings as ComparedReadings
+from .tables.readings import compare_readings as compare_readings
 from .tables.review import Review as Review
 from .tables.review import read_review as read_review
 from .tables.starting import init_review as init_review

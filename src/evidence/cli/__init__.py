@@ -9,6 +9,7 @@ from evidence.cli.add_trial import add_trial
 from evidence.cli.batch import batch, simulate
 from evidence.cli.bench import bench
 from evidence.cli.commands import app
+from evidence.cli.compare import compare
 from evidence.cli.export import export
 from evidence.cli.import_ import import_
 from evidence.cli.init import init
@@ -27,6 +28,9 @@ app.command(epilog="Example: [bold]evidence bench --data data[/bold]")(bench)
 app.command(epilog="Example: [bold]evidence export data manuscript --output results[/bold]")(export)
 app.command(epilog="Example: [bold]evidence init my-review[/bold]")(init)
 app.command("add-trial", epilog="Example: [bold]evidence add-trial --data my-review[/bold]")(add_trial)
+app.command(epilog="Example: [bold]evidence compare readings/a readings/b --record agreement.csv[/bold]")(
+    compare
+)
 app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review --report[/bold]")(
     import_
 )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.tables.review import Review
 
-__all__ = ["agreement", "batches_of", "cohen_kappa"]
+__all__ = ["agreement", "agreement_of", "batches_of", "cohen_kappa"]
 
 _WITH_THIRD = re.compile(r"\bv T\b|\bT only\b")
 _QUALIFIER = re.compile(r"\s*[\[(].*$")
@@ -42,6 +42,17 @@ def agreement(review: Review, *, batches: Collection[str] | None = None) -> pd.D
     rows = rows[~rows["field"].str.contains(_WITH_THIRD)]
     if batches is not None:
         rows = rows[rows["trial_id"].map(batches_of(review)).isin(list(batches))]
+    return agreement_of(rows)
+
+
+def agreement_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Count how far two readings agree, field by field, as `agreement` gives it.
+
+    Parameters
+    ----------
+    rows : DataFrame of str
+        In the form of the table ``agreement``.
+    """
     field = rows["field"].str.replace(_QUALIFIER, "", regex=True)
     # The domains of the risk of bias stand as fields, one judgement each.
     field = field.where((rows["table"] != "risk_of_bias") | (field == "row"), "judgement")
