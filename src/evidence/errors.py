@@ -14,6 +14,7 @@ __all__ = [
     "ReportError",
     "choose",
     "closest",
+    "shortened",
 ]
 
 
@@ -46,20 +47,20 @@ class Fault:
     expected: str
 
     def __str__(self) -> str:
-        place = _short(self.file)
+        place = shortened(self.file)
         if self.row is not None:
             place += f", row {self.row}"
         if self.column:
-            place += f", column {_short(self.column)}"
-        found = f" found '{_short(self.value)}';" if self.value else ""
-        return f"{place}:{found} {_short(self.expected, 2000)}"
+            place += f", column {shortened(self.column)}"
+        found = f" found '{shortened(self.value)}';" if self.value else ""
+        return f"{place}:{found} {shortened(self.expected, 2000)}"
 
 
 _MOST_LINES = 1000
 """Faults that a message lists; `DataError.faults` has all."""
 
 
-def _short(text: str, most: int = 200) -> str:
+def shortened(text: str, most: int = 200) -> str:
     """Cut the middle out of a text that nobody would read, and say so."""
     if len(text) <= most:
         return text
@@ -86,7 +87,7 @@ class DataError(EvidenceError, ValueError):
     def __init__(self, message: str | Sequence[Fault]) -> None:
         if isinstance(message, str):
             self.faults = ()
-            super().__init__(_short(message, 20_000))
+            super().__init__(shortened(message, 20_000))
             return
         self.faults = tuple(message)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"

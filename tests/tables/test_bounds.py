@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import subprocess
@@ -118,18 +119,49 @@ def test_a_message_lists_a_thousand_faults_and_counts_the_others() -> None:
     assert len(str(error)) < 400_000
 
 
-@pytest.mark.parametrize("command", ["figures", "export"])
-def test_a_full_disk_leaves_nothing_behind(filled: Any, tmp_path: Path, command: str) -> None:
+WRITING = [["figures"], ["export", "manuscript"], ["export", "data"]]
+MAIN = [sys.executable, "-B", "-c", "from evidence.cli import main; main()"]
+
+
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+def test_a_full_disk_leaves_nothing_behind(filled: Any, tmp_path: Path, command: list[str]) -> None:
     data, output = filled.write(), tmp_path / "out"
-    arguments = ["figures"] if command == "figures" else ["export", "manuscript"]
 
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
 
-    code = "from evidence.cli import main; main()"
-    given = [sys.executable, "-B", "-c", code, *arguments, "--data", str(data), "--output", str(output)]
+    given = [*MAIN, *command, "--data", str(data), "--output", str(output)]
     done = subprocess.run(given, capture_output=True, text=True, timeout=120, check=False, preexec_fn=full)
     assert done.returncode == 1
     assert "no room left" in done.stderr
     assert "Traceback" not in done.stderr
     assert not output.exists()
+
+
+@pytest.mark.parametrize(("command", "within"), zip(WRITING, [True, False, True], strict=True))
+def test_a_folder_that_cannot_be_written_is_told(
+    filled: Any, tmp_path: Path, command: list[str], within: bool
+) -> None:
+    data, closed = filled.write(), tmp_path / "closed"
+    closed.mkdir()
+    (closed / "notes.txt").write_text("mine", "utf-8")
+
+    def unprivileged() -> None:
+        """Let permissions hold for the superuser too (without CAP_DAC_OVERRIDE)."""
+        if os.geteuid() == 0 and ctypes.CDLL(None).prctl(24, 1, 0, 0, 0):
+            os._exit(99)
+
+    given = [*MAIN, *command, "--data", str(data), "--output", str(closed / "out" if within else closed)]
+    closed.chmod(0o555)
+    try:
+        done = subprocess.run(
+            given, capture_output=True, text=True, timeout=120, check=False, preexec_fn=unprivileged
+        )
+    finally:
+        closed.chmod(0o755)
+    if done.returncode == 99:
+        pytest.skip("the superuser cannot be kept from writing here")
+    assert done.returncode == 2
+    assert str(closed) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in closed.iterdir()] == ["notes.txt"]

@@ -44,6 +44,7 @@ def export(
     import evidence as ev
     from evidence.files import folder
     from evidence.report.export.crate import write_crate
+    from evidence.report.export.listed import list_export
     from evidence.report.export.manuscript import write_manuscript
     from evidence.report.export.one_page import write_one_page
     from evidence.report.export.pdf import write_pdf
@@ -63,5 +64,6 @@ def export(
                 written = [page, write_pdf(page, output / "report.pdf")]
             case Kind.archive:
                 written = [write_crate(review, report)]
+        list_export(output, written)
         for path in written:
             print(path)

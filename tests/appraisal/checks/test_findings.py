@@ -147,3 +147,13 @@ def test_order_of_rows_does_not_matter(review: Any, found: Any) -> None:
         for frame in (found[~found["rule"].isin(once)], again[~again["rule"].isin(once)])
     ]
     assert keys[0] == keys[1]
+
+
+def test_long_values_are_cut_in_what_is_shown(filled: Any) -> None:
+    filled.rows["arm_results"][0]["mean"] = "9" * 5000 + "x"
+    filled.rows["arm_results"][1]["note"] = f"CHECK: {'why ' * 20_000}"
+    found = ev.check(filled.write())
+    assert len(found) > 1
+    assert found["value"].str.len().max() < 300
+    assert found["message"].str.len().max() < 2_500
+    assert found["value"].str.contains("characters ...", regex=False).any()

@@ -18,10 +18,12 @@ from evidence import cli
 from evidence.files import draft, folder
 from evidence.report.export import crate, pdf
 from evidence.report.export.codebook import codebook
+from evidence.report.export.listed import list_export
 from evidence.report.export.manuscript import manuscript_tables, write_manuscript
 from evidence.report.export.one_page import write_one_page
 from evidence.report.export.results import result_tables, write_results
 from evidence.report.manifest import GENERATOR, add_output
+from evidence.report.running.inputs import visible
 from evidence.report.site.shell import PageEntry, page
 from evidence.report.verify import verify_report
 
@@ -298,3 +300,29 @@ def test_a_report_verifies_after_its_archive_was_described(report: Path, filled:
     for _ in range(2):
         crate.write_crate(filled.read(), report)
         assert verify_report(report) == []
+
+
+def test_exports_beside_the_tables_are_no_data(
+    filled: SmallReview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = filled.write()
+    before = {path.name for path in visible(data)}
+    for kind in ("data", "manuscript"):
+        arguments = ["export", kind, "--data", str(data), "--output", str(data / "export")]
+        monkeypatch.setattr(sys, "argv", ["evidence", *arguments])
+        with pytest.raises(SystemExit):
+            cli.main()
+    listed = json.loads((data / "export" / "manifest.json").read_text("utf-8"))["files"]
+    held = {path.name for path in (data / "export").iterdir()}
+    assert set(listed) == held - {"manifest.json"}
+    assert {"results.csv", "studies.tex"} <= set(listed)
+    assert {path.name for path in visible(data)} == before
+    # A list of something else stays, and the folder of a review is never marked.
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "manifest.json").write_text("{}", "utf-8")
+    (own / "a.csv").write_text("x", "utf-8")
+    assert list_export(own, [own / "a.csv"]) is None
+    assert (own / "manifest.json").read_text("utf-8") == "{}"
+    assert list_export(data, [data / "trials.csv"]) is None
+    assert list_export(tmp_path, [own.parent.parent / "elsewhere.csv"]) is None

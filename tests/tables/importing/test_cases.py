@@ -265,8 +265,83 @@ def test_rates_and_ratios_of_means(tmp_path: Path) -> None:
         pytest.approx(direct["effect"]),
         pytest.approx(direct["variance"]),
     )
-    with pytest.raises(ev.DataError, match="one group a study"):
-        ev.import_effects(write(tmp_path, "p.csv", "study,xi,ni\nA,5,100\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "measure", "given"),
+    [
+        ("study,xi,ni\nA,5,100\nB,9,80\n", "a proportion", "PLO", {"events": [5, 9], "n": [100, 80]}),
+        ("Author,Cases,Total\nA,5,100\nB,9,80\n", "a proportion", "PLO", {"events": [5, 9], "n": [100, 80]}),
+        ("study,xi,mi\nA,5,95\nB,9,71\n", "a proportion", "PLO", {"events": [5, 9], "n": [100, 80]}),
+        ("study,ri,ni\nA,0.5,100\nB,0.2,80\n", "a correlation", "ZCOR", {"r": [0.5, 0.2], "n": [100, 80]}),
+        ("study,xi,ti\nA,5,100\nB,9,80\n", "a rate", "IRLN", {"events": [5, 9], "time": [100, 80]}),
+        ("mean,sd,n\n5,1,100\n9,2,80\n", "a mean", "MN", {"m": [5, 9], "sd": [1, 2], "n": [100, 80]}),
+    ],
+)
+def test_one_group_a_study_is_refused_with_the_call_that_pools_it(
+    tmp_path: Path, text: str, words: str, measure: str, given: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "p.csv", text)
+    with pytest.raises(ev.DataError, match=f"one group a study, with {words}") as caught:
+        ev.import_effects(path)
+    monkeypatch.chdir(tmp_path)
+    call = str(caught.value).rpartition("; ")[2]
+    fit = eval(call, {"ev": ev, "pd": pd})
+    assert fit.estimate == pytest.approx(ev.pool(ev.effect_size(measure, **given)).estimate, rel=1e-12)
+
+
+def test_subgroups_of_a_table_have_analyses_of_their_own(tmp_path: Path) -> None:
+    wide = (
+        "study,subgroup,ai,n1i,ci,n2i\n"
+        "Ann,low,10,50,20,50\nAnn,high,12,50,21,52\nBob,low,9,40,13,41\nCyd,high,9,60,20,61\n"
+    )
+    long = "study,subgroup,arm,events,n\n"
+    for line in wide.splitlines()[1:]:
+        study, subgroup, a, n1, c, n2 = line.split(",")
+        long += f"{study},{subgroup},drug,{a},{n1}\n{study},{subgroup},placebo,{c},{n2}\n"
+    for name, text in (("wide", wide), ("long", long)):
+        made = ev.import_effects(
+            write(tmp_path, f"{name}.csv", text), measure="OR", intervention="drug", comparator="placebo"
+        )
+        review = made.write(tmp_path / name)
+        assert made.analyses == ("drug-outcome-any", "drug-low-outcome-any", "drug-high-outcome-any")
+        held = {one: sorted(review.effects(one)["label"]) for one in made.analyses}
+        assert held == {
+            "drug-outcome-any": ["Ann", "Ann (high)", "Bob", "Cyd"],
+            "drug-low-outcome-any": ["Ann", "Bob"],
+            "drug-high-outcome-any": ["Ann (high)", "Cyd"],
+        }
+        high = review.effects("drug-high-outcome-any").set_index("label")["effect"]
+        assert high["Ann (high)"] == pytest.approx(np.log(12 * 31 / (38 * 21)), rel=1e-12)
+        assert ev.check(review).empty
+
+
+def test_no_row_and_no_value_of_a_table_goes_in_silence(tmp_path: Path) -> None:
+    twice = "study,arm,events,n,weeks\nAnn,x,10,50,3\nAnn,y,20,50,3\nAnn,x,12,50,12\nAnn,y,21,52,12\n"
+    with pytest.raises(ev.DataError) as caught:
+        ev.import_effects(write(tmp_path, "a.csv", twice))
+    assert [fault.row for fault in caught.value.faults] == [4, 5]
+    assert "row 2 has this arm of Ann, too; tell the rows of a study apart" in str(caught.value)
+    with pytest.raises(ev.DataError, match="row 3, column arm: the name of the arm is missing"):
+        ev.import_effects(write(tmp_path, "b.csv", "study,arm,events,n\nAnn,x,10,50\nAnn,,20,50\n"))
+    alone = "study,arm,events,n\nAnn,x,10,50\nAnn,y,20,50\nBob,x,3,40\n"
+    made = ev.import_effects(write(tmp_path, "c.csv", alone))
+    assert made.left_out == ("row 4: Bob has no second arm to compare x with",)
+    again = "study,treat1,treat2,ai,n1i,ci,n2i,dose\nAnn,x,y,10,50,20,50,5\nAnn,x,y,12,50,21,52,7\n"
+    made = ev.import_effects(write(tmp_path, "d.csv", again))
+    assert "several rows of one study stand in one comparison, and each counts there: 'Ann'" in made.summary()
+    assert "rows of one study differ in: dose" in made.summary()
+
+
+def test_pages_are_made_for_the_first_thirty_analyses_and_the_rest_is_named(tmp_path: Path) -> None:
+    lines = [f"A,o{number},1,1\nB,o{number},2,1" for number in range(33)]
+    path = write(tmp_path, "a.csv", "study,outcome,yi,vi\n" + "\n".join(lines) + "\n")
+    made = ev.import_effects(path, measure="MD")
+    made.write(tmp_path / "review")
+    assert len(made.analyses) == 33
+    assert len(list((tmp_path / "review" / "notebooks").iterdir())) == 30
+    assert "the report has one for each of the first 30 analyses" in made.summary()
+    assert f"such as {made.analyses[30]}" in made.summary()
 
 
 def test_bounds_of_p_values_have_a_column_for_their_sign(tmp_path: Path) -> None:

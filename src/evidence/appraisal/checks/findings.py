@@ -26,7 +26,7 @@ from evidence.appraisal.checks import (
 from evidence.appraisal.checks.evidence_base import EvidenceBase
 from evidence.appraisal.checks.faults import read_with_faults
 from evidence.appraisal.checks.registry import RULES, Hit, Rule
-from evidence.errors import DataError, Fault
+from evidence.errors import DataError, Fault, shortened
 from evidence.tables.review import Review
 from evidence.tables.schema import doubt
 
@@ -51,6 +51,8 @@ _KEYS = {
     "risk_of_bias": ("trial_id", "domain"),
 }
 _ALL = "*"
+_LONGEST = 2000
+"""Letters of a message; of a value it is as in errors."""
 _SETTLED = ("explained", "false alarm")  # judgements after which a finding asks for nothing more
 
 
@@ -139,8 +141,8 @@ def _row(review: Review, rule: Rule, hit: Hit) -> dict[str, Any]:
         "file": f"{hit.table}.csv",
         "row": hit.row,
         "column": hit.column,
-        "value": _text(source[hit.column]) if hit.value is None else hit.value,
-        "message": hit.message,
+        "value": shortened(_text(source[hit.column]) if hit.value is None else hit.value),
+        "message": shortened(hit.message, _LONGEST),
         "id": "/".join(str(source[key]) for key in keys),
         "look_at": rule.look_at,
     }
@@ -159,8 +161,8 @@ def _fault_row(fault: Fault) -> dict[str, Any]:
         "file": fault.file,
         "row": fault.row or 0,
         "column": fault.column,
-        "value": fault.value,
-        "message": fault.expected,
+        "value": shortened(fault.value),
+        "message": shortened(fault.expected, _LONGEST),
         "id": "",
         "look_at": "The cell, and data dictionary of the table.",
     }

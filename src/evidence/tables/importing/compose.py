@@ -77,6 +77,7 @@ class _Composer:
         self.taken: set[tuple[str, str]] = set()
         self.added: set[str] = set()
         self.unknown: list[str] = []
+        self.repeated: list[str] = []
         pairs = {(one.arm, one.comparator) for one in collected.comparisons}
         self.networked = len(pairs) > 1
         self.several = len({one.number for one in collected.comparisons}) > 1
@@ -94,12 +95,16 @@ class _Composer:
         for label, reason in self.collected.excluded:
             row = {"trial_id": self._unique("study", slug(label, "-")), "label": label, "reason": reason}
             self.rows["excluded"].append(row)
-        if self.unknown:
-            named = ", ".join(f"'{name}'" for name in self.unknown[:5])
-            more = f" and {len(self.unknown) - 5} more" if len(self.unknown) > 5 else ""
+        if self.repeated:
             self.collected.said.append(
-                f"whether higher or lower is better is not in the file; lower is taken for {named}{more} "
-                "(change `better` in review.yaml)"
+                f"several rows of one study stand in one comparison, and each counts there: {_named(self.repeated)}; "
+                "if they hold the same patients, set one of them aside (`set_aside` in review.yaml)"
+            )
+        if self.unknown:
+            change = "--better, or `better` in review.yaml"
+            self.collected.said.append(
+                f"whether higher or lower is better is not in the file; lower is taken for {_named(self.unknown)} "
+                f"({change if self.collected.program == 'metafor' else 'change `better` in review.yaml'})"
             )
         return self.rows, self._protocol()
 
@@ -170,6 +175,8 @@ class _Composer:
         # A row of the total alone stands for its study; those of subgroups alone are further entries of it.
         for entry in sorted(one.entries, key=lambda entry: not entry.in_total):
             again = "" if seen[entry.study, ""] == 0 else entry.subgroup or str(seen[entry.study, ""] + 1)
+            if again and again != entry.subgroup:
+                self.repeated.append(self.collected.studies[entry.study].label)
             seen[entry.study, ""] += 1
             if again and seen[entry.study, again]:
                 again += f" {seen[entry.study, again] + 1}"
@@ -428,6 +435,13 @@ def _note(one: Comparison, total: dict[str, str]) -> str:
         level = "" if one.level == 0.95 else f"{100 * one.level:.12g}% CI "
         words.append(f"{one.measure} {estimate} ({level}{low} to {high})")
     return ", ".join(words)
+
+
+def _named(names: list[str], most: int = 5) -> str:
+    """List names, the first of many."""
+    once = list(dict.fromkeys(names))
+    more = f" and {len(once) - most} more" if len(once) > most else ""
+    return ", ".join(f"'{name}'" for name in once[:most]) + more
 
 
 def _stands_in(number: str, text: str) -> bool:

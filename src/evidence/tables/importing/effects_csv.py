@@ -20,7 +20,7 @@ from evidence.tables.importing.collected import (
     Study,
     impossible,
 )
-from evidence.tables.importing.spreadsheet import Sheet, read_sheet
+from evidence.tables.importing.spreadsheet import WORKBOOKS, Sheet, read_sheet
 from evidence.tables.schema import TABLES
 
 __all__ = ["collect_effects"]
@@ -41,11 +41,20 @@ _SHAPES: dict[tuple[str, ...], str] = {
     ("arm", "mean", "sd", "n"): "means",
     ("arm", "events", "time"): "rates",
 }
-_ONE_GROUP = {
-    ("xi", "ni"): ("PLO", "x=, m="),
-    ("xi", "mi"): ("PLO", "x=, m="),
-    ("ri", "ni"): ("ZCOR", "r=, n="),
-}
+_SIZE = ("ni", "n", "total", "sample.size")
+_EVENTS = ("xi", "events", "event", "cases", "responders")
+# One group a study: what it is, its usual measure, and the headings by arguments of `effect_size`.
+_ONE_GROUP: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
+    ("a mean", "MN", {"m": ("mi", "mean"), "sd": ("sdi", "sd"), "n": _SIZE}),
+    ("a correlation", "ZCOR", {"r": ("ri", "cor", "correlation", "r"), "n": _SIZE}),
+    (
+        "a rate",
+        "IRLN",
+        {"events": _EVENTS, "time": ("ti", "time", "person.years", "person.time", "exposure")},
+    ),
+    ("a proportion", "PLO", {"events": _EVENTS, "n": _SIZE}),
+    ("a proportion", "PLO", {"events": ("xi",), "others": ("mi",)}),
+)
 _MEASURES = {
     "estimates": REVIEW_MEASURES,
     "means": ("MD", "SMD", "ROM"),
@@ -193,7 +202,7 @@ def collect_effects(
         return known
 
     left = 0
-    for row, texts, values, arms in _entries(rows, keys, layout, measure, numbers, names):
+    for row, texts, values, arms in _entries(rows, keys, layout, measure, numbers, names, collected.left_out):
         if values is None:
             left += 1
             continue
@@ -270,13 +279,7 @@ def _shape(known: Mapping[str, str], header: tuple[str, ...], file: str) -> tupl
         # A column for itself is no set: "ci" is a count of metafor and the start of many other headings.
         if set(shape) <= set(known) and len({known[name] for name in shape}) == len(shape):
             return shape, kind
-    names = {_norm(name) for name in header}
-    for shape, (code, arguments) in _ONE_GROUP.items():
-        if set(shape) <= names:
-            raise DataError(
-                f"{file} has one group a study ({', '.join(shape)}); a review compares two. Pool it in Python: "
-                f'ev.pool(ev.effect_size("{code}", {arguments}))'
-            )
+    _refuse_one_group(known, header, file)
     nearest = max(_SHAPES, key=lambda shape: len(set(shape) & set(known)) / len(shape))
     missing = next(name for name in nearest if name not in known)
     sets = "; ".join(" ".join(shape) for shape in _SHAPES)
@@ -285,6 +288,29 @@ def _shape(known: Mapping[str, str], header: tuple[str, ...], file: str) -> tupl
         f"Name a column that is headed otherwise with columns= (--column {missing}=HEADING)"
     )
     raise DataError([Fault(file, 1, missing, "", expected)])
+
+
+def _refuse_one_group(known: Mapping[str, str], header: tuple[str, ...], file: str) -> None:
+    """Say of a file with one group a study how it is pooled: the tables of a review hold what two arms had."""
+    given = {_norm(name): name for name in reversed(header) if name}
+    for what, code, wanted in _ONE_GROUP:
+        found = {key: next((given[n] for n in names if n in given), "") for key, names in wanted.items()}
+        if not all(found.values()):
+            continue
+        label = next(
+            (known[name] for name in _LABELS if name in known and known[name] not in found.values()), ""
+        )
+        read = f"read_excel({file!r})" if file.lower().endswith(WORKBOOKS) else f"read_csv({file!r})"
+        options = [f"{key}={name!r}" for key, name in found.items() if key != "others"]
+        if "others" in found:
+            options.append(f"n=pd.{read}[[{found['events']!r}, {found['others']!r}]].sum(axis=1)")
+        options.append(f"data=pd.{read}")
+        options += [f"labels={label!r}"] if label else []
+        raise DataError(
+            f"{file} has one group a study, with {what} ({', '.join(found.values())}). A review compares two arms of "
+            "each trial, so there is nothing that its tables could hold. Pool it in Python: import evidence as ev, "
+            f'pandas as pd; ev.pool(ev.effect_size("{code}", {", ".join(options)}))'
+        )
 
 
 def _measure(measure: str | None, layout: _Layout, file: str) -> str:
@@ -322,14 +348,22 @@ def _studies(rows: list[Row], layout: _Layout, collected: Collected) -> dict[int
     """Enter the studies; rows of one label are of one study where other columns tell its rows apart."""
     several = layout.long or any(name in layout.headings for name in ("treat1", "outcome", "subgroup"))
     keys: dict[int, str] = {}
+    differing: dict[str, None] = {}
     for row, texts, given in rows:
         year = texts.get("year", "")
         year = year if re.fullmatch(r"(19|20)\d\d", year) else ""
         label = _label(texts.get(layout.label, ""), year, row)
         keys[row] = label if several else str(row)
-        if keys[row] not in collected.studies:
-            extra = {name: given[heading] for heading, name in layout.kept.items()}
-            collected.studies[keys[row]] = Study(label, year, extra=extra)
+        extra = {name: given[heading] for heading, name in layout.kept.items()}
+        first = collected.studies.setdefault(keys[row], Study(label, year, extra=extra)).extra
+        differing.update(
+            {heading: None for heading, name in layout.kept.items() if first[name] != extra[name]}
+        )
+    if differing:
+        collected.said.append(
+            f"only the first row of a study counts for columns of trials, and rows of one study differ in: "
+            f"{', '.join(differing)}"
+        )
     return keys
 
 
@@ -352,8 +386,9 @@ def _entries(
     measure: str,
     numbers: Numbers,
     names: tuple[str, str],
+    left_out: list[str],
 ) -> list[Found]:
-    """Give the numbers of each comparison, None if one is missing, and what was compared."""
+    """Give the numbers of each comparison, None if one is missing, and what was compared; add what has none."""
     if not layout.long:
         found: list[Found] = []
         for row, texts, _ in rows:
@@ -364,9 +399,24 @@ def _entries(
     for row, texts, _ in rows:
         read = _read(texts, layout.shape[1:], row, numbers)
         key = keys[row], texts.get("outcome", ""), texts.get("subgroup", "")
-        groups.setdefault(key, []).append((row, texts, read or {}))
+        group = groups.setdefault(key, [])
+        if not texts["arm"]:
+            fault = Fault(numbers.file, row, layout.headings["arm"], "", "the name of the arm is missing")
+            numbers.faults.append(fault)
+        elif twice := next((other for other, of, _ in group if of["arm"] == texts["arm"]), None):
+            expected = (
+                f"row {twice} has this arm of {keys[row]}, too; tell the rows of a study apart by a column outcome "
+                "or subgroup, or leave one out"
+            )
+            numbers.faults.append(Fault(numbers.file, row, layout.headings["arm"], texts["arm"], expected))
+        group.append((row, texts, read or {}))
+    numbers.done()
     found = []
-    for group in groups.values():
+    for (study, *_), group in groups.items():
+        if len(group) == 1:
+            left_out.append(
+                f"row {group[0][0]}: {study} has no second arm to compare {group[0][1]['arm']} with"
+            )
         for first, second in combinations(group, 2):
             if second[1]["arm"] == names[1] or first[1]["arm"] != names[1]:
                 one, other = first, second
