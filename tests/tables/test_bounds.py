@@ -54,6 +54,41 @@ def huge(folder: Path) -> Path:
     return path
 
 
+def many_cells(folder: Path) -> Path:
+    path = folder / "cells.csv"
+    path.write_text("study,yi,vi\n" + f"{',' * 1_900}\n" * 10_000, "utf-8")
+    return path
+
+
+def far_cell(folder: Path) -> Path:
+    """A workbook with a cell in its last row and column: a gigantic table in 5 kB."""
+    import pandas as pd
+
+    right, path = folder / "right.xlsx", folder / "far.xlsx"
+    pd.DataFrame({"study": ["A"], "yi": [1], "vi": [2]}).to_excel(right, index=False)
+    with zipfile.ZipFile(right) as packed, zipfile.ZipFile(path, "w") as far:
+        for name in packed.namelist():
+            far.writestr(name, packed.read(name).replace(b'r="C2"', b'r="XFD1048576"'))
+    return path
+
+
+def repeated_cells(folder: Path) -> Path:
+    """The same as OpenDocument, which repeats cells."""
+    names = "urn:oasis:names:tc:opendocument:xmlns"
+    cell = '<table:table-cell office:value-type="string" table:number-columns-repeated="9999">x</table:table-cell>'
+    row = f'<table:table-row table:number-rows-repeated="999999">{cell}</table:table-row>'
+    content = (
+        f'<office:document-content xmlns:office="{names}:office:1.0" xmlns:table="{names}:table:1.0"><office:body>'
+        f'<office:spreadsheet><table:table table:name="S">{row}</table:table></office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    path = folder / "repeated.ods"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        packed.writestr("content.xml", content)
+    return path
+
+
 MEASURED = """
 import pathlib, sys, time
 import evidence as ev
@@ -81,6 +116,9 @@ print(seconds, peak, file=sys.stderr)
         (pipe, "pipe or a device"),
         (bomb, "unpacks to"),
         (huge, "holds 1,000,000 MB"),
+        (many_cells, "some 19,010,003 cells; at most 5,000,000 are read"),
+        (far_cell, "a cell stands in column 16,384 of row 1,048,576"),
+        (repeated_cells, "it repeats cells 9,998,990,001 times"),
     ],
 )
 def test_bounds_of_imports(tmp_path: Path, make: Callable[[Path], Path], words: str) -> None:
@@ -138,7 +176,7 @@ def test_a_full_disk_leaves_nothing_behind(filled: Any, tmp_path: Path, command:
     assert not output.exists()
 
 
-@pytest.mark.parametrize(("command", "within"), zip(WRITING, [True, False, True], strict=True))
+@pytest.mark.parametrize(("command", "within"), [*zip(WRITING, [True, False, True], strict=True)])
 def test_a_folder_that_cannot_be_written_is_told(
     filled: Any, tmp_path: Path, command: list[str], within: bool
 ) -> None:
@@ -165,3 +203,23 @@ def test_a_folder_that_cannot_be_written_is_told(
     assert str(closed) in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert [path.name for path in closed.iterdir()] == ["notes.txt"]
+
+
+def test_names_of_files_that_cannot_be_written_down_are_refused(tmp_path: Path) -> None:
+    for name in ("a\nb.csv", os.fsdecode(b"a\xff.csv")):
+        path = tmp_path / name
+        path.write_text("study,yi,vi\nA,1,1\n", "utf-8")
+        with pytest.raises(ev.DataError, match="cannot be written down") as caught:
+            ev.import_effects(path, measure="MD")
+        str(caught.value).encode("utf-8")
+
+
+def test_a_protocol_that_refers_to_itself_is_refused_at_once(filled: Any) -> None:
+    folder = filled.write()
+    bombs = "".join(f"x{n}: &x{n} [{','.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    text = (folder / "review.yaml").read_text("utf-8")
+    (folder / "review.yaml").write_text(f"x0: &x0 [a]\n{bombs}{text}", "utf-8")
+    start = time.monotonic()
+    with pytest.raises(ev.DataError, match=r"row 2: .*\*x0 stands for another place"):
+        ev.read_review(folder)
+    assert time.monotonic() - start < SECONDS

@@ -11,10 +11,11 @@ import pandas as pd
 from evidence.errors import Fault
 from evidence.files import content, unguarded
 
-__all__ = ["frame_of", "read_cells"]
+__all__ = ["frame_of", "read_cells", "too_large"]
 
 _DELIMITERS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 MOST_COLUMNS = 2_000
+MOST_CELLS = 5_000_000
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -45,6 +46,8 @@ def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
         return pd.DataFrame(), faults
     if not text.strip():
         return pd.DataFrame(), [Fault(file, None, "", "", "the file is empty; it needs a header row")]
+    if words := too_large(text, ","):
+        return pd.DataFrame(), [Fault(file, None, "", "", words)]
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
@@ -52,6 +55,12 @@ def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
             Fault(file, None, "", "", f"is not well-formed CSV ({error}); check its quotes")
         ]
     return frame_of(rows, file)
+
+
+def too_large(text: str, separator: str) -> str:
+    """Say that a table has more cells than can be held; "" if it has not."""
+    cells = text.count(separator) + text.count("\n")
+    return f"it has some {cells:,} cells; at most {MOST_CELLS:,} are read" if cells > MOST_CELLS else ""
 
 
 def _decode(raw: bytes, file: str) -> tuple[str, list[Fault]]:

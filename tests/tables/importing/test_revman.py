@@ -401,12 +401,15 @@ def test_any_means_come_back_as_they_were(
 BOMB = '\n<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>\n<COCHRANE_REVIEW>&b;</COCHRANE_REVIEW>'
 OUTSIDE = '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><COCHRANE_REVIEW>&a;</COCHRANE_REVIEW>'
 
+DEFAULTS = '<!DOCTYPE r [<!ATTLIST A X CDATA "long">]><COCHRANE_REVIEW><A/><A/></COCHRANE_REVIEW>'
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         (BOMB, ("bad.rm5, row 2", "declares entities")),
         (OUTSIDE, ("bad.rm5, row 1", "declares entities")),
+        (DEFAULTS, ("bad.rm5, row 1", "declares entities or attributes")),
         (
             "<COCHRANE_REVIEW>\n<A>\n</COCHRANE_REVIEW>",
             ("bad.rm5, row 3", "not well-formed", "mismatched tag"),
@@ -595,6 +598,20 @@ def test_the_export_of_revman_web_gives_the_same_results(tmp_path: Path) -> None
         fit = ev.synthesise(review, name).fit
         assert fit is not None
         assert fit.estimate == pytest.approx(REFERENCE["results"][expected]["estimate"], rel=1e-9)
+
+
+def test_headings_and_levels_of_any_form_are_read(tmp_path: Path) -> None:
+    path = of_revman_5(tmp_path / "a.csv")
+    text = path.read_text("utf-8").replace("Data Type", "data type").replace(",df,", ",DF,")
+    path.write_text(text, "utf-8")
+    assert ev.import_revman(path).analyses == ("aspirin-death-any", "aspirin-health-any")
+    path = of_revman_web(tmp_path / "CD1-data-rows.csv", settings=True)
+    settings = tmp_path / "CD1-overall-estimates-and-settings.csv"
+    with settings.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for level, expected in (("9.9.9%", 0.95), ("...", 0.95), ("90.0%", 0.9)):
+        table(settings, [row | {"Estimate CI": level} for row in rows])
+        assert ev.import_revman(path).protocol["model"]["level"] == expected
 
 
 def test_without_settings_the_measure_can_be_named(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def list_export(folder: Path, written: Iterable[Path]) -> Path | None:
     Returns
     -------
     Path or None
-        The list; None where there is none to write: nothing was written into the folder, it is that of a review itself,
+        The list; None where there is none to write: nothing was written into the folder, it is that of a review,
         or it has a ``manifest.json`` of something else.
 
     Raises

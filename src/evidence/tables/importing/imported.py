@@ -122,7 +122,9 @@ class Imported(Shown):
         return replace(fault, file=place, row=None)
 
     def _yaml(self) -> str:
-        lines = [f"# Protocol of the review, made from {self.file}. Names and choices may be changed."]
+        lines = [
+            f"# Protocol of the review, made from {' '.join(self.file.split())}. Names and choices may be changed."
+        ]
         for key, value in self.protocol.items():
             if key in _COMMENTS:
                 lines.append(f"\n# {_COMMENTS[key]}")

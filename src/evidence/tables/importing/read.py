@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +164,8 @@ def _named(collected: Collected, source_url: str, title: str) -> Collected:
 def _check(file: Path, measure: str | None, weeks: float | None, source_url: str) -> None:
     if not file.is_file():
         raise DataError(f"there is no file '{file}'")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in file.name):
+        raise DataError(f"the name of the file {file.name!r} cannot be written down; give it another")
     if measure is not None and measure not in REVIEW_MEASURES:
         raise DataError(f"measure is '{measure}'; use one of {', '.join(REVIEW_MEASURES)}")
     if weeks is not None and not 0 < weeks < math.inf:

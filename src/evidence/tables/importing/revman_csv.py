@@ -75,6 +75,8 @@ _SETTINGS = {
     "footnotes": ("footnotes",),
 }
 _TOTAL = ("estimate", "ci_low", "ci_high", "k", "i2")
+_HEADS = ("Data Type", "df")
+"""Columns of RevMan 5 that tell rows apart."""
 _NEEDED = ("comparison", "outcome", "study")
 _EMPTY = ("", "#N/A", "NA", "N/A", "Not applicable")
 _KINDS = (
@@ -186,7 +188,10 @@ def _of_revman_5(
     found: list[Found] = []
     entries: Entries = []
     heading = subgroup = ""
-    for row, record in rows:
+    for row, given in rows:
+        record = given | {
+            name: text for head, text in given.items() for name in _HEADS if _plain(head) == _plain(name)
+        }
         cells = _cells(record, columns)
         if cells["outcome"] in ("", "0"):
             heading = cells["study"]
@@ -348,7 +353,7 @@ def _comparison(given: Row, number: str, outcome: str, name: str, row: int, numb
     likelihood = re.search(r"reml|restricted", given.get("estimator", "").lower())
     random = "REML" if likelihood else "DL"
     method = given.get("method", "")
-    level = re.match(r"[\d.]+", given.get("level", ""))
+    level = re.match(r"\d+(\.\d+)?", given.get("level", ""))
     share = float(level.group()) if level else 95.0
     dichotomous = not given.get("type") or given["type"].lower().startswith("di")
     counts = counts_of(f"{method} {given.get('measure', '')}") if dichotomous else "IV"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import math
 import re
 import zipfile
 from dataclasses import dataclass
@@ -16,13 +17,17 @@ from typing import Any
 
 from evidence.errors import DataError, Fault
 from evidence.files import MOST_BYTES, content
-from evidence.tables.read import frame_of
+from evidence.tables.read import MOST_CELLS, frame_of, too_large
 
 __all__ = ["WORKBOOKS", "Sheet", "read_sheet"]
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml|content\.xml")
+"""Parts of a workbook that hold cells: of .xlsx and .ods."""
+_CELL = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]{1,4})(\d{1,9})[\"']")
+_REPEATED = re.compile(rb"number-(?:columns|rows)-repeated\s*=\s*[\"'](\d{1,12})[\"']")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
@@ -107,6 +112,8 @@ def _text(path: Path) -> tuple[list[list[str]], list[str]]:
     separator = _separator(text)
     if separator != ",":
         said.append(f"columns are separated by {_SEPARATORS[separator]}")
+    if words := too_large(text, separator):
+        raise DataError([Fault(file, None, "", "", words)])
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
@@ -175,7 +182,7 @@ def _separator(text: str) -> str:
 
 
 def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]]:
-    from python_calamine import CalamineError, CalamineWorkbook
+    from python_calamine import CalamineWorkbook
 
     file = path.name
     try:
@@ -188,9 +195,15 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
         if sheet is not None and sheet not in names:
             raise DataError(f"{file} has no sheet '{sheet}'; it has {', '.join(names)}")
         chosen = sheet or names[0]
-        cells = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
+        found = book.get_sheet_by_name(chosen)
+        if found.total_height * found.total_width > MOST_CELLS:
+            raise OSError(f"it has {found.total_height:,} rows and {found.total_width:,} columns")
+        cells = found.to_python(skip_empty_area=False)
+    except DataError:
+        raise
+    except BaseException as error:
+        # What is wrong inside ends in errors of many kinds, also in those of the other language ("panics").
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         words = f"cannot be read as a workbook ({error}); save it again as .xlsx, or as CSV UTF-8"
         raise DataError([Fault(file, None, "", "", words)]) from None
@@ -201,20 +214,55 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
 
 def _refuse_bomb(path: Path) -> None:
     """Refuse a packed workbook that would unpack to more than is read of any file."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as packed:
-            size = sum(part.file_size for part in packed.infolist())
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as packed:
+        size = sum(part.file_size for part in packed.infolist())
         if size > 4 * MOST_BYTES:
             raise OSError(
                 f"it unpacks to {size / 1e6:,.0f} MB, and at most {4 * MOST_BYTES / 1e6:,.0f} MB are read"
             )
+        for part in packed.infolist():
+            if _SHEET.fullmatch(part.filename):
+                _refuse_far(packed.read(part))
+
+
+def _refuse_far(sheet: bytes) -> None:
+    """Refuse a sheet with a cell far out: what lies between would be held, too."""
+    rows = columns = 1
+    for letters, digits in set(_CELL.findall(sheet)):
+        columns = max(
+            columns, sum(26**i * (letter - 64) for i, letter in enumerate(reversed(letters.upper())))
+        )
+        rows = max(rows, int(digits))
+    if rows * columns > MOST_CELLS:
+        raise OSError(
+            f"a cell stands in column {columns:,} of row {rows:,}; remove what lies outside the table"
+        )
+    repeated = 0
+    for row in sheet.split(b"<table:table-row")[
+        1:
+    ]:  # of .ods; empty cells are repeated to the end of the sheet
+        held = [
+            cell for cell in row.split(b"<table:table-cell")[1:] if b"office:value" in cell.partition(b">")[0]
+        ]
+        wide = sum(_times(cell.partition(b">")[0]) for cell in held)
+        repeated += wide * _times(row.partition(b">")[0])
+    if repeated > MOST_CELLS:
+        raise OSError(f"it repeats cells {repeated:,} times; at most {MOST_CELLS:,} cells are read")
+
+
+def _times(tag: bytes) -> int:
+    """Give how often a row or cell of .ods stands there."""
+    found = _REPEATED.search(tag)
+    return int(found.group(1)) if found else 1
 
 
 def _cell(value: Any) -> str:
     """Write a cell of a workbook as text: whole numbers without a point, dates in ISO form."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()

@@ -13,9 +13,9 @@ from evidence.files import content
 __all__ = ["Element", "read_xml"]
 
 _DEEPEST = 100
+"""No file of RevMan comes near this depth; a file that does is not one."""
 _MOST = 500_000
 """Elements; the largest reviews have some hundred thousand."""
-"""No file of RevMan comes near this depth; a file that does is not one."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ def read_xml(path: Path) -> Element:
     """Read an XML file.
 
     The parser of the standard library is used directly, because it gives line numbers and lets declarations be
-    refused: a file that declares entities could grow without bounds or name other files.
+    refused: a file that declares entities, or values of attributes, could grow without bounds or name other files.
 
     Parameters
     ----------
@@ -111,14 +111,13 @@ def read_xml(path: Path) -> Element:
         stack[-1].pieces.append(text)
 
     def refuse(*declaration: object) -> None:
-        expected = (
-            "the file declares entities, which a review never needs; remove the DOCTYPE or export it again"
-        )
+        what = "declares entities or attributes, which a review never needs"
+        expected = f"the file {what}; remove the DOCTYPE or export it again"
         raise DataError([_fault(path, parser, expected)])
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = characters
-    parser.EntityDeclHandler = refuse
+    parser.EntityDeclHandler = parser.AttlistDeclHandler = refuse
     try:
         parser.Parse(content(path), True)
     except OSError as error:

@@ -362,7 +362,17 @@ def read_protocol(path: Path) -> Protocol:
 
 
 class _OneOfEachKey(yaml.SafeLoader):
-    """Reads only plain values, and refuses a key that stands twice, of which the last would win in silence."""
+    """Reads only plain values, and refuses a key that stands twice, of which the last would win in silence.
+
+    References to other places (``*name``) are refused, too: a few lines of them stand for more than a computer holds.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            problem = f"*{event.anchor} stands for another place; write out what stands there"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[str, int] = {}
