@@ -52,7 +52,7 @@ def test_figure_in_a_report_is_written_with_its_numbers(
         "Pain",
         figure.alt_text,
     )
-    assert set(item["files"]) == {"SVG", "PNG", "numbers as CSV"}
+    assert set(item["files"]) == {"SVG", "numbers as CSV"}
     assert (item["width"], item["height"]) == (267, 133)
     assert "base64" not in shown[0]["text/html"]
     assert f'src="../{item["files"]["SVG"]}"' in shown[0]["text/html"]

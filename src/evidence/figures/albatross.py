@@ -11,17 +11,17 @@ from scipy.special import log_ndtr
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.plot import (
     BELOW,
-    WIDTH,
     Key,
     add_plot,
     dots,
     keys_height,
     left_margin,
     page,
+    plot_width,
     write_keys,
 )
 from evidence.figures.drawing.style import (
@@ -48,6 +48,7 @@ FAR = 24.0
 """Exponent beyond which a P value is drawn at the edge."""
 
 
+@redrawable
 def albatross(
     p: Any,
     n: Any,
@@ -123,7 +124,7 @@ def albatross(
     low, high = 0.8 * float(size[drawn].min()), 1.25 * float(size[drawn].max())
     y_axis = _sizes(low, high)
     left = left_margin(y_axis)
-    width = WIDTH - MARGIN - left
+    width = plot_width() - MARGIN - left
     keys: list[Key] = [
         (name, {"marker": "o", "color": COLOURS[place], "markersize": 5.0})
         for place, name in enumerate(kinds)

@@ -9,14 +9,14 @@ import pandas as pd
 
 from evidence.diagnostics.coordinates import baujat as coordinates
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, left_margin, page
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, page, plot_width
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import read_studies
-from evidence.figures.drawing.style import MARGIN, ORANGE, style
-from evidence.figures.drawing.text import significant
+from evidence.figures.drawing.style import BODY, MARGIN, ORANGE, style
+from evidence.figures.drawing.text import significant, wrap
 from evidence.models.core.studies import Floats
 from evidence.wording import counted
 
@@ -30,6 +30,7 @@ __all__ = ["baujat"]
 HEIGHT = 270.0
 
 
+@redrawable
 def baujat(
     fit: Pooled,
     *,
@@ -74,7 +75,7 @@ def baujat(
     across, up = points.heterogeneity, points.influence
     named = _furthest(across, up, names)
     # Room at the right for names, and at the top for points on the edge.
-    x = make_axis((0.0, 1.1 * _end(across)), WIDTH, ratio=False)
+    x = make_axis((0.0, 1.1 * _end(across)), plot_width(), ratio=False)
     y = make_axis((0.0, 1.08 * _end(up)), HEIGHT, ratio=False)
     variance = "variance + τ²" if fit.tau2 else "variance"
     x_name = f"Contribution to heterogeneity: squared residual / ({variance})"
@@ -85,9 +86,11 @@ def baujat(
         "Diamonds: the studies furthest from the origin."
     )
     with style():
-        figure, top = page(HEIGHT + BELOW, title=title, caption=caption)
         left = left_margin(y)
-        axes = add_plot(figure, (left, top, WIDTH - MARGIN - left, HEIGHT), x, y, x_name, y_name)
+        lines = wrap(x_name, plot_width() - MARGIN - left, BODY)
+        below = BELOW + 10.0 * (len(lines) - 1)
+        figure, top = page(HEIGHT + below, title=title, caption=caption)
+        axes = add_plot(figure, (left, top, plot_width() - MARGIN - left, HEIGHT), x, y, x_name, y_name)
         dots(axes, across[~named], up[~named])
         dots(axes, across[named], up[named], color=ORANGE, marker="D", markersize=4.5)
         drawn = np.isfinite(up)

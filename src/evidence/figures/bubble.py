@@ -10,17 +10,17 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import (
     BELOW,
-    WIDTH,
     Key,
     add_plot,
     keys_height,
     left_margin,
     page,
+    plot_width,
     span,
     write_keys,
 )
@@ -61,6 +61,7 @@ class Moderator:
     levels: list[str]
 
 
+@redrawable
 def bubble(
     regression: Regression,
     moderator: str,
@@ -113,7 +114,7 @@ def bubble(
     low, high = range_of(list(regression.effect), list(regression.effect), list(bounds), reference)
     y = make_axis((low, high), HEIGHT, ratio=scale.ratio)
     left = left_margin(y)
-    width = WIDTH - MARGIN - left
+    width = plot_width() - MARGIN - left
     x = make_axis(axis_of.limits, width, ratio=False)
     below = 0.0
     if axis_of.levels:

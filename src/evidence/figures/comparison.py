@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
@@ -26,6 +26,7 @@ KINDS: dict[str, Literal["own", "published"]] = {"this review": "own", "publishe
 COUNTS = {"k": "Studies\n(k)", "n": "People\n(n)"}
 
 
+@redrawable
 def comparison(
     frame: pd.DataFrame,
     *,

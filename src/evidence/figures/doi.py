@@ -9,10 +9,10 @@ import pandas as pd
 
 from evidence.diagnostics.coordinates import doi_plot
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, left_margin, page, span
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, page, plot_width, span
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import read_studies
 from evidence.figures.drawing.style import GREY, HAIRLINE, MARGIN, VERMILLION, style
@@ -26,6 +26,7 @@ __all__ = ["doi"]
 HEIGHT = 250.0
 
 
+@redrawable
 def doi(
     fit: Pooled,
     *,
@@ -73,7 +74,7 @@ def doi(
     tip = float(points.effect[np.argmin(depth)])
     y = make_axis((0.0, span([0.0], depth)[1]), HEIGHT, ratio=False)
     left = left_margin(y)
-    width = WIDTH - MARGIN - left
+    width = plot_width() - MARGIN - left
     x = make_axis(span(points.effect), width, ratio=scale.ratio)
     measure = measure_name(measure_label, code)
     lfk = f"LFK index {number(points.lfk)} ({points.interpretation})"

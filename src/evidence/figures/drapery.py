@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.special import stdtr
 
 from evidence.figures.drawing.axis import Axis, make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, WIDTH, Key, add_plot, keys_height, page, write_keys
+from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, page, plot_width, write_keys
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import DrawnStudies, read_studies
 from evidence.figures.drawing.style import GREY, HAIRLINE, INK, SKY, VERMILLION, style
@@ -30,6 +30,7 @@ LEVELS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.05)
 POINTS = 801
 
 
+@redrawable
 def drapery(
     fit: Pooled,
     *,
@@ -77,7 +78,7 @@ def drapery(
     bounds = [*(fit.effect - reach), *(fit.effect + reach)]
     summaries = [fit.ci_low, fit.ci_high, *([fit.prediction_low, fit.prediction_high] if predicted else [])]
     limits = range_of(list(fit.effect), bounds, summaries, reference) if xlim is None else scale.limits(xlim)
-    width = WIDTH - LEFT - RIGHT
+    width = plot_width() - LEFT - RIGHT
     x = make_axis(limits, width, ratio=scale.ratio)
     y = Axis(0.0, 1.0, LEVELS, tuple(f"{level:g}" for level in LEVELS))
     measure = measure_name(measure_label, code)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from evidence.errors import DataError
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, write_keys
 from evidence.figures.drawing.style import (
     BLUE,
@@ -19,8 +19,8 @@ from evidence.figures.drawing.style import (
     HAIRLINE,
     MARGIN,
     ORANGE,
-    PAGE,
     SKY,
+    page_width,
     style,
 )
 from evidence.figures.drawing.text import wrap
@@ -41,6 +41,7 @@ LOOKS = (
 SIDES = (-1.0, 0.0, 1.0)
 
 
+@redrawable
 def evidence_map(
     data: pd.DataFrame,
     *,
@@ -110,7 +111,7 @@ def evidence_map(
     table["size"] = LARGEST * np.sqrt(share.fillna(0.0).clip(lower=0.06))
     sizes, drawn = table["size"].tolist(), [*map(str, table["kind"])]
     table["column"] = table["favours"].fillna(0.0)
-    cell = (PAGE - 2 * MARGIN - NAMES) / 3
+    cell = (page_width() - 2 * MARGIN - NAMES) / 3
     questions = [*dict.fromkeys(table["question"])]
     packed = {name: _packed(table[table["question"] == name], order, cell - 12) for name in questions}
     heads = {name: wrap(name, NAMES - 10, BODY) for name in questions}
@@ -139,10 +140,10 @@ def evidence_map(
     caption = f"One mark a question and trial.{areas} P values do not decide the side."
     with style():
         figure, top = page(
-            HEAD + sum(tall.values()) + keys_height(keys, MARGIN, PAGE) + 6,
+            HEAD + sum(tall.values()) + keys_height(keys, MARGIN, page_width()) + 6,
             title=title,
             caption=caption,
-            width=PAGE,
+            width=page_width(),
         )
         width, height = figure.get_size_inches() * 72
         for column, side in enumerate(sides):

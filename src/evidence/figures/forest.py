@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, check_shows, range_of
 from evidence.figures.drawing.bias_signs import bias_signs
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row
 from evidence.figures.drawing.measure import choose_scale, has_null, measure_code, measure_name, on_axis
 from evidence.figures.drawing.reported import Count, Share
@@ -44,6 +44,7 @@ BOUNDS = {"proportion": (0.0, 1.0), "rate": (0.0, math.inf), "correlation": (-1.
 """Range of what has one on its natural scale."""
 
 
+@redrawable
 def forest(
     fit: Fit,
     *,

@@ -16,19 +16,19 @@ from scipy.special import ndtr, ndtri
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.directions import directions_height, place_directions, write_directions
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import (
     BELOW,
-    WIDTH,
     Key,
     add_plot,
     dots,
     keys_height,
     left_margin,
     page,
+    plot_width,
     write_keys,
 )
 from evidence.figures.drawing.sentences import model_line, pooled_text
@@ -52,6 +52,7 @@ DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.5))
 OPEN: dict[str, Any] = {"color": "white", "markeredgecolor": BLUE, "markeredgewidth": 1.0}
 
 
+@redrawable
 def funnel(
     fit: Any,
     *,
@@ -128,9 +129,9 @@ def funnel(
     limits = range_of(list(effect), region, (), reference) if xlim is None else scale.limits(xlim)
     depth = make_axis((0.0, deepest), PLOT_HEIGHT, ratio=False)
     left = left_margin(depth)
-    plot_width = WIDTH - left - 2 * MARGIN
-    axis = make_axis(limits, plot_width, ratio=scale.ratio)
-    directions = place_directions(favours, left + axis.share(reference) * plot_width, WIDTH)
+    wide = plot_width() - left - 2 * MARGIN
+    axis = make_axis(limits, wide, ratio=scale.ratio)
+    directions = place_directions(favours, left + axis.share(reference) * wide, plot_width())
     measure = measure_name(measure_label, code)
     apart = directions_height(directions)
     keys = [*_shade_keys(levels), *_filled_keys(filled)]
@@ -139,12 +140,12 @@ def funnel(
     if silent:
         caption += f" Not estimable alone and not shown: {counted(silent, 'study', 'studies')}."
     key_room = keys_height(keys, left)
-    below = BELOW + apart + 10 * (len(wrap(measure, plot_width, BODY)) - 1)
+    below = BELOW + apart + 10 * (len(wrap(measure, wide, BODY)) - 1)
     with style():
         figure, top = page(key_room + PLOT_HEIGHT + below, title=title, caption=caption)
         write_keys(figure, left, top, keys)
         top += key_room
-        axes = add_plot(figure, (left, top, plot_width, PLOT_HEIGHT), axis, depth, "", "Standard error")
+        axes = add_plot(figure, (left, top, wide, PLOT_HEIGHT), axis, depth, "", "Standard error")
         axes.invert_yaxis()
         if levels:
             _shade(axes, levels, reference, deepest)
@@ -161,9 +162,9 @@ def funnel(
             shown = [name if labels is True or out else "" for name, out in zip(names, outside, strict=True)]
             place_labels(axes, effect, error, shown)
         write_directions(figure, top + PLOT_HEIGHT + 25, directions)
-        for place, line in enumerate(wrap(measure, plot_width, BODY)):
+        for place, line in enumerate(wrap(measure, wide, BODY)):
             baseline = top + PLOT_HEIGHT + 28 + apart + 10 * place
-            figure.write(left + plot_width / 2, baseline, line, ha="center")
+            figure.write(left + wide / 2, baseline, line, ha="center")
     figure.numbers = pd.DataFrame(
         {
             "label": names,

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis, Scale, make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import (
     BELOW,
-    WIDTH,
     Key,
     add_plot,
     dots,
     keys_height,
     left_margin,
     page,
+    plot_width,
     span,
     write_keys,
 )
@@ -42,6 +42,7 @@ FEW = 1000  # up to this many subsets every one is a point
 NAMES = {"i2": "I² (%)", "tau2": "Between-study variance τ²"}
 
 
+@redrawable
 def gosh(
     result: Gosh | GoshSummary,
     *,
@@ -92,7 +93,7 @@ def gosh(
     top_height = 100.0 if quantity == "i2" else max(1.05 * float(_quantiles(height, 0.9995, weights)), 1e-12)
     y = make_axis((0.0, top_height), HEIGHT, ratio=False)
     left = left_margin(y)
-    width = WIDTH - MARGIN - left - MARGINAL - APART
+    width = plot_width() - MARGIN - left - MARGINAL - APART
     x = make_axis(limits, width, ratio=scale.ratio)
 
     measure, name = measure_name(measure_label, code), "" if study is None else clean(study)
@@ -101,7 +102,7 @@ def gosh(
     keys: list[Key] = []
     if chosen is not None:
         box = {"marker": "s", "markersize": 7.0}
-        short, *rest = wrap(name, WIDTH - left - 60, SMALL)
+        short, *rest = wrap(name, plot_width() - left - 60, SMALL)
         keys = [
             (f"with {short}{'…' if rest else ''}", box | {"color": ORANGE}),
             ("without it", box | {"color": BLUE}),

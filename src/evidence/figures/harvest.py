@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 
 from evidence.errors import DataError
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, write_keys
 from evidence.figures.drawing.style import (
     BLUE,
@@ -17,9 +17,9 @@ from evidence.figures.drawing.style import (
     HAIRLINE,
     MARGIN,
     ORANGE,
-    PAGE,
     SKY,
     SMALL,
+    page_width,
     style,
 )
 from evidence.figures.drawing.text import wrap
@@ -33,6 +33,7 @@ NAMES, HEAD, LINE = 130.0, 30.0, 9.6
 COLOURS = (BLUE, SKY, ORANGE, GREY)
 
 
+@redrawable
 def harvest(
     data: pd.DataFrame,
     *,
@@ -104,7 +105,7 @@ def harvest(
     questions = [*dict.fromkeys(table["question"])]
     heads = [wrap(name, NAMES - 8, BODY) for name in questions]
     counts = {q: effect_direction(table.loc[table["question"] == q, "direction"]) for q in questions}
-    foot = keys_height(keys, MARGIN, PAGE) + 4 if keys else 0.0
+    foot = keys_height(keys, MARGIN, page_width()) + 4 if keys else 0.0
     sizes = (
         f"Heights grow with the square root of the number of people, {number(table['n'].min(), 0)} to "
         f"{number(largest, 0)}. "
@@ -115,16 +116,18 @@ def harvest(
         f"One bar a study. {sizes}Where a bar stands is the direction of its effect; P values do not count."
     )
     with style():
-        figure, top = page(HEAD + ROW * len(questions) + foot, title=title, caption=caption, width=PAGE)
+        figure, top = page(
+            HEAD + ROW * len(questions) + foot, title=title, caption=caption, width=page_width()
+        )
         height = figure.get_figheight() * 72
-        cell = (PAGE - 2 * MARGIN - NAMES) / 3
+        cell = (page_width() - 2 * MARGIN - NAMES) / 3
         for column, side in enumerate(sides):
             middle = MARGIN + NAMES + (column + 0.5) * cell
             for line, text in enumerate(wrap(side, cell - 8, BODY)[:2]):
                 figure.write(middle, top + 10 + LINE * line, text, ha="center")
         for row, question in enumerate(questions):
             base = top + HEAD + ROW * (row + 1) - 8
-            _rectangle(figure, height, MARGIN, base, PAGE - 2 * MARGIN, HAIRLINE, FAINT)
+            _rectangle(figure, height, MARGIN, base, page_width() - 2 * MARGIN, HAIRLINE, FAINT)
             lines = heads[row][:4]
             for line, text in enumerate(lines):
                 figure.write(MARGIN, base - ROW / 2 + BODY + LINE * (line - (len(lines) - 1) / 2), text)
@@ -158,8 +161,8 @@ def _rectangle(
     """Fill a rectangle that stands on `base`, in points from the top left corner."""
     figure.add_artist(
         Rectangle(
-            (left / PAGE, 1 - base / page),
-            width / PAGE,
+            (left / page_width(), 1 - base / page),
+            width / page_width(),
             tall / page,
             color=colour,
             linewidth=0,

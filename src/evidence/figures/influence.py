@@ -13,7 +13,7 @@ from scipy.special import chdtri, ndtri
 
 from evidence.diagnostics.influence import influence as measures
 from evidence.figures.drawing.axis import Axis, make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import add_plot, dots, page, span
 from evidence.figures.drawing.sentences import pooled_text
@@ -27,8 +27,8 @@ from evidence.figures.drawing.style import (
     INK,
     MARGIN,
     ORANGE,
-    PAGE,
     SMALL,
+    page_width,
     style,
 )
 from evidence.figures.drawing.text import text_width, wrap
@@ -55,6 +55,7 @@ class Panel:
     limits: tuple[float, ...] = ()
 
 
+@redrawable
 def influence(
     fit: Pooled,
     *,
@@ -105,7 +106,7 @@ def influence(
     body = float(heights.sum())
     panels = _panels(fit, result)
     left = MARGIN + room + GAP
-    width = (PAGE - MARGIN - left) / len(panels) - GAP
+    width = (page_width() - MARGIN - left) / len(panels) - GAP
     flagged = [name for name, flag in zip(studies.labels, result.influential, strict=True) if flag]
     caption = (
         f"{fit.k} studies; pooled estimate {pooled_text(fit, scale)}, {fit.method}. Grey lines: value with all "
@@ -113,17 +114,19 @@ def influence(
         f"{'Bold and coloured: influential.' if flagged else 'No study is influential.'}"
     )
     with style():
-        figure, top = page(HEADER + body + TICKS, title=title, caption=caption, width=PAGE)
+        figure, top = page(HEADER + body + TICKS, title=title, caption=caption, width=page_width())
         figure.write(MARGIN, top + HEADER - 6, "Study", weight="bold")
         backs = figure.add_axes((0, 0, 1, 1), zorder=-1)
-        backs.set(xlim=(0, PAGE), ylim=(figure.get_figheight() * 72, 0))
+        backs.set(xlim=(0, page_width()), ylim=(figure.get_figheight() * 72, 0))
         backs.axis("off")
-        backs.plot([MARGIN, PAGE - MARGIN], [top + HEADER - 1] * 2, color=INK, linewidth=1.0)
+        backs.plot([MARGIN, page_width() - MARGIN], [top + HEADER - 1] * 2, color=INK, linewidth=1.0)
         for i, lines in enumerate(labels):
             middle = top + HEADER + middles[i]
             if result.influential[i]:
                 edges = (middle - heights[i] / 2, middle + heights[i] / 2)
-                backs.fill_between([MARGIN - 3, PAGE - MARGIN + 3], *edges, color=FLAGGED, linewidth=0)
+                backs.fill_between(
+                    [MARGIN - 3, page_width() - MARGIN + 3], *edges, color=FLAGGED, linewidth=0
+                )
             for down, line in enumerate(lines):
                 base = middle + 0.36 * BODY + LINE * (down - (len(lines) - 1) / 2)
                 figure.write(MARGIN, base, line, weight=weights[i])

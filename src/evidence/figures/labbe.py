@@ -10,10 +10,10 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale
-from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, left_margin, page
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, page, plot_width
 from evidence.figures.drawing.reported import reported_of
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import GROUPS, read_studies
@@ -24,10 +24,11 @@ from evidence.wording import counted, number
 
 __all__ = ["labbe"]
 
-SIDE = WIDTH - 2 * MARGIN - 40.0
+SIDE = plot_width() - 2 * MARGIN - 40.0
 LARGEST, SMALLEST = 13.0, 2.5  # points
 
 
+@redrawable
 def labbe(
     fit: Any,
     *,
@@ -94,7 +95,7 @@ def labbe(
     scale = choose_scale(studies.typical_half_width, code, None, None)
     measure = measure_of(code)
     left = left_margin(y)
-    side = WIDTH - left - 2 * MARGIN
+    side = plot_width() - left - 2 * MARGIN
     curve = np.linspace(0.0, end, 401)
     line = _line(curve, code, fit.estimate)
     inside = (line >= 0.0) & (line <= end)

@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from evidence.figures.drawing.axis import Axis, Scale, make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, page, write_keys
-from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, MARGIN, PAGE, VERMILLION, style
+from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, MARGIN, VERMILLION, page_width, style
 from evidence.models.core.studies import Floats
 from evidence.wording import counted, number
 
@@ -26,6 +26,7 @@ HEIGHT, APART, POINTS = 190.0, 40.0, 401
 DOTTED, DASHED = (0, (1, 1.5)), (0, (4, 2))
 
 
+@redrawable
 def posterior(
     result: Posterior,
     *,
@@ -66,7 +67,7 @@ def posterior(
     # A heavy tail of the prediction may reach so far that the mean effect would be a spike.
     low = min(result.ci_low - wide, max(result.prediction_low, result.ci_low - 4 * wide), reference)
     high = max(result.ci_high + wide, min(result.prediction_high, result.ci_high + 4 * wide), reference)
-    width = (PAGE - 2 * MARGIN - APART) / 2
+    width = (page_width() - 2 * MARGIN - APART) / 2
     x = make_axis((low, high) if xlim is None else scale.limits(xlim), width, ratio=scale.ratio)
     t = make_axis((0.0, min(1.3 * tau_high, result.tau_prior.upper)), width, ratio=False)
 
@@ -80,10 +81,10 @@ def posterior(
         keys.append(("prior", {"color": GREY, "linewidth": 1.3, "linestyle": DOTTED}))
     text = _sentences(result, scale, reference)
     with style():
-        key_room = keys_height(keys, MARGIN, PAGE)
+        key_room = keys_height(keys, MARGIN, page_width())
         body = key_room + HEIGHT + BELOW
         caption = f"{text} Shaded: shortest intervals{' on the log scale' if scale.ratio else ''}."
-        figure, top = page(body, title=title, caption=caption, width=PAGE)
+        figure, top = page(body, title=title, caption=caption, width=page_width())
         write_keys(figure, MARGIN, top, keys)
         top += key_room
         left = add_plot(figure, (MARGIN, top, width, HEIGHT), x, None, measure)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from evidence.diagnostics.profile import profile_tau2
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, left_margin, page, span
+from evidence.figures.drawing.plot import BELOW, add_plot, left_margin, page, plot_width, span
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, LINE, MARGIN, SKY, VERMILLION, style
 from evidence.figures.drawing.text import significant
@@ -24,6 +24,7 @@ __all__ = ["profile"]
 UPPER, LOWER, BETWEEN = 170.0, 120.0, 14.0
 
 
+@redrawable
 def profile(
     fit: Pooled,
     *,
@@ -69,7 +70,7 @@ def profile(
     bounds = span(curve.ci_low, curve.ci_high, [0.0])
     low_y = make_axis(bounds, LOWER, ratio=scale.ratio)
     left = max(left_margin(top_y, 1), left_margin(low_y, 2))
-    width = WIDTH - MARGIN - left
+    width = plot_width() - MARGIN - left
     x = make_axis((0.0, float(curve.tau2.max())), width, ratio=False)
     kind = "Restricted log-likelihood" if curve.restricted else "Log-likelihood"
     span_text = f"{significant(curve.low)} to {significant(curve.high)}"

@@ -10,9 +10,9 @@ from scipy.special import betaincinv, ndtri
 
 from evidence.errors import DataError, ModelError
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
-from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, left_margin, page, span
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, page, plot_width, span
 from evidence.figures.drawing.studies import study_labels
 from evidence.figures.drawing.style import GREY, HAIRLINE, MARGIN, style
 from evidence.models.core.studies import Floats
@@ -58,6 +58,7 @@ def standardised_residuals(fit: Any) -> Floats:
     )
 
 
+@redrawable
 def qq(
     fit: Any, *, data: pd.DataFrame | None = None, labels: bool = True, title: str | None = None
 ) -> EvidenceFigure:
@@ -109,7 +110,7 @@ def qq(
 
     y = make_axis(span(residual, low, high), HEIGHT, ratio=False)
     left = left_margin(y)
-    width = WIDTH - left - 2 * MARGIN
+    width = plot_width() - left - 2 * MARGIN
     x = make_axis(span(expected), width, ratio=False)
     percent = f"{100 * fit.level:.12g}%"
     caption = (

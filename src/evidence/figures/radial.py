@@ -13,10 +13,10 @@ from matplotlib.patches import Polygon
 
 from evidence.diagnostics.coordinates import radial as coordinates
 from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, WIDTH, add_plot, dots, page
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, page, plot_width
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import read_studies
 from evidence.figures.drawing.style import GREY, HAIRLINE, INK, LINE, MARGIN, ORANGE, SMALL, VERMILLION, style
@@ -54,6 +54,7 @@ class Fan:
         return reach * math.cos(angle) / self.across, reach * math.sin(angle) / self.upward
 
 
+@redrawable
 def radial(
     fit: Pooled,
     *,
@@ -115,8 +116,8 @@ def radial(
         left = MARGIN + 42.0
         ticks = make_axis(limits, HEIGHT, ratio=scale.ratio)
         room = 8 + max(text_width(label, SMALL) for label in ticks.labels)
-        fan = _fan(points.x, points.z, (min(edges), max(edges)), limits, WIDTH - MARGIN - left - room)
-        box = (left, top, WIDTH - MARGIN - left, HEIGHT)
+        fan = _fan(points.x, points.z, (min(edges), max(edges)), limits, plot_width() - MARGIN - left - room)
+        box = (left, top, plot_width() - MARGIN - left, HEIGHT)
         x = Axis(0.0, box[2] / fan.across, (), ())
         inner = make_axis((0.0, far), far * fan.across, ratio=False)
         y = make_axis((-fan.down / fan.upward, fan.up / fan.upward), HEIGHT, ratio=False)

@@ -15,7 +15,7 @@ from evidence.diagnostics.subsets import cumulative as growing
 from evidence.diagnostics.subsets import leave_one_out as without_each
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, has_null, measure_code, measure_name, on_axis
 from evidence.figures.drawing.rows import draw
@@ -204,6 +204,7 @@ def _cells(columns: Sequence[str], k: float, tau2: float, i2: float, p: float) -
     return tuple(texts[name] for name in columns)
 
 
+@redrawable
 def leave_one_out(
     fit: Fit,
     *,
@@ -283,6 +284,7 @@ def _pooled(figure: EvidenceFigure, fit: Any, label: str | None, shown: ShownFit
     return f"{shown.name(label)}, pooled: {interval(*ends, digits=shown.scale.digits, level=fit.level)}."
 
 
+@redrawable
 def cumulative(
     fit: Fit,
     order: Any = None,

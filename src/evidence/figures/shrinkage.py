@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.figures.drawing.axis import range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import measure_code, measure_name
 from evidence.figures.drawing.rows import draw
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["shrinkage"]
 
 
+@redrawable
 def shrinkage(
     result: Posterior,
     *,

@@ -100,7 +100,7 @@ def figures_of(review: Review, synthesis: Synthesis) -> dict[str, EvidenceFigure
 
 
 def _entry(synthesis: Synthesis, figure: EvidenceFigure, stem: Path) -> dict[str, Any]:
-    paths = save(figure, stem)
+    paths = save(figure, stem, dpi=200)
     row = synthesis.to_frame().iloc[0]
     return {
         "analysis": synthesis.analysis.id,

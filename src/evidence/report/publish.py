@@ -26,9 +26,6 @@ __all__ = ["MIME", "publish_answer", "publish_figure", "publish_table"]
 
 MIME = "application/vnd.evidence.item+json"
 
-DPI = 120
-"""Dots per inch of the PNG of a figure; its SVG has no limit."""
-
 
 def publish_answer(answer: QuestionAnswer) -> None:
     """Show the answer to a question; under the report the first page shows it, too, if it is a main question.
@@ -62,7 +59,7 @@ def publish_answer(answer: QuestionAnswer) -> None:
 
 
 def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: bool = False) -> None:
-    """Show a figure with its caption; under the report also write it as SVG, PNG and the table of its numbers.
+    """Show a figure with its caption; under the report also write it as SVG and the table of its numbers.
 
     Parameters
     ----------
@@ -167,15 +164,13 @@ def _claim(name: str) -> Path | None:
 
 def _write_figure(figure: EvidenceFigure, folder: Path, name: str) -> dict[str, str]:
     from evidence.figures import save
-    from evidence.report.shrink import shrink_png, shrink_svg
+    from evidence.report.shrink import shrink_svg
 
-    svg, png, numbers = save(figure, folder / "figures" / name, dpi=DPI)
+    svg, numbers = save(figure, folder / "figures" / name, "svg", text="text")
     shrink_svg(svg)
-    shrink_png(png)
     numbers.unlink()  # the description is in the SVG, and the numbers follow with all digits
     return {
         "SVG": svg.relative_to(folder).as_posix(),
-        "PNG": png.relative_to(folder).as_posix(),
         "numbers as CSV": _write_csv(figure.numbers, folder, name),
     }
 

@@ -5,53 +5,31 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
 from evidence.files import draft
 
-__all__ = ["shrink_png", "shrink_svg"]
+__all__ = ["shrink_svg"]
 
-COLOURS = 48
 SHORT = 5
 """Letters of a name that is kept."""
 
 NUMBER = re.compile(r"(?<![\w.#-])-?\d+\.\d{3,}(?![\w.])")
 USED = re.compile(r'(?:href="#|url\(#)([^")]+)')
-LETTER = re.compile(r'<path id="(DejaVuSans[^"]*)" d="([^"]*)" transform="scale\(0\.015625\)"/>')
-LETTER_NAME = re.compile(r"DejaVuSans-(?:(Bold|Oblique)-)?([0-9a-f]+)")
-LETTER_PLACE = re.compile(r'transform="translate\((-?[\d.]+) 0\)"')
 OUTLINE = re.compile(r' d="([^"]*)"')
 STYLE = re.compile(r' style="([^"]*)"')
 NAMED = re.compile(r'( id="| href="#|url\(#)([^")]+)')
 # A group that changes nothing: around marks, or around one other group.
 EMPTY_GROUP = re.compile(
-    r"<g>((?:<(?:path|use|image)\b[^>]*/>)*|<g [^>]*>(?:(?!</?g[ >]).)*</g>)</g>", re.DOTALL
+    r"<g>((?:<(?:path|use|image|text)\b[^>]*/?>(?:[^<]*</text>)?)*|<g [^>]*>(?:(?!</?g[ >]).)*</g>)</g>",
+    re.DOTALL,
 )
-# Texts, marks and scales are kept as they are.
-EXACT = re.compile(r'(<path id="[^"]*" d="[^"]*"|(?:scale|matrix)\([^)]*\)|<title>.*?</title>)', re.DOTALL)
-
-
-def shrink_png(path: Path) -> None:
-    """Write a PNG again with a palette of its own colours; its size in dots and its texts stay.
-
-    Parameters
-    ----------
-    path : Path
-        The file, replaced in one step.
-    """
-    with Image.open(path) as image:
-        texts = PngInfo()
-        for name, text in image.info.items():
-            if isinstance(name, str) and isinstance(text, str):
-                texts.add_itxt(name, text)
-        resolution = image.info.get("dpi")
-        # Of the methods, this one keeps white and the colours of thin lines.
-        flat = image.convert("RGB").quantize(
-            COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-    with draft(path) as beside:
-        flat.save(beside, optimize=True, pnginfo=texts, **({"dpi": resolution} if resolution else {}))
+# What is said, marks and scales are kept as they are.
+EXACT = re.compile(
+    r'(<path id="[^"]*" d="[^"]*"|(?:scale|matrix)\([^)]*\)|<title>.*?</title>|>[^<>]+</text>)', re.DOTALL
+)
+TEXT = re.compile(r"<text [^>]*>")
+FAMILY = re.compile(r" ?font-family:([^;\"]*);?")
+USUAL = {"font-size: 8px", "text-anchor: start", "fill: #1a1a1a"}
+"""The look of a text that needs no word, because the style sheet says it."""
 
 
 def shrink_svg(path: Path) -> None:
@@ -60,19 +38,20 @@ def shrink_svg(path: Path) -> None:
     Parameters
     ----------
     path : Path
-        The file, replaced in one step. Outlines of letters move by less than a hundredth of a point too. The title,
-        which describes the figure, stays; references are written as SVG 2 has them, without XLink.
+        The file, replaced in one step. What is written in it stays to the letter, and so does the title, which
+        describes the figure; references are written as SVG 2 has them, without XLink.
     """
     text = path.read_text("utf-8")
     unread = r"<!DOCTYPE.*?>\s*|<!--.*?-->\s*|<metadata>.*?</metadata>\s*| xmlns:xlink=\"[^\"]*\""
     text = re.sub(unread, "", text, flags=re.DOTALL).replace("xlink:href=", "href=")
-    text = LETTER.sub(_letter, text)
     text = "".join(
-        part if place % 2 else LETTER_PLACE.sub(_place, NUMBER.sub(_rounded, part))
-        for place, part in enumerate(EXACT.split(text))
+        part if place % 2 else NUMBER.sub(_rounded, part) for place, part in enumerate(EXACT.split(text))
     )
+    family = FAMILY.search(text)
+    if family and "</style>" in text and "text{font-family" not in text:
+        usual = f"text{{font-family:{family[1].strip()};font-size:8px;fill:#1a1a1a}}</style>"
+        text = TEXT.sub(_plain_text, text).replace("</style>", usual, 1)
     text = OUTLINE.sub(lambda found: f' d="{_terse(found[1])}"', text)
-    text = LETTER_NAME.sub(lambda found: f"{(found[1] or 'R')[0]}{found[2]}", text)
     used = set(USED.findall(text))
     text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
     text = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", text))
@@ -91,15 +70,14 @@ def _rounded(found: re.Match[str]) -> str:
     return "0" if short == "-0" else short
 
 
-def _place(found: re.Match[str]) -> str:
-    """Place a letter of a word, in hundredths of the size of the font."""
-    return f'x="{float(found[1]):.0f}"'
-
-
-def _letter(found: re.Match[str]) -> str:
-    """Write the outline of a letter, in 6400ths of the size of its font, in 800ths."""
-    outline = re.sub(r"-?\d+", lambda number: f"{round(int(number[0]) / 8)}", found[2])
-    return f'<path id="{found[1]}" d="{outline}" transform="scale(0.125)"/>'
+def _plain_text(found: re.Match[str]) -> str:
+    """A text without what the style sheet says of all, and without a turn by nothing."""
+    tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", FAMILY.sub("", found[0]))
+    look = re.search(r' style="([^"]*)"', tag)
+    if look is None:
+        return tag
+    parts = [part for part in (one.strip() for one in look[1].split(";")) if part and part not in USUAL]
+    return tag.replace(look[0], f' style="{"; ".join(parts)}"' if parts else "")
 
 
 def _terse(outline: str) -> str:

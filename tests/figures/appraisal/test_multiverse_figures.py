@@ -66,7 +66,7 @@ def test_curve_of_a_sample(universes):
 
 
 def test_files_stay_small(universes, tmp_path):
-    paths = save(specification_curve(universes(NAMES[0])), tmp_path / "curve")
+    paths = save(specification_curve(universes(NAMES[0])), tmp_path / "curve", dpi=200)
     assert max(path.stat().st_size for path in paths) < 400_000
 
 

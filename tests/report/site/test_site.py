@@ -221,8 +221,8 @@ def test_the_site_is_small(site: Path) -> None:
     sizes = {path.suffix: 0 for path in site.rglob("*")}
     for path in site.rglob("*"):
         sizes[path.suffix] += path.stat().st_size if path.is_file() else 0
-    assert sizes[".png"] < 150_000
-    assert sizes[".svg"] < 200_000
+    assert ".png" not in sizes
+    assert sizes[".svg"] < 60_000
     assert (site / "site.css").stat().st_size + (site / "site.js").stat().st_size < 40_000
     assert sizes[".ipynb"] < 40_000
 

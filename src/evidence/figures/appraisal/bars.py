@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.style import BLUE, BODY, GREY, INK, MARGIN, PAGE, TITLE, style
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
+from evidence.figures.drawing.style import BLUE, BODY, GREY, INK, MARGIN, TITLE, page_width, style
 from evidence.figures.drawing.text import clean, text_width
 
 __all__ = ["bars"]
@@ -14,6 +14,7 @@ __all__ = ["bars"]
 _BAR, _STEP = 12.0, 20.0
 
 
+@redrawable
 def bars(frame: pd.DataFrame, *, label: str, value: str, title: str = "") -> EvidenceFigure:
     """Draw one horizontal bar for each count, with the count and its share of the total beside it.
 
@@ -47,11 +48,11 @@ def bars(frame: pd.DataFrame, *, label: str, value: str, title: str = "") -> Evi
         top = MARGIN + (TITLE + 10 if title else 0)
         height = top + _STEP * len(labels) + MARGIN
         left = MARGIN + max(text_width(text) for text in labels) + 8
-        right = PAGE - MARGIN - max(text_width(text) for text in shares) - 8
-        figure = EvidenceFigure(PAGE, height)
+        right = page_width() - MARGIN - max(text_width(text) for text in shares) - 8
+        figure = EvidenceFigure(page_width(), height)
         figure.write(MARGIN, MARGIN + TITLE, clean(title), size=TITLE, weight="bold", color=INK)
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, PAGE), ylim=(height, 0))
+        axes.set(xlim=(0, page_width()), ylim=(height, 0))
         axes.axis("off")
         longest = max(float(counts.max()), 1.0)
         for position, (text, count, share) in enumerate(zip(labels, counts, shares, strict=True)):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_name
 from evidence.figures.drawing.rows import draw
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["bias_sensitivity"]
 
 
+@redrawable
 def bias_sensitivity(
     results: BiasSensitivity | Sequence[BiasSensitivity],
     *,

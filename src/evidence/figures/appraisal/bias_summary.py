@@ -8,9 +8,9 @@ from matplotlib.patches import Rectangle
 
 from evidence.errors import DataError
 from evidence.figures.appraisal.bias_marks import looks
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
-from evidence.figures.drawing.style import GREY, INK, MARGIN, PAGE, SMALL, style
+from evidence.figures.drawing.style import GREY, INK, MARGIN, SMALL, page_width, style
 from evidence.figures.drawing.text import clean, text_width
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = ["bias_summary"]
 STEP, BAR, KEY, SWATCH, TICKS = 20.0, 13.0, 18.0, 11.0, 16.0
 
 
+@redrawable
 def bias_summary(
     bias: RiskOfBias, *, weighted: bool | None = None, title: str | None = None
 ) -> EvidenceFigure:
@@ -55,13 +56,13 @@ def bias_summary(
     look = looks(bias)
     unit = "Percent of the weight in the pooled result" if by_weight else "Percent of the trials"
     left = MARGIN + max(text_width(clean(text)) for text in headings) + 8
-    wide = PAGE - MARGIN - left - 8
+    wide = page_width() - MARGIN - left - 8
     caption = bias.note
     with style():
         body = STEP * len(headings) + 6 + TICKS + 14 + KEY
-        figure, top = page(body, title=title, caption=caption, width=PAGE)
+        figure, top = page(body, title=title, caption=caption, width=page_width())
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, PAGE), ylim=(figure.get_figheight() * 72, 0))
+        axes.set(xlim=(0, page_width()), ylim=(figure.get_figheight() * 72, 0))
         axes.axis("off")
         for place, heading in enumerate(headings):
             last = place == len(headings) - 1

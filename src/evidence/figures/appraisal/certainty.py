@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from evidence.errors import DataError
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
 from evidence.figures.drawing.style import (
     BODY,
@@ -17,10 +17,10 @@ from evidence.figures.drawing.style import (
     GREY,
     INK,
     MARGIN,
-    PAGE,
     SMALL,
     TITLE,
     VERMILLION,
+    page_width,
     style,
 )
 from evidence.figures.drawing.text import clean, text_width, wrap
@@ -35,6 +35,7 @@ CELL, COUNT, LEVEL, GAP = 52.0, 18.0, 86.0, 6.0
 CELLS = {0: ("#FFFFFF", GREY), 1: ("#F9DDA0", INK), 2: (VERMILLION, "white")}
 
 
+@redrawable
 def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = None) -> EvidenceFigure:
     """Draw how certain the evidence of each analysis is, and which domains lower it.
 
@@ -63,7 +64,7 @@ def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = 
     for name in (label, "k", "overridden", "level", "symbols"):
         if name not in table:
             raise DataError(f"The table has no column '{name}'; give what evidence.certainty_table gives.")
-    room = PAGE - 2 * MARGIN - COUNT - CELL * len(domains) - LEVEL - 2 * GAP
+    room = page_width() - 2 * MARGIN - COUNT - CELL * len(domains) - LEVEL - 2 * GAP
     labels = [wrap(clean(text), room - 4) for text in table[label]]
     heights = [ROW + LINE_STEP * (len(lines) - 1) for lines in labels]
     caption = (
@@ -71,9 +72,9 @@ def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = 
         "An asterisk marks a written judgement in place of the rule's."
     )
     with style():
-        figure, top = page(HEADING + sum(heights) + KEY, title=title, caption=caption, width=PAGE)
+        figure, top = page(HEADING + sum(heights) + KEY, title=title, caption=caption, width=page_width())
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, PAGE), ylim=(figure.get_figheight() * 72, 0))
+        axes.set(xlim=(0, page_width()), ylim=(figure.get_figheight() * 72, 0))
         axes.axis("off")
         first = MARGIN + room + COUNT
         figure.write(MARGIN + room + COUNT - 6, top + HEADING - 7, "k", size=SMALL, ha="right")
@@ -86,7 +87,7 @@ def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = 
         figure.write(level_x, top + HEADING - 7, "Certainty", size=SMALL)
         y = top + HEADING
         for row, lines, height in zip(table.to_dict("records"), labels, heights, strict=True):
-            axes.plot([MARGIN, PAGE - MARGIN], [y, y], color=FAINT, linewidth=0.4)
+            axes.plot([MARGIN, page_width() - MARGIN], [y, y], color=FAINT, linewidth=0.4)
             middle = y + height / 2
             for down, line in enumerate(lines):
                 at = middle + BODY / 3 + LINE_STEP * (down - (len(lines) - 1) / 2)

@@ -8,9 +8,9 @@ import numpy as np
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, page, write_keys
-from evidence.figures.drawing.style import BLUE, BODY, GREY, MARGIN, PAGE, SKY, SMALL, style
+from evidence.figures.drawing.style import BLUE, BODY, GREY, MARGIN, SKY, SMALL, page_width, style
 from evidence.figures.drawing.text import clean, text_width, wrap
 from evidence.wording import number
 
@@ -26,6 +26,7 @@ KEYS: list[Key] = [
 ]
 
 
+@redrawable
 def choice_importance(result: Multiverse, *, title: str | None = None) -> EvidenceFigure:
     """Draw for every choice the share of the variance that it accounts for, of the estimate and of the conclusion.
 
@@ -53,11 +54,11 @@ def choice_importance(result: Multiverse, *, title: str | None = None) -> Eviden
         raise DataError("There is nothing to draw: no choice makes a difference.")
     labels = [_short(str(name)) for name in table["choice"]]
     left = MARGIN + max(text_width(label) for label in labels) + 8
-    width = (PAGE - left - MARGIN - 2 * BETWEEN) / 2
+    width = (page_width() - left - MARGIN - 2 * BETWEEN) / 2
     names = ("the estimate", "the conclusion")
     columns = (("first_order", "total"), ("conclusion_first_order", "conclusion_total"))
     keys = KEYS[:1] if result.sample else KEYS
-    key_room = keys_height(keys, left, PAGE)
+    key_room = keys_height(keys, left, page_width())
     together = (
         "What choices do together is not shown, so the bars may add up to less than 100%."
         if result.sample
@@ -69,7 +70,7 @@ def choice_importance(result: Multiverse, *, title: str | None = None) -> Eviden
     )
     height = STEP * len(labels)
     with style():
-        figure, top = page(key_room + height + BELOW, title=title, caption=caption, width=PAGE)
+        figure, top = page(key_room + height + BELOW, title=title, caption=caption, width=page_width())
         write_keys(figure, left, top, keys)
         top += key_room
         for panel, (first, total) in enumerate(columns):

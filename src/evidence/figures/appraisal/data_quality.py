@@ -7,17 +7,17 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.plot import (
     BELOW,
-    WIDTH,
     Key,
     add_plot,
     dots,
     keys_height,
     left_margin,
     page,
+    plot_width,
     write_keys,
 )
 from evidence.figures.drawing.style import FAINT, GREY, HAIRLINE, MARGIN, SKY, VERMILLION, style
@@ -31,6 +31,7 @@ _CELLS = ("mean", "sd")
 _READERS = "marked as doubtful"
 
 
+@redrawable
 def data_quality(review: Review, findings: pd.DataFrame, *, title: str | None = None) -> EvidenceFigure:
     """Draw the SD of each reported score against its mean, both as a share of the scale.
 
@@ -62,7 +63,7 @@ def data_quality(review: Review, findings: pd.DataFrame, *, title: str | None = 
     doubted = points["marked"].to_numpy() & ~objected
     plain = ~objected & ~doubted
     mean, sd = points["mean"].to_numpy(), points["sd"].to_numpy()
-    x = make_axis((min(0.0, 1.05 * mean.min()), max(100.0, 1.05 * mean.max())), WIDTH, ratio=False)
+    x = make_axis((min(0.0, 1.05 * mean.min()), max(100.0, 1.05 * mean.max())), plot_width(), ratio=False)
     y = make_axis((0.0, max(54.0, 1.05 * sd.max())), HEIGHT, ratio=False)
     keys: list[Key] = [
         ("no finding", _look(SKY, "o")),
@@ -79,7 +80,7 @@ def data_quality(review: Review, findings: pd.DataFrame, *, title: str | None = 
         above = keys_height(keys, left) + 6
         figure, top = page(HEIGHT + BELOW + above, title=title, caption=caption)
         write_keys(figure, left, top, keys)
-        box = (left, top + above, WIDTH - MARGIN - left, HEIGHT)
+        box = (left, top + above, plot_width() - MARGIN - left, HEIGHT)
         axes = add_plot(figure, box, x, y, "Mean, percent of the scale", "SD, percent of the scale")
         arc = np.linspace(0.0, np.pi, 181)
         axes.fill_between(50 - 50 * np.cos(arc), 50 * np.sin(arc), color=FAINT, alpha=0.18, linewidth=0)

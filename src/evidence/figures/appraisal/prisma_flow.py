@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
-from evidence.figures.drawing.style import BODY, INK, MARGIN, PAGE, SMALL, style
+from evidence.figures.drawing.style import BODY, INK, MARGIN, SMALL, page_width, style
 from evidence.figures.drawing.text import clean, wrap
 from evidence.wording import counted
 
@@ -42,6 +42,7 @@ class Box:
         return 2 * PAD + LINE * len(self.lines) - 2
 
 
+@redrawable
 def prisma_flow(
     flow: PrismaFlow, *, title: str | None = None, unit: str = "trial", notes: Sequence[str] = ()
 ) -> EvidenceFigure:
@@ -62,7 +63,7 @@ def prisma_flow(
     EvidenceFigure
         `numbers` are the rows of `PrismaFlow.to_frame`. Reasons that hold for one trial each are drawn as one line.
     """
-    side_width = PAGE - 2 * MARGIN - STAGE_WIDTH - ACROSS
+    side_width = page_width() - 2 * MARGIN - STAGE_WIDTH - ACROSS
     stages, sides = [], []
     for row in flow.stages.to_dict("records"):
         head = f"{unit.capitalize()}s {row['stage']}: {row['trials']}"
@@ -75,9 +76,9 @@ def prisma_flow(
     caption = clean(" ".join(notes))
     with style():
         body = sum(heights) + BETWEEN * (len(heights) - 1) + 8
-        figure, top = page(body, title=title, caption=caption, width=PAGE)
+        figure, top = page(body, title=title, caption=caption, width=page_width())
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, PAGE), ylim=(figure.get_figheight() * 72, 0))
+        axes.set(xlim=(0, page_width()), ylim=(figure.get_figheight() * 72, 0))
         axes.axis("off")
         y = top
         for place, (stage, side, height) in enumerate(zip(stages, sides, heights, strict=True)):

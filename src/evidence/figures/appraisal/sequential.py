@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import (
     BELOW,
     Key,
@@ -21,7 +21,17 @@ from evidence.figures.drawing.plot import (
     page,
     write_keys,
 )
-from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, MARGIN, PAGE, SMALL, VERMILLION, style
+from evidence.figures.drawing.style import (
+    BLUE,
+    GREY,
+    HAIRLINE,
+    INK,
+    MARGIN,
+    SMALL,
+    VERMILLION,
+    page_width,
+    style,
+)
 from evidence.figures.drawing.text import clean, text_width
 from evidence.measures import measure_of
 from evidence.wording import counted, number
@@ -36,6 +46,7 @@ LABEL = 8.0  # height of a label
 DASHED: dict[str, Any] = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 2))}
 
 
+@redrawable
 def sequential(
     result: Sequential,
     *,
@@ -68,7 +79,7 @@ def sequential(
     top_z = max(3.0, float(looks["z"].abs().max()), float(drawn["boundary"].max())) * 1.12
     y = make_axis((-top_z, top_z), HEIGHT, ratio=False)
     left = left_margin(y, 1)
-    width = PAGE - MARGIN - left - 12
+    width = page_width() - MARGIN - left - 12
     x = make_axis((0.0, max(100.0, 100.0 * result.fraction) * 1.04), width, ratio=False)
     keys: list[Key] = [
         ("all trials up to a look", {"color": BLUE, "linewidth": 1.4}),
@@ -77,10 +88,10 @@ def sequential(
     ]
     if (ahead["futility"] > 0).sum() > 1:
         keys.insert(2, ("boundary for futility", DASHED))
-    room = keys_height(keys, left, PAGE) + 4
+    room = keys_height(keys, left, page_width()) + 4
     caption = clean(" ".join([_plan(result), result.note, *notes, result.caveats]))
     with style():
-        figure, top = page(room + HEIGHT + BELOW, title=title, caption=caption, width=PAGE)
+        figure, top = page(room + HEIGHT + BELOW, title=title, caption=caption, width=page_width())
         write_keys(figure, left, top, keys)
         box = (left, top + room, width, HEIGHT)
         axes = add_plot(figure, box, x, y, "Information, percent of the required", "Cumulative Z")

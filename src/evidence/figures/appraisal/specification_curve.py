@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis, Scale, make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, left_margin, page, write_keys
 from evidence.figures.drawing.style import (
@@ -22,10 +22,10 @@ from evidence.figures.drawing.style import (
     INK,
     MARGIN,
     ORANGE,
-    PAGE,
     SKY,
     SMALL,
     VERMILLION,
+    page_width,
     style,
 )
 from evidence.figures.drawing.text import clean, text_width, wrap
@@ -44,6 +44,7 @@ COLUMNS, LEVELS = 300, 180  # cells of the pictures; more paths than columns sha
 WIDEST = 190.0  # points, of a label
 
 
+@redrawable
 def specification_curve(
     result: Multiverse,
     *,
@@ -109,9 +110,9 @@ def specification_curve(
     beside = max((text_width(text, SMALL) for text in sides), default=0.0)
     labels = max((text_width(text, SMALL) for text, *_ in rows), default=0.0)
     left = max(left_margin(y) + beside + 6, MARGIN + labels + 14)
-    width = PAGE - MARGIN - left
+    width = page_width() - MARGIN - left
     keys = _keys(result, concluded, default)
-    key_room = keys_height(keys, MARGIN, PAGE)
+    key_room = keys_height(keys, MARGIN, page_width())
     sentence = _sentence(result, scale, estimate)
     caption = (
         f"{sentence} Shade: confidence intervals. Rows: options, the darker the more of the paths take them, from "
@@ -120,7 +121,7 @@ def specification_curve(
     options_top = HEIGHT + APART + STRIP + APART
     body = key_room + options_top + ROW * len(rows) + BELOW
     with style():
-        figure, top = page(body, title=title, caption=caption, width=PAGE)
+        figure, top = page(body, title=title, caption=caption, width=page_width())
         write_keys(figure, MARGIN, top, keys)
         top += key_room
         name = measure_name(measure_label or result.measure, code)

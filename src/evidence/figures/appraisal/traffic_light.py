@@ -11,9 +11,9 @@ from matplotlib.patches import Circle
 
 from evidence.errors import DataError
 from evidence.figures.appraisal.bias_marks import Look, looks
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page as blank_page
-from evidence.figures.drawing.style import BODY, FAINT, INK, MARGIN, PAGE, SMALL, style
+from evidence.figures.drawing.style import BODY, FAINT, INK, MARGIN, SMALL, page_width, style
 from evidence.figures.drawing.text import clean, text_width
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ LABEL_WIDEST, BETWEEN = 170.0, 18.0
 ONE_COLUMN = 30  # trials up to which they stand in one column
 
 
+@redrawable
 def traffic_light(
     bias: RiskOfBias, *, title: str | None = None, page: int | None = None, per_page: int = 80
 ) -> EvidenceFigure:
@@ -58,7 +59,7 @@ def traffic_light(
     columns = 2 if len(trials) > ONE_COLUMN else 1
     rows = ceil(len(trials) / columns)
     grid = CELL * (len(domains) + 1) + 6
-    room = (PAGE - 2 * MARGIN - BETWEEN * (columns - 1)) / columns - grid
+    room = (page_width() - 2 * MARGIN - BETWEEN * (columns - 1)) / columns - grid
     label_width = min(max(text_width(clean(name)) for name in trials["label"]) + 6, LABEL_WIDEST, room)
     codes = [f"D{place}" for place in range(1, len(domains) + 1)]
     named = "; ".join(f"{code} {name}" for code, name in zip(codes, domains.values(), strict=True))
@@ -66,9 +67,11 @@ def traffic_light(
     part = "" if page is None or pages == 1 else f" Page {page} of {pages}."
     caption = f"{named}. All: the worst judgement, as far as judged. {bias.note}{part}"
     with style():
-        figure, top = blank_page(HEADING + ROW * rows + KEY + 6, title=title, caption=caption, width=PAGE)
+        figure, top = blank_page(
+            HEADING + ROW * rows + KEY + 6, title=title, caption=caption, width=page_width()
+        )
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, PAGE), ylim=(figure.get_figheight() * 72, 0))
+        axes.set(xlim=(0, page_width()), ylim=(figure.get_figheight() * 72, 0))
         axes.axis("off")
         for column in range(columns):
             left = MARGIN + column * (label_width + grid + BETWEEN)

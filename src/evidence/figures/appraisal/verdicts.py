@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from evidence.appraisal.audit.judge import CONTRADICTED, NOT_ADDRESSED, SHORT_TERM, SUPPORTED, UNCERTAIN
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis, make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.style import (
     BLUE,
     BODY,
@@ -66,6 +66,7 @@ class ClaimLine:
         return GAP if self.kind == "gap" else ROW_STEP
 
 
+@redrawable
 def verdicts(audit: Audit, *, title: str = "") -> EvidenceFigure:
     """Draw each claim with its verdict and under it the pooled results that decide.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,7 +16,7 @@ from matplotlib.text import Text
 
 from evidence.figures.drawing.style import BODY, style
 
-__all__ = ["EvidenceFigure"]
+__all__ = ["EvidenceFigure", "redrawable"]
 
 
 class EvidenceFigure(Figure):
@@ -35,6 +37,8 @@ class EvidenceFigure(Figure):
         What kind of figure it is, such as "forest plot".
     alt_text : str
         What the figure says, computed from the numbers, for readers who cannot see it.
+    again : callable or None
+        Draws the figure anew, for a page of another width.
     """
 
     def __init__(self, width: float, height: float) -> None:
@@ -44,6 +48,7 @@ class EvidenceFigure(Figure):
         self.numbers = pd.DataFrame()
         self.kind = ""
         self.alt_text = ""
+        self.again: Callable[[], EvidenceFigure] | None = None
 
     def write(self, x: float, y: float, text: str, *, size: float = BODY, **look: Any) -> None:
         """Put one line of text with its baseline at `y` points from the top."""
@@ -88,3 +93,18 @@ class EvidenceFigure(Figure):
             f'src="data:image/png;base64,{base64.b64encode(image).decode()}">'
         )
         return {"text/html": page, "image/png": image, "text/plain": self.alt_text}, {}
+
+
+P = ParamSpec("P")
+
+
+def redrawable(draw: Callable[P, EvidenceFigure]) -> Callable[P, EvidenceFigure]:
+    """Let a figure remember how it was drawn, so that it can be laid out for a page of another width."""
+
+    @wraps(draw)
+    def remembered(*given: P.args, **options: P.kwargs) -> EvidenceFigure:
+        figure = draw(*given, **options)
+        figure.again = partial(draw, *given, **options)
+        return figure
+
+    return remembered

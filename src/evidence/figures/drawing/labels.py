@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from evidence.figures.drawing.style import GREY, HAIRLINE, SUPERSCRIPT
+from evidence.figures.drawing.style import GREY, HAIRLINE, superscript
 from evidence.figures.drawing.text import text_width
 
 __all__ = ["place_labels"]
 
-SIZE = SUPERSCRIPT + 0.5
 HALO = withStroke(linewidth=1.6, foreground="white", alpha=0.8)  # keeps lines apart from the letters
 POINT = 3.0  # half the side of the square kept free around a point
 RADII = (5.0, 9.0, 14.0, 20.0, 28.0, 38.0, 50.0)
@@ -23,6 +22,10 @@ RADII = (5.0, 9.0, 14.0, 20.0, 28.0, 38.0, 50.0)
 ANGLES = (0, 180, 90, 270, 30, 150, 330, 210, 60, 120, 240, 300)
 
 Box = tuple[float, float, float, float]
+
+
+def _size() -> float:
+    return max(6.0, superscript())
 
 
 def place_labels(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], labels: Sequence[str]) -> None:
@@ -47,7 +50,7 @@ def place_labels(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], lab
     for (px, py), label in zip(places, labels, strict=True):
         if not label:
             continue
-        found = _free_place(px, py, text_width(label, SIZE), frame, taken)
+        found = _free_place(px, py, text_width(label, _size()), frame, taken)
         if found is None:
             continue
         box, radius = found
@@ -56,7 +59,7 @@ def place_labels(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], lab
         inverse = axes.transData.inverted()
         at_x, at_y = inverse.transform(np.array(middle) / to_points)
         text = axes.text(
-            at_x, at_y, label, fontsize=SIZE, ha="center", va="center", parse_math=False, zorder=5
+            at_x, at_y, label, fontsize=_size(), ha="center", va="center", parse_math=False, zorder=5
         )
         text.set_path_effects([HALO])
         if radius > RADII[1]:
@@ -68,7 +71,7 @@ def place_labels(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], lab
 def _free_place(
     px: float, py: float, width: float, frame: Box, taken: Sequence[Box]
 ) -> tuple[Box, float] | None:
-    half_width, half_height = width / 2 + 1, SIZE / 2 + 1
+    half_width, half_height = width / 2 + 1, _size() / 2 + 1
     for radius in RADII:
         for angle in ANGLES:
             dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale
-from evidence.figures.drawing.style import BODY, MARGIN, PAGE, SMALL, SUPERSCRIPT
+from evidence.figures.drawing.style import BODY, MARGIN, SMALL, page_width, superscript
 from evidence.figures.drawing.text import text_width, wrap
 
 __all__ = ["Block", "Layout", "Placed", "Row", "Sign", "TextColumn", "indent", "interval_texts", "lay_out"]
@@ -17,6 +17,9 @@ __all__ = ["Block", "Layout", "Placed", "Row", "Sign", "TextColumn", "indent", "
 GAP, INDENT, LINE_HEIGHT = 10.0, 8.0, 10.0
 SIGN_STEP = 12.5
 LABEL_WIDEST, CELL_WIDEST, PANEL_NARROWEST = 170.0, 110.0, 180.0
+PANEL_LEAST = 60.0
+NARROWER = (0.85, 0.7, 0.55, 0.42, 0.33)
+"""Shares of the usual widths that are tried one after another."""
 
 Kind = Literal["study", "pooled", "subtotal", "prediction", "own", "published", "heading", "note", "gap"]
 
@@ -186,30 +189,46 @@ def interval_texts(row: Row, scale: Scale) -> tuple[str, str, str]:
 def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_heading: str) -> Layout:
     """Measure every text and place the columns so that nothing touches.
 
+    On a page whose width was asked for, names and cells break into more lines, and the panel becomes narrower, as far
+    as it takes.
+
     Raises
     ------
     DataError
         If a row has another number of cells than there are columns.
     """
+    layout = _lay_out(blocks, columns, label_heading, 1.0)
+    for share in NARROWER if page_width(0.0) else ():
+        if layout.width <= page_width() + 0.5:
+            break
+        layout = _lay_out(blocks, columns, label_heading, share)
+    return layout
+
+
+def _lay_out(
+    blocks: Sequence[Block], columns: Sequence[TextColumn], label_heading: str, share: float
+) -> Layout:
     rows = [row for block in blocks for row in block.rows]
     for row in rows:
         if row.cells and len(row.cells) != len(columns):
             raise DataError(f"Row '{row.label}' has {len(row.cells)} cells for {len(columns)} columns.")
 
+    label_widest, cell_widest = LABEL_WIDEST * share, CELL_WIDEST * share
+    panel_narrowest = max(PANEL_LEAST, PANEL_NARROWEST * share)
     labels = [
         text_width(row.label, row.size, row.bold) + indent(row) + notes_width(row.notes)
         for row in rows
         if not row.spans
     ]
     label_width = max(
-        [min(max(labels, default=0.0), LABEL_WIDEST), text_width(label_heading, BODY, "bold"), 60.0]
+        [min(max(labels, default=0.0), label_widest), text_width(label_heading, BODY, "bold"), 60.0 * share]
     )
     x = MARGIN + label_width
     cells, widths = [], []
     for number, column in enumerate(columns):
         texts = [text_width(row.cells[number], row.size, row.bold) for row in rows if row.cells]
         heading = [text_width(line, BODY, "bold") for line in column.heading.split("\n")]
-        wide = max(*heading, min(max(texts, default=0.0), CELL_WIDEST))
+        wide = max(*heading, min(max(texts, default=0.0), cell_widest))
         widths.append(wide)
         cells.append(x + GAP + (wide if column.align == "right" else 0.0))
         x += GAP + wide
@@ -232,7 +251,9 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_headin
     signs = max((len(block.sign_headings) for block in blocks), default=0)
     sign_width = GAP + SIGN_STEP * signs if signs else 0.0
 
-    panel_width = max(PANEL_NARROWEST, PAGE - left - GAP - numbers - weight_width - sign_width - MARGIN)
+    panel_width = max(
+        panel_narrowest, page_width() - left - GAP - numbers - weight_width - sign_width - MARGIN
+    )
     high = left + panel_width + GAP + numbers
     low = high - parts[2] - to_width
 
@@ -258,7 +279,7 @@ def lay_out(blocks: Sequence[Block], columns: Sequence[TextColumn], label_headin
 
 def notes_width(notes: str) -> float:
     """Room for the raised letters behind a label."""
-    return text_width(notes, SUPERSCRIPT) + 1.5 if notes else 0.0
+    return text_width(notes, superscript()) + 1.5 if notes else 0.0
 
 
 def indent(row: Row) -> float:

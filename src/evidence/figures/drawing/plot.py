@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from evidence.figures.drawing.axis import Axis
 from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.style import BLUE, BODY, MARGIN, SMALL, TITLE
+from evidence.figures.drawing.style import BLUE, BODY, MARGIN, SMALL, TITLE, page_width
 from evidence.figures.drawing.text import text_width, wrap
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "keys_height",
     "left_margin",
     "page",
+    "plot_width",
     "span",
     "write_keys",
 ]
@@ -37,7 +38,7 @@ Key = tuple[str, dict[str, Any]]
 
 
 def page(
-    body: float, *, title: str | None, caption: str, width: float = WIDTH
+    body: float, *, title: str | None, caption: str, width: float | None = None
 ) -> tuple[EvidenceFigure, float]:
     """Make a page with its title and caption.
 
@@ -47,13 +48,15 @@ def page(
         Height in points of what stands between title and caption.
     title : str or None
     caption : str
-    width : float
+    width : float, optional
+        By default that of a page with one plot.
 
     Returns
     -------
     (figure, top)
         `top` is where the body begins, in points from the top.
     """
+    width = plot_width() if width is None else width
     inner = width - 2 * MARGIN
     heading = wrap(title, inner, TITLE, "bold") if title else []
     lines = wrap(caption, inner, SMALL)
@@ -64,6 +67,11 @@ def page(
     for place, line in enumerate(lines):
         figure.write(MARGIN, top + body + SMALL + CAPTION_LINE * place, line, size=SMALL)
     return figure, top
+
+
+def plot_width() -> float:
+    """Width in points of a page with one plot."""
+    return page_width(WIDTH)
 
 
 def left_margin(axis: Axis, lines: int = 1) -> float:
@@ -155,9 +163,9 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, **look: Any) -> None:
     axes.plot(x, y, **(common | look))
 
 
-def keys_height(keys: Sequence[Key], left: float, page_width: float = WIDTH) -> float:
+def keys_height(keys: Sequence[Key], left: float, page_width: float | None = None) -> float:
     """Height in points of the lines that keys take, if these begin `left` points from the page's edge."""
-    return KEY_LINE * len({line for line, _ in _place_keys(keys, left, page_width)})
+    return KEY_LINE * len({line for line, _ in _place_keys(keys, left, page_width or plot_width())})
 
 
 def write_keys(figure: EvidenceFigure, left: float, top: float, keys: Sequence[Key]) -> None:

@@ -18,7 +18,7 @@ from evidence.figures.drawing.directions import (
 )
 from evidence.figures.drawing.layout import Block, Layout, Placed, TextColumn, indent, interval_texts, lay_out
 from evidence.figures.drawing.marks import draw_panel
-from evidence.figures.drawing.style import BODY, GREY, INK, LINE, MARGIN, SMALL, SUPERSCRIPT, TITLE, style
+from evidence.figures.drawing.style import BODY, GREY, INK, LINE, MARGIN, SMALL, TITLE, style, superscript
 from evidence.figures.drawing.text import text_width, wrap
 from evidence.wording import number
 
@@ -97,7 +97,7 @@ def draw(
             _draw_part(figure, y, part, columns, label_heading, layout)
             y += part.height + BETWEEN_BLOCKS
         for letter, lines in foot:
-            figure.write(MARGIN, y + SMALL - 2.2, letter, size=SUPERSCRIPT)
+            figure.write(MARGIN, y + SMALL - 2.2, letter, size=superscript())
             for line in lines:
                 figure.write(MARGIN + (8 if letter else 0), y + SMALL, line, size=SMALL)
                 y += FOOTER_LINE
@@ -179,7 +179,7 @@ def _write_row(
             figure.write(place, y, line, size=row.size, weight=row.bold, color=colour, ha=align)
     end = x + text_width(placed.label[-1], row.size, row.bold) + 1.5
     last = base + placed.step * (len(placed.label) - 1) / 2
-    figure.write(end, last - 2.6, row.notes, size=SUPERSCRIPT)
+    figure.write(end, last - 2.6, row.notes, size=superscript())
 
     estimate, low, high = interval_texts(row, block.scale)
     figure.write(layout.estimate, base, estimate, weight=row.bold, ha="right")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import matplotlib
@@ -24,10 +25,12 @@ __all__ = [
     "PAGE",
     "SKY",
     "SMALL",
-    "SUPERSCRIPT",
     "TITLE",
     "VERMILLION",
+    "at_width",
+    "page_width",
     "style",
+    "superscript",
 ]
 
 # Okabe and Ito (2008), Color Universal Design: distinguishable under all common forms of colour blindness.
@@ -35,9 +38,10 @@ BLUE, SKY, VERMILLION, ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#E69F00"
 INK, GREY, FAINT = "#1A1A1A", "#666666", "#C8C8C8"
 
 # Sizes in points. PAGE is the text width of a journal page; a figure grows beyond it only if its text must.
-BODY, SMALL, SUPERSCRIPT, TITLE = 8.0, 7.0, 5.5, 10.0
+BODY, SMALL, TITLE = 8.0, 7.0, 10.0
 LINE, HAIRLINE = 1.0, 0.5
 PAGE, MARGIN = 540.0, 9.0
+_WIDTH: ContextVar[float | None] = ContextVar("width of the page in points", default=None)
 
 SETTINGS: dict[str, Any] = {
     # DejaVu Sans travels with matplotlib, so that every machine measures and draws the same letters.
@@ -81,3 +85,23 @@ def style() -> Iterator[None]:
     """
     with ONE_AT_A_TIME, matplotlib.style.context(["default", SETTINGS]):
         yield
+
+
+@contextmanager
+def at_width(points: float) -> Iterator[None]:
+    """Lay figures out for a page of this width, with no letter smaller than `SMALL`."""
+    token = _WIDTH.set(points)
+    try:
+        yield
+    finally:
+        _WIDTH.reset(token)
+
+
+def page_width(usual: float = PAGE) -> float:
+    """Width in points for which a figure is laid out: the usual one, unless `at_width` says otherwise."""
+    return _WIDTH.get() or usual
+
+
+def superscript() -> float:
+    """Size of raised letters and of other small print."""
+    return 5.5 if _WIDTH.get() is None else SMALL

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from evidence.figures.drawing.axis import range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["component_forest"]
 
 
+@redrawable
 def component_forest(
     comp: Components,
     *,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Kind, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
@@ -28,6 +28,7 @@ KEYS = (
 )
 
 
+@redrawable
 def direct_indirect(
     split: pd.DataFrame,
     *,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Scale, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.rows import draw
@@ -28,6 +28,7 @@ SHOWN = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
 PREDICTION = "Pale bar: prediction interval, where the effect in a new study would lie."
 
 
+@redrawable
 def network_forest(
     net: Network,
     *,

@@ -13,8 +13,8 @@ from matplotlib.patches import Circle, Polygon
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
-from evidence.figures.drawing.canvas import EvidenceFigure
-from evidence.figures.drawing.plot import WIDTH, Key, keys_height, page, write_keys
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
+from evidence.figures.drawing.plot import Key, keys_height, page, plot_width, write_keys
 from evidence.figures.drawing.style import (
     BLUE,
     BODY,
@@ -45,6 +45,7 @@ COLOURS = dict(zip(CERTAINTY, (BLUE, SKY, ORANGE, VERMILLION), strict=True))
 FADED = "#DADADA"
 
 
+@redrawable
 def network_graph(
     net_or_frame: Network | pd.DataFrame,
     *,
@@ -107,7 +108,7 @@ def network_graph(
     right = max([ring, *(label.width + label.x for label in labels if label.right)])
     above = max([ring, *(label.top for label in labels)])
     below = max([ring, *(label.height - label.top for label in labels)])
-    width = max(WIDTH, left + right + 2 * MARGIN)
+    width = max(plot_width(), left + right + 2 * MARGIN)
     x = width / 2 + (left - right) / 2
     keys = _keys(table, bool(marked))
     scale_room = 2 * largest + 8

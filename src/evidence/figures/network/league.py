@@ -14,11 +14,11 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import Rectangle
 
 from evidence.figures.drawing.axis import Scale
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import WIDTH, page
+from evidence.figures.drawing.plot import page, plot_width
 from evidence.figures.drawing.sentences import estimate_text, interval_name
-from evidence.figures.drawing.style import BLUE, BODY, INK, MARGIN, SMALL, SUPERSCRIPT, VERMILLION, style
+from evidence.figures.drawing.style import BLUE, BODY, INK, MARGIN, SMALL, VERMILLION, style, superscript
 from evidence.figures.drawing.text import clean, text_width, wrap
 from evidence.figures.network.treatments import network_line, treatment_name
 from evidence.wording import number
@@ -35,6 +35,7 @@ LABEL_WIDEST, STEP, HEADING, KEY_WIDTH, KEY_ROOM = 165.0, 9.6, 14.0, 120.0, 36.0
 SHOWN = [f"{source}{end}" for source in ("estimate", "direct") for end in ("", "_low", "_high")]
 
 
+@redrawable
 def league(
     net: Network,
     *,
@@ -144,7 +145,7 @@ def _cells(table: pd.DataFrame, size: int, scale: Scale, limit: float) -> dict[t
             if not math.isnan(estimate):
                 lines = ((scale.text(estimate), SMALL),)
                 if size <= WITH_INTERVALS:
-                    lines = (*lines, (f"{scale.text(low)} to {scale.text(high)}", SUPERSCRIPT))
+                    lines = (*lines, (f"{scale.text(low)} to {scale.text(high)}", superscript()))
             weight = "bold" if low > 0 or high < 0 else "normal"
             shade = 0.5 + 0.5 * min(max(estimate / limit, -1.0), 1.0) if lines else math.nan
             cells[int(place[0]), int(place[1])] = Cell(lines, weight, shade)
@@ -171,7 +172,7 @@ def _draw(
     first = MARGIN + 17
     score_at = first + label_width + 38
     left = score_at + 8
-    width = max(left + wide * len(names) + MARGIN, WIDTH)
+    width = max(left + wide * len(names) + MARGIN, plot_width())
     figure, top = page(HEADING + tall * len(names) + KEY_ROOM, title=title, caption=caption, width=width)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(figure.get_figheight() * 72, 0))

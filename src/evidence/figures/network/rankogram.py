@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.figures.drawing.axis import Axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import add_plot, page
-from evidence.figures.drawing.style import BLUE, MARGIN, PAGE, SMALL, style
+from evidence.figures.drawing.style import BLUE, MARGIN, SMALL, page_width, style
 from evidence.figures.drawing.text import clean, wrap
 from evidence.figures.network.treatments import treatment_name
 from evidence.models.network.ranking import Ranking
@@ -26,6 +26,7 @@ __all__ = ["rankogram"]
 LEFT, APART, LINE, BELOW = 26.0, 14.0, 9.2, 24.0  # points
 
 
+@redrawable
 def rankogram(
     net: Network | Ranking,
     *,
@@ -59,7 +60,7 @@ def rankogram(
     heights = np.minimum(chances.cumsum(axis=1), 1.0) if cumulative else chances
     size = len(sucra)
     columns = 3 if size <= 6 else 4 if size <= 12 else 5
-    width = (PAGE - 2 * MARGIN - LEFT - APART * (columns - 1)) / columns
+    width = (page_width() - 2 * MARGIN - LEFT - APART * (columns - 1)) / columns
     tall = {3: 70.0, 4: 58.0, 5: 46.0}[columns]
     highest = 1.0 if cumulative else min(1.0, math.ceil(10 * heights.max()) / 10)
     x = Axis(0.4, size + 0.6, *_ticks(size))
@@ -74,7 +75,7 @@ def rankogram(
     )
     with style():
         figure, top = page(
-            sum(rooms) + (tall + BELOW) * len(rows), title=title, caption=clean(caption), width=PAGE
+            sum(rooms) + (tall + BELOW) * len(rows), title=title, caption=clean(caption), width=page_width()
         )
         for row, room in zip(rows, rooms, strict=True):
             for i in row:

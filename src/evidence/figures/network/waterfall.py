@@ -13,14 +13,14 @@ from scipy.special import ndtri
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.directions import directions_height, place_directions, write_directions
 from evidence.figures.drawing.layout import Block, Placed, Row
 from evidence.figures.drawing.marks import draw_panel
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import page
 from evidence.figures.drawing.sentences import estimate_text, interval_name
-from evidence.figures.drawing.style import BODY, GREY, HAIRLINE, LINE, MARGIN, ORANGE, PAGE, SKY, style
+from evidence.figures.drawing.style import BODY, GREY, HAIRLINE, LINE, MARGIN, ORANGE, SKY, page_width, style
 from evidence.figures.drawing.text import clean, text_width, wrap
 from evidence.figures.network.treatments import (
     additivity_line,
@@ -38,6 +38,7 @@ __all__ = ["waterfall"]
 LABEL_WIDEST, GAP, BAR, STEP, TICKS = 170.0, 12.0, 9.0, 10.0, 19.0  # points
 
 
+@redrawable
 def waterfall(
     comp: Components,
     combination: str,
@@ -222,19 +223,27 @@ def _draw(steps: Sequence[Stair], block: Block, title: str, caption: str) -> Evi
     texts = [f"{show(step.estimate)} ({show(step.ci_low)} to {show(step.ci_high)})" for step in steps]
     widths = [text_width(text, BODY, row.bold) for text, row in zip(texts, block.rows, strict=True)]
     left = MARGIN + label_width + GAP
-    width = PAGE - left - 2 * GAP - max(*widths, text_width(block.interval_heading, BODY, "bold")) - MARGIN
+    width = (
+        page_width()
+        - left
+        - 2 * GAP
+        - max(*widths, text_width(block.interval_heading, BODY, "bold"))
+        - MARGIN
+    )
     axis = make_axis(block.limits, width, ratio=block.scale.ratio)
-    directions = place_directions(block.favours, left + axis.share(0.0) * width, PAGE)
+    directions = place_directions(block.favours, left + axis.share(0.0) * width, page_width())
     measure = wrap(block.measure, width, BODY, "bold")
     header, rows = STEP * len(measure) + 5, sum(one.height for one in placed)
     body = header + rows + TICKS + directions_height(directions) + 8
-    figure, top = page(body, title=title, caption=caption, width=PAGE)
+    figure, top = page(body, title=title, caption=caption, width=page_width())
     for down, line in enumerate(measure):
         figure.write(left + width / 2, top + BODY + STEP * down, line, weight="bold", ha="center")
     first = top + header - 5 - STEP + BODY
-    figure.write(PAGE - MARGIN, first, block.interval_heading, weight="bold", ha="right")
+    figure.write(page_width() - MARGIN, first, block.interval_heading, weight="bold", ha="right")
     y, height = top + header, figure.get_figheight() * 72
-    panel = figure.add_axes((left / PAGE, 1 - (y + rows) / height, width / PAGE, rows / height))
+    panel = figure.add_axes(
+        (left / page_width(), 1 - (y + rows) / height, width / page_width(), rows / height)
+    )
     draw_panel(panel, placed, block, axis)
     middle = 0.0
     for step, mark, text in zip(steps, placed, texts, strict=True):
@@ -245,7 +254,7 @@ def _draw(steps: Sequence[Stair], block: Block, title: str, caption: str) -> Evi
         for down, line in enumerate(mark.label):
             shift = STEP * (down - (len(mark.label) - 1) / 2)
             figure.write(MARGIN, base + shift, line, weight=mark.row.bold)
-        figure.write(PAGE - MARGIN, base, text, weight=mark.row.bold, ha="right")
+        figure.write(page_width() - MARGIN, base, text, weight=mark.row.bold, ha="right")
         middle += mark.height
     write_directions(figure, y + rows + TICKS + 5, directions)
     return figure

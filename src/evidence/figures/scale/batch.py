@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, left_margin, page, write_keys
-from evidence.figures.drawing.style import BLUE, BODY, GREY, MARGIN, ORANGE, PAGE, SMALL, style
+from evidence.figures.drawing.style import BLUE, BODY, GREY, MARGIN, ORANGE, SMALL, page_width, style
 from evidence.figures.drawing.text import text_width
 from evidence.wording import number
 
@@ -26,6 +26,7 @@ KEYS: list[Key] = [
 ]
 
 
+@redrawable
 def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
     """Draw for each method and interval how often the conclusion differs from the reference, and the spread of I2.
 
@@ -46,9 +47,9 @@ def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
     gained = 100.0 * others["gained"].to_numpy()
     changed = 100.0 * others["changed"].to_numpy()
     left = MARGIN + max(text_width(label) for label in labels) + 8
-    width = (PAGE - left - MARGIN - BETWEEN) / 2 - 20
+    width = (page_width() - left - MARGIN - BETWEEN) / 2 - 20
     height = max(LEAST, STEP * len(labels))
-    key_room = keys_height(KEYS, MARGIN, PAGE)
+    key_room = keys_height(KEYS, MARGIN, page_width())
     reference = " with ".join(summary.reference)
     fitted = summary.comparisons - summary.failed
     caption = (
@@ -61,7 +62,7 @@ def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
     across = make_axis((0.0, 100.0), width, ratio=False)
     up = make_axis((0.0, 1.05 * max(float(counts["comparisons"].max()), 1.0)), height, ratio=False)
     with style():
-        figure, top = page(key_room + height + BELOW, title=title, caption=caption, width=PAGE)
+        figure, top = page(key_room + height + BELOW, title=title, caption=caption, width=page_width())
         write_keys(figure, MARGIN, top, KEYS)
         top += key_room
         axes = add_plot(
@@ -78,9 +79,9 @@ def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
             figure.write(MARGIN, level + BODY / 3, label)
             x_end = left + width * x.share(float(share)) + 4
             figure.write(x_end, level + SMALL / 3, f"{number(float(share), 1)}%", size=SMALL, color=GREY)
-        start = PAGE - MARGIN - width + left_margin(up) / 2
+        start = page_width() - MARGIN - width + left_margin(up) / 2
         beside = add_plot(
-            figure, (start, top, PAGE - MARGIN - start, height), across, up, "I² (%)", "Comparisons"
+            figure, (start, top, page_width() - MARGIN - start, height), across, up, "I² (%)", "Comparisons"
         )
         beside.bar(
             counts["low"],

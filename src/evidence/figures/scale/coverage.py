@@ -6,16 +6,16 @@ import pandas as pd
 
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import make_axis
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import (
     BELOW,
-    WIDTH,
     Key,
     add_plot,
     dots,
     keys_height,
     left_margin,
     page,
+    plot_width,
     span,
     write_keys,
 )
@@ -38,6 +38,7 @@ NAMES = SHARES | {"bias": "Bias", "rmse": "Root mean square error", "width": "Wi
 NORMAL = 1.959963984540054
 
 
+@redrawable
 def coverage(
     result: pd.DataFrame,
     *,
@@ -85,7 +86,7 @@ def coverage(
     ways = list(dict.fromkeys(zip(numbers["method"], numbers["ci"], strict=True)))
     y = make_axis(span(value - error, value + error, aim), HEIGHT, ratio=False)
     left = left_margin(y)
-    width = WIDTH - MARGIN - left
+    width = plot_width() - MARGIN - left
     across = make_axis(span(numbers[x]), width, ratio=False)
     looks = [{"color": COLOURS[i % 6], "marker": MARKS[i % 6]} for i in range(len(ways))]
     names = [method if ci == "central" else f"{method}, {ci}" for method, ci in ways]

@@ -11,8 +11,10 @@ from functools import cache
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-__all__ = ["ASSETS", "Heading", "PageEntry", "contents", "page"]
+__all__ = ["ASSETS", "LOOK_UP", "Heading", "PageEntry", "contents", "page"]
 
+LOOK_UP = "Look up"
+"""Group of the pages in which one looks something up."""
 ASSETS = ("site.css", "site.js", "pooling.js", "forest.js")
 """Files that stand beside the pages."""
 FOREST = "forest.css"
@@ -62,6 +64,7 @@ def page(
     styles: Sequence[str] = (),
     toc: bool = True,
     kind: str = "",
+    beside: tuple[PageEntry | None, PageEntry | None] | None = None,
 ) -> str:
     """Return a complete page.
 
@@ -90,6 +93,8 @@ def page(
         Whether the headings of levels 2 and 3 that have an id make a table of contents.
     kind : str
         Class of the body element, for rules of one kind of page.
+    beside : (PageEntry or None, PageEntry or None), optional
+        The pages before and after; by default those of the navigation.
 
     Returns
     -------
@@ -101,6 +106,8 @@ def page(
     groups: dict[str, list[PageEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)
+    if beside is None:
+        beside = _beside(entries, active)
     text = templates().get_template("shell.html")
     shown = text.render(
         title=title,
@@ -114,8 +121,17 @@ def page(
         styles=styles,
         headings=contents(body_html) if toc else (),
         kind=kind,
+        beside=beside,
     )
     return shown.rstrip() + "\n"
+
+
+def _beside(entries: Sequence[PageEntry], active: str) -> tuple[PageEntry | None, PageEntry | None]:
+    names = [entry.name for entry in entries]
+    if active not in names:
+        return None, None
+    place = names.index(active)
+    return (entries[place - 1] if place else None), (entries[place + 1] if place + 1 < len(names) else None)
 
 
 def contents(body_html: str) -> tuple[Heading, ...]:

@@ -26,7 +26,7 @@ from evidence.report.site.hidden import without_hidden
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
 from evidence.report.site.search import Section, index_script
-from evidence.report.site.shell import ASSETS, FOREST, PageEntry, page
+from evidence.report.site.shell import ASSETS, FOREST, LOOK_UP, PageEntry, page
 from evidence.report.site.trace import FOLDER as TRIALS
 from evidence.report.site.trace import write_trials
 
@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Site", "write_site"]
 
 ANSWER, LISTS, GLOSSARY = "index", "figures-and-tables", "glossary"
-QUESTIONS, LOOK_UP = "Questions", "Look up"
+QUESTIONS = "Questions"
 
+MOST_ROWS, ROWS_KEPT = 30, 12
+"""Rows from which on a table of a downloaded notebook is cut, and to how many."""
 _NOTEBOOK = (
     '<p class="downloads">Download: <a href="notebooks/{}.ipynb" download>this page as a notebook</a></p>\n'
 )
@@ -173,8 +175,19 @@ def _plain_notebook(notebook: Any) -> str:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
-                output.data.pop(MIME, None)
+                files = output.data.pop(MIME, {}).get("files", {})
+                output.data["text/html"] = _shorter(output.data["text/html"], files.get("CSV", ""))
     return nbformat.v4.writes(notebook).rstrip() + "\n"
+
+
+def _shorter(markup: str, whole: str) -> str:
+    """Cut a long table that stands as a file beside the notebook."""
+    if not whole or markup.count("</tr>") <= MOST_ROWS or "</tbody>" not in markup:
+        return markup
+    end = [found.end() for found in re.finditer("</tr>", markup)][ROWS_KEPT]
+    rest = markup.count("</tr>", end)
+    said = f'<p>{rest} more rows: <a href="../{escape(whole)}">the whole table</a>.</p>'
+    return markup[:end] + "</tbody></table>" + said + markup.rpartition("</table>")[2]
 
 
 def _answer(review: Review) -> Answer | None:

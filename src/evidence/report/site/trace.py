@@ -14,7 +14,7 @@ from evidence.files import file_name, write
 from evidence.measures import measure_of
 from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
-from evidence.report.site.shell import PageEntry, page, templates
+from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, interval, number
@@ -89,8 +89,16 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
     write(site, STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
     frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
     bodies = trial_bodies(review)
-    for trial, body in bodies.items():
-        shown = frame(body.label, body.html, root="../")
+    places = [PageEntry(f"{FOLDER}/{file_name(trial)}", body.label) for trial, body in bodies.items()]
+    near = [
+        entry for entry in entries if entry.group in ("", LOOK_UP)
+    ]  # a page that is one of very many is short
+    for place, (trial, body) in enumerate(bodies.items()):
+        beside = (
+            (places[place - 1] if place else None),
+            (places[place + 1] if place + 1 < len(places) else None),
+        )
+        shown = frame(body.label, body.html, root="../", entries=near, beside=beside)
         write(site, f"{FOLDER}/{file_name(trial)}.html", shown)
     listed = inventory(review).to_dict("records")
     table = templates().get_template("trials.html").render(trials=listed, folder=FOLDER, file_name=file_name)

@@ -109,23 +109,73 @@
     addEventListener("load", set);
   }
 
+  // The contents mark the part that is being read, and show the second level of that part alone.
+  function follow() {
+    const links = [...document.querySelectorAll(".toc a")];
+    const heads = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+    if (!links.length) return;
+    document.querySelector(".toc").classList.add("follows");
+    const groups = links.map((link, i) => links.slice(0, i + 1).findLastIndex((one) => one.parentElement.classList.contains("level2")));
+    let now = -1;
+    const mark = () => {
+      const end = innerHeight + scrollY >= page.scrollHeight - 2;
+      let at = heads.findLastIndex((head) => head && head.getBoundingClientRect().top <= 120);
+      if (end) at = Math.max(at, heads.findLastIndex((head) => head && head.getBoundingClientRect().top < innerHeight));
+      if (at === now) return;
+      now = at;
+      links.forEach((link, i) => {
+        if (i === at) link.setAttribute("aria-current", "location");
+        else link.removeAttribute("aria-current");
+        link.parentElement.classList.toggle("now", at >= 0 && groups[i] === groups[at]);
+      });
+      if (at >= 0) {
+        const list = document.querySelector(".toc");
+        const box = links[at].getBoundingClientRect();
+        const frame = list.getBoundingClientRect();
+        if (list.scrollHeight > list.clientHeight && (box.top < frame.top || box.bottom > frame.bottom)) list.scrollTop += box.top - frame.top - frame.height / 2;
+      }
+    };
+    addEventListener("scroll", mark, { passive: true });
+    addEventListener("resize", mark);
+    mark();
+  }
+
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-  // Every word must begin a word of the section; words in its heading count more.
+  // Words under which readers look for what is written otherwise; a word finds all that stand in a row with it.
+  const SYNONYMS = [
+    "tau tau2 τ τ² heterogeneity", "i2 i² heterogeneity inconsistency", "safe safety harm harms adverse side-effect side-effects unsafe",
+    "ci interval confidence", "pi prediction", "rob bias", "sof summary findings", "grade certainty quality sure", "nma network indirect",
+    "mid mcid important difference matters", "smd hedges g cohen standardised standardized", "rr ratio relative", "or odds", "md difference",
+    "publication small-study asymmetry funnel egger", "weight weights", "outlier outliers influence", "people patients participants", "trial study trials studies",
+    "work works effective effect help helps", "sham placebo", "control comparator usual", "chiropractic manipulation manual", "prisma flow selection", "p p-value significance significant",
+    "loo leave-one-out", "tsa sequential", "multiverse specification choices", "sucra rank ranking ranks best",
+  ].map((row) => plain(row).split(" "));
+  const alike = (word) => {
+    const rows = SYNONYMS.filter((row) => row.includes(word));
+    return [...new Set(rows.flat())].filter((one) => one !== word);
+  };
+  const pattern = (words, whole) => new RegExp("(?<![\\p{L}\\p{N}])(?:" + words.map(escaped).join("|") + ")" + (whole ? "(?![\\p{L}\\p{N}])" : ""), "gu");
+
+  // Every word, or one alike, must begin a word of the section; words in its heading count more, words alike less.
   function find(query) {
-    const words = plain(query).split(/\s+/).filter(Boolean).map((word) => new RegExp("(?<![\\p{L}\\p{N}])" + escaped(word), "gu"));
+    const words = plain(query).split(/\s+/).filter(Boolean).map((word) => {
+      const others = alike(word);
+      return [pattern([word]), others.length ? pattern(others, true) : null];
+    });
     if (!words.length) return [];
     const hits = [];
     for (const entry of window.searchIndex ?? []) {
       entry.head ??= plain(entry.page + " " + entry.title);
       entry.body ??= plain(entry.text);
       let score = 0;
-      for (const word of words) {
+      for (const [word, others] of words) {
         const head = (entry.head.match(word) ?? []).length;
         const body = (entry.body.match(word) ?? []).length;
-        if (!head && !body) { score = 0; break; }
-        score += 12 * head + Math.min(body, 6);
+        const near = others ? 6 * (entry.head.match(others) ?? []).length + 0.5 * Math.min((entry.body.match(others) ?? []).length, 6) : 0;
+        if (!head && !body && !near) { score = 0; break; }
+        score += 12 * head + Math.min(body, 6) + near;
       }
       if (score) hits.push([score, entry]);
     }
@@ -134,11 +184,13 @@
 
   function excerpt(text, query) {
     const small = document.createElement("small");
-    const words = query.trim().split(/\s+/).map(escaped).join("|");
-    const at = Math.max(0, text.search(new RegExp(words, "i")) - 60);
+    const own = query.trim().split(/\s+/);
+    const near = own.flatMap((word) => alike(plain(word))).map((word) => escaped(word) + "(?![\\p{L}\\p{N}])");
+    const words = "(?<![\\p{L}\\p{N}])(?:" + [...own.map(escaped), ...near].join("|") + ")";
+    const at = Math.max(0, text.search(new RegExp(words, "iu")) - 60);
     const piece = (at ? "… " : "") + text.slice(at, at + 170) + (text.length > at + 170 ? " …" : "");
-    for (const part of piece.split(new RegExp("(" + words + ")", "i"))) {
-      if (new RegExp("^(" + words + ")$", "i").test(part)) {
+    for (const part of piece.split(new RegExp("(" + words + ")", "iu"))) {
+      if (new RegExp("^" + words + "$", "iu").test(part)) {
         const mark = document.createElement("mark");
         mark.textContent = part;
         small.append(mark);
@@ -199,5 +251,5 @@
     });
   }
 
-  document.addEventListener("DOMContentLoaded", () => { themes(); menus(); code(); definitions(); regions(); search(); });
+  document.addEventListener("DOMContentLoaded", () => { themes(); menus(); code(); definitions(); regions(); follow(); search(); });
 })();
