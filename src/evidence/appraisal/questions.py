@@ -129,6 +129,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "digits": words.digits,
         "lower_is_better": words.benefit < 0,
         "mid": shown(words.benefit * words.mid) if words.ratio else shown(words.mid),
+        "important": words.mid if math.isfinite(words.mid) else None,
         "widest": shown(words.widest),
         "level": one.level,
         "lowered": [domain.name for domain in one.certainty.domains if domain.downgrade] if one.level else [],

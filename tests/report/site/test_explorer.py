@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import evidence as ev
-from evidence.report.site.explorer import INTERVALS, METHODS, QUANTITIES, explorer_data, write_explorer
+from evidence.appraisal.certainty.grade import SYMBOLS
+from evidence.report.site.explorer import SMALL, explorer_data, said_script, write_explorer
 from evidence.report.site.shell import PageEntry
 
 if TYPE_CHECKING:
@@ -20,65 +21,48 @@ def data(review: ev.Review) -> dict[str, Any]:
     return explorer_data(review)
 
 
-def result(
-    data: dict[str, Any], one: dict[str, Any], kept: str, method: str, interval: str
-) -> dict[str, float]:
-    values = one["results"][kept][list(data["methods"]).index(method)][
-        list(data["intervals"]).index(interval)
-    ]
-    return dict(zip(data["quantities"], values, strict=True))
-
-
-def test_first_result_is_that_of_the_protocol(data: dict[str, Any], review: ev.Review) -> None:
-    fitted = {name: done.fit for name in review.analyses if (done := ev.synthesise(review, name)).fit}
+def test_studies_are_those_of_the_library(data: dict[str, Any], review: ev.Review) -> None:
+    fitted = {name: done for name in review.analyses if (done := ev.synthesise(review, name)).fit}
     assert [one["id"] for one in data["analyses"]] == list(fitted)
     for one in data["analyses"]:
-        found = result(
-            data, one, "1" * len(one["studies"]), data["default"]["method"], data["default"]["interval"]
-        )
-        fit = fitted[one["id"]]
-        wanted = [getattr(fit, name) for name in QUANTITIES]
-        np.testing.assert_allclose([found[name] for name in QUANTITIES], wanted, rtol=1e-8, atol=1e-9)
+        effects = fitted[one["id"]].effects
+        for name in ("effect", "variance"):
+            np.testing.assert_array_equal([study[name] for study in one["studies"]], effects[name])
+        assert len({study["key"] for study in one["studies"]}) == len(effects)
+        model = review.protocol.model_of(fitted[one["id"]].analysis)
+        assert (one["minimum"], one["prediction"]) == (model.minimum_studies, model.prediction)
+        assert one["ratio"] == (one["measure"] in ("RR", "OR", "HR", "IRR"))
+        assert "log" not in one["unit"]
 
 
-def test_every_set_method_and_interval_agrees_with_pool(data: dict[str, Any], review: ev.Review) -> None:
-    chosen = np.random.default_rng(7)
-    for one in data["analyses"]:
-        effects = review.effects(one["id"])
-        for _ in range(4):
-            kept = str(chosen.choice(list(one["results"])))
-            method, interval = str(chosen.choice(list(METHODS))), str(chosen.choice(list(INTERVALS)))
-            rows = effects[[mark == "1" for mark in kept]]
-            fit = ev.pool(rows["effect"], rows["variance"], method=method, ci=interval)
-            found = result(data, one, kept, method, interval)
-            for name in QUANTITIES:
-                wanted = getattr(fit, name)
-                if np.isfinite(wanted):
-                    assert found[name] == pytest.approx(wanted, rel=1e-8, abs=1e-9), (
-                        one["id"],
-                        kept,
-                        method,
-                        name,
-                    )
-                else:
-                    assert found[name] is None
-
-
-def test_whatever_can_be_asked_for_is_there(data: dict[str, Any], review: ev.Review) -> None:
-    analyses = {analysis.id: analysis for analysis in review.protocol.expand()}
-    for one in data["analyses"]:
-        minimum = review.protocol.model_of(analyses[one["id"]]).minimum_studies
-        masks = [[flag not in study["flags"] for study in one["studies"]] for flag in data["exclusions"]]
-        masks += [[i != left for i in range(len(one["studies"]))] for left in range(len(one["studies"]))]
-        for mask in masks:
-            # Comparisons of one trial count as one.
-            trials = {study["trial"] for study, stays in zip(one["studies"], mask, strict=True) if stays}
-            assert ("".join("01"[stays] for stays in mask) in one["results"]) == (len(trials) >= minimum)
+def test_kinds_of_studies_are_marked(data: dict[str, Any], review: ev.Review) -> None:
     high = {trial for trial, risk in ev.overall_risk_of_bias(review.risk_of_bias).items() if risk == "high"}
-    flagged = {s["trial"] for one in data["analyses"] for s in one["studies"] if "high-risk" in s["flags"]}
-    pooled = {s["trial"] for one in data["analyses"] for s in one["studies"]}
-    assert flagged == high & pooled
+    studies = [study for one in data["analyses"] for study in one["studies"]]
+    flagged = {study["key"].split(".")[0] for study in studies if "high-risk" in study["flags"]}
+    assert flagged == high & {study["key"].split(".")[0] for study in studies}
     assert flagged
+    assert all(("small" in study["flags"]) == (study["n"] < SMALL) for study in studies)
+
+
+def test_what_the_pages_say_of_a_result_stands_beside_it() -> None:
+    finding = {
+        "analysis": "a",
+        "clause": "Songs may help",
+        "numbers": "2 points",
+        "level": "low",
+        "important": None,
+    }
+    text = said_script([({"findings": [finding, finding | {"analysis": "b", "level": ""}]}, "my page")])
+    said = json.loads(text.removeprefix("window.explorerSaid = ").removesuffix(";\n"))
+    assert said == {
+        "a": {
+            "level": "low",
+            "symbols": SYMBOLS["low"],
+            "sentence": "Songs may help. 2 points.",
+            "page": "my%20page.html",
+            "mid": None,
+        }
+    }
 
 
 def test_page_is_plain_and_its_numbers_are_a_script_beside_it(filled: SmallReview, tmp_path: Path) -> None:
@@ -91,7 +75,8 @@ def test_page_is_plain_and_its_numbers_are_a_script_beside_it(filled: SmallRevie
         traces="trials",
     )
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
-        *("explorer.html", "explorer.js", "explorer.css", "explorer-data.js")
+        *("explorer.html", "explorer.js", "explorer.css", "explorer-data.js", "explorer-said.js"),
+        *("pooling.js", "forest.css"),
     }
     text = (tmp_path / "explorer.html").read_text("utf-8")
     assert "alert" not in text

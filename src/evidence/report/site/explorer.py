@@ -1,37 +1,35 @@
-"""A page on which the reader chooses question, model and exclusions; every answer is computed beforehand."""
+"""A page on which the reader chooses question, model and trials; the browser pools as the library does."""
 
 from __future__ import annotations
 
 import html
 import json
 import math
-from collections.abc import Mapping, Sequence
-from itertools import combinations, compress
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
+from urllib.parse import quote
 
 from evidence import measures
+from evidence.appraisal.certainty.grade import SYMBOLS
+from evidence.figures.forest_table import style_sheet
 from evidence.files import file_name, write
-from evidence.models.pool_many import pool_many
-from evidence.report.site.shell import PageEntry, page
+from evidence.report.site.shell import FOREST, PageEntry, page
 from evidence.synthesis.synthesis import Synthesis, synthesise
-from evidence.tables.protocol.model import ModelRules
 from evidence.tables.review import Review
 
-__all__ = ["explorer_data", "write_explorer"]
+__all__ = ["SAID", "explorer_data", "said_script", "write_explorer"]
 
 METHODS = ("REML", "DL", "PM", "ML", "SJ", "HS", "HE", "EE")
 INTERVALS = ("HKSJ", "HKSJ-adhoc", "t", "z")
-QUANTITIES = ("estimate", "ci_low", "ci_high", "p_value", "tau2", "i2", "prediction_low", "prediction_high")
 SMALL = 50
 """Patients below which a comparison counts as small."""
+SAID = "explorer-said.js"
+"""What the pages of the questions say of each result, and how certain it is."""
 
 
 def explorer_data(review: Review) -> dict[str, Any]:
-    """Compute what the page may be asked for.
+    """Gather what the page needs to pool.
 
     Parameters
     ----------
@@ -40,15 +38,11 @@ def explorer_data(review: Review) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``methods``, ``intervals`` and ``exclusions`` by id with their labels; ``quantities``, the names of
-        the numbers of a result; ``default``, the protocol's method and interval; ``analyses``, for each
-        analysis that can be pooled its studies and ``results``: by the set of studies kept, written as one 0
-        or 1 for each study, a list over methods of lists over intervals of results. Numbers have ten
-        significant digits; a missing one is null.
+        ``methods``, ``intervals`` and ``exclusions`` by id with their labels; ``level``; ``default``, the protocol's
+        method and interval; ``analyses``, for each analysis that can be pooled its studies, with effects and
+        variances on the analysis scale, and the rules by which they are pooled. A missing number is null.
     """
     model = review.protocol.model
-    methods = _labelled(measures.ESTIMATORS, model.method, METHODS)
-    intervals = _labelled(measures.INTERVALS, model.interval, INTERVALS)
     exclusions = {
         "high-risk": "trials at high risk of bias",
         "indirect": "trials that fit the question only in part",
@@ -58,16 +52,15 @@ def explorer_data(review: Review) -> dict[str, Any]:
     }
     indirect = {entry.trial for entry in review.protocol.indirect if entry.trial}
     analyses = [
-        _analysis(review, done, indirect, list(methods), list(intervals))
+        _analysis(review, done, indirect)
         for done in (synthesise(review, name) for name in review.analyses)
         if done.fit is not None
     ]
     used = {flag for one in analyses for study in one["studies"] for flag in study["flags"]}
     return {
-        "methods": methods,
-        "intervals": intervals,
+        "methods": _labelled(measures.ESTIMATORS, model.method, METHODS),
+        "intervals": _labelled(measures.INTERVALS, model.interval, INTERVALS),
         "exclusions": {name: label for name, label in exclusions.items() if name in used},
-        "quantities": QUANTITIES,
         "level": model.level,
         "default": {"method": model.method, "interval": model.interval},
         "analyses": analyses,
@@ -95,16 +88,18 @@ def write_explorer(
     # A script and not JSON: a page opened from a disk may not read other files, but may run scripts beside it.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     write(site, "explorer-data.js", f"window.explorerData = {text};\n")
-    for name in ("explorer.js", "explorer.css"):
+    write(site, SAID, said_script(()))
+    for name in ("explorer.js", "explorer.css", "pooling.js"):
         write(site, name, (Path(__file__).with_name("templates") / name).read_text("utf-8"))
+    write(site, FOREST, style_sheet())
     shown = page(
         "Explore the results",
         _BODY,
         active="explorer",
         site=title,
         entries=entries,
-        scripts=("explorer-data.js", "explorer.js"),
-        styles=("explorer.css",),
+        scripts=("pooling.js", "explorer-data.js", SAID, "explorer.js"),
+        styles=(FOREST, "explorer.css"),
         toc=False,
         kind="explorer",
         lead=f"<p>{html.escape(_LEAD)}</p>",
@@ -112,16 +107,39 @@ def write_explorer(
     write(site, "explorer.html", shown)
 
 
+def said_script(answers: Iterable[tuple[Mapping[str, Any], str]]) -> str:
+    """Return the script with what is said of the results.
+
+    Parameters
+    ----------
+    answers : iterable of (mapping, str)
+        Answers to questions, as `QuestionAnswer.record` gives them, each with the name of its page.
+    """
+    said: dict[str, Any] = {}
+    for record, name in answers:
+        for one in record["findings"]:
+            if one["level"]:
+                said[one["analysis"]] = {
+                    "level": one["level"],
+                    "symbols": SYMBOLS[one["level"]],
+                    "sentence": f"{one['clause']}. {one['numbers']}.",
+                    "page": f"{quote(name)}.html",
+                    "mid": one["important"],
+                }
+    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return f"window.explorerSaid = {text};\n"
+
+
 _LEAD = (
-    "Choose a question, and how it is answered. The forest plot and the pooled result follow at once. Each result "
-    "was computed by the library when this report was made; the first shown is the one of the protocol."
+    "Choose a question, and how it is answered; take trials out one by one or by kind. The result follows at once, "
+    "with the numbers that the library gives; the first shown is the one of the protocol."
 )
 _BODY = """<noscript><p>This page needs scripts. The same results, under the protocol's model, are on the pages of the
-notebooks.</p></noscript>
+questions.</p></noscript>
 <form id="choices" class="wide" aria-label="Choices" hidden></form>
-<p id="answer" class="wide" role="status" aria-live="polite"></p>
+<div id="answer" class="wide" role="status" aria-live="polite"></div>
+<p id="actions" class="wide"></p>
 <div id="plot" class="wide scroll" tabindex="0" role="region" aria-label="Forest plot"></div>
-<div id="studies" class="wide scroll" tabindex="0" role="region" aria-label="Studies"></div>
 """
 
 
@@ -130,20 +148,14 @@ def _labelled(named: Mapping[str, measures.Named], first: str, usual: Sequence[s
     return {code: f"{code}: {named[code].words}" for code in (first, *usual)}
 
 
-def _analysis(
-    review: Review, done: Synthesis, indirect: set[str], methods: list[str], intervals: list[str]
-) -> dict[str, Any]:
+def _analysis(review: Review, done: Synthesis, indirect: set[str]) -> dict[str, Any]:
     analysis = done.analysis
     outcome = review.protocol.outcomes[analysis.outcome]
     intervention = " or ".join(analysis.spec.intervention).replace("_", " ")
     favours = [f"favours {intervention}", "favours comparator"]
-    repeated = done.effects["label"].duplicated(keep=False)
-    studies = [
-        _study(row, indirect) | {"name": f"{row['label']} ({row['arm']})" if twice else row["label"]}
-        for row, twice in zip(done.effects.to_dict("records"), repeated, strict=True)
-    ]
-    model = review.protocol.model_of(analysis)
-    kept = _sets(studies, list(done.effects["study"]), model.minimum_studies)
+    model, measure = review.protocol.model_of(analysis), measures.measure_of(done.measure)
+    # Ratios carry the scale of their logarithms; on the page they are ratios.
+    unit = measure.name.lower() if measure.ratio else str(done.effects["unit"].iloc[0])
     return {
         "id": analysis.id,
         "title": analysis.title,
@@ -151,12 +163,14 @@ def _analysis(
         "outcome": analysis.outcome.replace("_", " "),
         "window": analysis.term or "any time",
         "measure": done.measure,
-        "unit": str(done.effects["unit"].iloc[0]),
-        "ratio": measures.measure_of(done.measure).ratio,
+        "name": measure.name,
+        "unit": unit,
+        "ratio": measure.ratio,
+        "digits": measure.digits,
         "favours": favours[::-1] if outcome.better == "higher" else favours,
-        "mid": outcome.minimal_important_difference,
-        "studies": studies,
-        "results": _results(done.effects, kept, methods, intervals, model),
+        "minimum": model.minimum_studies,
+        "prediction": model.prediction,
+        "studies": [_study(row, indirect) for row in done.effects.to_dict("records")],
     }
 
 
@@ -169,56 +183,19 @@ def _study(row: dict[Any, Any], indirect: set[str]) -> dict[str, Any]:
         "small": row["n"] < SMALL,
     }
     return {
+        "key": ".".join(str(row[name]) for name in ("trial_id", "arm_id", "comparator_arm_id")),
         "label": row["label"],
-        "trial": row["trial_id"],
+        "trial": row["study"],
         "page": file_name(row["trial_id"]),
         "arms": f"{row['arm']} v {row['comparator']}",
-        "n": _short(row["n"]),
-        "effect": _short(row["effect"]),
-        "low": _short(row["ci_low"]),
-        "high": _short(row["ci_high"]),
-        "variance": _short(row["variance"]),
+        "n": _known(row["n"]),
+        "effect": _known(row["effect"]),
+        "low": _known(row["ci_low"]),
+        "high": _known(row["ci_high"]),
+        "variance": _known(row["variance"]),
         "flags": [name for name, holds in flags.items() if holds],
     }
 
 
-def _sets(studies: list[dict[str, Any]], trials: list[str], minimum: int) -> list[tuple[bool, ...]]:
-    """List the sets of studies that can be asked for: by every combination of exclusions, and with one left out.
-
-    Sets of fewer trials than `minimum` are not combined.
-    """
-    used = sorted({flag for study in studies for flag in study["flags"]})
-    dropped = [set(chosen) for size in range(len(used) + 1) for chosen in combinations(used, size)]
-    sets = [tuple(not names & set(study["flags"]) for study in studies) for names in dropped]
-    sets += [tuple(i != left for i in range(len(studies))) for left in range(len(studies))]
-    return [one for one in dict.fromkeys(sets) if len(set(compress(trials, one))) >= minimum]
-
-
-def _results(
-    effects: pd.DataFrame,
-    kept: list[tuple[bool, ...]],
-    methods: list[str],
-    intervals: list[str],
-    model: ModelRules,
-) -> dict[str, list[list[list[float | None]]]]:
-    mask = np.array(kept)
-    effect, variance = (
-        np.where(mask, effects[name].to_numpy(float), np.nan) for name in ("effect", "variance")
-    )
-    numbers = np.empty((len(kept), len(methods), len(intervals), len(QUANTITIES)))
-    for i, method in enumerate(methods):
-        for j, interval in enumerate(intervals):
-            fit = pool_many(
-                effect, variance, method=method, ci=interval, level=model.level, prediction=model.prediction
-            )
-            numbers[:, i, j] = np.column_stack([getattr(fit, name) for name in QUANTITIES])
-    return {
-        "".join("01"[keep] for keep in one): [
-            [[_short(v) for v in result] for result in row] for row in block
-        ]
-        for one, block in zip(kept, numbers.tolist(), strict=True)
-    }
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.10g}") if math.isfinite(value) else None
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -19,7 +19,7 @@ from evidence.figures.forest_table import style_sheet
 from evidence.files import inside, write
 from evidence.report.publish import MIME
 from evidence.report.running.execute import Executed
-from evidence.report.site.explorer import write_explorer
+from evidence.report.site.explorer import SAID, said_script, write_explorer
 from evidence.report.site.front import front_html
 from evidence.report.site.glossary import glossary_html
 from evidence.report.site.hidden import without_hidden
@@ -143,6 +143,8 @@ class Site:
     def finish(self) -> None:
         """Write what needs all pages: the first one, the lists, the search."""
         pages = [self.pages[name] for name in self.names]
+        if self.review is not None:
+            write(self.folder, SAID, said_script(_answers(pages)))
         lead, body = front_html(self.review, self.answer, pages)
         found = self._write(ANSWER, self.title, body, lead=lead)
         found += [section for one in pages for section in one.sections]
@@ -167,6 +169,11 @@ class Site:
         )
         write(self.folder, f"{name}.html", shown)
         return list(found)
+
+
+def _answers(pages: Sequence[Page]) -> list[tuple[dict[str, Any], str]]:
+    """The answers to questions that pages publish, each with the name of its page."""
+    return [(item["answer"], one.name) for one in pages for item in one.items if item["kind"] == "answer"]
 
 
 def _plain_notebook(notebook: Any) -> str:
