@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -333,15 +334,16 @@ def test_no_row_and_no_value_of_a_table_goes_in_silence(tmp_path: Path) -> None:
     assert "rows of one study differ in: dose" in made.summary()
 
 
-def test_pages_are_made_for_the_first_thirty_analyses_and_the_rest_is_named(tmp_path: Path) -> None:
-    lines = [f"A,o{number},1,1\nB,o{number},2,1" for number in range(33)]
-    path = write(tmp_path, "a.csv", "study,outcome,yi,vi\n" + "\n".join(lines) + "\n")
-    made = ev.import_effects(path, measure="MD")
-    made.write(tmp_path / "review")
-    assert len(made.analyses) == 33
-    assert len(list((tmp_path / "review" / "notebooks").iterdir())) == 30
-    assert "the report has one for each of the first 30 analyses" in made.summary()
-    assert f"such as {made.analyses[30]}" in made.summary()
+def test_pages_are_made_for_the_first_thirty_comparisons_and_that_is_said(tmp_path: Path) -> None:
+    for count in (30, 31):
+        lines = [f"A,t{number},p,1,1\nB,t{number},p,2,1" for number in range(count)]
+        path = write(tmp_path, f"{count}.csv", "study,treat1,treat2,yi,vi\n" + "\n".join(lines) + "\n")
+        made = ev.import_effects(path, measure="MD")
+        made.write(tmp_path / str(count))
+        notebook = json.loads((tmp_path / str(count) / "notebooks" / "01-question.ipynb").read_text("utf-8"))
+        said = "the report has one for each of the first 30 comparisons; change `most`" in made.summary()
+        most = notebook["metadata"]["evidence"].get("most")
+        assert (len(made.analyses), said, most) == ((30, False, None) if count == 30 else (31, True, 30))
 
 
 def test_bounds_of_p_values_have_a_column_for_their_sign(tmp_path: Path) -> None:
