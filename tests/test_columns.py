@@ -65,6 +65,20 @@ CALLS: dict[str, tuple[tuple[str, ...], Callable[[Given], Any]]] = {
         ("effect", "variance", "district", "school"),
         lambda g: ev.multilevel(g("effect"), g("variance"), levels=[g("district"), g("school")]),
     ),
+    "multilevel, crossed": (
+        ("effect", "variance", "school"),
+        lambda g: ev.multilevel(g("effect"), g("variance"), levels=[g("district")], crossed=[g("school")]),
+    ),
+    "multilevel, times": (
+        ("effect", "variance", "school", "weeks"),
+        lambda g: ev.multilevel(
+            g("effect"), g("variance"), levels=[g("school")], outcome=g("weeks"), structure="CAR"
+        ),
+    ),
+    "location_scale": (
+        ("variance",),
+        lambda g: ev.location_scale("I(4 * effect) ~ 1", "~ weeks", TABLE, variance=g("variance")),
+    ),
     "robust": (("school",), lambda g: ev.robust(fitted(TABLE), g("school"))),
     "egger": (("n",), lambda g: ev.egger(fitted(TABLE), "ninv", n=g("n"))),
     "debray": (("a", "c"), lambda g: ev.debray(fitted(TABLE), g("a"), g("c"))),
@@ -306,7 +320,11 @@ def results() -> dict[str, Any]:
         "pool, reported": ev.pool(ev.effect_size("OR", a="a", b="b", c="c", d="d", data=TABLE)),
         "pool_many": ev.pool_many([TABLE["effect"].to_list()] * 2, [TABLE["variance"].to_list()] * 2),
         "regress": regression,
+        "location_scale": ev.location_scale("I(4 * effect) ~ 1", "~ weeks", TABLE),
         "multilevel": nested,
+        "multilevel, crossed": ev.multilevel(
+            "effect", "variance", crossed=["district", "school"], data=TABLE
+        ),
         "robust": ev.robust(fit, TABLE["school"]),
         "robust, regression": ev.robust(regression, TABLE["school"]),
         "permutation_test": ev.permutation_test(regression),

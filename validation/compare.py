@@ -132,13 +132,18 @@ def short(reference: str) -> str:
 
 
 def regressions() -> Iterator[Comparison]:
-    """Compare `regress` and `permutation_test` with metafor's rma and permutest."""
+    """Compare `regress`, `location_scale` and `permutation_test` with metafor's rma and permutest."""
     test, reference = tests("models/regression/test_result"), read("regression.json")
     for case in reference["cases"]:
         fit = test.fit_case(case["data"], case["formula"], case["method"], case["ci"])
         for name, expected in case["values"].items():
             if not (expected is None or (isinstance(expected, list) and None in expected)):
                 yield Comparison("regress", "metafor", case["data"], test.value(fit, name), expected)
+    test = tests("models/regression/test_location_scale")
+    for number, case in enumerate(test.CASES):
+        fit = test.fit_case(number)
+        for name, expected in case["values"].items():
+            yield Comparison("location_scale", "metafor", case["data"], test.value(fit, name), expected)
     frame = tests("models/regression/test_permutation").frame
     for case in reference["permutations"]:
         data = frame(case["data"], case["rows"])

@@ -137,6 +137,8 @@ from .models.pooled import tau2_interval as tau2_interval
 from .models.regression.cross_validation import CrossValidation as CrossValidation
 from .models.regression.cross_validation import cross_validate as cross_validate
 from .models.regression.fit import regress as regress
+from .models.regression.location_scale import LocationScale as LocationScale
+from .models.regression.location_scale import location_scale as location_scale
 from .models.regression.many import RegressedMany as RegressedMany
 from .models.regression.many import regress_many as regress_many
 from .models.regression.permutation import PermutationTest as PermutationTest

@@ -29,6 +29,7 @@ TARGETS: dict[str, tuple[float, Callable[[Rng], Call]]] = {
     "conversions": (2, pooling.conversion),
     "designs": (3, pooling.design),
     "regress": (5, models.regress),
+    "location_scale": (0.5, models.location_scale),
     "permutation_test": (0.5, models.permutation_test),
     "multilevel": (1, models.multilevel),
     "robust": (2, models.robust),

@@ -69,6 +69,19 @@ def regress(rng: Rng) -> Call:
     return Call(ev.regress, (f"effect ~ {right}", data), options, spoilt, missing)
 
 
+def location_scale(rng: Rng) -> Call:
+    effect, variance = studies(rng, 3, 14)
+    spoilt = spoil(rng, effect, variance)
+    k = effect.size
+    data = pd.DataFrame({"label": names(k), "effect": effect, "variance": variance, "x": rng.normal(size=k)})
+    data["g"] = rng.choice(["a", "b"], k)
+    options = {"method": pick(rng, ["REML", "ML"]), "test": pick(rng, ["t", "z"])}
+    formulas = pick(rng, ["effect ~ 1", "effect ~ x"]), pick(rng, ["~ x", "~ g", "~ x - 1", "~ x + g"])
+    return Call(
+        ev.location_scale, (*formulas, data), options, spoilt, UNTESTED | {"qm", "qm_p", "qs", "qs_p"}
+    )
+
+
 def permutation_test(rng: Rng) -> Call:
     effect, variance = studies(rng, 4, 6)
     data = pd.DataFrame({"effect": effect, "variance": variance, "x": rng.normal(size=effect.size)})
@@ -86,7 +99,12 @@ def multilevel(rng: Rng) -> Call:
         "method": pick(rng, ["REML", "ML"]),
         "test": pick(rng, ["t", "z"]),
     }
-    missing = UNTESTED | {"qm", "qm_p", "bic", "aicc", "rho"}
+    if rng.random() < 0.3:
+        options["crossed"] = {"lab": rng.integers(0, 3, effect.size)}
+    if rng.random() < 0.3:
+        kinds = ["ID", "DIAG", "CS", "HCS", "AR", "HAR", "CAR", "UN"]
+        options |= {"outcome": rng.integers(0, 3, effect.size), "structure": pick(rng, kinds)}
+    missing = UNTESTED | {"qm", "qm_p", "bic", "aicc", "rho", "autocorrelation", "i2", "prediction_low"}
     return Call(ev.multilevel, (effect, variance), options, spoilt, missing)
 
 

@@ -30,8 +30,17 @@ from evidence.results import Shown, number, p_clause
 
 __all__ = ["FitComparison", "compare_fits"]
 
-KINDS = ("CS", "HCS", "UN")
-"""Covariance matrices of outcomes, each a special case of the next."""
+INCLUDED: dict[str, tuple[str, ...]] = {
+    "ID": (),
+    "DIAG": ("ID",),
+    "CS": ("ID",),
+    "AR": ("ID",),
+    "CAR": ("ID",),
+    "HCS": ("ID", "DIAG", "CS"),
+    "HAR": ("ID", "DIAG", "AR"),
+    "UN": ("ID", "DIAG", "CS", "AR", "CAR", "HCS", "HAR"),
+}
+"""Covariance matrices of outcomes, with those that are special cases."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -247,7 +256,7 @@ def _covers(parts: list[Nested | Outcomes], part: Nested | Outcomes) -> bool:
     if isinstance(part, Outcomes):
         return any(
             isinstance(whole, Outcomes)
-            and KINDS.index(part.kind) <= KINDS.index(whole.kind)
+            and part.kind in (whole.kind, *INCLUDED[whole.kind])
             and _same(part.group, whole.group)
             and _same(part.outcome, whole.outcome)
             for whole in parts
@@ -264,12 +273,15 @@ def _groupings(part: Nested | Outcomes) -> list[np.ndarray]:
 
 
 def _on_boundary(larger: list[Nested | Outcomes], smaller: list[Nested | Outcomes]) -> bool:
-    """Whether the smaller covariance lies at a limit of the larger; CS within HCS, and these in UN, lie inside."""
+    """Whether the smaller covariance lies at a limit of the larger; of those of outcomes only ID within CAR does."""
 
     def outline(parts: list[Nested | Outcomes]) -> list[int]:
         return [len(part.codes) if isinstance(part, Nested) else -1 for part in parts]
 
-    return outline(larger) != outline(smaller)
+    def kinds(parts: list[Nested | Outcomes]) -> list[str]:
+        return [part.kind for part in parts if isinstance(part, Outcomes)]
+
+    return outline(larger) != outline(smaller) or (kinds(larger), kinds(smaller)) == (["CAR"], ["ID"])
 
 
 def _names(fit: Any) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, nan
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from scipy.special import chdtrc, ndtri
 from evidence.columns import Origin, left_out_note
 from evidence.errors import DataError
 from evidence.measures import measure_of
+from evidence.models.core.criteria import HasCriteria
 from evidence.models.core.heterogeneity import heterogeneity_share, tau2_standard_error
 from evidence.models.core.intervals import prediction_interval, profile_interval, q_profile_interval
 from evidence.models.core.likelihood import log_likelihood, peaks
@@ -23,7 +24,7 @@ __all__ = ["Pooled", "tau2_interval"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Pooled(HasScales):
+class Pooled(HasCriteria, HasScales):
     """Result of `pool`.
 
     What a plain fit does not need (the interval for tau2, likelihoods, weights) is computed when first asked for.
@@ -74,7 +75,7 @@ class Pooled(HasScales):
     def __post_init__(self) -> None:
         """Make what `pool` gives read-only, without looking at every field."""
         for values in (self.effect, self.variance, self.studies.variance, self.studies.powers):
-            values.setflags(False)
+            values.setflags(False)  # type: ignore[call-arg]  # by position three times as quick
         if self.columns or self.n is not None or self.given_weights is not None or self.origin is not None:
             super().__post_init__()
 
@@ -179,24 +180,6 @@ class Pooled(HasScales):
         centre = None if self.given_weights is None else self.estimate - float(self.studies.anchor_effect)
         restricted = self.method == "REML"
         return float(log_likelihood(self.studies, self.tau2, restricted=restricted, centre=centre))
-
-    @property
-    def aic(self) -> float:
-        """Akaike's information criterion."""
-        return -2.0 * self.log_likelihood + 2.0 * self._parameters
-
-    @property
-    def bic(self) -> float:
-        """Bayesian information criterion; under REML the number of contrasts, k - 1, counts as the sample size."""
-        n = self.k - (self.method == "REML")
-        return -2.0 * self.log_likelihood + self._parameters * log(n) if n else nan
-
-    @property
-    def aicc(self) -> float:
-        """Akaike's information criterion, corrected for small samples."""
-        p = self._parameters
-        n = max(self.k - (self.method == "REML"), p + 2)
-        return -2.0 * self.log_likelihood + 2.0 * p * n / (n - p - 1)
 
     @lasting_property
     def note(self) -> str:
@@ -322,6 +305,10 @@ class Pooled(HasScales):
     @property
     def _parameters(self) -> int:
         return 2 if self._estimated else 1
+
+    @property
+    def _sample(self) -> int:
+        return self.k - (self.method == "REML")
 
     @property
     def _estimated(self) -> bool:

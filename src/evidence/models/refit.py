@@ -241,7 +241,7 @@ def _some(part: Nested | Outcomes, rows: Rows) -> Nested | Outcomes:
     absent = [name for j, name in enumerate(part.names) if not (which == j).any()]
     if absent:
         raise ModelError(f"no effect of outcome {absent[0]!r} is left.")
-    return Outcomes(part.kind, part.names, which, part.group[rows])
+    return Outcomes(part.kind, part.names, which, part.group[rows], part.times)
 
 
 @dataclass(frozen=True, eq=False)

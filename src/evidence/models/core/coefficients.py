@@ -7,16 +7,27 @@ Knapp G, Hartung J (2003). Stat Med 22(17), 2693-2710.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.special import chdtrc, fdtrc, ndtri, stdtr, stdtrit
 
 from evidence.errors import ModelError
 from evidence.measures import INTERVALS
 from evidence.models.core.weighted import Floats, Model
 
-__all__ = ["TESTS", "Coefficients", "coefficients", "invert", "joint_test", "quantile", "two_sided"]
+__all__ = [
+    "TESTS",
+    "Coefficients",
+    "coefficient_table",
+    "coefficients",
+    "invert",
+    "joint_test",
+    "quantile",
+    "two_sided",
+]
 
 TESTS = tuple(code for code in INTERVALS if code != "KR")
 
@@ -64,6 +75,22 @@ def coefficients(model: Model, tau2: Any, ci: str) -> Coefficients:
             mean_square = np.maximum(mean_square, 1.0)
         covariance = covariance * np.asarray(mean_square)[..., None, None]
     return Coefficients(fit.coefficients, covariance, float(df))
+
+
+def coefficient_table(found: Coefficients, names: Sequence[str], level: float) -> pd.DataFrame:
+    """One row a coefficient: estimate, se, ci_low, ci_high, statistic, p_value."""
+    half = quantile(found.df, level) * found.se
+    return pd.DataFrame(
+        {
+            "estimate": found.estimate,
+            "se": found.se,
+            "ci_low": found.estimate - half,
+            "ci_high": found.estimate + half,
+            "statistic": found.statistic,
+            "p_value": two_sided(found.statistic, found.df),
+        },
+        index=pd.Index(names, name="coefficient"),
+    )
 
 
 def joint_test(estimate: Floats, covariance: Floats, df: float) -> tuple[Any, Any]:

@@ -80,8 +80,8 @@ def given(
     if plain and missing == "refuse" and (labels is None or type(labels) in PLAIN):
         effects, variances = numbers(effect, "effect"), numbers(variance, "variance")
         if 0 < (k := effects.size) == variances.size:  # the quick way
-            names = numbered(k) if labels is None else labels_of(labels, None, k)
-            return Given(effects, variances, names, None, code_of(measure))
+            shown = numbered(k) if labels is None else labels_of(labels, None, k)
+            return Given(effects, variances, shown, None, code_of(measure))
     check_missing(missing)
     reported: list[str] = []
     if not isinstance(effect, (str, pd.Series, *PLAIN)) and effect is not None and np.ndim(effect) != 1:

@@ -1,4 +1,4 @@
-"""Models for dependent effects: nested levels, correlated sampling errors, several outcomes of a study."""
+"""Models for dependent effects: nested and crossed levels, correlated sampling errors, several outcomes or times."""
 
 from __future__ import annotations
 
@@ -26,18 +26,27 @@ from evidence.models.multilevel.covariance import check_covariance, groups_of
 from evidence.models.multilevel.likelihood import arrange_blocks
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.multilevel.search import check_identified, likeliest_parameters
-from evidence.models.multilevel.structure import STRUCTURES, Nested, Outcomes, Structure
+from evidence.models.multilevel.structure import (
+    SERIAL,
+    STRUCTURES,
+    Nested,
+    Outcomes,
+    Structure,
+)
 from evidence.models.pool import EFFECT_LIMIT
 from evidence.models.regression.design import Design, build_design
 
 __all__ = ["multilevel"]
+
+Groupings = Sequence[Any] | Mapping[str, Any] | str
 
 
 def multilevel(
     effect: Any,
     variance: Any = None,
     *,
-    levels: Sequence[Any] | Mapping[str, Any] | str,
+    levels: Groupings | None = None,
+    crossed: Groupings | None = None,
     data: Any = None,
     moderators: Any = None,
     outcome: Any = None,
@@ -59,21 +68,28 @@ def multilevel(
     variance : array-like, shape (k,) or (k, k), or str
         Sampling variances, or their full covariance matrix (see `covariance_matrix`, `shared_covariance`);
         with `data` a column.
-    levels : sequence, mapping or str
+    levels : sequence, mapping or str, optional
         Groups from the outermost to the innermost, each an array of k values, or with `data` a column; in a
         mapping by name. Each level counts groups within those of the level before. A level at which each
         effect is a group of its own lets effects differ within the groups; with sampling variances alone it
         should be given.
+    crossed : sequence, mapping or str, optional
+        Groupings that cross the levels and each other, each with a variance of its own: a group is the same
+        wherever it occurs, such as a laboratory that took part in several studies. Given as `levels`; these may
+        then be absent.
     data : DataFrame, optional
         Table (pandas, polars or alike) whose columns the arguments name. Rows with a missing moderator are left out,
         and counted in the note.
     moderators : DataFrame, optional
         Moderators, one column each, when `effect` is not a formula.
     outcome : array-like, shape (k,), or str, optional
-        Outcome that each effect is about; they correlate within the groups of the innermost level.
+        Outcome that each effect is about, or time of it; they correlate within the groups of the innermost level.
     structure : str, optional
-        With `outcome`: "CS", "HCS" or "UN", the covariance matrix of the outcomes' true effects. It takes the
-        place of the innermost level's variance. "UN" by default.
+        With `outcome`, the covariance matrix of the outcomes' true effects, in place of the innermost level's
+        variance. One variance: "ID" (no correlation), "CS" (one correlation), "AR" (its power by the steps
+        from time to time), "CAR" (its power by the time between). A variance for each outcome: "DIAG", "HCS"
+        and "HAR", likewise. "UN", by default: a variance for each and a correlation for each pair. With AR,
+        HAR and CAR the outcomes are times, given as numbers.
     method : str
         "REML" or "ML".
     test : str
@@ -104,6 +120,8 @@ def multilevel(
     ----------
     Konstantopoulos S (2011). Res Synth Methods 2(1), 61-76.
     Berkey CS et al. (1998). Stat Med 17(22), 2537-2550.
+    Fernández-Castilla B et al. (2019). Behav Res Methods 51(3), 1286-1304 (crossed levels).
+    Ishak KJ et al. (2007). Clin Trials 4(5), 525-539 (AR and the like).
     """
     method = choose_method(method, ("REML", "ML"))
     test = choose_interval(test, ("t", "z"), "test")
@@ -111,7 +129,7 @@ def multilevel(
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
     check_missing(missing)
-    rows = _read(effect, variance, se, data, moderators, levels, outcome, labels)
+    rows = _read(effect, variance, se, data, moderators, levels, crossed, outcome, labels)
     diagonal = rows.variance if rows.variance.ndim == 1 else np.diagonal(rows.variance)
     gone = np.isnan(diagonal)
     design = build_design(rows.formula, rows.frame, missing=gone if missing == "omit" else None)
@@ -133,7 +151,7 @@ def multilevel(
             f"{len(design.names)} coefficients leave nothing of {len(shown)} effects to estimate variances from; use "
             "fewer moderators."
         )
-    parts, crossed = _structure(rows.levels, rows.outcome, structure, len(rows.labels), kept)
+    parts, recurring = _structure(rows, structure, kept)
     blocks = arrange_blocks(design.response, design.matrix, covariance, parts.kernels)
     check_identified(blocks, parts)
     scale = _scatter(design, covariance)
@@ -146,15 +164,15 @@ def multilevel(
         covariance,
         shown,
         origin.left_out,
-        parts,
         method,
-        test,
         level,
-        theta,
-        scale,
+        structure=parts,
+        test=test,
+        theta=theta,
+        scale=scale,
         measure=code_of(rows.measure if measure is None else measure),
         origin=origin,
-        crossed=crossed,
+        recurring=recurring,
     )
 
 
@@ -167,6 +185,7 @@ class _EffectRows(NamedTuple):
     variance: Floats
     """Shape (k,) or (k, k)."""
     levels: list[tuple[str, Any]]
+    crossed: list[tuple[str, Any]]
     outcome: Any
     labels: tuple[str, ...]
     where: pd.Index | None
@@ -175,7 +194,15 @@ class _EffectRows(NamedTuple):
 
 
 def _read(
-    effect: Any, variance: Any, se: Any, data: Any, moderators: Any, levels: Any, outcome: Any, labels: Any
+    effect: Any,
+    variance: Any,
+    se: Any,
+    data: Any,
+    moderators: Any,
+    levels: Any,
+    crossed: Any,
+    outcome: Any,
+    labels: Any,
 ) -> _EffectRows:
     """Pair effects, variances, levels and moderators by their labels."""
     table = None if data is None else as_frame(data)
@@ -186,7 +213,15 @@ def _read(
     if formula is not None and moderators is not None:
         raise DataError("give moderators in the formula, or as a table beside an array of effects; not both.")
     others = pd.DataFrame() if moderators is None else as_frame(moderators, "moderators")
-    groupings = _named(levels)
+    nested, crossing = _named(levels, "level"), _named(crossed, "crossed")
+    if not nested and not crossing:
+        raise DataError("levels needs at least one grouping of the effects, or give crossed.")
+    groupings = [*nested, *crossing]
+    called = [one for one, _ in groupings]
+    if twice := [one for i, one in enumerate(called) if one in called[:i]]:
+        raise DataError(
+            f"two levels are called {twice[0]!r}; name them apart, by a mapping of name to groups."
+        )
     square = np.ndim(spread) == 2 if not isinstance(spread, str) else False
     given = {
         "effect": None if formula is not None else effect,
@@ -217,11 +252,13 @@ def _read(
     else:
         variances = numbers(columns[name], name, labels=names)
         variances = variances if se is None else squared(variances, names)
+    grouped = [(one, columns[f"levels[{i}]"]) for i, (one, _) in enumerate(groupings)]
     return _EffectRows(
         formula,
         frame,
         variances,
-        [(one, columns[f"levels[{i}]"]) for i, (one, _) in enumerate(groupings)],
+        grouped[: len(nested)],
+        grouped[len(nested) :],
         columns["outcome"],
         names,
         index,
@@ -229,53 +266,73 @@ def _read(
     )
 
 
-def _named(levels: Any) -> list[tuple[str, Any]]:
+def _named(levels: Any, kind: str) -> list[tuple[str, Any]]:
     """Levels with their names, from the outermost to the innermost."""
+    if levels is None:
+        return []
     if isinstance(levels, str):
         levels = [levels]
     if isinstance(levels, Mapping):
-        named = [(str(name), values) for name, values in levels.items()]
-    else:
-        named = [
-            (
-                values if isinstance(values, str) else str(getattr(values, "name", None) or f"level {i}"),
-                values,
-            )
-            for i, values in enumerate(levels, start=1)
-        ]
-    if not named:
-        raise DataError("levels needs at least one grouping of the effects.")
-    return named
+        return [(str(name), values) for name, values in levels.items()]
+    return [
+        (values if isinstance(values, str) else str(getattr(values, "name", None) or f"{kind} {i}"), values)
+        for i, values in enumerate(levels, start=1)
+    ]
 
 
 def _structure(
-    levels: list[tuple[str, Any]], outcome: Any, structure: str | None, k: int, kept: np.ndarray
+    rows: _EffectRows, structure: str | None, kept: np.ndarray
 ) -> tuple[Structure, tuple[tuple[str, str], ...]]:
     """Check levels and outcomes; return the covariance structure of the rows kept, and levels that seem to cross."""
+    k = len(rows.labels)
     codes: list[np.ndarray] = []
-    crossed = []
-    for i, (name, values) in enumerate(levels):
+    recurring = []
+    for i, (name, values) in enumerate(rows.levels):
         code, _ = groups_of(values, k, name)
         if codes:
             own = np.unique(code[kept]).size
             code = np.unique(np.column_stack([codes[-1], code]), axis=0, return_inverse=True)[1]
             if np.unique(code.reshape(-1)[kept]).size > own:
-                crossed.append((name, levels[i - 1][0]))
+                recurring.append((name, rows.levels[i - 1][0]))
         codes.append(code.reshape(-1))
     codes = [code[kept] for code in codes]
-    names = tuple(name for name, _ in levels)
-    if outcome is None:
-        if structure is not None:
-            raise DataError(f"structure={structure!r} needs outcome, one value an effect.")
-        return Structure([Nested(names, codes)]), tuple(crossed)
-    which, outcomes = groups_of(outcome, k, "outcome")
-    present = np.unique(which[kept])
-    if present.size < 2:
+    names = [name for name, _ in rows.levels]
+    parts: list[Nested | Outcomes] = []
+    if rows.outcome is not None:
+        if not codes:
+            raise DataError(
+                "outcome needs levels: the groups within which outcomes correlate, such as the study."
+            )
+        parts = [_outcomes(rows.outcome, structure or "UN", k, kept, codes.pop())]
+        names.pop()
+    elif structure is not None:
+        raise DataError(f"structure={structure!r} needs outcome, one value an effect.")
+    for name, values in rows.crossed:
+        names.append(name)
+        codes.append(groups_of(values, k, name)[0][kept])
+    if codes:
+        parts.insert(0, Nested(tuple(names), codes))
+    return Structure(parts), tuple(recurring)
+
+
+def _outcomes(outcome: Any, kind: str, k: int, kept: np.ndarray, group: np.ndarray) -> Outcomes:
+    """Outcomes of the rows kept, or their times in order."""
+    times = None
+    if kind in SERIAL:
+        values = numbers(outcome, "outcome")
+        if values.size != k or not np.isfinite(values).all():
+            raise DataError(
+                f"structure={kind!r} needs the time of each of the {k} effects as outcome, a finite number."
+            )
+        times, which = np.unique(values[kept], return_inverse=True)
+        names = tuple(f"{time:.12g}" for time in times)
+    else:
+        which, known = groups_of(outcome, k, "outcome")
+        present = np.unique(which[kept])
+        which, names = np.searchsorted(present, which[kept]), tuple(known[i] for i in present)
+    if len(names) < 2:
         raise DataError("outcome has a single value; leave it out.")
-    which = np.searchsorted(present, which[kept])
-    within = Outcomes(structure or "UN", tuple(outcomes[i] for i in present), which, codes[-1])
-    outer = [Nested(names[:-1], codes[:-1])] if len(codes) > 1 else []
-    return Structure([*outer, within]), tuple(crossed)
+    return Outcomes(kind, names, which, group, times)
 
 
 def _scatter(design: Design, covariance: Floats) -> float:

@@ -3,108 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, nan
+from math import nan
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
-from evidence.columns import Origin, left_out_note
+from evidence.columns import left_out_note
 from evidence.errors import DataError
-from evidence.models.core.coefficients import joint_test, quantile, two_sided
+from evidence.models.core.coefficients import Coefficients
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.likelihood import Blocks, Evaluation, arrange_blocks, evaluate
 from evidence.models.multilevel.search import profile_interval
-from evidence.models.multilevel.structure import Nested, Outcomes, Structure
-from evidence.models.on_scale import HasScales
-from evidence.models.regression.design import Design, new_rows
+from evidence.models.multilevel.structure import ONE_VARIANCE, STRUCTURES, Nested, Outcomes, Structure
+from evidence.models.regression.linear import LinearFit
 from evidence.results import lasting_property, number, p_text
 
 __all__ = ["Multilevel"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Multilevel(HasScales):
-    """Result of `multilevel`; what a plain fit does not need is computed when first asked for."""
+class Multilevel(LinearFit):
+    """Result of `multilevel`."""
 
-    formula: str
-    design: Design
-    effect: Floats
-    """Effects in the model, shape (k,)."""
-    variance: Floats
-    """Their sampling covariance, shape (k, k)."""
-    labels: tuple[str, ...]
-    dropped: tuple[str, ...]
-    """Effects left out because a moderator, the effect or its variance is missing."""
     structure: Structure
-    method: str
     test: str
-    level: float
     theta: Floats
     """Parameters of the structure, in units of `scale`."""
     scale: float
-    measure: str = ""
-    """What the effects are, by code; empty if it is not known."""
-    origin: Origin | None = None
-    """Where the effects stood among the rows given."""
-    crossed: tuple[tuple[str, str], ...] = ()
+    recurring: tuple[tuple[str, str], ...] = ()
     """Levels whose groups occur in several groups of the level before, with that level."""
-
-    @property
-    def k(self) -> int:
-        """Number of effects."""
-        return self.effect.size
-
-    @property
-    def p(self) -> int:
-        """Number of coefficients."""
-        return len(self.names)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the coefficients."""
-        return self.design.names
-
-    @property
-    def matrix(self) -> Floats:
-        """Design matrix, shape (k, p)."""
-        return self.design.matrix
-
-    @property
-    def df(self) -> float:
-        """Degrees of freedom of the tests; infinite for the normal distribution."""
-        return float(self.k - self.p) if self.test == "t" and self.k > self.p else np.inf
-
-    @property
-    def estimate(self) -> Floats:
-        """Coefficients, shape (p,)."""
-        return np.array(self._fit.estimate)
-
-    @property
-    def covariance(self) -> pd.DataFrame:
-        """Covariance matrix of the coefficients."""
-        return pd.DataFrame(self._fit.covariance, index=self.names, columns=self.names)
-
-    @lasting_property
-    def coefficients(self) -> pd.DataFrame:
-        """One row a coefficient: estimate, se, ci_low, ci_high, statistic, p_value."""
-        se = np.sqrt(np.diagonal(self._fit.covariance))
-        half, statistic = quantile(self.df, self.level) * se, self.estimate / se
-        return pd.DataFrame(
-            {
-                "estimate": self.estimate,
-                "se": se,
-                "ci_low": self.estimate - half,
-                "ci_high": self.estimate + half,
-                "statistic": statistic,
-                "p_value": two_sided(statistic, self.df),
-            },
-            index=pd.Index(self.names, name="coefficient"),
-        )
 
     @lasting_property
     def sigma2(self) -> pd.DataFrame:
-        """One row a level: estimate of its variance, ci_low, ci_high (profile likelihood), groups, i2 (percent)."""
+        """One row a level: estimate of its variance, ci_low, ci_high (profile likelihood), groups, i2 (percent).
+
+        Levels are in the order given, the crossed ones last.
+        """
         nested = self._nested
         if nested is None:
             return pd.DataFrame(columns=["estimate", "ci_low", "ci_high", "groups", "i2"], dtype=float)
@@ -159,6 +93,13 @@ class Multilevel(HasScales):
         return self.between.div(np.outer(sd, sd)) if sd.size else self.between
 
     @property
+    def autocorrelation(self) -> float:
+        """Correlation of true effects one step (AR, HAR) or one unit of time (CAR) apart; NaN without times."""
+        if self._outcomes is None:
+            return nan
+        return self._outcomes.autocorrelation(self.structure.split(self.theta)[-1])
+
+    @property
     def marginal(self) -> Floats:
         """Marginal covariance matrix of the effects, shape (k, k)."""
         out = self.variance.copy()
@@ -172,57 +113,15 @@ class Multilevel(HasScales):
         """Effects less fitted values, shape (k,)."""
         return self.effect - self.matrix @ self.estimate
 
-    @property
-    def qm(self) -> float:
-        """Omnibus test of all coefficients but the intercept: Wald chi-squared (z), else F statistic."""
-        return float(self._omnibus[0])
-
-    @property
-    def qm_df(self) -> int:
-        """Number of coefficients in the omnibus test."""
-        return self.p - int(self.design.intercept and self.p > 1)
-
-    @property
-    def qm_p(self) -> float:
-        """P value of the omnibus test."""
-        return float(self._omnibus[1])
-
     @lasting_property
     def qe(self) -> float:
         """Residual heterogeneity: Q of the effects about the model, with the sampling covariance alone."""
         return evaluate(self._blocks, np.zeros(len(self.structure.kernels)), restricted=False).rss
 
     @property
-    def qe_df(self) -> int:
-        """Residual degrees of freedom, k - p."""
-        return self.k - self.p
-
-    @property
-    def qe_p(self) -> float:
-        """P value of residual heterogeneity."""
-        return float(chdtrc(self.qe_df, self.qe))
-
-    @property
     def log_likelihood(self) -> float:
         """Log-likelihood: the restricted one for REML, else the full one."""
         return -0.5 * self._fit.deviance
-
-    @property
-    def aic(self) -> float:
-        """Akaike's information criterion."""
-        return -2.0 * self.log_likelihood + 2.0 * self._parameters
-
-    @property
-    def bic(self) -> float:
-        """Bayesian information criterion; under REML the sample size is k - p."""
-        return -2.0 * self.log_likelihood + self._parameters * log(self._sample)
-
-    @property
-    def aicc(self) -> float:
-        """Akaike's information criterion, corrected for small samples."""
-        m = self._parameters
-        n = max(self._sample, m + 2)
-        return -2.0 * self.log_likelihood + 2.0 * m * n / (n - m - 1)
 
     def predict(self, new_data: pd.DataFrame | None = None, *, outcome: str | None = None) -> pd.DataFrame:
         """Predict the mean effect for given moderators.
@@ -241,33 +140,17 @@ class Multilevel(HasScales):
             Columns estimate, se, ci_low, ci_high, prediction_low, prediction_high (for the true effect of a
             new group at every level; NaN where `outcome` is needed and not given).
         """
-        if new_data is not None:
-            rows, index = new_rows(self.design.spec, new_data), new_data.index
-        elif self.p == 1 and self.design.intercept:
+        if new_data is None and self.p == 1 and self.design.intercept:
             rows, index = np.ones((1, 1)), pd.Index(["mean"])
         else:
-            rows, index = self.matrix, pd.Index(self.labels, name="label")
+            rows, index = self._new_rows(new_data)
         between = float(self.variances.sum())
         if self._outcomes is not None:
             if outcome is not None and outcome not in self.tau2.index:
                 raise DataError(f"no outcome {outcome!r}; choose among {', '.join(self.tau2.index)}.")
-            shared = float(self.tau2.iloc[0]) if self._outcomes.kind == "CS" else nan
+            shared = float(self.tau2.iloc[0]) if self._outcomes.kind in ONE_VARIANCE else nan
             between += shared if outcome is None else float(self.tau2[outcome])
-        estimate = rows @ self.estimate
-        variance = ((rows @ self._fit.covariance) * rows).sum(axis=1)
-        factor = quantile(self.df, self.level)
-        half, wide = factor * np.sqrt(variance), factor * np.sqrt(variance + between)
-        return pd.DataFrame(
-            {
-                "estimate": estimate,
-                "se": np.sqrt(variance),
-                "ci_low": estimate - half,
-                "ci_high": estimate + half,
-                "prediction_low": estimate - wide,
-                "prediction_high": estimate + wide,
-            },
-            index=index,
-        )
+        return self._predicted(rows, index, between, self.df)
 
     @property
     def note(self) -> str:
@@ -278,8 +161,8 @@ class Multilevel(HasScales):
         notes += [
             f"Groups of {inner} occur in several groups of {outer}; within each they count as groups of their own "
             f"(nested). If a {inner} is the same wherever it occurs, the levels are crossed, and this model does not "
-            "hold."
-            for inner, outer in self.crossed
+            f"hold: take {inner} out of levels and give crossed={inner!r}, or its groups as crossed."
+            for inner, outer in self.recurring
         ]
         if self._nested is not None:
             zero = [
@@ -289,16 +172,16 @@ class Multilevel(HasScales):
                 notes.append(f"The variance is on its boundary, zero, at the level: {', '.join(zero)}.")
         if self._outcomes is not None:
             correlation = self.rho.to_numpy()
-            if np.isnan(correlation).any() or np.linalg.eigvalsh(correlation)[0] < 1e-6:
+            if (
+                np.isnan(correlation).any()
+                or np.linalg.eigvalsh(correlation)[0] < 1e-6
+                or (self._outcomes.kind == "CAR" and self.autocorrelation == 0.0)
+            ):
                 notes.append(
                     "The covariance matrix of the outcomes is on its boundary: a variance is zero, or a "
                     "correlation is at its limit."
                 )
         return " ".join(notes)
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a coefficient, as `coefficients`."""
-        return self.coefficients.copy()
 
     def summary(self) -> str:
         """Describe the fit as text."""
@@ -311,7 +194,7 @@ class Multilevel(HasScales):
             outcomes = self.rho.rename(columns=lambda name: f"rho {name}").assign(tau2=self.tau2)
             lines += [
                 "",
-                f"Outcomes ({self._outcomes.kind})",
+                f"Outcomes ({STRUCTURES[self._outcomes.kind]})",
                 outcomes.to_string(float_format=number),
             ]
         lines += [
@@ -339,6 +222,11 @@ class Multilevel(HasScales):
         return evaluate(self._blocks, coefficients * self.scale, restricted=self.method == "REML")
 
     @lasting_property
+    def _coefficients(self) -> Coefficients:
+        df = float(self.k - self.p) if self.test == "t" and self.k > self.p else np.inf
+        return Coefficients(self._fit.estimate, self._fit.covariance, df)
+
+    @lasting_property
     def _typical_variance(self) -> float:
         """Sampling variance of a typical effect: (k - p) / tr P."""
         inverse = np.linalg.inv(self.variance)
@@ -346,16 +234,6 @@ class Multilevel(HasScales):
         trace = np.trace(inverse) - np.trace(carried @ np.linalg.solve(self.matrix.T @ carried, carried.T))
         return float(self.qe_df / trace)
 
-    @lasting_property
-    def _omnibus(self) -> tuple[float, float]:
-        columns = list(range(self.p - self.qm_df, self.p))
-        covariance = self._fit.covariance[np.ix_(columns, columns)]
-        return joint_test(self.estimate[columns], covariance, self.df)
-
     @property
     def _parameters(self) -> int:
         return self.p + self.theta.size
-
-    @property
-    def _sample(self) -> int:
-        return self.k - self.p * (self.method == "REML")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import brentq
@@ -11,17 +12,55 @@ from scipy.special import chdtri
 from evidence.errors import ModelError
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.likelihood import Blocks, evaluate, kernel_products
-from evidence.models.multilevel.structure import Structure
 
-__all__ = ["check_identified", "likeliest_parameters", "profile_interval"]
+__all__ = ["Covariance", "check_identified", "information", "likeliest_parameters", "profile_interval"]
 
 Objective = Callable[[Floats], tuple[float, Floats]]
+
+
+class Covariance(Protocol):
+    """How parameters determine the coefficients of the kernels, as `Structure` says for dependent effects."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters, for messages."""
+
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """Limits of the parameters."""
+
+    def coefficients(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Coefficients of the kernels, and their derivatives by the parameters."""
+
+    def starts(self) -> list[Floats]:
+        """Values to start from."""
+
 
 CLIMBS = 4
 """Number of starting values, the best of a grid, from which to climb."""
 
 
-def likeliest_parameters(blocks: Blocks, structure: Structure, *, restricted: bool) -> Floats:
+def _objective(blocks: Blocks, structure: Covariance, restricted: bool) -> Objective:
+    """Deviance and its gradient; infinite where the covariance is not positive definite."""
+
+    def objective(theta: Floats) -> tuple[float, Floats]:
+        coefficients, jacobian = structure.coefficients(theta)
+        try:
+            found = evaluate(blocks, coefficients, restricted=restricted)
+        except ModelError:
+            return np.inf, np.zeros_like(theta)
+        return found.deviance, jacobian.T @ found.gradient
+
+    return objective
+
+
+def information(blocks: Blocks, structure: Covariance, theta: Floats, *, restricted: bool) -> Floats:
+    """Observed information about the parameters, away from their bounds; shape (size, size)."""
+    objective = _objective(blocks, structure, restricted)
+    return 0.5 * _curvature(objective, theta, np.arange(theta.size), structure.bounds)
+
+
+def likeliest_parameters(blocks: Blocks, structure: Covariance, *, restricted: bool) -> Floats:
     """Find the parameters at which the (restricted) likelihood is highest.
 
     Climbs from several starting values by a quasi-Newton method, then again from the summit with one
@@ -33,15 +72,7 @@ def likeliest_parameters(blocks: Blocks, structure: Structure, *, restricted: bo
     ModelError
         If no climb ends at a stationary point.
     """
-
-    def objective(theta: Floats) -> tuple[float, Floats]:
-        coefficients, jacobian = structure.coefficients(theta)
-        try:
-            found = evaluate(blocks, coefficients, restricted=restricted)
-        except ModelError:
-            return np.inf, np.zeros_like(theta)
-        return found.deviance, jacobian.T @ found.gradient
-
+    objective = _objective(blocks, structure, restricted)
     starts = structure.starts()
     heights = [objective(start)[0] for start in starts]
     order = [i for i in np.argsort(heights, kind="stable")[:CLIMBS] if np.isfinite(heights[i])]
@@ -68,7 +99,7 @@ def likeliest_parameters(blocks: Blocks, structure: Structure, *, restricted: bo
     return theta
 
 
-def check_identified(blocks: Blocks, structure: Structure) -> None:
+def check_identified(blocks: Blocks, structure: Covariance) -> None:
     """Raise ModelError naming the parameters that the grouping of the effects does not tell apart."""
     _, jacobian = structure.coefficients(structure.starts()[0])
     products = jacobian.T @ kernel_products(blocks) @ jacobian
@@ -93,7 +124,7 @@ def check_identified(blocks: Blocks, structure: Structure) -> None:
 
 
 def profile_interval(
-    blocks: Blocks, structure: Structure, theta: Floats, which: int, level: float, *, restricted: bool
+    blocks: Blocks, structure: Covariance, theta: Floats, which: int, level: float, *, restricted: bool
 ) -> tuple[float, float]:
     """Profile-likelihood interval of one variance, the others at their best for each of its values.
 
@@ -187,13 +218,7 @@ def _refine(objective: Objective, theta: Floats, bounds: list[tuple[float, float
         free = np.flatnonzero(_projected(theta, gradient, bounds) != 0.0)
         if not free.size:
             break
-        curvature = np.empty((free.size, free.size))
-        for row, j in enumerate(free):
-            step = 1e-5 * max(abs(float(theta[j])), 1e-3)
-            up, down = theta.copy(), theta.copy()
-            up[j], down[j] = min(theta[j] + step, high[j]), max(theta[j] - step, low[j])
-            curvature[row] = (objective(up)[1] - objective(down)[1])[free] / (up[j] - down[j])
-        curvature = 0.5 * (curvature + curvature.T)
+        curvature = _curvature(objective, theta, free, bounds)
         if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature)[0] <= 0.0:
             break
         new = theta.copy()
@@ -208,3 +233,17 @@ def _refine(objective: Objective, theta: Floats, bounds: list[tuple[float, float
         if not moved:
             break
     return theta
+
+
+def _curvature(
+    objective: Objective, theta: Floats, free: np.ndarray, bounds: list[tuple[float, float]]
+) -> Floats:
+    """Second derivatives by differences of the gradient, for some of the parameters."""
+    low, high = np.array(bounds).T
+    curvature = np.empty((free.size, free.size))
+    for row, j in enumerate(free):
+        step = 1e-5 * max(abs(float(theta[j])), 1e-3)
+        up, down = theta.copy(), theta.copy()
+        up[j], down[j] = min(theta[j] + step, high[j]), max(theta[j] - step, low[j])
+        curvature[row] = (objective(up)[1] - objective(down)[1])[free] / (up[j] - down[j])
+    return 0.5 * (curvature + curvature.T)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evidence.columns import Origin, align, as_frame, check_missing, numbers
 from evidence.errors import DataError
@@ -15,10 +16,10 @@ from evidence.models.core.given import code_of, squared
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import METHODS, estimate_tau2
 from evidence.models.pool import EFFECT_LIMIT, VARIANCE_LIMITS, describe_fault
-from evidence.models.regression.design import build_design, study_labels
+from evidence.models.regression.design import Design, build_design, study_labels
 from evidence.models.regression.result import Regression
 
-__all__ = ["regress", "row_variances"]
+__all__ = ["build_effects", "check_studies", "regress", "row_variances", "study_rows"]
 
 
 def regress(
@@ -88,20 +89,11 @@ def regress(
     method = choose_method(method, METHODS)
     ci = choose_interval(ci, TESTS)
     prediction = choose_prediction(prediction)
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
-    check_missing(missing)
-    data = as_frame(data)
-    if data.empty:
-        raise DataError("data must be a DataFrame with at least one row.")
-    names = study_labels(labels, data)
-    variances = row_variances(variance, se, data, names)
-    design = build_design(formula, data, missing=np.isnan(variances) if missing == "omit" else None)
-    if not design.response.size:
-        raise DataError(f"the formula {formula!r} has no effect on its left side; write 'effect ~ ...'.")
+    data, names, variances, gone = study_rows(data, variance, se, labels, level, missing)
+    design = build_effects(formula, data, missing=gone)
     origin = Origin(names, data.index, design.kept)
     kept = tuple(name for name, keep in zip(names, design.kept, strict=True) if keep)
-    _check_studies(design.response, variances[design.kept], kept)
+    check_studies(design.response, variances[design.kept], kept)
     model = Model(design.matrix, design.response, variances[design.kept])
     return Regression(
         formula,
@@ -111,13 +103,36 @@ def regress(
         kept,
         origin.left_out,
         method,
-        ci,
         level,
-        prediction,
-        float(estimate_tau2(model, method)),
+        ci=ci,
+        prediction=prediction,
+        tau2=float(estimate_tau2(model, method)),
         measure=code_of(data.attrs.get("measure") if measure is None else measure),
         origin=origin,
     )
+
+
+def study_rows(
+    data: Any, variance: Any, se: Any, labels: Any, level: float, missing: str
+) -> tuple[pd.DataFrame, tuple[str, ...], Floats, NDArray[np.bool_] | None]:
+    """Read the table of a model: rows, labels, variances, and which rows to leave out for want of one."""
+    if not 0.0 < level < 1.0:
+        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    check_missing(missing)
+    data = as_frame(data)
+    if data.empty:
+        raise DataError("data must be a DataFrame with at least one row.")
+    names = study_labels(labels, data)
+    variances = row_variances(variance, se, data, names)
+    return data, names, variances, np.isnan(variances) if missing == "omit" else None
+
+
+def build_effects(formula: str, data: pd.DataFrame, *, missing: NDArray[np.bool_] | None = None) -> Design:
+    """Build the design of a formula that has the effects on its left side."""
+    design = build_design(formula, data, missing=missing)
+    if not design.response.size:
+        raise DataError(f"the formula {formula!r} has no effect on its left side; write 'effect ~ ...'.")
+    return design
 
 
 def row_variances(variance: Any, se: Any, data: pd.DataFrame, labels: tuple[str, ...]) -> Floats:
@@ -139,7 +154,8 @@ def row_variances(variance: Any, se: Any, data: pd.DataFrame, labels: tuple[str,
     return out if se is None else squared(out, labels)
 
 
-def _check_studies(effect: Floats, variance: Floats, labels: tuple[str, ...]) -> None:
+def check_studies(effect: Floats, variance: Floats, labels: tuple[str, ...]) -> None:
+    """Raise DataError naming the first study that cannot be computed with."""
     smallest, largest = VARIANCE_LIMITS
     good = (np.abs(effect) <= EFFECT_LIMIT) & (variance >= smallest) & (variance <= largest)
     if not good.all():

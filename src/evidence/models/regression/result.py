@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, nan
+from math import nan
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
-from evidence.columns import Origin, left_out_note
+from evidence.columns import left_out_note
 from evidence.errors import DataError
-from evidence.models.core.coefficients import (
-    Coefficients,
-    coefficients,
-    invert,
-    joint_test,
-    quantile,
-    two_sided,
-)
+from evidence.models.core.coefficients import Coefficients, coefficients, invert
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import (
     estimate_tau2,
@@ -27,118 +19,25 @@ from evidence.models.core.weighted_tau2 import (
     q_profile_interval,
     tau2_standard_error,
 )
-from evidence.models.on_scale import HasScales
-from evidence.models.regression.design import Design, new_rows
+from evidence.models.regression.linear import LinearFit
 from evidence.results import lasting_property, number, p_text
 
 __all__ = ["Regression", "regression_remarks", "regression_summary"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Regression(HasScales):
-    """Result of `regress`; what a plain fit does not need is computed when first asked for."""
+class Regression(LinearFit):
+    """Result of `regress`."""
 
-    formula: str
-    design: Design
-    effect: Floats
-    """Effects of the studies in the model, shape (k,)."""
-    variance: Floats
-    """Their sampling variances, shape (k,)."""
-    labels: tuple[str, ...]
-    dropped: tuple[str, ...]
-    """Studies left out because a moderator, the effect or the variance is missing."""
-    method: str
     ci: str
-    level: float
     prediction: str
     tau2: float
     """Residual between-study variance."""
-    measure: str = ""
-    """What the effects are, by code; empty if it is not known."""
-    origin: Origin | None = None
-    """Where the studies stood among the rows given."""
-
-    @property
-    def k(self) -> int:
-        """Number of studies in the model."""
-        return self.effect.size
-
-    @property
-    def p(self) -> int:
-        """Number of coefficients."""
-        return len(self.names)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the coefficients."""
-        return self.design.names
-
-    @property
-    def matrix(self) -> Floats:
-        """Design matrix, shape (k, p)."""
-        return self.design.matrix
-
-    @property
-    def estimate(self) -> Floats:
-        """Coefficients, shape (p,)."""
-        return self._coefficients.estimate
-
-    @property
-    def covariance(self) -> pd.DataFrame:
-        """Covariance matrix of the coefficients, scaled for HKSJ."""
-        return pd.DataFrame(self._coefficients.covariance, index=self.names, columns=self.names)
-
-    @property
-    def df(self) -> float:
-        """Degrees of freedom of the tests; infinite for the normal distribution."""
-        return self._coefficients.df
-
-    @lasting_property
-    def coefficients(self) -> pd.DataFrame:
-        """One row a coefficient: estimate, se, ci_low, ci_high, statistic, p_value."""
-        estimate, se, statistic = self.estimate, self._coefficients.se, self._coefficients.statistic
-        half = quantile(self.df, self.level) * se
-        return pd.DataFrame(
-            {
-                "estimate": estimate,
-                "se": se,
-                "ci_low": estimate - half,
-                "ci_high": estimate + half,
-                "statistic": statistic,
-                "p_value": two_sided(statistic, self.df),
-            },
-            index=pd.Index(self.names, name="coefficient"),
-        )
-
-    @property
-    def qm(self) -> float:
-        """Omnibus test of all coefficients but the intercept: Wald chi-squared (z), else F statistic."""
-        return float(self._omnibus[0])
-
-    @property
-    def qm_df(self) -> int:
-        """Number of coefficients in the omnibus test."""
-        return len(self._moderators)
-
-    @property
-    def qm_p(self) -> float:
-        """P value of the omnibus test."""
-        return float(self._omnibus[1])
 
     @lasting_property
     def qe(self) -> float:
         """Residual heterogeneity: Cochran's Q about the regression."""
         return float(self._model.at(0.0).rss)
-
-    @property
-    def qe_df(self) -> int:
-        """Residual degrees of freedom, k - p."""
-        return self.k - self.p
-
-    @property
-    def qe_p(self) -> float:
-        """P value of residual heterogeneity; 1 without residual degrees of freedom."""
-        return float(chdtrc(self.qe_df, self.qe)) if self.qe_df else 1.0
 
     @property
     def i2(self) -> float:
@@ -202,24 +101,6 @@ class Regression(HasScales):
         return float(log_likelihood(self._model, self.tau2, restricted=self.method == "REML"))
 
     @property
-    def aic(self) -> float:
-        """Akaike's information criterion."""
-        return -2.0 * self.log_likelihood + 2.0 * self._parameters
-
-    @property
-    def bic(self) -> float:
-        """Bayesian information criterion; under REML the sample size is the number of contrasts, k - p."""
-        n = self._sample
-        return -2.0 * self.log_likelihood + self._parameters * log(n) if n else nan
-
-    @property
-    def aicc(self) -> float:
-        """Akaike's information criterion, corrected for small samples."""
-        m = self._parameters
-        n = max(self._sample, m + 2)
-        return -2.0 * self.log_likelihood + 2.0 * m * n / (n - m - 1)
-
-    @property
     def fitted(self) -> Floats:
         """Fitted values, shape (k,)."""
         return self.effect - self.residuals
@@ -254,29 +135,11 @@ class Regression(HasScales):
             Columns estimate, se, ci_low, ci_high, prediction_low, prediction_high (for the true effect of a
             new study; NaN for EE); index of `new_data`, or the labels.
         """
-        if new_data is None:
-            rows, index = self.matrix, pd.Index(self.labels, name="label")
-        else:
-            rows, index = new_rows(self.design.spec, new_data), new_data.index
-        estimate = rows @ self.estimate
-        variance = np.maximum(((rows @ self._coefficients.covariance) * rows).sum(axis=1), 0.0)
-        half = quantile(self.df, self.level) * np.sqrt(variance)
         df = np.inf
         if self.prediction != "z":
             df = float(max(self.qe_df - (self.prediction == "HTS"), 1))
-        known = self.method != "EE" and self.qe_df
-        wide = (quantile(df, self.level) if known else nan) * np.sqrt(variance + self.tau2)
-        return pd.DataFrame(
-            {
-                "estimate": estimate,
-                "se": np.sqrt(variance),
-                "ci_low": estimate - half,
-                "ci_high": estimate + half,
-                "prediction_low": estimate - wide,
-                "prediction_high": estimate + wide,
-            },
-            index=index,
-        )
+        known = self.method != "EE" and self.qe_df > 0
+        return self._predicted(*self._new_rows(new_data), self.tau2, df, known=known)
 
     def test(self, names: Sequence[str]) -> pd.Series:
         """Test that some coefficients are all zero.
@@ -320,10 +183,6 @@ class Regression(HasScales):
         """What a reader should know about this fit, in plain sentences; empty if there is nothing."""
         return regression_remarks(self)
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row a coefficient, as `coefficients`."""
-        return self.coefficients.copy()
-
     def summary(self) -> str:
         """Describe the fit as text."""
         return regression_summary(self)
@@ -344,25 +203,8 @@ class Regression(HasScales):
         return float(low), float(high)
 
     @property
-    def _moderators(self) -> list[int]:
-        """Columns of the omnibus test: all but the intercept, unless there is nothing else."""
-        return list(range(int(self.design.intercept and self.p > 1), self.p))
-
-    @lasting_property
-    def _omnibus(self) -> tuple[float, float]:
-        return self._joint(self._moderators)
-
-    def _joint(self, columns: list[int]) -> tuple[float, float]:
-        covariance = self._coefficients.covariance[np.ix_(columns, columns)]
-        return joint_test(self.estimate[columns], covariance, self.df)
-
-    @property
     def _parameters(self) -> int:
         return self.p + (self.method != "EE")
-
-    @property
-    def _sample(self) -> int:
-        return self.k - self.p * (self.method == "REML")
 
 
 def regression_summary(fit: Regression) -> str:
