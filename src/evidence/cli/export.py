@@ -21,6 +21,7 @@ class Kind(StrEnum):
     page = "page"
     pdf = "pdf"
     archive = "archive"
+    r = "r"
 
 
 def export(
@@ -29,7 +30,7 @@ def export(
         typer.Argument(
             help="data: CSV, JSON and Parquet with a codebook; manuscript: tables for LaTeX and word processors; "
             "page: the report as one HTML file; pdf: the same as PDF, printed by Chromium; archive: RO-Crate "
-            "metadata, written into the report."
+            "metadata, written into the report; r: scripts that pool it all again with metafor, and their data."
         ),
     ],
     data: Data = Path("data"),
@@ -48,6 +49,7 @@ def export(
     from evidence.report.export.manuscript import write_manuscript
     from evidence.report.export.one_page import write_one_page
     from evidence.report.export.pdf import write_pdf
+    from evidence.report.export.r.scripts import write_r
     from evidence.report.export.results import write_results
 
     review = ev.read_review(data)
@@ -64,6 +66,8 @@ def export(
                 written = [page, write_pdf(page, output / "report.pdf")]
             case Kind.archive:
                 written = [write_crate(review, report)]
+            case Kind.r:
+                written = write_r(review, output / "r")
         list_export(output, written)
         for path in written:
             print(path)

@@ -6,15 +6,17 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
-from evidence.cli.options import Data
+from evidence.cli.options import Data, review_here
+from evidence.cli.output import Format, print_frame
 
-__all__ = ["make_report", "report", "verify"]
+__all__ = ["Program", "make_report", "report", "verify"]
 
 Notebooks = Annotated[
     Path | None,
@@ -110,19 +112,53 @@ def make_report(
     print(f"The report is in {index}")
 
 
+class Program(StrEnum):
+    """What results are compared with."""
+
+    r = "r"
+    statsmodels = "statsmodels"
+
+
 def verify(
-    report: Annotated[Path, typer.Argument(help="Folder of the report.")] = Path("report"),
+    report: Annotated[
+        Path | None, typer.Argument(help="Folder of the report; by default report.", show_default=False)
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Also say what has changed in this review since.")
     ] = None,
     notebooks: Annotated[
         Path | None, typer.Option("--notebooks", help="Also say what has changed in these notebooks since.")
     ] = None,
+    against: Annotated[
+        list[Program] | None,
+        typer.Option(
+            help="Instead, compute the results of the review again in this program and compare every value; may be "
+            "repeated. r needs R with metafor."
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="With --against: largest difference, relative for values beyond 1; 1e-06 by default."
+        ),
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="With --against: a table to read, or every value as CSV or JSON."),
+    ] = None,
 ) -> None:
-    """Compare a report, and its inputs if named, with its manifest; the exit code is 1 if anything differs."""
+    """Compare a report with its manifest, or results with another program; the exit code is 1 if anything differs."""
+    from evidence.errors import DataError
     from evidence.report.verify import verify_report
 
-    differences = verify_report(report, data=data, notebooks=notebooks)
+    if against:
+        if report is not None or notebooks is not None:
+            raise DataError("--against compares a review and no report: leave the report and --notebooks out")
+        _compare(review_here(data or Path("data")), against, tolerance, form or Format.table)
+        return
+    if tolerance is not None or form is not None:
+        raise DataError("--tolerance and --format go with --against")
+    differences = verify_report(report or Path("report"), data=data, notebooks=notebooks)
     for difference in differences:
         print(difference)
     count = len(differences)
@@ -130,6 +166,51 @@ def verify(
         f"{count} difference{'s' * (count != 1)}" if count else "All as the manifest says.", file=sys.stderr
     )
     if differences:
+        raise typer.Exit(1)
+
+
+def _compare(data: Path, programs: list[Program], tolerance: float | None, form: Format) -> None:
+    """Compare the results of a review with each program; end with 1 if a value differs."""
+    import pandas as pd
+
+    import evidence as ev
+    from evidence.report.against.compare import TOLERANCE
+    from evidence.report.against.r import against_r
+    from evidence.report.against.second_opinion import against_statsmodels
+
+    review = ev.read_review(data)
+    functions = {Program.r: against_r, Program.statsmodels: against_statsmodels}
+    most = TOLERANCE if tolerance is None else tolerance
+    found = [functions[program](review, most) for program in dict.fromkeys(programs)]
+    if form is not Format.table:
+        print_frame(
+            pd.concat([one.table.assign(program=one.program) for one in found], ignore_index=True), form
+        )
+    for one in found:
+        if form is Format.table:
+            shown = one.by_result()
+            print_frame(
+                shown.assign(**{"largest difference": shown["largest difference"].map("{:.1e}".format)}), form
+            )
+            if len(one.differences):
+                print("\nValues that differ:")
+                numbers = {
+                    name: one.differences[name].map("{:.10g}".format) for name in ("evidence", "other")
+                }
+                away = one.differences["difference"].map("{:.1e}".format)
+                print_frame(one.differences.drop(columns="agrees").assign(**numbers, difference=away), form)
+        for note in one.notes:
+            print(note, file=sys.stderr)
+        count, values = len(one.differences), len(one.table)
+        results = one.table["result"].nunique()
+        print(
+            f"{one.program}: {count} of {values} values of {results} results differ by more than {most:g}"
+            if count
+            else f"{one.program}: all {values} values of {results} results agree within {most:g} (largest difference "
+            f"{one.table['difference'].max():.1e})",
+            file=sys.stderr,
+        )
+    if any(len(one.differences) for one in found):
         raise typer.Exit(1)
 
 

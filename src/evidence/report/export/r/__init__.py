@@ -1,0 +1,1 @@
+"""The analyses and networks of a review as scripts for R with their data."""
