@@ -22,6 +22,10 @@ class Kind(StrEnum):
     pdf = "pdf"
     archive = "archive"
     r = "r"
+    revman = "revman"
+    excel = "excel"
+    frictionless = "frictionless"
+    json = "json"
 
 
 def export(
@@ -30,7 +34,9 @@ def export(
         typer.Argument(
             help="data: CSV, JSON and Parquet with a codebook; manuscript: tables for LaTeX and word processors; "
             "page: the report as one HTML file; pdf: the same as PDF, printed by Chromium; archive: RO-Crate "
-            "metadata, written into the report; r: scripts that pool it all again with metafor, and their data."
+            "metadata, written into the report; r: scripts that pool it all again with metafor, and their data; "
+            "revman: tables as RevMan Web has them; excel: a workbook with a codebook; frictionless: a data package; "
+            "json: all results as one document, with its schema."
         ),
     ],
     data: Data = Path("data"),
@@ -45,12 +51,16 @@ def export(
     import evidence as ev
     from evidence.files import folder
     from evidence.report.export.crate import write_crate
+    from evidence.report.export.excel import write_excel
+    from evidence.report.export.frictionless import write_frictionless
+    from evidence.report.export.json_results import write_json
     from evidence.report.export.listed import list_export
     from evidence.report.export.manuscript import write_manuscript
     from evidence.report.export.one_page import write_one_page
     from evidence.report.export.pdf import write_pdf
     from evidence.report.export.r.scripts import write_r
     from evidence.report.export.results import write_results
+    from evidence.report.export.revman import write_revman
 
     review = ev.read_review(data)
     for kind in dict.fromkeys(kinds):
@@ -68,6 +78,14 @@ def export(
                 written = [write_crate(review, report)]
             case Kind.r:
                 written = write_r(review, output / "r")
+            case Kind.revman:
+                written = write_revman(review, output / "revman")
+            case Kind.excel:
+                written = write_excel(review, output)
+            case Kind.frictionless:
+                written = write_frictionless(review, output / "frictionless")
+            case Kind.json:
+                written = write_json(review, output / "json")
         list_export(output, written)
         for path in written:
             print(path)

@@ -9,9 +9,9 @@ import pandas as pd
 from evidence.errors import ReportError
 from evidence.tables.review import Review, tables_of
 
-__all__ = ["codebook"]
+__all__ = ["DESCRIPTIONS", "codebook"]
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "title": "the question in words",
     "analysis": "id of the analysis in review.yaml",
     "measure": "measure of the effect; ratios of single comparisons are logarithms, pooled ones are ratios",
@@ -112,7 +112,7 @@ def codebook(review: Review, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame
     rows = []
     for table, frame in tables.items():
         for column in map(str, frame):
-            description = _DESCRIPTIONS.get(column) or own.get(column)
+            description = DESCRIPTIONS.get(column) or own.get(column)
             if description is None:
                 raise ReportError(f"the column '{column}' of '{table}' has no description in the codebook")
             rows.append(

@@ -1,0 +1,299 @@
+"""A review as the tables that RevMan Web exports and imports: data rows, settings, studies and risk of bias."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evidence.effects.sizes.effect_size import effect_size
+from evidence.files import draft, drafts, plain, write, write_csv
+from evidence.measures import measure_of
+from evidence.synthesis.rule import PoolingRule, rule_of
+from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.review import Review
+
+__all__ = ["write_revman"]
+
+_MEASURES = {
+    "MD": "Mean Difference",
+    "SMD": "Std. Mean Difference",
+    "ROM": "Ratio of Means",
+    "RR": "Risk Ratio",
+    "OR": "Odds Ratio",
+    "RD": "Risk Difference",
+    "HR": "Hazard Ratio",
+    "IRR": "Rate Ratio",
+}
+_DOMAINS = {
+    "randomisation": "Random sequence generation (selection bias)",
+    "allocation_concealment": "Allocation concealment (selection bias)",
+    "blinding_participants": "Blinding of participants and personnel (performance bias)",
+    "blinding_assessors": "Blinding of outcome assessment (detection bias)",
+    "missing_outcomes": "Incomplete outcome data (attrition bias)",
+    "selective_reporting": "Selective reporting (reporting bias)",
+    "other": "Other bias",
+}
+_JUDGEMENTS = {"low": "Low risk", "high": "High risk", "unclear": "Unclear risk", "some": "Some concerns"}
+_ROW = (
+    *(
+        "Analysis group",
+        "Analysis number",
+        "Analysis name",
+        "Subgroup",
+        "Applicability",
+        "Study",
+        "Study year",
+    ),
+    *(
+        "GIV Mean",
+        "GIV SE",
+        "Experimental cases",
+        "Experimental N",
+        "Control cases",
+        "Control N",
+        "O-E",
+        "Variance",
+    ),
+    *("Experimental mean", "Experimental SD", "Control mean", "Control SD", "Footnotes"),
+)
+_SETTINGS = (
+    *("Analysis group", "Analysis number", "Analysis name", "Analysis group name", "Data type"),
+    *(
+        "Experimental group label",
+        "Control group label",
+        "Statistical method",
+        "Effect measure",
+        "Analysis model",
+    ),
+    *("Heterogeneity estimator", "CI method", "Overall estimates", "Subgroup estimates", "Estimate CI"),
+    *(
+        "Graph label (left)",
+        "Graph label (right)",
+        "Studies",
+        "Mean",
+        "CI start",
+        "CI end",
+        "Heterogeneity I²",
+    ),
+)
+
+
+def write_revman(review: Review, output: Path) -> list[Path]:
+    """Write the comparisons of each analysis as RevMan Web has them.
+
+    Counts of two groups are written where every effect of an analysis follows from whole numbers of them; all other
+    effects as estimates with standard errors (ratios as logarithms), which keep every digit. RevMan takes a study
+    once in an analysis, so a further comparison of a trial becomes a study of its own name.
+
+    Parameters
+    ----------
+    review : Review
+    output : Path
+        Folder of the files; it is made if need be.
+
+    Returns
+    -------
+    list of Path
+        ``review-data-rows.csv`` and beside it ``...-overall-estimates-and-settings.csv``,
+        ``...-study-information.csv`` and ``...-risk-of-bias.csv``; and ``README.md``, which says what RevMan does
+        not have. `import_revman` reads the first, with the others.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written to; nothing is written then.
+    ReportError
+        If the disk is full, likewise.
+    """
+    done = [one for one in (synthesise(review, name) for name in review.analyses) if one.k]
+    labels = _labels(review)
+    groups: dict[str, int] = {}
+    numbers: Counter[str] = Counter()
+    rows: list[dict[str, Any]] = []
+    settings: list[dict[str, Any]] = []
+    studies: dict[str, str] = {}
+    remarks: list[str] = []
+    for one in done:
+        comparison = one.analysis.comparison
+        group = groups.setdefault(comparison, len(groups) + 1)
+        numbers[comparison] += 1
+        rule = rule_of(review.protocol, one.analysis, one.measure)
+        by_counts = _follows_from_counts(one, rule)
+        key = {
+            "Analysis group": group,
+            "Analysis number": numbers[comparison],
+            "Analysis name": one.analysis.title.removeprefix(f"{comparison}: "),
+        }
+        better = review.protocol.outcomes[one.analysis.outcome].better
+        settings.append({**key, "Analysis group name": comparison, **_settings(one, rule, by_counts, better)})
+        remarks += _remarks(one, rule)
+        seen: Counter[str] = Counter()
+        for row in one.effects.to_dict("records"):
+            trial = str(row["trial_id"])
+            seen[trial] += 1
+            name = labels[trial]
+            if seen[trial] > 1:
+                name = f"{name} ({row['arm']} v {row['comparator']}, {seen[trial]})"
+            studies[name] = trial
+            rows.append({**key, "Study": name, "Study year": row["year"], **_numbers(row, by_counts)})
+    bias, left = _risk_of_bias(review, studies)
+    remarks += left
+    tables = {
+        "data-rows": pd.DataFrame(rows, columns=_ROW),
+        "overall-estimates-and-settings": pd.DataFrame(settings, columns=_SETTINGS),
+        "study-information": _studies(review, studies),
+        "risk-of-bias": bias,
+    }
+    names = [f"review-{name}.csv" for name, table in tables.items() if len(table) or name == "data-rows"]
+    with drafts(output) as beside:
+        for name in names:
+            with draft(beside / name) as path:
+                write_csv(tables[name.removeprefix("review-").removesuffix(".csv")], path)
+        write(beside, "README.md", _readme(review.protocol.title, remarks))
+    return [output / name for name in [*names, "README.md"]]
+
+
+def _labels(review: Review) -> dict[str, str]:
+    """Name each trial; two with one label are told apart by their ids."""
+    label = {str(row["trial_id"]): str(row["label"]) for row in review.trials.to_dict("records")}
+    times = Counter(label.values())
+    return {trial: text if times[text] == 1 else f"{text} [{trial}]" for trial, text in label.items()}
+
+
+def _follows_from_counts(one: Synthesis, rule: PoolingRule) -> bool:
+    """Tell whether the effects are those of whole numbers of events and people."""
+    if measure_of(one.measure).of != "events":
+        return False
+    cells = one.effects[["events_arm", "n_arm", "events_comparator", "n_comparator"]].to_numpy(float)
+    if np.isnan(cells).any() or (cells != np.round(cells)).any():
+        return False
+    if rule.counts == "PETO":
+        return True
+    a, n1, c, n2 = cells.T
+    plain_effects = effect_size(one.measure, a=a, b=n1 - a, c=c, d=n2 - c)
+    return bool(
+        np.allclose(plain_effects["effect"], one.effects["effect"], rtol=1e-9, atol=1e-12)
+        and np.allclose(plain_effects["variance"], one.effects["variance"], rtol=1e-9)
+    )
+
+
+def _settings(one: Synthesis, rule: PoolingRule, by_counts: bool, better: str) -> dict[str, Any]:
+    fit, model = one.fit, rule.model
+    lower = better == "lower"
+    counts = rule.counts if by_counts else "IV"
+    made: dict[str, Any] = {
+        "Data type": "Dichotomous" if by_counts else "Contrast level",
+        "Experimental group label": " or ".join(one.analysis.spec.intervention).replace("_", " "),
+        "Control group label": " or ".join(one.analysis.spec.comparator).replace("_", " "),
+        "Statistical method": {"MH": "Mantel-Haenszel", "PETO": "Peto"}.get(counts, "Inverse Variance"),
+        "Effect measure": "Peto Odds Ratio" if counts == "PETO" else _MEASURES[one.measure],
+        "Analysis model": "Fixed effect" if model["method"] == "EE" else "Random effects",
+        "Heterogeneity estimator": "DerSimonian and Laird"
+        if model["method"] == "DL"
+        else "Restricted Maximum-Likelihood",
+        "CI method": "HKSJ" if str(model["ci"]).startswith("HKSJ") else "Wald",
+        "Overall estimates": "false" if fit is None else "true",
+        "Subgroup estimates": "false",
+        "Estimate CI": f"{100 * model['level']:.12g}%",
+        "Graph label (left)": f"Favours {'experimental' if lower else 'control'}",
+        "Graph label (right)": f"Favours {'control' if lower else 'experimental'}",
+    }
+    if fit is not None:
+        made |= {
+            "Studies": one.k,
+            "Mean": one.shown(fit.estimate),
+            "CI start": one.shown(fit.ci_low),
+            "CI end": one.shown(fit.ci_high),
+            "Heterogeneity I²": fit.i2,
+        }
+    return made
+
+
+def _numbers(row: dict[Any, Any], by_counts: bool) -> dict[str, Any]:
+    said = {"Applicability": "OVERALL_ONLY", "Footnotes": str(row["derivation"])}
+    if by_counts:
+        names = {
+            "Experimental cases": "events_arm",
+            "Experimental N": "n_arm",
+            "Control cases": "events_comparator",
+            "Control N": "n_comparator",
+        }
+        return said | {name: int(row[cell]) for name, cell in names.items()}
+    sizes = {"Experimental N": plain(row["n_arm"]), "Control N": plain(row["n_comparator"])}
+    whole = {name: max(1, round(size)) for name, size in sizes.items() if size is not None}
+    return said | {"GIV Mean": row["effect"], "GIV SE": row["se"]} | whole
+
+
+def _remarks(one: Synthesis, rule: PoolingRule) -> list[str]:
+    """Say what of the model of an analysis RevMan does not have."""
+    model = rule.model
+    said = []
+    if model["method"] not in ("EE", "DL", "REML"):
+        said.append(f"the estimator {model['method']} (REML is set)")
+    if model["ci"] in ("HKSJ-adhoc", "KR", "t"):
+        instead = "HKSJ" if model["ci"] == "HKSJ-adhoc" else "Wald"
+        said.append(f"the interval {model['ci']} ({instead} is set)")
+    return [f"RevMan does not have {text}." for text in said if one.fit is not None]
+
+
+def _studies(review: Review, studies: dict[str, str]) -> pd.DataFrame:
+    known = review.trials.set_index("trial_id")
+    rows = []
+    for name, trial in studies.items():
+        row = known.loc[trial]
+        rows.append(
+            {
+                "Study": name,
+                "Study year": plain(row["year"]),
+                "DOI": row["doi"],
+                "PubMed ID": row["pmid"],
+                "char: Participants": row["population"],
+                "char: Methods": row["design"],
+                "char: Country": row["country"],
+                "char: Notes": row["notes"],
+            }
+        )
+    return pd.DataFrame(rows).astype({"Study year": "Int64"}) if rows else pd.DataFrame()
+
+
+def _risk_of_bias(review: Review, studies: dict[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """Lay out the judgements a study a row; name the domains that RevMan's tool of 2011 does not have."""
+    judged = review.risk_of_bias
+    known = judged[judged["domain"].isin(_DOMAINS)]
+    others = sorted(set(judged["domain"]) - set(_DOMAINS))
+    cells = {
+        (str(row["trial_id"]), row["domain"]): (row["judgement"], row["basis"])
+        for row in known.to_dict("records")
+    }
+    rows = []
+    for name, trial in studies.items():
+        row = {"Study": name}
+        for domain, words in _DOMAINS.items():
+            judgement, basis = cells.get((trial, domain), ("", ""))
+            row[f"Domain (judgement): {words}"] = _JUDGEMENTS.get(judgement, "")
+            row[f"Domain (support): {words}"] = basis
+        rows.append(row)
+    left = (
+        [f"Not written, for RevMan's tool of 2011 has no such domain: {', '.join(others)}."] if others else []
+    )
+    return pd.DataFrame(rows if len(known) else []), left
+
+
+def _readme(title: str, remarks: list[str]) -> str:
+    lines = [
+        f"# {title}: tables for RevMan",
+        "",
+        "`review-data-rows.csv` has the numbers of each study in each analysis; the tables beside it the settings",
+        "with the results, the studies and their risk of bias, in the form in which RevMan Web exports them.",
+        "`evidence import review-data-rows.csv --output my-review` reads them back.",
+        "",
+        "- Estimates (GIV Mean, GIV SE) are on the scale of the analysis: of ratios the logarithm.",
+        "- The results of the settings are those of the review, under its own model.",
+        *(f"- {text}" for text in dict.fromkeys(remarks)),
+        "",
+    ]
+    return "\n".join(lines)

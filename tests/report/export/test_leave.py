@@ -1,0 +1,258 @@
+"""Leaving with everything: the forms that other programs read, each read back."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import yaml
+from pydantic import ValidationError
+
+import evidence as ev
+from evidence import cli
+from evidence.report.export.excel import LONGEST, workbook_tables, write_excel
+from evidence.report.export.frictionless import write_frictionless
+from evidence.report.export.json_results import read_json, results_schema, review_results, write_json
+from evidence.report.export.revman import write_revman
+from evidence.synthesis.networks import review_networks
+from evidence.synthesis.stored import stored_totals
+
+if TYPE_CHECKING:
+    from tests.conftest import SmallReview
+
+ID = "singing-crying-short"
+
+
+def test_revman_tables_come_back_with_every_result(filled: SmallReview, tmp_path: Path) -> None:
+    review = filled.read()
+    paths = write_revman(review, tmp_path / "out")
+    assert paths[0].name == "review-data-rows.csv"
+    made = ev.import_revman(paths[0])
+    back = made.write(tmp_path / "back")
+    done = [one for one in (ev.synthesise(review, name) for name in review.analyses) if one.k]
+    again = [ev.synthesise(back, name) for name in made.analyses]
+    assert len(again) == len(done)
+    assert any(one.fit is not None for one in done)
+    for one, other in zip(done, again, strict=True):
+        assert (one.measure, one.k) == (other.measure, other.k)
+        np.testing.assert_allclose(other.effects["effect"], one.effects["effect"], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(other.effects["se"], one.effects["se"], rtol=1e-12)
+        assert (one.fit is None) == (other.fit is None)
+        if one.fit is not None and other.fit is not None:
+            for name in ("estimate", "se", "ci_low", "ci_high", "tau2", "q"):
+                assert getattr(other.fit, name) == pytest.approx(getattr(one.fit, name), rel=1e-9, abs=1e-9)
+    totals = stored_totals(back)
+    assert len(totals) == sum(one.fit is not None for one in done)
+    assert totals["agrees"].all()
+
+
+def counts_review(folder: Path, model: dict[str, Any], measure: str = "OR") -> ev.Review:
+    """Make a review of counts, of which one has no event in an arm."""
+    folder.mkdir()
+    text = "study,ai,n1i,ci,n2i\nAhn 2001,3,40,9,41\nBode 2003,11,120,17,118\nCruz 2004,0,30,4,31\n=1+1,5,70,6,69\n"
+    (folder / "made.csv").write_text(text, "utf-8")
+    ev.import_effects(folder / "made.csv", measure=measure, better="lower").write(folder / "review")
+    path = folder / "review" / "review.yaml"
+    protocol = yaml.safe_load(path.read_text("utf-8"))
+    protocol["model"] |= model
+    path.write_text(yaml.safe_dump(protocol), "utf-8")
+    return ev.read_review(folder / "review")
+
+
+@pytest.mark.parametrize(
+    ("measure", "model", "kind"),
+    [
+        ("OR", {"counts": "MH", "method": "EE", "interval": "z"}, "Dichotomous"),
+        ("RR", {"counts": "MH", "method": "DL", "interval": "z"}, "Dichotomous"),
+        ("OR", {"counts": "PETO", "method": "EE", "interval": "z"}, "Dichotomous"),
+        ("RD", {"method": "REML", "interval": "HKSJ"}, "Dichotomous"),
+    ],
+)
+def test_counts_go_to_revman_as_counts(
+    tmp_path: Path, measure: str, model: dict[str, Any], kind: str
+) -> None:
+    review = counts_review(tmp_path / "x", model, measure)
+    paths = write_revman(review, tmp_path / "out")
+    with paths[1].open(encoding="utf-8") as file:
+        assert [row["Data type"] for row in csv.DictReader(file)] == [kind]
+    with paths[0].open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["Experimental cases"] for row in rows] == ["5", "3", "11", "0"]
+    assert rows[0]["Study"] == "'=1+1"
+    made = ev.import_revman(paths[0])
+    fit = ev.synthesise(review, "treatment-outcome-any").fit
+    back = ev.synthesise(made.write(tmp_path / "back"), made.analyses[0])
+    assert fit is not None
+    assert back.fit is not None
+    for name in ("estimate", "se", "ci_low", "ci_high", "tau2", "q", "i2"):
+        assert getattr(back.fit, name) == pytest.approx(getattr(fit, name), rel=1e-9, abs=1e-9)
+    assert back.effects["label"].iloc[0] == "=1+1"
+
+
+def test_revman_is_told_what_it_does_not_have(tmp_path: Path) -> None:
+    review = counts_review(tmp_path / "x", {"method": "PM", "interval": "HKSJ-adhoc"})
+    said = write_revman(review, tmp_path / "out")[-1].read_text("utf-8")
+    assert "RevMan does not have the estimator PM (REML is set)." in said
+    assert "RevMan does not have the interval HKSJ-adhoc (HKSJ is set)." in said
+
+
+def read(path: Path, sheet: str, **options: Any) -> pd.DataFrame:
+    return pd.read_excel(path, sheet_name=sheet, engine="openpyxl", **options)
+
+
+def test_a_workbook_holds_everything_and_no_formula(filled: SmallReview, tmp_path: Path) -> None:
+    row = filled.rows["trials"][0]
+    row["label"] = '=HYPERLINK("http://example.org")'
+    row["notes"] = "@SUM(1)"
+    row["population"] = "x" * 40_000
+    review = filled.read()
+    path = write_excel(review, tmp_path / "out")[0]
+    book = openpyxl.load_workbook(path)
+    tables = workbook_tables(review)
+    assert book.sheetnames == ["about", *tables]
+    for sheet in book:
+        for cells in sheet.iter_rows():
+            for cell in cells:
+                assert cell.data_type != "f", (sheet.title, cell.coordinate, cell.value)
+    results = read(path, "results").set_index("analysis")
+    fit = ev.synthesise(review, ID).fit
+    assert fit is not None
+    assert results.loc[ID, "estimate"] == fit.estimate
+    assert results.loc[ID, "tau2_high"] == fit.tau2_high
+    trials = read(path, "trials", keep_default_na=False)
+    assert list(trials["label"]) == list(review.trials["label"])
+    assert trials.loc[0, "notes"] == "@SUM(1)"
+    held = str(trials.loc[0, "population"])
+    assert len(held) == LONGEST
+    assert held.endswith("cut: the cell holds no more]")
+    codebook = read(path, "codebook", keep_default_na=False)
+    described = set(zip(codebook["table"], codebook["column"], strict=True))
+    assert described == {(name, column) for name in tables if name != "codebook" for column in tables[name]}
+    assert (codebook["description"] != "").all()
+    found = codebook.set_index(["table", "column"])
+    assert found.loc[("trials", "year"), "allowed"] == "from 1900 to 2100"
+
+
+def test_a_data_package_is_a_review_with_schemas_that_hold(filled: SmallReview, tmp_path: Path) -> None:
+    review = filled.read()
+    place = tmp_path / "out"
+    paths = write_frictionless(review, place)
+    package = json.loads((place / "datapackage.json").read_text("utf-8"))
+    assert {path.name for path in paths} == {
+        "datapackage.json",
+        "review.yaml",
+        *(resource["path"] for resource in package["resources"]),
+    }
+    held: dict[str, list[dict[str, str]]] = {}
+    for resource in package["resources"]:
+        with (place / resource["path"]).open(encoding=resource["encoding"], newline="") as file:
+            reader = csv.DictReader(file)
+            held[resource["name"]] = list(reader)
+            fields = {field["name"]: field for field in resource["schema"]["fields"]}
+            if held[resource["name"]]:
+                assert list(reader.fieldnames or ()) == list(fields)
+        assert all(field.get("description", "x") for field in fields.values())
+        for row in held[resource["name"]]:
+            for name, text in row.items():
+                if text == "":
+                    assert not fields[name].get("constraints", {}).get("required")
+                elif fields[name]["type"] == "integer":
+                    int(text)
+                elif fields[name]["type"] == "number":
+                    float(text)
+                elif fields[name]["type"] == "boolean":
+                    assert text in ("True", "False")
+    for resource in package["resources"]:
+        schema, rows = resource["schema"], held[resource["name"]]
+        if key := schema.get("primaryKey"):
+            keys = [tuple(row[name] for name in key) for row in rows]
+            assert len(keys) == len(set(keys))
+        for link in schema.get("foreignKeys", []):
+            target = link["reference"]
+            known = {tuple(row[name] for name in target["fields"]) for row in held[target["resource"]]}
+            used = {tuple(row[name] for name in link["fields"]) for row in rows}
+            assert {one for one in used if any(one)} <= known
+    again = ev.read_review(place)
+    assert ev.synthesise(again, ID).sentence() == ev.synthesise(review, ID).sentence()
+
+
+def test_results_as_json_are_as_their_schema_says(filled: SmallReview, tmp_path: Path) -> None:
+    review = filled.read()
+    paths = write_json(review, tmp_path / "out")
+    document = json.loads(paths[0].read_text("utf-8"))
+    schema = json.loads(paths[1].read_text("utf-8"))
+    assert document["$schema"] == paths[1].name
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema, cls=jsonschema.Draft202012Validator)
+    assert schema == results_schema()
+    assert read_json(paths[0]) == review_results(review)
+    by_id = {one["id"]: one for one in document["analyses"]}
+    assert set(by_id) == set(review.analyses)
+    one = ev.synthesise(review, ID)
+    assert one.fit is not None
+    found = by_id[ID]
+    assert found["result"]["estimate"] == one.fit.estimate
+    assert found["result"]["tau2_low"] == one.fit.tau2_low
+    assert sum(row["weight"] for row in found["comparisons"] if row["reason"] == "") == pytest.approx(100)
+    assert len(found["comparisons"]) == one.k + len(one.not_poolable)
+    nothing = [name for name in review.analyses if ev.synthesise(review, name).fit is None]
+    assert nothing
+    assert all(by_id[name]["result"] is None for name in nothing)
+
+
+def test_json_that_is_not_as_the_schema_says_is_refused(filled: SmallReview, tmp_path: Path) -> None:
+    paths = write_json(filled.read(), tmp_path / "out")
+    document = json.loads(paths[0].read_text("utf-8"))
+    document["analyses"][0]["k"] = "many"
+    paths[0].write_text(json.dumps(document), "utf-8")
+    with pytest.raises(ValidationError):
+        read_json(paths[0])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, results_schema())
+
+
+def test_ratios_are_told_as_ratios_and_kept_as_logs(tmp_path: Path) -> None:
+    review = counts_review(tmp_path / "x", {"method": "EE", "interval": "z"})
+    found = review_results(review).analyses[0]
+    assert found.result is not None
+    assert found.result.shown.estimate == pytest.approx(np.exp(found.result.estimate))
+    assert found.result.prediction_low is None
+
+
+def test_networks_of_a_review_are_those_of_its_questions(filled: SmallReview) -> None:
+    filled.trial("Told", a="storytelling", b="silence")
+    filled.arm("Told", "a", mean=30, sd=10, n=40)
+    filled.arm("Told", "b", mean=40, sd=11, n=41)
+    review = filled.read()
+    found = review_networks(review)
+    assert "crying-short-fine" in [one.id for one in found]
+    for one in found:
+        assert one.fit is not None
+        assert len(one.fit.treatments) >= 3
+        data = ev.network_data(review, one.outcome, one.window, nodes=one.nodes)
+        assert {*one.contrasts["treat1"]} <= {*data["treat1"], *data["treat2"]}
+
+
+def test_the_command_writes_each_form_in_its_place(
+    filled: SmallReview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = filled.write()
+    kinds = ["r", "revman", "excel", "frictionless", "json"]
+    command = ["evidence", "export", *kinds, "--data", str(folder), "--output", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    said = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(path.is_file() for path in said)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("frictionless", "json", "manifest.json", "r", "review.xlsx", "revman")
+    ]
+    assert (tmp_path / "out" / "r" / "analyses.R").is_file()
