@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import subprocess
 from pathlib import Path
@@ -50,7 +51,7 @@ def review_of(folder: Path, text: str, measure: str, models: list[dict[str, Any]
     protocol = yaml.safe_load(path.read_text("utf-8"))
     one = protocol["analyses"][0]
     protocol["analyses"] = [{**one, "id": f"a{place}", "model": model} for place, model in enumerate(models)]
-    path.write_text(yaml.safe_dump(protocol), "utf-8")
+    path.write_text(json.dumps(protocol), "utf-8")
     return ev.read_review(folder / "review")
 
 
@@ -127,7 +128,7 @@ def test_r_is_told_of_one_trial_and_of_an_interval_that_leaves_the_scale(tmp_pat
     path = folder / "review" / "review.yaml"
     protocol = yaml.safe_load(path.read_text("utf-8"))
     next(iter(protocol["outcomes"].values()))["widest"] = 5
-    path.write_text(yaml.safe_dump(protocol), "utf-8")
+    path.write_text(json.dumps(protocol), "utf-8")
     review = ev.read_review(folder / "review")
     assert ev.synthesise(review, "a0-outcome-any").fit is None
     found = against_r(review)

@@ -62,7 +62,7 @@ def counts_review(folder: Path, model: dict[str, Any], measure: str = "OR") -> e
     path = folder / "review" / "review.yaml"
     protocol = yaml.safe_load(path.read_text("utf-8"))
     protocol["model"] |= model
-    path.write_text(yaml.safe_dump(protocol), "utf-8")
+    path.write_text(json.dumps(protocol), "utf-8")
     return ev.read_review(folder / "review")
 
 
