@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ class Review:
     @property
     def analyses(self) -> dict[str, Analysis]:
         """Analyses of the protocol by id, one for each entry, outcome and window."""
-        return {analysis.id: analysis for analysis in self.protocol.expand()}
+        return dict(_analyses_of(self))
 
     def analysis(self, name: str | Analysis) -> Analysis:
         """Find an analysis.
@@ -136,6 +138,42 @@ class Review:
         return effects(self, self.analysis(analysis), **options)
 
 
+@lru_cache(maxsize=8)
+def _analyses_of(review: Review) -> dict[str, Analysis]:
+    return {analysis.id: analysis for analysis in review.protocol.expand()}
+
+
+_AHEAD: dict[Path, tuple[object, Review]] = {}
+
+
+def read_ahead(path: str | Path) -> Review:
+    """Read a review that `read_review` then gives once, if no file of its folder has changed by then.
+
+    What was worked out of it stays worked out: a process that reads ahead and is then forked saves each fork the work.
+    """
+    folder = Path(path).resolve()
+    state = _state_of(folder)
+    review = read_review(folder)
+    _AHEAD[folder] = state, review
+    return review
+
+
+def is_ahead(path: str | Path) -> bool:
+    """Tell whether a review was read ahead and not yet given."""
+    return Path(path).resolve() in _AHEAD
+
+
+def _state_of(folder: Path) -> object:
+    """Name, size and time of every file in a folder."""
+    found = []
+    for root, _, names in os.walk(folder):
+        for name in names:
+            file = Path(root, name)
+            told = file.lstat()
+            found.append((str(file), told.st_size, told.st_mtime_ns, told.st_ino))
+    return sorted(found)
+
+
 def read_review(path: str | Path = "data") -> Review:
     """Read and check the folder of a review.
 
@@ -159,6 +197,12 @@ def read_review(path: str | Path = "data") -> Review:
         raise DataError(
             f"there is no folder '{folder}'; give the folder that holds review.yaml and the tables"
         )
+    state, ahead = _AHEAD.pop(folder.resolve(), (None, None))
+    if ahead is not None and state == _state_of(folder.resolve()):
+        object.__setattr__(
+            ahead, "path", folder
+        )  # as it is asked for now; a copy would not know what was worked out
+        return ahead
     faults: list[Fault] = []
     protocol = None
     try:

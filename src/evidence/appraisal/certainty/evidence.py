@@ -154,7 +154,7 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         positive number (for ratios: is 1 or less).
     """
     question = review.analysis(analysis)
-    if review.analyses.get(question.id) is question:
+    if review.analyses.get(question.id) == question:
         return _gather(review, question.id, mid)
     return _gather.__wrapped__(review, question, mid)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from statistics import median
 from typing import Any
 
@@ -144,9 +145,9 @@ def multiverse(
         and len(review.protocol.multiverse.measure) > 1
     ):
         measures.append(rules.alternative_measure)
-    fills = [tuple(fill) if fill != "protocol" else () for fill in review.protocol.multiverse.impute]
-    results = bearing(review, question, [(measure, fill) for measure in measures for fill in fills])
-    contrasts = [one.contrast for _, kinds in results.values() for found in kinds.values() for one in found]
+    kinds = product(measures, review.protocol.multiverse.fills)
+    results = bearing(review, question, kinds)
+    contrasts = [one.contrast for _, own in results.values() for found in own.values() for one in found]
     choices = declared(review, default, contrasts, alternative=len(measures) > 1)
 
     of_model = [choice for choice in choices if choice.of_model]

@@ -83,7 +83,7 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
     ]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def on_scale(
     review: Review, outcome: str, window: str, measure: str, impute: tuple[str, ...] = ()
 ) -> tuple[ContrastOnScale, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -154,16 +155,16 @@ def _standardised(contrast: Contrast, hedges: str) -> Scaled:
         effect = (1 - 3 / (4 * total - 9)) * contrast.estimate / sd
         variance = total / (n1 * n2) + effect**2 / (2 * (total - 3.94))
         formula = f"{total:g}/({n1:g} × {n2:g}) + g²/(2 × ({total:g} - 3.94))"
-    elif contrast.from_arms and known:
-        found = effect_size("SMD", m1=contrast.estimate, sd1=sd, n1=n1, m2=0.0, sd2=sd, n2=n2).iloc[0]
-        effect, variance = float(found["effect"]), float(found["variance"])
-        formula = f"1/{n1:g} + 1/{n2:g} + g²/(2 × {n1 + n2:g})"
     else:
-        correction = float(gamma_correction(np.array(n1 + n2 - 2))) if known else 1.0
+        correction = _correction(n1 + n2 - 2) if known else 1.0
         effect = correction * contrast.estimate / sd
         of_sd = effect**2 / (2 * (n1 + n2)) if known else 0.0
-        variance = (contrast.se / sd) ** 2 + of_sd
-        formula = f"({contrast.se:.4g}/{sd:.4g})²" + (f" + g²/(2 × {n1 + n2:g})" if known else "")
+        if contrast.from_arms and known:
+            variance = 1 / n1 + 1 / n2 + of_sd
+            formula = f"1/{n1:g} + 1/{n2:g} + g²/(2 × {n1 + n2:g})"
+        else:
+            variance = (contrast.se / sd) ** 2 + of_sd
+            formula = f"({contrast.se:.4g}/{sd:.4g})²" + (f" + g²/(2 × {n1 + n2:g})" if known else "")
     steps.append(step(f"g = {contrast.estimate:.4g} / {sd:.4g}, corrected for small samples = {effect:.4g}"))
     steps.append(step(f"variance = {formula} = {variance:.4g}"))
     return Scaled(effect, variance, unit, tuple(steps), tuple(dict.fromkeys(assumptions)))
@@ -181,9 +182,19 @@ def _ratio(contrast: Contrast, measure: str) -> Scaled:
     if measure == "OR" and a + c == n1 + n2:
         words = "everybody has the event in both arms: the odds ratio is not defined"
         return Scaled(reason=Reason("no events", words))
-    found = effect_size(measure, a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
-    words = f"{measure} from the counts: {found['effect']:.4g}"
-    return Scaled(float(found["effect"]), float(found["variance"]), unit, (step(words),))
+    effect, variance = _of_counts(measure, a, n1 - a, c, n2 - c)
+    return Scaled(effect, variance, unit, (step(f"{measure} from the counts: {effect:.4g}"),))
+
+
+@lru_cache(maxsize=4096)
+def _of_counts(measure: str, a: float, b: float, c: float, d: float) -> tuple[float, float]:
+    effect, variance = effect_size(measure, a=a, b=b, c=c, d=d).iloc[0][["effect", "variance"]]
+    return float(effect), float(variance)
+
+
+@lru_cache(maxsize=4096)
+def _correction(df: float) -> float:
+    return float(gamma_correction(np.array(df)))
 
 
 def _ratio_of_means(contrast: Contrast) -> Scaled:

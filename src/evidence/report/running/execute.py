@@ -30,6 +30,9 @@ CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
 DISK_FULL = 74
 """Exit code of a worker that could not write because there is no room."""
 
+WORTH_IT = 4
+"""From this many notebooks on the review is read, and what they share worked out, before the first of them begins."""
+
 STACK = (
     "numpy.random",
     "pandas",
@@ -155,11 +158,11 @@ class Workers(Protocol):
 class ForkedWorkers:
     """Workers forked from one process that has imported what they need (see `evidence.report.running.zygote`)."""
 
-    def __init__(self, mark: str, folder: Path, modules: Sequence[str]) -> None:
+    def __init__(self, mark: str, folder: Path, modules: Sequence[str], ahead: Path | None = None) -> None:
         self.control, theirs = Pipe()
         program = [sys.executable, "-P", "-m", "evidence.report.running.zygote", str(theirs.fileno())]
         self.server = subprocess.Popen(
-            [*program, str(folder), *modules], pass_fds=[theirs.fileno()], **_quiet(mark)
+            [*program, str(folder), str(ahead or ""), *modules], pass_fds=[theirs.fileno()], **_quiet(mark)
         )
         theirs.close()
 
@@ -271,9 +274,13 @@ def execute_all(
     done: dict[str, Executed] = {}
     with tempfile.TemporaryDirectory(prefix="evidence-", ignore_cleanup_errors=True) as scratch:
         beside = jobs[0].path.parent.resolve()
-        pool: Workers = (
-            ForkedWorkers(scratch, beside, _modules(jobs, beside)) if fork else SpawnedWorkers(scratch)
-        )
+        pool: Workers
+        if fork:
+            modules = _modules(jobs, beside)
+            ahead = data.resolve() if modules and len(jobs) >= WORTH_IT else None
+            pool = ForkedWorkers(scratch, beside, modules, ahead)
+        else:
+            pool = SpawnedWorkers(scratch)
         try:
             meanwhile()
             while waiting or running:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from evidence.report.running.ahead import DRAWN_ON
+
 __all__ = ["RECORD_VARIABLE", "Recorder"]
 
 RECORD_VARIABLE = "EVIDENCE_RECORD"
@@ -99,6 +101,8 @@ class Recorder:
 
         @functools.wraps(read_review)
         def watched(path: str | Path = "data") -> Any:
+            for table in DRAWN_ON if module.is_ahead(path) else ():
+                self._note(Path(path, files[table]))
             with self._all_tables(path):
                 return read_review(path)
 

@@ -1,9 +1,9 @@
 """A process that imports once what notebooks need and forks a worker for each of them.
 
-Run as ``python -m evidence.report.running.zygote FD FOLDER MODULE...``, where the file descriptor is one end of a
-connection and the folder that of the notebooks, whose settings of matplotlib hold. It is told a place for each
-notebook, answers with the place and the exit code when its worker has ended, and goes when the connection does,
-taking along whatever still runs.
+Run as ``python -m evidence.report.running.zygote FD FOLDER DATA MODULE...``: FD is the file descriptor of one end of a
+connection, FOLDER that of the notebooks, whose settings of matplotlib hold, DATA the folder of a review on which to
+work ahead, or empty. It is told a place for each notebook, answers with the place and the exit code when its worker
+has ended, and goes when the connection does, taking along whatever still runs.
 """
 
 from __future__ import annotations
@@ -93,9 +93,13 @@ def _main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # not without the workers
     control = Connection(int(sys.argv[1]))
     with contextlib.chdir(sys.argv[2]):
-        for name in sys.argv[3:]:
+        for name in sys.argv[4:]:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+    if sys.argv[3]:
+        from evidence.report.running.ahead import work_ahead
+
+        work_ahead(Path(sys.argv[3]))
     nbformat = load_nbformat()
     nbformat.validate(nbformat.v4.new_notebook())  # its form is compiled once, and not again by every worker
     from evidence.report.running.worker import work_forked

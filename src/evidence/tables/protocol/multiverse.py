@@ -113,3 +113,8 @@ class MultiverseChoices(ProtocolPart):
     sources: Lists = ("protocol",)
     influential: int = Field(default=3, ge=0)
     restrictions: Literal["one at a time", "together"] = "one at a time"
+
+    @property
+    def fills(self) -> tuple[tuple[str, ...], ...]:
+        """What each option of ``impute`` fills."""
+        return tuple(() if fill == "protocol" else fill for fill in self.impute)
