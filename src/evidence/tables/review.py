@@ -149,7 +149,7 @@ _AHEAD: dict[Path, tuple[object, Review]] = {}
 def read_ahead(path: str | Path) -> Review:
     """Read a review that `read_review` then gives once, if no file of its folder has changed by then.
 
-    What was worked out of it stays worked out: a process that reads ahead and is then forked saves each fork the work.
+    What was worked out of it stays so: a process that reads ahead and is then forked saves its forks the work.
     """
     folder = Path(path).resolve()
     state = _state_of(folder)

@@ -1,7 +1,7 @@
 """A process that imports once what notebooks need and forks a worker for each of them.
 
-Run as ``python -m evidence.report.running.zygote FD FOLDER DATA MODULE...``: FD is the file descriptor of one end of a
-connection, FOLDER that of the notebooks, whose settings of matplotlib hold, DATA the folder of a review on which to
+Run as ``python -m evidence.report.running.zygote FD FOLDER DATA MODULE...``. FD is the file descriptor of one end of
+a connection, FOLDER that of the notebooks, whose settings of matplotlib hold, DATA the folder of a review on which to
 work ahead, or empty. It is told a place for each notebook, answers with the place and the exit code when its worker
 has ended, and goes when the connection does, taking along whatever still runs.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import os
 import signal
@@ -105,6 +106,7 @@ def _main() -> int:
     from evidence.report.running.worker import work_forked
 
     make_ready()
+    gc.freeze()  # what is here by now stays, in every fork: no need to look through it for garbage
     task = serve(control, work_forked)
     return task() if task else 0
 
