@@ -114,7 +114,7 @@ def test_the_first_page_says_on_what_it_rests(texts: dict[str, str]) -> None:
         "was not registered",
     ):
         assert words in text
-    assert "Little is known: " in text
+    assert "Little is known about harm: " in text
 
 
 def test_the_counts_of_trials_are_related(review: Review, texts: dict[str, str]) -> None:

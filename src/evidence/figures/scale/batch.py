@@ -92,6 +92,7 @@ def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
             alpha=0.6,
             linewidth=0,
         )
+    figure.kind = "method comparison"
     figure.numbers = pd.DataFrame(table)
     said = "; ".join(
         f"{label} {number(float(share), 1)}%" for label, share in zip(labels, changed, strict=True)

@@ -112,6 +112,7 @@ def coverage(
             axes.vlines(at, high - half, high + half, color=look["color"], linewidth=0.9, zorder=2)
             axes.plot(at, high, color=look["color"], linewidth=1.0, zorder=2)
             dots(axes, at, high, **look)
+    figure.kind = "simulation plot"
     figure.numbers = numbers
     unit = "%" if quantity in SHARES else ""
     said = []

@@ -138,8 +138,8 @@ def _row(one: Mapping[str, Any], scale: BarScale | None) -> dict[str, Any]:
         return row
     row["zero"] = scale.place(scale.none)
     if one["mid"] is not None:
-        first = scale.place(1 / one["mid"] if scale.ratio else -one["mid"])
-        row["band"] = (first, round(scale.place(one["mid"]) - first, 2))
+        first, last = sorted(map(scale.place, (1 / one["mid"] if scale.ratio else -one["mid"], one["mid"])))
+        row["band"] = (first, round(last - first, 2))
     parts = [one] if one["level"] else one["single"]
     for part in parts:
         places = {name: scale.place(part[name]) for name in ("estimate", "ci_low", "ci_high")}
