@@ -94,3 +94,16 @@ def test_ratios_are_placed_by_their_logarithms() -> None:
     scale = BarScale.of([row])
     assert scale.place(1.0) == 50
     assert scale.place(2.0) + scale.place(0.5) == pytest.approx(100)
+
+
+def test_the_band_of_a_ratio_below_one_is_drawn(review: Review) -> None:
+    """An important ratio of 0.8 marks the same band as one of 1.25."""
+    record = ev.answer_question(review, "manual-usual", deep=False).record()
+    bands = {}
+    for mid in (0.8, 1.25):
+        findings = [one | {"mid": mid if one["ratio"] else one["mid"]} for one in record["findings"]]
+        soup = BeautifulSoup(card_html(record | {"findings": findings}), "html.parser")
+        bands[mid] = [(str(rect["x"]), str(rect["width"])) for rect in soup.select("rect.mid")]
+    assert bands[0.8] == bands[1.25]
+    assert any(one["ratio"] and one["k"] for one in record["findings"])
+    assert all(float(width.rstrip("%")) > 0 for _, width in bands[0.8])
