@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from evidence.report.site.markdown import markdown_html
@@ -38,6 +40,28 @@ def test_formulas_become_mathml() -> None:
     assert "<mfrac>" in page
     assert 'display="block"' in page
     assert "&lt;" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "cells", "shown"),
+    [
+        (r"$$\begin{gather} a=b \\ c=d \end{gather}$$", 2, 2, "a=bc=d"),
+        (r"\begin{gather*} a=b \\ c=d \end{gather*}", 2, 2, "a=bc=d"),
+        (r"$$\begin{gathered}[t] a \\ b \end{gathered}$$", 2, 2, "ab"),
+        (r"$$\begin{aligned}[t] a&=b \\ c&=d\end{aligned}$$", 2, 4, "a=bc=d"),
+        (r"$$\begin{alignedat}{2} a&=b & c&=d \\ e&=f & g&=h \end{alignedat}$$", 2, 8, "a=bc=de=fg=h"),
+        (r"$$\begin{alignedat}[t]{2} a&=b \end{alignedat}$$", 1, 2, "a=b"),
+        (r"\begin{alignat*}{2} a&=b \end{alignat*}", 1, 2, "a=b"),
+        (r"\begin{align*} a &= b \label{one} \\ &= c \notag \end{align*}", 2, 4, "a=b=c"),
+        (r"$$\begin{multline} a \\ b \end{multline}$$", 2, 2, "ab"),
+        (r"$$a = b \label{one}$$", 0, 0, "a=b"),
+    ],
+)
+def test_formulas_of_several_lines(text: str, rows: int, cells: int, shown: str) -> None:
+    page = html(text)
+    assert "<code>" not in page
+    assert (page.count("<mtr"), page.count("<mtd")) == (rows, cells)
+    assert re.sub(r"<[^>]+>|\s", "", page).replace("&#x0003D;", "=") == shown
 
 
 def test_formulas_cannot_bring_in_tags() -> None:

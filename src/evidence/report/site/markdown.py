@@ -17,9 +17,12 @@ __all__ = ["markdown_html", "page_address"]
 
 
 ENVIRONMENT = re.compile(
-    r"\\(begin|end)\{(?:(aligned|alignedat|alignat|eqnarray)|gather|gathered|multline)\*?\}(?:\[[tbc]\])?(?:(?<=at\})\{\d+\})?"
+    r"\\(begin|end)\{(?:(aligned|alignedat|alignat|eqnarray)|gather|gathered|multline)\*?\}"
+    r"(?:\[[tbc]\])?(?:(?:(?<=at\})|(?<=at\*\})|(?<=at\}\[[tbc]\]))\{\d+\})?"
 )
 """Environments that the converter does not know: those with columns, and those of lines in the middle."""
+LABEL = re.compile(r"\\label\{[^{}]*\}|\\notag\b")
+"""What a formula is called elsewhere; nothing of it is shown."""
 
 ATTACHED = "attachment:"
 
@@ -97,7 +100,7 @@ def _known(found: re.Match[str]) -> str:
 
 
 def _mathml(formula: str, display: str) -> str:
-    known = ENVIRONMENT.sub(_known, formula.strip())
+    known = ENVIRONMENT.sub(_known, LABEL.sub("", formula.strip()))
     try:
         element: Any = convert_to_element(known, display=display)
     except Exception:  # any of many; dollar signs may well stand in a text that has no formula at all
