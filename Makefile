@@ -50,7 +50,7 @@ bench: $(VENV)-bench/.installed $(VENV)/.installed  ## Set this package beside o
 	$(BIN)/python benchmarks/report_times.py --output build/report_times.json $(REPORT_ARGS)
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV)-bench/bin/python -W ignore benchmarks/bench.py --report build/report_times.json $(ARGS)
 
-fuzz: $(VENV)/.installed  ## Try 20,000 random and adversarial inputs (options: ARGS="--inputs 2000 --seed 7").
+fuzz: $(VENV)/.installed  ## Try 20,000 random and adversarial inputs and 10,000 corrupted files (options: ARGS="--inputs 2000 --files 0 --seed 7").
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 validation: $(VENV)/.installed  ## Compute the reference values anew with R and tabulate the agreement (some minutes).

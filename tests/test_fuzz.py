@@ -1,4 +1,4 @@
-"""Some hundred of the inputs that `make fuzz` tries by the thousand."""
+"""Some hundred of the inputs, and some dozen of the files, that `make fuzz` tries by the thousand."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import evidence as ev
 
 sys.path.append(str(Path(__file__).parent))
 fuzz = importlib.import_module("fuzz.attempt")
+files = importlib.import_module("fuzz.files")
 
 
 @pytest.mark.parametrize("start", range(0, 600, 100))
@@ -41,3 +42,24 @@ def test_failures_are_seen() -> None:
     assert "not finite" in problem(np.array([1.0, np.nan]))
     assert "is not finite" in problem(ev.pool([1.0, 1.0], [1.0, 1.0]))
     assert problem(ev.pool([1.0, 1.0], [1.0, 1.0]), missing=frozenset({"statistic", "p_value"})) == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory and time are measured as Linux tells them")
+@pytest.mark.parametrize("start", [0, 12])
+def test_corrupted_files(start: int) -> None:
+    outcomes = files.attempt_files(range(start, start + 12), seed=7)
+    assert not [outcome for outcome in outcomes if outcome.kind == "failed"]
+    assert {outcome.kind for outcome in outcomes} == {"result", "refused"}
+
+
+def test_what_a_command_does_elsewhere_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "kept").write_text("x", "utf-8")
+    before = files.listing(tmp_path, tmp_path / "target")
+    (tmp_path / "target" / "new").write_text("y", "utf-8")
+    assert files.differences(before, files.listing(tmp_path, tmp_path / "target")) == []
+    (tmp_path / "kept").write_text("changed", "utf-8")
+    (tmp_path / ".hidden").mkdir()
+    assert files.differences(before, files.listing(tmp_path, tmp_path / "target")) == [".hidden", "kept"]
+    code, told, _, _ = files.measured(["check", "--data", str(tmp_path / "nowhere")], 60)
+    assert (code, "there is no folder" in told) == (2, True)

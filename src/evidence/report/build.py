@@ -20,7 +20,7 @@ from evidence.report.place import made_beside, put, refuse_foreign
 from evidence.report.running.cache import Cache
 from evidence.report.running.execute import CAN_FORK, Executed, Reached, execute_all
 from evidence.report.running.imports import load_nbformat
-from evidence.report.running.inputs import Inputs, digest
+from evidence.report.running.inputs import Inputs, digest, listed
 from evidence.report.running.lock import locked
 from evidence.report.running.plan import Job, literal, plan
 
@@ -104,7 +104,7 @@ def build_report(
     try:
         refuse_foreign(output)
         jobs = plan(notebooks, data, parameters or {}, only)
-        run = _Run(data, notebooks, dict(parameters or {}), jobs, title, cache, on_note)
+        run = _Run(data, notebooks, dict(parameters or {}), jobs, title, cache, on_note, output)
         if not force and run.stands(output):
             on_note("Nothing has changed since the report was made.")
             return output / "index.html"
@@ -147,6 +147,7 @@ class _Run:
         title: str | None,
         cache: Path | None,
         on_note: Callable[[str], None],
+        output: Path,
     ) -> None:
         self.began, self.clock = datetime.now(UTC), time.time_ns()
         self.data, self.notebooks, self.parameters, self.on_note = data, notebooks, parameters, on_note
@@ -156,6 +157,8 @@ class _Run:
         self.cache_works = True
         self.review: Review | None = None
         self.every = self.inputs.every()
+        places = {output.parent, self.cache.folder.resolve().parent}
+        self.own = {place: listed(place) for place in places if place.is_dir()}
         self.commit = commit(notebooks)
         self.chosen = [f"{job.name} {literal(dict(sorted(job.parameters.items())))}" for job in jobs]
         self.state = self.state_of(self.every)
@@ -237,7 +240,7 @@ class _Run:
 
         def ended(done: Executed, part: Path, record: Path) -> None:
             self.tell_left(done, record)
-            reads = _reads(record, self.inputs, self.clock)
+            reads = _reads(record, self.inputs, self.clock, self.own)
             if reads is not None and self.cache_works:
                 self.keep(done, part, reads)
             self.merge(done, part, site)
@@ -381,8 +384,12 @@ def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]
     return review.protocol.title, review
 
 
-def _reads(record: Path, inputs: Inputs, since: int) -> dict[str, str | None] | None:
-    """Return what a notebook depends on with the hash of each; None if that is not known for certain."""
+def _reads(record: Path, inputs: Inputs, since: int, own: Mapping[Path, str]) -> dict[str, str | None] | None:
+    """Return what a notebook depends on with the hash of each; None if that is not known for certain.
+
+    A folder that the report is written into is touched by the run itself: it counts as the same if the names in it,
+    of which `own` has the hash from the beginning, still are.
+    """
     try:
         noted = json.loads(record.read_text("utf-8"))
     except (OSError, ValueError):
@@ -395,7 +402,8 @@ def _reads(record: Path, inputs: Inputs, since: int) -> dict[str, str | None] | 
             status = path.stat()
         except OSError:
             status = None
-        if status and max(status.st_mtime_ns, status.st_ctime_ns) >= since:
+        touched = status and max(status.st_mtime_ns, status.st_ctime_ns) >= since
+        if touched and (path not in own or own[path] != listed(path)):
             return None
         name = inputs.name(path)
         reads[name] = inputs.hash(name)

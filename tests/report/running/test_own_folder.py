@@ -53,6 +53,16 @@ def test_a_report_in_the_folder_of_its_review_is_no_input_of_the_next(filled: An
     assert evidence(folder, "check")[0] == 0
 
 
+def test_a_notebook_that_lists_the_folder_of_the_review_is_kept(filled: Any) -> None:
+    folder = filled.write()
+    write(folder / "notebooks" / "01-a.ipynb", "import os; sorted(os.listdir('..'))")
+    assert evidence(folder, "report")[0] == 0
+    (folder / "report" / "index.html").unlink()
+    assert "01-a: unchanged" in evidence(folder, "report")[1]
+    (folder / "more.csv").write_text("x", "utf-8")
+    assert "01-a: unchanged" not in evidence(folder, "report")[1]
+
+
 NAMES = ["01 a b", "02-50% & #1?", "03-naïve Übersicht"]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import evidence
 
-__all__ = ["LIBRARY", "Inputs", "apart_from", "digest", "environment", "visible"]
+__all__ = ["LIBRARY", "Inputs", "apart_from", "digest", "environment", "listed", "visible"]
 
 LIBRARY = Path(evidence.__file__).parent
 """The folder of this package."""
@@ -57,6 +57,11 @@ def _is_content(path: Path) -> bool:
             return re.search('"generator": "evidence (report|figures|export)"', manifest.read(200)) is None
     except (OSError, UnicodeDecodeError):
         return True
+
+
+def listed(folder: Path) -> str:
+    """Return a hash of the names in a folder, without what `visible` leaves out."""
+    return digest(sorted(entry for entry in os.listdir(folder) if _is_content(folder / entry)))
 
 
 def environment() -> str:
@@ -107,8 +112,7 @@ class Inputs:
             path = self.path(name)
             try:
                 if path.is_dir():
-                    names = (entry for entry in os.listdir(path) if _is_content(path / entry))
-                    self._hashes[name] = digest(sorted(names))
+                    self._hashes[name] = listed(path)
                 else:
                     self._hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
             except OSError:
