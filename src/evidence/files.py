@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -394,6 +395,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         with scratch(place.parent, f".{place.name}.making-") as beside:
             yield beside
             beside.chmod(0o777 & ~_umask())
+            if sys.platform == "win32" and place.exists():  # there no folder takes the place of another
+                place.rmdir()
             os.replace(beside, place)
     except OSError as error:
         raise DataError(f"the folder '{folder}' cannot be written: {error.strerror or error}") from None

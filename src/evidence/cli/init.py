@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,8 @@ class StartMeasure(StrEnum):
 class Better(StrEnum):
     """Which direction of an outcome is good."""
 
-    lower = "lower"
-    higher = "higher"
+    LOWER = "lower"
+    HIGHER = "higher"
 
 
 def init(
@@ -79,7 +80,7 @@ def init(
         }
         for name, question in questions.items():
             if name not in words:
-                words[name] = ask(question, usual[name], lambda text, name=name: start_line(name, text))
+                words[name] = ask(question, usual[name], partial(start_line, name))
         if "measure" not in choices:
             question = "How is it measured: MD (one scale), SMD (several scales), RR or OR (people counted)"
             choices["measure"] = ask(question, "MD", one_of([*StartMeasure]))

@@ -261,12 +261,7 @@ def _about(
     own = [row for row in kept if row[column] == kind]
     if "estimate" in rows[0]:
         for row in own:
-            values = _PRINTED[measure]
-            if turned:
-                values = (-values[0], -values[2], -values[1])
-                if measure in ("RR", "OR"):
-                    values = tuple(round(1 / -value, 2) for value in values)
-            estimate, low, high = (f"{value:g}" for value in values)
+            estimate, low, high = (f"{value:g}" for value in _printed(measure, turned=turned))
             printed = f"{estimate} (95% CI {low} to {high})"
             row.update(measure=measure, estimate=estimate, ci_low=low, ci_high=high, as_reported=printed)
     elif "events" in rows[0] and turned:
@@ -276,3 +271,13 @@ def _about(
     for row in kept:
         row[column] = outcomes[row[column]]
     return kept
+
+
+def _printed(measure: str, *, turned: bool) -> tuple[float, ...]:
+    """Give the fictional comparison and its interval, or the same seen from the other side."""
+    estimate, low, high = _PRINTED[measure]
+    if not turned:
+        return estimate, low, high
+    if measure in ("RR", "OR"):
+        return tuple(round(1 / value, 2) for value in (estimate, high, low))
+    return -estimate, -high, -low

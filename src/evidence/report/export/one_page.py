@@ -74,7 +74,7 @@ def write_one_page(report: Path, path: Path) -> Path:
         heading.name = "h1"  # that of the first page, so that the document has one
         heading.insert_after(_contents(out, titles))
     with draft(path) as beside:
-        beside.write_text(str(out) + "\n", "utf-8")
+        beside.write_text(str(out) + "\n", "utf-8", newline="\n")
     return path
 
 

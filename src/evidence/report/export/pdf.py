@@ -14,13 +14,25 @@ from evidence.files import draft
 __all__ = ["find_chromium", "write_pdf"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    *(
+        os.path.join(os.environ.get(folder, ""), *browser, "Application", program)
+        for browser, program in ((("Google", "Chrome"), "chrome.exe"), (("Microsoft", "Edge"), "msedge.exe"))
+        for folder in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData")
+        if folder in os.environ
+    ),
+)
+"""Where macOS and Windows have it, beside the path."""
 VARIABLE = "EVIDENCE_CHROMIUM"
 SECONDS = 180
 
 
 def find_chromium() -> str | None:
-    """Find the browser: the program that EVIDENCE_CHROMIUM names, or the first of the usual names on the path."""
-    return os.environ.get(VARIABLE) or next(filter(None, map(shutil.which, NAMES)), None)
+    """Find the browser: what EVIDENCE_CHROMIUM names, the first usual name on the path, or the first usual place."""
+    found = [os.environ.get(VARIABLE), *map(shutil.which, NAMES), *filter(os.path.isfile, PLACES)]
+    return next(filter(None, found), None)
 
 
 def write_pdf(page: Path, path: Path) -> Path:

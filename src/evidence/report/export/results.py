@@ -89,7 +89,9 @@ def _csv(table: pd.DataFrame, path: Path) -> Path:
 def _json(table: pd.DataFrame, path: Path) -> Path:
     records = plain_rows(table)
     with draft(path) as beside:
-        beside.write_text(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
+        beside.write_text(
+            json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8", newline="\n"
+        )
     return path
 
 

@@ -71,7 +71,7 @@ def serve(control: Connection, task: Callable[[Path], int]) -> Callable[[], int]
         if os.getpid() == server:  # not in a worker that goes to its task
             for pid in workers:
                 _kill(pid, os.kill)  # one that has no group of its own yet
-                _kill(pid)
+                _kill(pid, os.killpg)
             end_marked()
 
 
@@ -80,12 +80,12 @@ def _ended(pids: list[int]) -> list[tuple[int, int]]:
     for pid in pids:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
-            _kill(pid)  # what its notebook may have left behind
+            _kill(pid, os.killpg)  # what its notebook may have left behind
             ended.append((pid, os.waitstatus_to_exitcode(status)))
     return ended
 
 
-def _kill(pid: int, kill: Callable[[int, int], None] = os.killpg) -> None:
+def _kill(pid: int, kill: Callable[[int, int], None]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         kill(pid, signal.SIGKILL)
 

@@ -1,0 +1,99 @@
+"""The how-to pages are true: their commands are given in an empty folder, word for word."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evidence as ev
+
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "how-to"
+RM5 = ROOT / "tests" / "tables" / "importing" / "cases" / "sub.rm5"
+
+
+def blocks(page: str, language: str = "") -> list[str]:
+    """Give the blocks of a language; those without one hold commands."""
+    text = (PAGES / page).read_text("utf-8")
+    return [code for name, code in re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S) if name == language]
+
+
+def commands(page: str) -> list[list[str]]:
+    lines = "".join(blocks(page)).replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines if line and not line.startswith("pip install")]
+
+
+def follow(page: str, folder: Path, codes: dict[str, int] | None = None) -> list[tuple[str, str]]:
+    """Give each command of a page as it stands there; returns the commands and what they printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
+    said = []
+    for command in commands(page):
+        if command[0] == "cd":
+            folder = folder / command[1]
+            continue
+        arguments = command[3:] if command[:3] == ["python", "-m", "evidence"] else command[1:]
+        assert command[0] in ("evidence", "python")
+        run = subprocess.run(
+            [sys.executable, "-m", "evidence", *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        text = shlex.join(command)
+        expected = next(
+            (code for part, code in (codes or {}).items() if text == part or text.startswith(f"{part} ")), 0
+        )
+        assert run.returncode == expected, f"{text}\n{run.stderr}"
+        said.append((text, run.stdout + run.stderr))
+    return said
+
+
+def test_start(tmp_path: Path) -> None:
+    follow("start.md", tmp_path)
+    assert (tmp_path / "my-review" / "report" / "index.html").exists()
+    assert ev.read_review(tmp_path / "my-review" / "exercise").protocol.title == "Exercise for back pain"
+
+
+def test_from_a_csv(tmp_path: Path) -> None:
+    for name, text in zip(("my-trials.csv", "cold.csv"), blocks("from-a-csv.md", "csv"), strict=True):
+        (tmp_path / name).write_text(text, "utf-8")
+    shutil.copy(RM5, tmp_path / "review.rm5")
+    follow("from-a-csv.md", tmp_path)
+    for name in ("my-trials", "cold", "revman"):
+        assert (tmp_path / name / "report" / "index.html").exists()
+
+
+def test_add_a_trial(tmp_path: Path) -> None:
+    folder = ev.init_review(tmp_path / "my-review")
+    said = follow("add-a-trial.md", folder, {"evidence add-trial --yes": 0, "evidence add-trial": 2})
+    (shown,) = blocks("add-a-trial.md", "text")
+    assert shown.rpartition("Write it?")[0] in said[-1][1]
+    assert "smith-2020" in set(ev.read_review(folder).trials["trial_id"])
+
+
+def test_compare_two_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ev.init_review(tmp_path / "my-review")
+    for name in ("a", "b"):
+        place = folder / "readings" / name
+        place.mkdir(parents=True)
+        for table in ("trials", "arms"):
+            text = (folder / f"{table}.csv").read_text("utf-8")
+            (place / f"{table}.csv").write_text(
+                text.replace(",40,24,", ",41,24,") if name == "b" else text, "utf-8"
+            )
+    said = follow("compare-two-readings.md", folder, {"evidence compare": 1})
+    assert "2 differences" in said[0][1]
+    assert (folder / "agreement.csv").exists()
+    monkeypatch.chdir(folder)
+    (code,) = blocks("compare-two-readings.md", "python")
+    exec(compile(code, "compare-two-readings.md", "exec"), {})
