@@ -181,6 +181,8 @@ from .tables.datapackage import datapackage as datapackage
 from .tables.importing.imported import Imported as Imported
 from .tables.importing.read import import_effects as import_effects
 from .tables.importing.read import import_revman as import_revman
+from .tables.importing.references import read_references as read_references
+from .tables.importing.registry import import_registry as import_registry
 from .tables.protocol.questions import Question as Question
 from .tables.protocol.questions import questions as questions
 from .tables.readings import ComparedReadings as ComparedReadings

@@ -15,6 +15,7 @@ from evidence.cli.compare import compare
 from evidence.cli.export import export
 from evidence.cli.import_ import import_
 from evidence.cli.init import init
+from evidence.cli.references import references
 from evidence.errors import DataError, EvidenceError
 from evidence.files import explained
 
@@ -35,6 +36,9 @@ app.command(epilog="Example: [bold]evidence compare readings/a readings/b --reco
 )
 app.command("import", epilog="Example: [bold]evidence import review.rm5 --output my-review --report[/bold]")(
     import_
+)
+app.command(epilog="Example: [bold]evidence references found.ris found.nbib --data my-review[/bold]")(
+    references
 )
 
 

@@ -20,8 +20,9 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A review of RevMan 5 (.rm5), a CSV export of RevMan, or a table (CSV, tabs, .xlsx) with columns "
-            "such as yi vi; or lower upper; m1i sd1i n1i m2i sd2i n2i; ai bi ci di; or one arm a row: arm events n."
+            help="A review of RevMan 5 (.rm5), a CSV export of RevMan, results from ClinicalTrials.gov (.json), or a "
+            "table (CSV, tabs, .xlsx) with columns such as yi vi; or lower upper; m1i sd1i n1i m2i sd2i n2i; "
+            "ai bi ci di; or one arm a row: arm events n."
         ),
     ],
     output: Annotated[
@@ -65,6 +66,8 @@ def import_(
     from evidence.errors import DataError
     from evidence.files import refuse_taken
     from evidence.tables.importing.read import import_effects, import_revman, is_revman_file
+    from evidence.tables.importing.references import ENDINGS
+    from evidence.tables.importing.registry import import_registry
     from evidence.wording import slug
 
     common: dict[str, Any] = {"measure": measure, "weeks": weeks, "source_url": source_url, "title": title}
@@ -75,10 +78,18 @@ def import_(
         raise DataError(f"there is no file '{file}'")
     if dry_run and report:
         raise DataError("with --dry-run nothing is written, so there is no report; leave out one of the two")
+    if file.suffix.lower() in ENDINGS:
+        raise DataError(f"{file.name} holds references and no results; see: evidence references {file.name}")
     output = output or Path(slug(file.stem, "-") or "review")
     if not dry_run:
         refuse_taken(output)
-    if is_revman_file(file, sheet):
+    if file.suffix.lower() == ".json":
+        if own or columns or measure or weeks or source_url or sheet:
+            raise DataError(
+                f"{file.name} comes from ClinicalTrials.gov and says this itself: only --title goes with it"
+            )
+        found = import_registry(file, title=title)
+    elif is_revman_file(file, sheet):
         if own or columns:
             names = ", ".join(f"--{name}" for name in [*own, *(["column"] if columns else [])])
             raise DataError(f"{file.name} comes from RevMan and says this itself: leave out {names}")
