@@ -19,9 +19,9 @@ from evidence.figures.drawing.plot import (
     add_plot,
     keys_height,
     left_margin,
+    padded,
     page,
     plot_width,
-    span,
     write_keys,
 )
 from evidence.figures.drawing.sentences import estimate_text, interval_name
@@ -240,7 +240,7 @@ def _moderator(values: pd.Series[Any]) -> Moderator:
     if _is_number(values):
         x = values.to_numpy(dtype=float)
         grid = np.linspace(x.min(), x.max(), POINTS)
-        return Moderator(x, span(x), [(grid, list(grid))], [])
+        return Moderator(x, padded(x), [(grid, list(grid))], [])
     levels = _levels(values)
     x = np.empty(len(values))
     for place, level in enumerate(levels):

@@ -12,7 +12,7 @@ from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, page, plot_width, span
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, padded, page, plot_width
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import read_studies
 from evidence.figures.drawing.style import GREY, HAIRLINE, MARGIN, VERMILLION, style
@@ -72,10 +72,10 @@ def doi(
     scale = choose_scale(studies.typical_half_width, code, transform, digits)
     depth = np.abs(points.z)
     tip = float(points.effect[np.argmin(depth)])
-    y = make_axis((0.0, span([0.0], depth)[1]), HEIGHT, ratio=False)
+    y = make_axis((0.0, padded([0.0], depth)[1]), HEIGHT, ratio=False)
     left = left_margin(y)
     width = plot_width() - MARGIN - left
-    x = make_axis(span(points.effect), width, ratio=scale.ratio)
+    x = make_axis(padded(points.effect), width, ratio=scale.ratio)
     measure = measure_name(measure_label, code)
     lfk = f"LFK index {number(points.lfk)} ({points.interpretation})"
     caption = (

@@ -21,9 +21,9 @@ from evidence.figures.drawing.plot import (
     dots,
     keys_height,
     left_margin,
+    padded,
     page,
     plot_width,
-    span,
     write_keys,
 )
 from evidence.figures.drawing.style import BLUE, MARGIN, ORANGE, SMALL, VERMILLION, style
@@ -89,7 +89,7 @@ def gosh(
     code = measure_code(measure_label, None)
     low, middle, high = (float(value) for value in _quantiles(estimate, (0.025, 0.5, 0.975), weights))
     scale = choose_scale((high - low) / 2, code, transform, digits)
-    limits = span(_quantiles(estimate, (0.0005, 0.9995), weights)) if xlim is None else scale.limits(xlim)
+    limits = padded(_quantiles(estimate, (0.0005, 0.9995), weights)) if xlim is None else scale.limits(xlim)
     top_height = 100.0 if quantity == "i2" else max(1.05 * float(_quantiles(height, 0.9995, weights)), 1e-12)
     y = make_axis((0.0, top_height), HEIGHT, ratio=False)
     left = left_margin(y)

@@ -15,7 +15,7 @@ from evidence.diagnostics.influence import influence as measures
 from evidence.figures.drawing.axis import Axis, make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import add_plot, dots, page, span
+from evidence.figures.drawing.plot import add_plot, dots, padded, page
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import read_studies
 from evidence.figures.drawing.style import (
@@ -132,7 +132,7 @@ def influence(
                 figure.write(MARGIN, base, line, weight=weights[i])
         for count, panel in enumerate(panels):
             place = left + count * (width + GAP) + GAP / 2
-            x = _axis(span(panel.value, [panel.origin, *panel.limits], room=0.12), width)
+            x = _axis(padded(panel.value, [panel.origin, *panel.limits], room=0.12), width)
             axes = add_plot(figure, (place, top + HEADER, width, body), x, None)
             axes.set_ylim(body, 0)
             for up, line in enumerate(reversed(panel.heading.split("\n"))):

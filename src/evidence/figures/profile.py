@@ -11,7 +11,7 @@ from evidence.diagnostics.profile import profile_tau2
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
-from evidence.figures.drawing.plot import BELOW, add_plot, left_margin, page, plot_width, span
+from evidence.figures.drawing.plot import BELOW, add_plot, left_margin, padded, page, plot_width
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.style import BLUE, GREY, HAIRLINE, INK, LINE, MARGIN, SKY, VERMILLION, style
 from evidence.figures.drawing.text import significant
@@ -66,8 +66,8 @@ def profile(
     # What lies far below the interval's cut would only press the rest together.
     deepest = curve.best_log_likelihood - 3 * (curve.best_log_likelihood - curve.cut)
     floor = max(float(curve.log_likelihood.min()), deepest)
-    top_y = make_axis(span([floor, curve.best_log_likelihood]), UPPER, ratio=False)
-    bounds = span(curve.ci_low, curve.ci_high, [0.0])
+    top_y = make_axis(padded([floor, curve.best_log_likelihood]), UPPER, ratio=False)
+    bounds = padded(curve.ci_low, curve.ci_high, [0.0])
     low_y = make_axis(bounds, LOWER, ratio=scale.ratio)
     left = max(left_margin(top_y, 1), left_margin(low_y, 2))
     width = plot_width() - MARGIN - left

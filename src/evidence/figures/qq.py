@@ -12,7 +12,7 @@ from evidence.errors import DataError, ModelError
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
-from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, page, plot_width, span
+from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, padded, page, plot_width
 from evidence.figures.drawing.studies import study_labels
 from evidence.figures.drawing.style import GREY, HAIRLINE, MARGIN, style
 from evidence.models.core.studies import Floats
@@ -108,10 +108,10 @@ def qq(
     low, high = (ndtri(betaincinv(rank, k + 1 - rank, p)) for p in (tail, 1.0 - tail))
     outside = (residual < low) | (residual > high)
 
-    y = make_axis(span(residual, low, high), HEIGHT, ratio=False)
+    y = make_axis(padded(residual, low, high), HEIGHT, ratio=False)
     left = left_margin(y)
     width = plot_width() - left - 2 * MARGIN
-    x = make_axis(span(expected), width, ratio=False)
+    x = make_axis(padded(expected), width, ratio=False)
     percent = f"{100 * fit.level:.12g}%"
     caption = (
         f"{counted(k, 'study', 'studies')}. Line: residuals as expected. Band: {percent} of each ordered residual, "

@@ -16,10 +16,9 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from evidence.errors import DataError
-from evidence.models.core.likelihood import log_likelihood as pooled_likelihood
+from evidence.models.core.likelihood import log_likelihood
 from evidence.models.core.weighted import Floats, Model
-from evidence.models.core.weighted_tau2 import estimate_tau2
-from evidence.models.core.weighted_tau2 import log_likelihood as regression_likelihood
+from evidence.models.core.weighted_tau2 import estimate_tau2, model_log_likelihood
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.multilevel.search import likeliest_parameters
 from evidence.models.multilevel.structure import Nested, Outcomes
@@ -298,8 +297,8 @@ def _height(model: _Model, method: str) -> float:
     if fit.method != "EE" or method != "REML":
         return float(fit.log_likelihood)
     if isinstance(fit, Pooled):
-        return float(pooled_likelihood(fit.studies, 0.0, restricted=True))
-    return float(regression_likelihood(_model(fit), 0.0, restricted=True))
+        return float(log_likelihood(fit.studies, 0.0, restricted=True))
+    return float(model_log_likelihood(_model(fit), 0.0, restricted=True))
 
 
 def _criteria(model: _Model, height: float, method: str) -> dict[str, float]:

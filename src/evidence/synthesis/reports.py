@@ -170,7 +170,7 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
     """
     question = review.analysis(analysis)
     choices = Choices.of(review, options, analysis=question)
-    measure = choices.measure or review.protocol.measure_of(question)
+    measure = choices.measure or review.protocol.pooled_measure(question)
     benefit = 1 if review.protocol.outcomes[question.outcome].better == "higher" else -1
     frame = comparisons(review, question, **options)
     found = suited(review, question.outcome, question.window, measure, choices)

@@ -243,7 +243,7 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     poolable = frame["status"] == "pooled"
     effects = frame[poolable].drop(columns=["status", "reason", "reason_kind"]).reset_index(drop=True)
     rest = frame[~poolable].reset_index(drop=True)
-    measure = made.measure or review.protocol.measure_of(question)
+    measure = made.measure or review.protocol.pooled_measure(question)
     rule = rule_of(review.protocol, question, measure, **options)
     if made.multi_arm == "correlated" and effects["trial_id"].duplicated().any():
         fit, hindrance = (

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from evidence.models.core.studies import arrange, choose, dispersion, others, sums, trace_p, trace_pp
+from evidence.models.core.studies import arrange, dispersion, either, others, sums, trace_p, trace_pp
 
 VARIANCE = arrays(float, st.integers(2, 8), elements=st.floats(1e-6, 1e6))
 
@@ -85,5 +85,5 @@ def test_dispersion_ignores_a_shift() -> None:
 
 
 def test_choose_takes_scalars_and_arrays() -> None:
-    assert choose(True, 1.0, 2.0) == 1.0
-    assert choose(np.array([True, False]), 1.0, 2.0).tolist() == [1.0, 2.0]
+    assert either(True, 1.0, 2.0) == 1.0
+    assert either(np.array([True, False]), 1.0, 2.0).tolist() == [1.0, 2.0]

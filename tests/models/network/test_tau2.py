@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.models.core.weighted import Model
-from evidence.models.core.weighted_tau2 import estimate_tau2, log_likelihood
+from evidence.models.core.weighted_tau2 import estimate_tau2, model_log_likelihood
 from evidence.models.network.tau2 import network_tau2
 
 
@@ -33,8 +33,8 @@ def test_no_other_value_is_more_likely(seed: int) -> None:
     model = random_model(seed, 1.5)
     best = network_tau2(model, "REML")
     grid = np.append(0.0, np.geomspace(1e-3, 1e3, 200))
-    others = log_likelihood(model.on_grid(), grid, restricted=True)
-    assert float(log_likelihood(model, best, restricted=True)) >= others.max() - 1e-9
+    others = model_log_likelihood(model.on_grid(), grid, restricted=True)
+    assert float(model_log_likelihood(model, best, restricted=True)) >= others.max() - 1e-9
 
 
 @pytest.mark.parametrize(("far", "highest"), [(40.0, 0.0), (50.0, 903.5018)])
@@ -44,7 +44,7 @@ def test_of_two_peaks_the_higher_counts(far: float, highest: float) -> None:
     variance = np.array([1e-3] * 4 + [100.0] * 3)
     model = Model(np.ones((7, 1)), effect, variance)
     grid = np.append(0.0, np.geomspace(1e-5, 1e4, 400))
-    height = log_likelihood(model.on_grid(), grid, restricted=True)
+    height = model_log_likelihood(model.on_grid(), grid, restricted=True)
     assert (np.diff(np.sign(np.diff(height))) < 0).sum() == 1  # the second peak; the first is at the boundary
     assert height[1] < height[0]
     assert network_tau2(model, "REML") == pytest.approx(highest, rel=1e-5)

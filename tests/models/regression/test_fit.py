@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.errors import DataError, EvidenceError, ModelError
-from evidence.models.core.weighted_tau2 import METHODS, log_likelihood
+from evidence.models.core.weighted_tau2 import METHODS, model_log_likelihood
 from evidence.models.pool import pool
 from evidence.models.regression.fit import regress
 
@@ -92,7 +92,7 @@ def test_no_tau2_has_a_higher_likelihood(seed: int, decades: float, restricted: 
     data = study_table(seed, 8, decades)
     fit = regress("effect ~ x", data, method="REML" if restricted else "ML")
     grid = np.append(0.0, np.geomspace(data["variance"].min() / 100.0, 1e3, 400))
-    heights = log_likelihood(fit._model.on_grid(), grid, restricted=restricted)
+    heights = model_log_likelihood(fit._model.on_grid(), grid, restricted=restricted)
     assert fit.log_likelihood >= heights.max() - 1e-9
 
 

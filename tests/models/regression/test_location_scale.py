@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import evidence as ev
 from evidence.errors import DataError, ModelError
 from evidence.models.core.weighted import Model
-from evidence.models.core.weighted_tau2 import log_likelihood
+from evidence.models.core.weighted_tau2 import model_log_likelihood
 from evidence.models.regression.location_scale import LocationScale, location_scale
 
 REFERENCE = json.loads((Path(__file__).parents[3] / "validation" / "location_scale.json").read_text())
@@ -103,7 +103,8 @@ def test_a_constant_scale_is_a_meta_regression(method: str) -> None:
     step = 1e-3
     model = Model(plain.matrix, plain.effect, plain.variance)
     low, middle, high = (
-        log_likelihood(model, plain.tau2 * np.exp(d), restricted=method == "REML") for d in (-step, 0.0, step)
+        model_log_likelihood(model, plain.tau2 * np.exp(d), restricted=method == "REML")
+        for d in (-step, 0.0, step)
     )
     information = -(low - 2.0 * middle + high) / step**2
     assert fit.scale_coefficients["se"].item() == pytest.approx(information**-0.5, rel=1e-4)

@@ -105,7 +105,7 @@ def _simple(review: Review, analysis: Analysis, alternative: bool) -> Iterator[C
     rules, model = review.protocol.multiverse, review.protocol.model_of(analysis)
     outcome = review.protocol.outcomes[analysis.outcome]
     defaults = Choices.of(review, {}, analysis=analysis)
-    measures = [review.protocol.measure_of(analysis), outcome.alternative_measure or outcome.measure]
+    measures = [review.protocol.pooled_measure(analysis), outcome.alternative_measure or outcome.measure]
     statistics = {"post": ("post", "change"), "change": ("change", "post")}
     first = defaults.statistic[0]
     yield _words("method", "method", [model.method, *rules.method[1:]])

@@ -21,7 +21,7 @@ from evidence.appraisal.multiverse.choices import Choice
 from evidence.effects.choosing.candidates import ContrastOnScale, Suited, on_scale, preference, reasons
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.question import Pair, admits, pairs
-from evidence.effects.choosing.selection import Arms, Candidate, choose, group_by_arms
+from evidence.effects.choosing.selection import Arms, Candidate, choose_results, group_by_arms
 from evidence.effects.choosing.sharing import one_each, shared_covariance, split_shared_arms
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -189,7 +189,7 @@ class _Trial:
         if self.trial in change.get("no_trials", ()):
             return (), True
         choices = Choices.of(self.review, change, analysis=self.analysis)
-        measure = choices.measure or self.review.protocol.measure_of(self.analysis)
+        measure = choices.measure or self.review.protocol.pooled_measure(self.analysis)
         found = [
             Suited(
                 one.contrast,
@@ -199,7 +199,7 @@ class _Trial:
             )
             for one in self.results.get((measure, choices.impute), ())
         ]
-        chosen, _ = choose(self.review, self.asked, group_by_arms(found), measure, choices)
+        chosen, _ = choose_results(self.review, self.asked, group_by_arms(found), measure, choices)
         key = (measure, choices.multi_arm, tuple(id(candidate.contrast) for candidate in chosen))
         if key not in self.known:
             self.known[key] = _combined(chosen, choices.multi_arm)

@@ -86,7 +86,7 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
 def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
     """List the comparisons once for each question and choice: pooling, rating and auditing all ask for them."""
     analysis = Analysis.model_validate_json(question)
-    measure = choices.measure or review.protocol.measure_of(analysis)
+    measure = choices.measure or review.protocol.pooled_measure(analysis)
     chosen, reasons = select(review, analysis, measure, choices)
     if choices.multi_arm == "split_comparator":
         chosen = split_shared_arms(chosen)

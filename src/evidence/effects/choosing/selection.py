@@ -16,7 +16,7 @@ from evidence.effects.reported.reasons import Reason
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
-__all__ = ["Arms", "Candidate", "Reasons", "choose", "group_by_arms", "select"]
+__all__ = ["Arms", "Candidate", "Reasons", "choose_results", "group_by_arms", "select"]
 
 Arms = tuple[str, str, str]
 """Trial, arm and comparator arm."""
@@ -65,7 +65,7 @@ def select(
     """
     found = suited(review, analysis.outcome, analysis.window, measure, choices)
     reported = group_by_arms(one for one in found if admits(review, analysis, one.contrast))
-    chosen, reasons = choose(review, pairs(review, analysis), reported, measure, choices)
+    chosen, reasons = choose_results(review, pairs(review, analysis), reported, measure, choices)
     words = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
     nothing = (Reason("not reported", words),)
     reasons = {pair: found or nothing for pair, found in reasons.items()}
@@ -81,7 +81,7 @@ def group_by_arms(found: Iterable[Suited]) -> dict[Arms, list[Suited]]:
     return reported
 
 
-def choose(
+def choose_results(
     review: Review,
     asked: list[Pair],
     reported: dict[Arms, list[Suited]],

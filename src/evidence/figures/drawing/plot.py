@@ -23,9 +23,9 @@ __all__ = [
     "dots",
     "keys_height",
     "left_margin",
+    "padded",
     "page",
     "plot_width",
-    "span",
     "write_keys",
 ]
 
@@ -139,7 +139,7 @@ def _inside(axis: Axis, left: float, width: float, page_width: float) -> list[st
     return labels
 
 
-def span(*values: ArrayLike, room: float = 0.05) -> tuple[float, float]:
+def padded(*values: ArrayLike, room: float = 0.05) -> tuple[float, float]:
     """Range of all finite values with some room at both ends; a range of nothing is widened."""
     flat = np.concatenate([np.ravel(np.asarray(value, dtype=float)) for value in values])
     flat = flat[np.isfinite(flat)]

@@ -14,9 +14,9 @@ from evidence.figures.drawing.plot import (
     dots,
     keys_height,
     left_margin,
+    padded,
     page,
     plot_width,
-    span,
     write_keys,
 )
 from evidence.figures.drawing.style import BLUE, GREY, INK, MARGIN, ORANGE, SKY, VERMILLION, style
@@ -84,10 +84,10 @@ def coverage(
     error = NORMAL * scale * numbers[f"{quantity}_mcse"]
     aim = [] if target is None or quantity not in ("coverage", "type1_error") else [scale * target]
     ways = list(dict.fromkeys(zip(numbers["method"], numbers["ci"], strict=True)))
-    y = make_axis(span(value - error, value + error, aim), HEIGHT, ratio=False)
+    y = make_axis(padded(value - error, value + error, aim), HEIGHT, ratio=False)
     left = left_margin(y)
     width = plot_width() - MARGIN - left
-    across = make_axis(span(numbers[x]), width, ratio=False)
+    across = make_axis(padded(numbers[x]), width, ratio=False)
     looks = [{"color": COLOURS[i % 6], "marker": MARKS[i % 6]} for i in range(len(ways))]
     names = [method if ci == "central" else f"{method}, {ci}" for method, ci in ways]
     keys: list[Key] = [(name, look | {"markersize": 5.0}) for name, look in zip(names, looks, strict=True)]

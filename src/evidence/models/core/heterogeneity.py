@@ -21,8 +21,8 @@ from evidence.models.core.studies import (
     Floats,
     Studies,
     Sums,
-    choose,
     dispersion,
+    either,
     others,
     positive,
     sums,
@@ -88,7 +88,7 @@ def estimate_tau2(
         return solve_q(studies, _chi2_quantile(df, 0.5))
     if method == "GENQ" and weights is not None:
         return np.maximum(_moments(studies, weights), 0.0)
-    trace = choose(trace == 0.0, np.inf, trace)  # a single study
+    trace = either(trace == 0.0, np.inf, trace)  # a single study
     if method == "EE":
         tau2 = 0.0 * q
     elif method == "DL":
@@ -96,7 +96,7 @@ def estimate_tau2(
     elif method == "DL2":
         first = np.maximum((q - df) / trace, 0.0)
         q2, trace2 = q_and_trace(studies, first)
-        tau2 = first + (q2 - df) / choose(trace2 == 0.0, np.inf, trace2)
+        tau2 = first + (q2 - df) / either(trace2 == 0.0, np.inf, trace2)
     elif method == "HS":
         w, (r, _, _) = sums(studies, 0.0 * q, 1)
         tau2 = (q - studies.k) / (w + r)
@@ -142,7 +142,7 @@ def _q_step(studies: Studies, tau2: Any, target: Any) -> Any:
     q = s - mean * f
     slope = s2 - mean * (2.0 * f2 - mean * (w * w + r2))
     above = q > target
-    return choose(above, q * (q - target), 0.0) / choose(above, target * slope, 1.0)
+    return either(above, q * (q - target), 0.0) / either(above, target * slope, 1.0)
 
 
 def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> tuple[Any, Any]:
@@ -157,9 +157,9 @@ def heterogeneity_share(method: str, k: Any, q: Any, trace: Any, tau2: Any) -> t
     k, q, trace, tau2 : scalar or ndarray
         Number of studies, `q_and_trace` at tau2 = 0 and the estimate of tau2.
     """
-    df = choose(k > 1, k - 1, 1)
+    df = either(k > 1, k - 1, 1)
     if method == "EE":
-        h2 = choose(k > 1, q / df, 1.0)
+        h2 = either(k > 1, q / df, 1.0)
         return 100.0 * np.maximum(1.0 - 1.0 / np.maximum(h2, 1.0), 0.0), h2
     ratio = tau2 * trace / df
     return 100.0 * ratio / (1.0 + ratio), 1.0 + ratio
@@ -273,4 +273,4 @@ def _trace(a: Floats, d: Floats, e: Floats) -> Any:
 
 
 def _chi2_quantile(df: Any, probability: float) -> Any:
-    return choose(df > 0, chdtri(choose(df > 0, df, 1), 1.0 - probability), 0.0)
+    return either(df > 0, chdtri(either(df > 0, df, 1), 1.0 - probability), 0.0)

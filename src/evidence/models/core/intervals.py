@@ -24,7 +24,7 @@ from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 from evidence.models.core.heterogeneity import solve_q
 from evidence.models.core.likelihood import likeliest_tau2, log_likelihood, narrow
-from evidence.models.core.studies import Floats, Studies, choose, positive, sums, trace_pp
+from evidence.models.core.studies import Floats, Studies, either, positive, sums, trace_pp
 
 __all__ = [
     "Mean",
@@ -71,7 +71,7 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     w, (r, f, s), *higher = sums(studies, tau2, 3 if ci == "KR" else 1)
     total = w + r
     several = studies.k > 1
-    df = choose(several, studies.k - 1, np.inf)
+    df = either(several, studies.k - 1, np.inf)
     if weights is None:
         centre, variance = f / total, 1.0 / total
     else:
@@ -79,10 +79,10 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
         centre = share[1:] @ studies.difference
         variance = np.square(share) @ (np.append(studies.anchor_variance, studies.variance) + tau2)
     if ci in ("HKSJ", "HKSJ-adhoc"):
-        mean_square = positive(s - f * f / total) / choose(several, df, 1.0)
+        mean_square = positive(s - f * f / total) / either(several, df, 1.0)
         if ci == "HKSJ-adhoc":
             mean_square = np.maximum(mean_square, 1.0)
-        variance = choose(several, mean_square, 1.0) * variance
+        variance = either(several, mean_square, 1.0) * variance
     elif ci == "KR":
         variance, df = _kenward_roger(w, r, higher[0][0], higher[1][0])
     elif ci == "z":
@@ -97,7 +97,7 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
         probability = 0.5 + 0.5 * level
         batch = isinstance(df, np.ndarray)
         half = (_quantiles(studies.k, probability, 1) if batch else _one_t_quantile(df, probability)) * se
-    statistic = estimate / choose(se > 0.0, se, nan)
+    statistic = estimate / either(se > 0.0, se, nan)
     p_value = 2.0 * stdtr(df, -abs(statistic))
     return Mean(estimate, se, estimate - half, estimate + half, statistic, p_value, df)
 
@@ -120,7 +120,7 @@ def prediction_interval(
     probability = 0.5 + 0.5 * level
     less = 1 if prediction == "V" else 2
     quantile = ndtri(probability) if prediction == "z" else _quantiles(k, probability, less)
-    half = choose(k > 1, quantile, np.nan) * np.sqrt(tau2 + se * se)
+    half = either(k > 1, quantile, np.nan) * np.sqrt(tau2 + se * se)
     return estimate - half, estimate + half
 
 
@@ -131,7 +131,7 @@ def q_profile_interval(studies: Studies, level: float) -> tuple[Any, Any]:
     """
     df = np.maximum(studies.k - 1, 1)
     tail = 0.5 - 0.5 * level
-    missing = choose(studies.k > 1, 0.0, np.nan)
+    missing = either(studies.k > 1, 0.0, np.nan)
     low = solve_q(studies, chdtri(df, tail))
     high = solve_q(studies, chdtri(df, 1.0 - tail))
     return low + missing, high + missing
@@ -196,7 +196,7 @@ def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:
     """
     total = w + r
     information = 0.5 * trace_pp(w, r, r2, r3)
-    information = choose(information > 0.0, information, np.inf)
+    information = either(information > 0.0, information, np.inf)
     pairs = w * (w * (w * r - 2.0 * r2) + r3) + (r * r3 - r2 * r2)
     variance = 1.0 / total + 2.0 * np.maximum(pairs, 0.0) / (total * total * total * information)
     df = np.maximum(2.0 * information * np.square(total / (w * w + r2)), 0.1)

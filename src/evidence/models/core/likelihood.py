@@ -21,8 +21,8 @@ from evidence.models.core.studies import (
     Floats,
     Studies,
     Sums,
-    choose,
     dispersion,
+    either,
     positive,
     sums,
     trace_p,
@@ -108,12 +108,12 @@ def _sole_peak(studies: Studies, restricted: bool, at_zero: Sums) -> tuple[Any, 
     squares = dispersion(studies)
     start = 0.0 * squares
     zero = _score_with_slopes(at_zero, restricted)
-    s2 = squares / choose(studies.k > 1, studies.k - 1, 1)
-    limit = choose(zero[0] > zero[1], _beyond_peaks(studies.largest_variance, s2), 0.0)
+    s2 = squares / either(studies.k > 1, studies.k - 1, 1)
+    limit = either(zero[0] > zero[1], _beyond_peaks(studies.largest_variance, s2), 0.0)
     tau2, here, settled = _climb(studies, start, limit, start, restricted, zero)
     fit, penalty, fit_slope, penalty_slope = here
-    x = -fit_slope * tau2 / choose(fit > 0.0, fit, 1.0)
-    unit = choose(penalty > 0.0, penalty, 1.0)  # zero with a single study
+    x = -fit_slope * tau2 / either(fit > 0.0, fit, 1.0)
+    unit = either(penalty > 0.0, penalty, 1.0)  # zero with a single study
     rises_before = zero[1] * (x - 0.25 * x * x) >= zero[1] - penalty
     tail = -penalty_slope * (squares * fit) ** 0.5 / (unit * unit)
     falls_beyond = tail <= 2.0 + 2.0 * positive(1.0 - fit / unit) ** 0.5
@@ -161,7 +161,7 @@ def peaks(studies: Studies, *, restricted: bool) -> tuple[NDArray[np.intp], Any,
         counts = _grid_steps(studies)[:, 0]
         if np.unique(counts).size > 1:
             return _peaks_by_grid(studies, restricted, counts)
-    s2 = dispersion(studies) / choose(studies.k > 1, studies.k - 1, 1)
+    s2 = dispersion(studies) / either(studies.k > 1, studies.k - 1, 1)
     grid = tau2_grid(studies.anchor_variance, studies.largest_variance, s2)
     fit, penalty = score(studies, grid, restricted)
     rises = fit > penalty
@@ -196,7 +196,7 @@ def _peaks_by_grid(
 
 
 def _grid_steps(studies: Studies) -> NDArray[np.intp]:
-    s2 = dispersion(studies) / choose(studies.k > 1, studies.k - 1, 1)
+    s2 = dispersion(studies) / either(studies.k > 1, studies.k - 1, 1)
     span = np.log1p(_beyond_peaks(studies.largest_variance, s2) / studies.anchor_variance)
     return _steps(span)
 
@@ -289,18 +289,18 @@ def _climb(
         ratio = penalty / unit
         rest = 1.0 - ratio
         rises = fit > penalty
-        low, high = choose(rises, tau2, low), choose(rises, high, tau2)
+        low, high = either(rises, tau2, low), either(rises, high, tau2)
         slope = (penalty_slope - ratio * fit_slope) / unit
-        pace = 1.0 / choose(slope > 0.0, slope, nan)
+        pace = 1.0 / either(slope > 0.0, slope, nan)
         new = tau2 + rest * pace
         if before is not None:
             tau2_0, rest_0, pace_0 = before
-            gap = choose(rest_0 != rest, rest_0 - rest, nan)
+            gap = either(rest_0 != rest, rest_0 - rest, nan)
             secant = (tau2 - tau2_0) / gap
             bend = (pace - secant + rest_0 / gap * (pace_0 + pace - 2.0 * secant)) / gap
             cubic = new + rest * rest * bend
-            new = choose((cubic >= low) & (cubic <= high), cubic, new)
-        new = choose((new >= low) & (new <= high), new, 0.5 * (low + high))
+            new = either((cubic >= low) & (cubic <= high), cubic, new)
+        new = either((new >= low) & (new <= high), new, 0.5 * (low + high))
         step = abs(new - tau2) / (new + studies.anchor_variance)
         settled = step * earlier <= CLOSE
         before, earlier, tau2 = (tau2, rest, pace), step, new

@@ -18,8 +18,8 @@ __all__ = [
     "Studies",
     "Sums",
     "arrange",
-    "choose",
     "dispersion",
+    "either",
     "others",
     "positive",
     "sums",
@@ -149,7 +149,7 @@ def dispersion(studies: Studies) -> Any:
     return positive(second - first * first / studies.k)
 
 
-def choose(condition: Any, yes: Any, no: Any) -> Any:
+def either(condition: Any, yes: Any, no: Any) -> Any:
     """Choose by a condition: `numpy.where` for arrays, without its cost for scalars."""
     if type(condition) is not bool and isinstance(condition, np.ndarray):
         return np.where(condition, yes, no)

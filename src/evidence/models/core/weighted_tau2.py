@@ -27,7 +27,7 @@ from evidence.models.core.weighted import Floats, Model, Weighted
 __all__ = [
     "METHODS",
     "estimate_tau2",
-    "log_likelihood",
+    "model_log_likelihood",
     "q_profile_interval",
     "tau2_standard_error",
 ]
@@ -38,7 +38,7 @@ STEP = 0.35
 TINY = 1e-300
 
 
-def log_likelihood(model: Model, tau2: Any, *, restricted: bool) -> Floats:
+def model_log_likelihood(model: Model, tau2: Any, *, restricted: bool) -> Floats:
     """Log-likelihood at tau2 (batch shape), coefficients at their estimates.
 
     The restricted one includes half the log-determinant of X'X, which makes it the likelihood of k - p
@@ -180,7 +180,7 @@ def _maximise(model: Model, *, restricted: bool) -> Floats:
             zero = contested[falls_at_zero[contested]]
             among = np.isin(rows, contested)
             rows, tau2 = np.append(rows[among], zero), np.append(tau2[among], np.zeros(zero.size))
-            height = log_likelihood(model.take(rows), tau2, restricted=restricted)
+            height = model_log_likelihood(model.take(rows), tau2, restricted=restricted)
             ascending = np.lexsort((-tau2, height, rows))
             highest = ascending[np.append(np.diff(rows[ascending]) > 0, True)]
             best[rows[highest]] = tau2[highest]

@@ -19,7 +19,7 @@ from evidence.models.pool import EFFECT_LIMIT, VARIANCE_LIMITS, describe_fault
 from evidence.models.regression.design import Design, build_design, study_labels
 from evidence.models.regression.result import Regression
 
-__all__ = ["build_effects", "check_studies", "regress", "row_variances", "study_rows"]
+__all__ = ["build_effects", "check_studies", "model_rows", "regress", "row_variances"]
 
 
 def regress(
@@ -89,7 +89,7 @@ def regress(
     method = choose_method(method, METHODS)
     ci = choose_interval(ci, TESTS)
     prediction = choose_prediction(prediction)
-    data, names, variances, gone = study_rows(data, variance, se, labels, level, missing)
+    data, names, variances, gone = model_rows(data, variance, se, labels, level, missing)
     design = build_effects(formula, data, missing=gone)
     origin = Origin(names, data.index, design.kept)
     kept = tuple(name for name, keep in zip(names, design.kept, strict=True) if keep)
@@ -112,7 +112,7 @@ def regress(
     )
 
 
-def study_rows(
+def model_rows(
     data: Any, variance: Any, se: Any, labels: Any, level: float, missing: str
 ) -> tuple[pd.DataFrame, tuple[str, ...], Floats, NDArray[np.bool_] | None]:
     """Read the table of a model: rows, labels, variances, and which rows to leave out for want of one."""

@@ -20,11 +20,11 @@ from evidence.measures import choose_interval, choose_method
 from evidence.models.core.coefficients import Coefficients, coefficient_table, joint_test
 from evidence.models.core.given import code_of
 from evidence.models.core.weighted import Floats, Model
-from evidence.models.core.weighted_tau2 import estimate_tau2, log_likelihood
+from evidence.models.core.weighted_tau2 import estimate_tau2, model_log_likelihood
 from evidence.models.multilevel.likelihood import arrange_blocks
 from evidence.models.multilevel.search import check_identified, information, likeliest_parameters
 from evidence.models.regression.design import Design, build_design, new_rows
-from evidence.models.regression.fit import build_effects, check_studies, study_rows
+from evidence.models.regression.fit import build_effects, check_studies, model_rows
 from evidence.models.regression.linear import LinearFit
 from evidence.results import lasting_property, number, p_text
 
@@ -79,7 +79,7 @@ class LocationScale(LinearFit):
     @lasting_property
     def log_likelihood(self) -> float:
         """Log-likelihood: the restricted one for REML, else the full one."""
-        return float(log_likelihood(self._model, 0.0, restricted=self.method == "REML"))
+        return float(model_log_likelihood(self._model, 0.0, restricted=self.method == "REML"))
 
     @property
     def weights(self) -> Floats:
@@ -222,7 +222,7 @@ def location_scale(
     test = choose_interval(test, ("t", "z"), "test")
     if not isinstance(scale, str) or (scale.split("~")[0].strip() and "~" in scale):
         raise DataError(f"scale={scale!r} must be a formula without a left side, such as '~ weeks'.")
-    data, names, variances, gone = study_rows(data, variance, se, labels, level, missing)
+    data, names, variances, gone = model_rows(data, variance, se, labels, level, missing)
     kept = build_design(scale, data).kept & build_effects(formula, data, missing=gone).kept
     if not kept.any():
         raise DataError(f"no row has all moderators of {formula!r} and {scale!r}.")

@@ -15,7 +15,12 @@ from scipy.special import chdtrc
 from evidence.errors import DataError
 from evidence.models.core.coefficients import TESTS, coefficients, joint_test, quantile, two_sided
 from evidence.models.core.weighted import Floats, Model
-from evidence.models.core.weighted_tau2 import METHODS, estimate_tau2, log_likelihood, q_profile_interval
+from evidence.models.core.weighted_tau2 import (
+    METHODS,
+    estimate_tau2,
+    model_log_likelihood,
+    q_profile_interval,
+)
 from evidence.models.pool_many import check_table
 from evidence.models.regression.design import Design, build_design
 from evidence.results import Shown, table_text
@@ -80,7 +85,7 @@ class RegressedMany(Shown):
         """Log-likelihood at tau2, shape (n,): the restricted one for REML, else the full one."""
 
         def height(model: Model, rows: NDArray[np.intp]) -> Any:
-            return log_likelihood(model, self.tau2[rows], restricted=self.method == "REML")
+            return model_log_likelihood(model, self.tau2[rows], restricted=self.method == "REML")
 
         return self._by_rows(height, 1)[0]
 

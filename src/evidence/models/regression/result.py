@@ -15,7 +15,7 @@ from evidence.models.core.coefficients import Coefficients, coefficients, invert
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import (
     estimate_tau2,
-    log_likelihood,
+    model_log_likelihood,
     q_profile_interval,
     tau2_standard_error,
 )
@@ -98,7 +98,7 @@ class Regression(LinearFit):
     @lasting_property
     def log_likelihood(self) -> float:
         """Log-likelihood: the restricted one for REML, else the full one."""
-        return float(log_likelihood(self._model, self.tau2, restricted=self.method == "REML"))
+        return float(model_log_likelihood(self._model, self.tau2, restricted=self.method == "REML"))
 
     @property
     def fitted(self) -> Floats:

@@ -306,7 +306,7 @@ class Protocol(ProtocolPart):
             found[analysis.spec.group].append(analysis)
         return {name: tuple(analyses) for name, analyses in found.items() if analyses}
 
-    def measure_of(self, analysis: Analysis) -> str:
+    def pooled_measure(self, analysis: Analysis) -> str:
         """Give the measure of an analysis: its own, or that of its outcome."""
         return analysis.spec.choices.measure or self.outcomes[analysis.outcome].measure
 
