@@ -28,6 +28,7 @@ from .appraisal.page_tables import certainty_rules_text as certainty_rules_text
 from .appraisal.page_tables import differences_table as differences_table
 from .appraisal.page_tables import patients_table as patients_table
 from .appraisal.page_tables import results_table as results_table
+from .appraisal.page_tables import sensitivity_table as sensitivity_table
 from .appraisal.page_tables import sequential_table as sequential_table
 from .appraisal.page_tables import unused_results as unused_results
 from .appraisal.prisma import prisma_checklist as prisma_checklist

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import evidence as ev
-from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN
+from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN, SELECTED
 
 
 def test_rows_are_those_of_the_protocol_and_the_bound(review: Any) -> None:
@@ -46,3 +46,42 @@ def test_trials_that_showed_nothing_have_the_precision_of_their_size(small: Any)
 
 def test_without_such_trials_there_is_no_bound(filled: Any) -> None:
     assert list(ev.sensitivity(filled.read(), "singing-crying-short")["title"]) == [MAIN]
+
+
+def test_the_selection_model_stands_beside_ten_comparisons_or_more(review: Any) -> None:
+    seen = set()
+    for name, analysis in review.analyses.items():
+        fit = ev.synthesise(review, name).fit if analysis.spec.pooled else None
+        if fit is None or "pain-short" not in name:
+            continue
+        frame: Any = ev.sensitivity(review, name).set_index("title")
+        assert (SELECTED in frame.index) == (fit.k >= 10)
+        if fit.k < 10:
+            continue
+        row = frame.loc[SELECTED]
+        if np.isfinite(row["estimate"]):
+            assert row["estimate"] == ev.selection_model(fit).estimate
+            assert "times as often as others" in row["note"]
+            seen.add("fitted")
+        else:
+            assert row["note"]
+    assert "fitted" in seen
+
+
+def test_the_page_shows_each_combined_result_first_and_then_what_would_be(review: Any) -> None:
+    answer = ev.answer_question(review, "manual-usual", deep=False)
+    table = ev.sensitivity_table(review, answer.findings)
+    combined = [one for one in answer.findings if one.fit is not None]
+    first = table.shown[table.shown["What is different"] == "Main analysis"]
+    assert list(first["Result"]) == [one.analysis.title for one in combined]
+    assert list(first["Trials"]) == [one.trials for one in combined]
+    assert len(table.numbers) == len(table.shown)
+    assert set(table.shown["What is different"]) >= {"Main analysis", NOTHING_SHOWN.capitalize()}
+
+
+def test_what_would_change_a_result_names_the_bound(review: Any) -> None:
+    answer = ev.answer_question(review, "manual-usual", deep=False)
+    bound = answer.changes[answer.changes["kind"] == "missing results"]
+    frame: Any = ev.sensitivity(review, answer.lead.analysis).set_index("title")
+    assert list(bound["estimate"]) == [frame.loc[NOTHING_SHOWN, "estimate"]]
+    assert bound["sentence"].iloc[0].startswith("If the trials that report without usable numbers")

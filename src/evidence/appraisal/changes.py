@@ -15,6 +15,7 @@ from evidence.appraisal.risk_of_bias import SETS
 from evidence.appraisal.statements import Finding
 from evidence.models.pooled import Pooled
 from evidence.synthesis.rule import count_trials
+from evidence.synthesis.sensitivity import Alternative, alternatives
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, in_words, joined, number
@@ -26,7 +27,7 @@ COLUMNS = ("kind", "what", "k", "trials", "estimate", "ci_low", "ci_high", "read
 UNCLEAR = "no clear difference"
 
 
-def reading(finding: Finding, fit: Pooled) -> str:
+def reading(finding: Finding, fit: Pooled | Alternative) -> str:
     """What the interval of a combined result says: a benefit or harm, whether it matters, or nothing clear."""
     if fit.ci_low <= 0 <= fit.ci_high:
         return UNCLEAR
@@ -52,9 +53,9 @@ def changes(review: Review, finding: Finding, body: Evidence, many: Multiverse |
     Returns
     -------
     DataFrame
-        Columns: kind ("trial", "risk of bias", "comparator", "other trials", "choices", "more trials"), what; k,
-        trials, estimate, ci_low, ci_high (on the scale of the analysis; missing where nothing can be combined),
-        reading, changed (whether the reading is another one) and sentence.
+        Columns: kind ("trial", "risk of bias", "comparator", "other trials", "missing results", "selection",
+        "choices", "more trials"), what; k, trials, estimate, ci_low, ci_high (on the scale of the analysis; missing
+        where nothing can be combined), reading, changed (whether the reading is another one) and sentence.
     """
     rows = list(_rows(review, finding, body, many)) if finding.fit is not None else [_more(finding)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -92,11 +93,10 @@ def _rows(
         for name in names:
             against = f"Compared with {word(review.protocol, name)} alone"
             yield _part(finding, body, (groups == name).to_numpy(), "comparator", against)
-    for entry in review.protocol.sensitivity:
-        own = entry.model_dump(exclude={"title"}, exclude_none=True)
-        other = synthesise(review, finding.analysis, **own)
-        if other.k != finding.k:
-            yield _row(finding, other.fit, other.effects, "other trials", capital(entry.title))
+    for other in alternatives(review, synthesise(review, finding.analysis)):
+        if other.kind != "other trials" or len(other.effects) != finding.k:
+            fit = None if np.isnan(other.estimate) else other
+            yield _row(finding, fit, other.effects, other.kind, capital(other.title))
     if many is not None:
         yield _choices(many)
 
@@ -135,7 +135,9 @@ def _part(finding: Finding, body: Evidence, keep: Any, kind: str, what: str) -> 
     return _row(finding, fit, part, kind, what)
 
 
-def _row(finding: Finding, fit: Pooled | None, effects: pd.DataFrame, kind: str, what: str) -> dict[str, Any]:
+def _row(
+    finding: Finding, fit: Pooled | Alternative | None, effects: pd.DataFrame, kind: str, what: str
+) -> dict[str, Any]:
     trials, words = count_trials(effects), finding.words
     row = {"kind": kind, "what": what, "k": len(effects), "trials": trials}
     if fit is None:

@@ -16,6 +16,7 @@ from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
 from evidence.results import Shown, table_text
+from evidence.synthesis.sensitivity import sensitivity
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -28,6 +29,7 @@ __all__ = [
     "differences_table",
     "patients_table",
     "results_table",
+    "sensitivity_table",
     "sequential_table",
     "unused_results",
 ]
@@ -101,6 +103,45 @@ def _result(one: Finding) -> str:
     if one.k:
         return "Shown and not combined"
     return "No usable numbers" if one.reported else "Not reported"
+
+
+def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
+    """Set combined results beside what other trials, or results that may be missing, would make of them.
+
+    Parameters
+    ----------
+    review : Review
+    findings : iterable of Finding
+
+    Returns
+    -------
+    PageTable
+        For each combined result that itself, then what `evidence.sensitivity` gives.
+    """
+    rows, frames = [], []
+    for one in findings:
+        if one.fit is None:
+            continue
+        frame = sensitivity(review, one.analysis)
+        frames.append(frame)
+        for row in frame.to_dict("records"):
+            combined = not math.isnan(row["estimate"])
+            amount = (
+                f"{one.words.change(row['estimate'])} ({one.words.within(row['ci_low'], row['ci_high'])})"
+                if combined
+                else "Nothing to combine"
+            )
+            rows.append(
+                {
+                    "Result": one.analysis.title,
+                    "What is different": capital(row["title"]),
+                    "Trials": row["trials"],
+                    "Amount": capital(amount),
+                    "Remark": "" if row["kind"] == "main" else capital(row["note"]),
+                }
+            )
+    shown = pd.DataFrame(rows, columns=["Result", "What is different", "Trials", "Amount", "Remark"])
+    return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
 
 
 def certainty_reasons(findings: Sequence[Finding]) -> PageTable:

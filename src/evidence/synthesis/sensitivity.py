@@ -1,32 +1,112 @@
-"""What other choices of results would give, and what if the trials without usable numbers had shown nothing."""
+"""What other choices of results would give, and what if results were missing because of how they came out."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from evidence.diagnostics.selection.fit import SelectionModel, selection_model
+from evidence.errors import ModelError
 from evidence.models.pooled import Pooled
+from evidence.results import FEW_STUDIES, sentences
 from evidence.synthesis.rule import count_trials, rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted
+from evidence.wording import counted, number
 
-__all__ = ["MAIN", "NOTHING_SHOWN", "sensitivity"]
+__all__ = ["MAIN", "NOTHING_SHOWN", "SELECTED", "Alternative", "alternatives", "sensitivity"]
 
 MAIN = "main analysis"
 NOTHING_SHOWN = "if the trials that report without usable numbers had shown no difference"
+SELECTED = "if results that are not significant had been reported less often"
 
 
-def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
-    """Set the result of an analysis beside those of the protocol's sensitivity analyses and of a pessimistic bound.
+@dataclass(frozen=True, eq=False)
+class Alternative:
+    """A result that another choice, or a supposition about what is missing, would give.
+
+    Attributes
+    ----------
+    kind : str
+        "other trials" (a sensitivity analysis of the protocol), "missing results" (the bound), "selection" (a
+        selection model).
+    title : str
+        What is different, in words.
+    effects : DataFrame
+        The comparisons, with columns study, effect, variance and n.
+    estimate, ci_low, ci_high : float
+        On the scale of the analysis (log for ratios); NaN where nothing is combined.
+    note : str
+    """
+
+    kind: Literal["other trials", "missing results", "selection"]
+    title: str
+    effects: pd.DataFrame
+    estimate: float
+    ci_low: float
+    ci_high: float
+    note: str = ""
+
+
+def _alternative(kind: Any, title: str, effects: pd.DataFrame, fit: Any, note: str) -> Alternative:
+    values = [
+        math.nan if fit is None else float(getattr(fit, name)) for name in ("estimate", "ci_low", "ci_high")
+    ]
+    return Alternative(kind, title, effects, *values, note)
+
+
+def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
+    """Give the protocol's sensitivity analyses of a result, the bound, and the selection model, where they can be.
 
     For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at all, at
     the precision that the other trials have for their size. It is no estimate: it shows how much the result could owe
-    to what is missing.
+    to what is missing. The selection model lets results that are not significant (two-sided P above 0.05, or on the
+    other side) be seen less often than others (Vevea and Hedges 1995); it takes ten comparisons or more.
+
+    Parameters
+    ----------
+    review : Review
+    main : Synthesis
+
+    References
+    ----------
+    Vevea JL, Hedges LV (1995). Psychometrika 60(3), 419-435.
+    """
+    rule = rule_of(review.protocol, main.analysis, main.measure)
+    for entry in review.protocol.sensitivity:
+        other = synthesise(review, main.analysis, **entry.model_dump(exclude={"title"}, exclude_none=True))
+        yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)
+    effects = _with_nothing_shown(review, main)
+    if effects is not None:
+        fit, hindrance = rule.combine(effects)
+        added = counted(len(effects) - len(main.effects), "trial")
+        note = hindrance or f"{added} added without a difference"
+        yield _alternative("missing results", NOTHING_SHOWN, effects, fit, note)
+    if main.fit is not None and main.fit.k >= FEW_STUDIES:
+        model, note = _selected(main.fit)
+        if model is not None and rule.leaves_scale(model.ci_low, model.ci_high):
+            model, note = None, "the interval leaves the scale, so it says nothing"
+        yield _alternative("selection", SELECTED, main.effects, model, note)
+
+
+def _selected(fit: Pooled) -> tuple[SelectionModel | None, str]:
+    try:
+        model = selection_model(fit)
+    except ModelError as error:
+        return None, str(error)
+    chance = number(float(model.delta[1]), 2)
+    seen = f"Results that are not significant are seen {chance} times as often as others."
+    return model, sentences(seen, model.note)
+
+
+def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
+    """Set the result of an analysis beside those of `alternatives`.
 
     Parameters
     ----------
@@ -37,9 +117,9 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row each: analysis, title, k, trials, n (patients; NaN if one is not known), estimate, ci_low, ci_high
-        (on the scale of the analysis, log for ratios; NaN where nothing is combined), difference (of the estimate
-        from the main one) and note.
+        One row each: analysis, kind ("main" or that of the `Alternative`), title, k, trials, n (patients; NaN if one
+        is not known), estimate, ci_low, ci_high (on the scale of the analysis, log for ratios; NaN where nothing is
+        combined), difference (of the estimate from the main one) and note.
 
     Raises
     ------
@@ -47,40 +127,24 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
         If the analysis is unknown.
     """
     main = synthesise(review, analysis)
-    rows = [_row(main, MAIN, main.effects, main.fit, main.note)]
-    for entry in review.protocol.sensitivity:
-        other = synthesise(review, main.analysis, **entry.model_dump(exclude={"title"}, exclude_none=True))
-        rows.append(_row(other, entry.title, other.effects, other.fit, other.note))
-    effects = _with_nothing_shown(review, main)
-    if effects is not None:
-        fit, hindrance = rule_of(review.protocol, main.analysis, main.measure).combine(effects)
-        added = len(effects) - len(main.effects)
-        rows.append(
-            _row(
-                main,
-                NOTHING_SHOWN,
-                effects,
-                fit,
-                hindrance or f"{counted(added, 'trial')} added without a difference",
-            )
-        )
+    own: Any = _alternative("main", MAIN, main.effects, main.fit, main.note)
+    rows = [
+        {
+            "analysis": main.analysis.id,
+            "kind": one.kind,
+            "title": one.title,
+            "k": len(one.effects),
+            "trials": count_trials(one.effects),
+            "n": float(one.effects["n"].sum(skipna=False)),
+            "estimate": one.estimate,
+            "ci_low": one.ci_low,
+            "ci_high": one.ci_high,
+            "note": one.note,
+        }
+        for one in (own, *alternatives(review, main))
+    ]
     frame = pd.DataFrame(rows)
     return frame.assign(difference=frame["estimate"] - frame["estimate"].iloc[0])
-
-
-def _row(done: Synthesis, title: str, effects: pd.DataFrame, fit: Pooled | None, note: str) -> dict[str, Any]:
-    return {
-        "analysis": done.analysis.id,
-        "title": title,
-        "k": len(effects),
-        "trials": count_trials(effects),
-        "n": float(effects["n"].sum(skipna=False)),
-        **{
-            name: math.nan if fit is None else getattr(fit, name)
-            for name in ("estimate", "ci_low", "ci_high")
-        },
-        "note": note,
-    }
 
 
 def _with_nothing_shown(review: Review, main: Synthesis) -> pd.DataFrame | None:

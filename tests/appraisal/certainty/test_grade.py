@@ -38,6 +38,7 @@ def body(
     direct: Any = True,
     missing: int = 0,
     withheld: int = 0,
+    told: tuple[int, int, int] = (0, 0, 0),
     measure: str = "MD",
     rules: dict[str, Any] | None = None,
     ci: str = "HKSJ",
@@ -64,6 +65,7 @@ def body(
         effects=frame,
         missing=tuple(f"m{i}" for i in range(missing)),
         withheld=tuple(f"m{i}" for i in range(withheld)),
+        told=told,
         fit=combine(frame, rule),
         direct=held,
         without_indirect=combine(frame[held], rule),
@@ -433,3 +435,29 @@ def test_other_important_differences(review: ev.Review) -> None:
     assert table["probability_important"].is_monotonic_decreasing
     assert len(ev.certainty_by_difference(review, name)) == 7
     assert ev.certainty_by_difference(review, name)["important_difference"].iloc[[0, -1]].tolist() == [5, 20]
+
+
+@pytest.mark.parametrize(
+    ("told", "downgrade"),
+    [((1, 4, 0), 1), ((0, 0, 5), 1), ((3, 2, 0), 0), ((1, 3, 0), 0), ((5, 0, 0), 0)],
+)
+def test_trials_without_numbers_that_point_elsewhere_make_publication_bias_suspected(
+    told: tuple[int, int, int], downgrade: int
+) -> None:
+    """A clear result of less; told are trials that point to less, to more, and to neither side."""
+    found = rate(body(**SOUND, missing=sum(told), told=told, rules={"missing_share": 1.0}))
+    (domain,) = (one for one in found.domains if one.name == "publication bias")
+    assert domain.downgrade == downgrade
+    if downgrade:
+        assert f"that tell a direction only {told[0]} point the same way" in domain.reason
+    else:
+        assert f"{told[0]} of {sum(told)} that tell a direction point the same way" in domain.reason
+
+
+def test_the_same_holds_for_a_result_of_more() -> None:
+    effects = SOUND | {"effect": [20.0, 21.0, 19.5]}
+    downgrades = [
+        rate(body(**effects, missing=5, told=told, rules={"missing_share": 1.0})).domains[-1].downgrade
+        for told in ((4, 1, 0), (1, 4, 0))
+    ]
+    assert downgrades == [1, 0]

@@ -255,9 +255,10 @@ def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level if it is strongly suspected: never two, and never proof of the opposite.
 
     It is, if the funnel is asymmetrical where there are enough comparisons to test it; if nearly all trials with the
-    outcome have no numbers that can be pooled, or many of them may be missing because of their result; or if small
-    comparisons that cannot be tested carry a clear effect. Numbers that a source prints but nobody can use here (no
-    time, doubtful, another scale), and results reported as significant, are not missing because of their result.
+    outcome have no numbers that can be pooled, or many of them may be missing because of their result; if those of
+    them that tell a direction do not point the way of a clear combined result; or if small comparisons that cannot be
+    tested carry a clear effect. Numbers that a source prints but nobody can use here (no time, doubtful, another
+    scale), and results reported as significant, are not missing because of their result.
     """
     rules, effects = evidence.rules, evidence.effects
     lacking, withheld = len(evidence.missing), len(evidence.withheld)
@@ -274,6 +275,10 @@ def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
         found.append(f"{lacking} {trials} cannot be pooled")
     if withheld and withheld / reported >= rules.withheld_share:
         found.append(f"neither usable numbers nor a significant result in {withheld} {trials}")
+    told, same = sum(evidence.told), evidence.told[int(fit is not None and fit.estimate > 0.0)]
+    if clear and told >= rules.lean_k and same / told < rules.lean_share:
+        others = f"the {told} trials without usable numbers that tell a direction"
+        found.append(f"of {others} only {same} point the same way")
     if not tested and clear and small >= rules.small_share:
         found.append(f"{percent(small)} of the weight comes from small comparisons with a clear effect")
     inputs = {
@@ -282,6 +287,8 @@ def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
         "trials not poolable": lacking,
         "share not poolable": lacking / reported,
         "trials with nothing usable or significant": withheld,
+        "trials without usable numbers that tell a direction": told,
+        "those that point the same way": same if fit is not None else math.nan,
         "share of small comparisons": small,
     }
     if found:
@@ -295,6 +302,8 @@ def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
     reason = f"{funnel}; {lacking or 'none'} {trials} could not be pooled"
     if lacking:
         reason += f", {withheld or 'none'} of them perhaps because of the result"
+    if told and fit is not None:
+        reason += f"; {same or 'none'} of {told} that tell a direction point the same way"
     return 0, f"Undetected, which is not the same as absent: {reason}.", inputs
 
 

@@ -15,6 +15,7 @@ from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
+from evidence.synthesis.reports import reports_on
 from evidence.synthesis.rule import PoolingRule, count_trials, rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.certainty import CertaintyRules
@@ -49,6 +50,8 @@ class Evidence:
     withheld : tuple of str
         Those among them that may be missing because of their result: the source gives neither numbers that hold a
         standard error nor a difference that is significant.
+    told : tuple of int
+        How many of the trials without a usable effect point to smaller values, to larger ones, and to neither side.
     fit : Pooled or None
         Their pooled result; of one comparison its own result; None without any, and where the comparisons are shown
         and not combined.
@@ -74,6 +77,7 @@ class Evidence:
     effects: pd.DataFrame
     missing: tuple[str, ...]
     withheld: tuple[str, ...]
+    told: tuple[int, int, int]
     fit: Pooled | None
     direct: np.ndarray
     without_indirect: Pooled | None
@@ -185,6 +189,7 @@ def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evid
         effects=effects,
         missing=missing,
         withheld=_withheld(review, question, rest),
+        told=_told(review, question),
         fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
         without_indirect=combine(effects[direct], rule),
@@ -235,6 +240,15 @@ def _withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tupl
     clear = tested["p_operator"].isin(["=", "<"]) & (tested["p_value"] <= alpha)
     significant = set(tested["trial_id"]) - set(tested.loc[~clear, "trial_id"])
     return tuple(name for name in missing.loc[unprinted, "trial_id"].unique() if name not in significant)
+
+
+def _told(review: Review, analysis: Analysis) -> tuple[int, int, int]:
+    reports = reports_on(review, analysis)
+    found = reports.directions.get("without")
+    if found is None:
+        return 0, 0, 0
+    larger, smaller = (found.positive, found.negative)[:: reports.benefit]
+    return smaller, larger, found.unclear
 
 
 def important_difference(

@@ -17,7 +17,16 @@ THRESHOLDS: dict[str, tuple[str, ...]] = {
     "inconsistency": ("i2_serious", "i2_very_serious", "apart_share"),
     "indirectness": ("indirect_share", "very_indirect_share", "material_change"),
     "imprecision": ("standard_difference", "ratio", "alpha", "power", "far_below"),
-    "publication bias": ("funnel_k", "funnel_p", "withheld_share", "missing_share", "small_n", "small_share"),
+    "publication bias": (
+        "funnel_k",
+        "funnel_p",
+        "withheld_share",
+        "missing_share",
+        "lean_k",
+        "lean_share",
+        "small_n",
+        "small_share",
+    ),
     "size of the effect": ("slight", "large"),
 }
 """Thresholds by the domain that uses them."""
@@ -110,6 +119,19 @@ class CertaintyRules(ProtocolPart):
         le=1,
         description="share of trials with the outcome that cannot be pooled for any reason, so that the rest need "
         "not stand for them (set here)",
+    )
+    lean_k: int = Field(
+        default=5,
+        ge=1,
+        description="trials without usable numbers, but with a direction, that it takes to set them beside "
+        "the others (set here)",
+    )
+    lean_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of these that point the way of the combined result under which they speak against it "
+        "(set here)",
     )
     small_n: int = Field(
         default=100, ge=1, description="patients under which a comparison is small (set here)"
