@@ -224,13 +224,29 @@ def _lists(pages: Sequence[Page]) -> str:
 
 
 def _list(one: Page, kind: str) -> str:
+    items = [item for item in one.items if item["kind"] == kind]
+    if not items:
+        return ""
     rows = "".join(
-        f'<li><a href="{quote(one.name)}.html#{escape(item["name"])}">{escape(item["caption"])}</a> '
+        f'<li><a href="{quote(one.name)}.html#{escape(item["name"])}">'
+        f"{_thumbnail(item)}{escape(item['caption'])}</a> "
         f'<span class="downloads">{_downloads(item["files"])}</span></li>\n'
-        for item in one.items
-        if item["kind"] == kind
+        for item in items
     )
-    return f"<h3>{escape(one.title)}</h3>\n<ul>\n{rows}</ul>\n" if rows else ""
+    look = ' class="gallery"' if kind == "figure" else ""
+    return (
+        f'<details class="shelf"><summary><h3>{escape(one.title)}</h3> <small>{len(items)}</small></summary>\n'
+        f"<ul{look}>\n{rows}</ul>\n</details>\n"
+    )
+
+
+def _thumbnail(item: Mapping[str, Any]) -> str:
+    """The figure itself, small; a table has none."""
+    if not (path := item["files"].get("SVG")):
+        return ""
+    size = f' width="{item["width"]:.0f}" height="{item["height"]:.0f}"' if item.get("width") else ""
+    kind = escape(str(item.get("figure_kind") or "figure"))
+    return f'<img src="{escape(path)}" alt="{kind}"{size} loading="lazy" decoding="async">'
 
 
 def _downloads(paths: dict[str, str]) -> str:

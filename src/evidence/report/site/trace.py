@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from evidence.appraisal.risk_of_bias import overall_risk_of_bias
 from evidence.effects.choosing.inventory import inventory
 from evidence.files import file_name, write
 from evidence.measures import measure_of
@@ -16,6 +19,8 @@ from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
 from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.bias_tools import NOT_JUDGED
+from evidence.tables.protocol.questions import questions
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, interval, number
 
@@ -23,6 +28,7 @@ __all__ = ["FOLDER", "TrialBody", "derivation_steps", "trial_bodies", "write_tri
 
 FOLDER = "trials"
 """Folder of the pages, under the root of the site."""
+SCRIPT = "trials.js"
 STYLE = "trials.css"
 _NUMBERS = {
     "arm_results": ("n", "mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "events"),
@@ -86,9 +92,11 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
     list of Section
         What the search finds on the pages of the trials, in the order of their ids.
     """
-    write(site, STYLE, (Path(__file__).with_name("templates") / STYLE).read_text("utf-8"))
+    for name in (STYLE, SCRIPT):
+        write(site, name, (Path(__file__).with_name("templates") / name).read_text("utf-8"))
     frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
-    bodies = trial_bodies(review)
+    done = {name: synthesise(review, name) for name in review.analyses}
+    bodies = trial_bodies(review, done.values())
     places = [PageEntry(f"{FOLDER}/{file_name(trial)}", body.label) for trial, body in bodies.items()]
     near = [
         entry for entry in entries if entry.group in ("", LOOK_UP)
@@ -100,13 +108,51 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
         )
         shown = frame(body.label, body.html, root="../", entries=near, beside=beside)
         write(site, f"{FOLDER}/{file_name(trial)}.html", shown)
-    listed = inventory(review).to_dict("records")
-    table = templates().get_template("trials.html").render(trials=listed, folder=FOLDER, file_name=file_name)
-    write(site, "trials.html", frame("All trials", table, toc=False, lead=_LEAD))
+    listed, asked = _listed(review, done)
+    table = (
+        templates()
+        .get_template("trials.html")
+        .render(trials=listed, questions=asked, folder=FOLDER, file_name=file_name)
+    )
+    write(
+        site,
+        "trials.html",
+        frame("All trials", table, toc=False, lead=_LEAD, scripts=(SCRIPT,), kind="trials"),
+    )
     return [
         whole_page(f"{FOLDER}/{file_name(trial)}", body.label, body.html)
         for trial, body in sorted(bodies.items())
     ]
+
+
+def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Give what the list says of each trial, and the titles of the questions, by their places in that list."""
+    asked = questions(review.protocol)
+    named: dict[str, set[int]] = {}
+    for place, question in enumerate(asked):
+        for analysis in question.analyses:
+            one = done[analysis.id]
+            for trial in (*one.effects["trial_id"], *one.reported["trial_id"]):
+                named.setdefault(str(trial), set()).add(place)
+    risks = overall_risk_of_bias(review.risk_of_bias)
+    arms = _by_trial(review.arms.to_dict("records"))
+    years = dict(zip(review.trials["trial_id"], review.trials["year"], strict=True))
+    listed = []
+    for row in inventory(review).to_dict("records"):
+        name = str(row["trial_id"])
+        groups = dict.fromkeys(
+            str(arm["components"]).replace("+", " + ").replace("_", " ") for arm in arms.get(name, [])
+        )
+        year = years[row["trial_id"]]
+        row |= {
+            "year": "" if pd.isna(year) or year == "" else f"{float(year):.0f}",
+            "people": "" if pd.isna(row["n_randomised"]) else f"{row['n_randomised']:.0f}",
+            "comparison": " v ".join(filter(None, groups)),
+            "risk": risks.get(name, NOT_JUDGED),
+            "questions": sorted(named.get(name, ())),
+        }
+        listed.append(row)
+    return listed, [question.title for question in asked]
 
 
 _LEAD = (
@@ -123,12 +169,14 @@ class TrialBody:
     html: str
 
 
-def trial_bodies(review: Review) -> dict[str, TrialBody]:
+def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dict[str, TrialBody]:
     """Write the pages of all trials.
 
     Parameters
     ----------
     review : Review
+    done : iterable of Synthesis, optional
+        The analyses of the review, if they are at hand.
 
     Returns
     -------
@@ -136,7 +184,7 @@ def trial_bodies(review: Review) -> dict[str, TrialBody]:
         By id of the trial, in the order of the table of trials.
     """
     # Each table is gone through once, not once a trial.
-    done = [synthesise(review, name) for name in review.analyses]
+    done = [synthesise(review, name) for name in review.analyses] if done is None else list(done)
     arm_names = {
         str(trial): dict(zip(rows["arm_id"], rows["label"], strict=True))
         for trial, rows in review.arms.groupby("trial_id")

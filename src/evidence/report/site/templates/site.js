@@ -104,9 +104,53 @@
         else region.removeAttribute("tabindex");
       }
     };
-    set();
-    addEventListener("resize", set);
-    addEventListener("load", set);
+    const all = () => { fit(); set(); };
+    all();
+    addEventListener("resize", all);
+    addEventListener("load", all);
+    addEventListener("beforeprint", print);
+    addEventListener("afterprint", all);
+    document.addEventListener("toggle", all, true);
+  }
+
+  // A table that is wider than its place is set tighter; one that is still too wide shows each row as a block.
+  const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+  function fold(table, on) {
+    table.classList.toggle("folds", on);
+    if (on && !table.dataset.labelled) {
+      table.dataset.labelled = "yes";
+      const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells].map((cell) => cell.textContent.trim());
+      for (const node of [table, ...table.querySelectorAll("thead, tbody, tr, td")]) node.setAttribute("role", ROLES[node.tagName]);
+      for (const node of table.querySelectorAll("th")) node.setAttribute("role", node.scope === "row" ? "rowheader" : "columnheader");
+      for (const row of table.querySelectorAll("tbody tr")) {
+        [...row.cells].forEach((cell, i) => { if (i && cell.tagName === "TD" && heads[i]) cell.dataset.label = heads[i]; });
+      }
+    }
+  }
+  const wide = () => [...document.querySelectorAll(".scroll > table:not(.forest-table)")].filter((table) => table.tHead && table.tBodies.length && !table.querySelector("[colspan], [rowspan]"));
+  function fit() {
+    for (const table of wide()) {
+      const region = table.parentElement;
+      if (!region.clientWidth) continue;
+      const over = () => region.scrollWidth > region.clientWidth + 1;
+      fold(table, false);
+      table.classList.remove("tight");
+      if (over()) table.classList.add("tight");
+      if (over()) fold(table, true);
+    }
+  }
+  const PAPER = 670, PRINTED = 10.7 / 14;  // pixels between the margins of A4, and the size of letters there
+  function print() {
+    for (const table of wide()) {
+      fold(table, false);
+      const set = table.style.cssText;
+      table.style.cssText = "width: min-content; min-width: 0";
+      table.classList.add("tight");
+      const least = table.offsetWidth;
+      table.style.cssText = set;
+      table.classList.remove("tight");
+      if (least * PRINTED > PAPER) fold(table, true);
+    }
   }
 
   // The contents mark the part that is being read, and show the second level of that part alone.
@@ -162,7 +206,8 @@
   function find(query) {
     const words = plain(query).split(/\s+/).filter(Boolean).map((word) => {
       const others = alike(word);
-      return [pattern([word]), others.length ? pattern(others, true) : null];
+      // A short word with others like it is meant as it stands: "tau" is not the beginning of "taught".
+      return [pattern([word], others.length > 0 && word.length < 5), others.length ? pattern(others, true) : null];
     });
     if (!words.length) return [];
     const hits = [];
