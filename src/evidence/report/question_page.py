@@ -182,6 +182,7 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
         caption = "Which way each trial points, with or without a usable effect; not how large effects are."
         figure = figures.harvest(every, kind="kind", sides=sides)
         publish_figure(figure, f"directions-{name}", caption=caption, folded=True)
+    _albatross(review, answer)
     caption = (
         "Every trial that reports on this question: what it gives, which way it points, why it is not pooled."
     )
@@ -191,3 +192,29 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
         display(Markdown(harms_statement(review)))
         caption = "What each trial reports about harm, in its own words."
         publish_table(harms_table(review), "harms-in-words", caption=caption, decimals={"Randomised": 0})
+
+
+def _albatross(review: Review, answer: QuestionAnswer) -> None:
+    """The P values of the first result against the sizes of its trials, where a trial without an effect has one."""
+    from evidence import figures
+
+    analysis = answer.lead.analysis
+    reports = reports_on(review, analysis)
+    rows = reports.of("effect", "P value")
+    rows = rows[rows["direction"].notna() & (rows["p"] != "") & (rows["n"] > 0)]
+    if len(rows) < 3 or not (rows["kind"] == "P value").any() or not (rows["direction"] != 0).any():
+        return
+    figure = figures.albatross(
+        rows["p"].tolist(),
+        rows["n"].tolist(),
+        (rows["direction"] * reports.benefit).tolist(),
+        labels=rows["label"].tolist(),
+        group=rows["kind"].map(REPORT_KINDS).tolist(),
+        sides=("favours comparator", "favours treatment"),
+        title=analysis.title,
+    )
+    caption = (
+        f"P values against the sizes of trials, those without a usable effect among the others. {analysis.title}. "
+        "The lines show which size of effect would give such a P value; they measure no trial."
+    )
+    publish_figure(figure, f"albatross-{answer.question.id}", caption=caption, folded=True)
