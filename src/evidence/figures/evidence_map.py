@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from evidence.errors import DataError
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, write_keys
+from evidence.figures.drawing.studies import question_rows
 from evidence.figures.drawing.style import (
     BLUE,
     BODY,
@@ -80,22 +81,10 @@ def evidence_map(
     ----------
     Miake-Lye IM et al. (2016). Syst Rev 5, 28.
     """
-    for needed in (by, "kind", "favours"):
-        if needed not in data.columns:
-            raise DataError(
-                f"the table has no column {needed!r}; its columns are {', '.join(map(str, data.columns))}."
-            )
-    if data.empty:
-        raise DataError("the table has no rows, so there is nothing to draw.")
-    table = pd.DataFrame(
-        {
-            "question": data[by].astype(str).to_numpy(),
-            "label": (data["label"] if "label" in data else pd.Series("", data.index)).astype(str).to_numpy(),
-            "kind": data["kind"].astype(str).to_numpy(),
-            "n": pd.to_numeric(data["n"], errors="coerce").to_numpy(float) if "n" in data else np.nan,
-            "favours": pd.to_numeric(data["favours"], errors="coerce").to_numpy(float),
-        }
-    )
+    table = question_rows(data, by, "kind", "favours").assign(
+        kind=data["kind"].astype(str).to_numpy(),
+        favours=pd.to_numeric(data["favours"], errors="coerce").to_numpy(float),
+    )[["question", "label", "kind", "n", "favours"]]
     words = kinds or {name: name for name in dict.fromkeys(table["kind"])}
     if strange := sorted(set(table["kind"]) - set(words)):
         raise DataError(f"no words are given for the kind {strange[0]!r}; kinds names {', '.join(words)}.")

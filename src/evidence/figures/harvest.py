@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from evidence.errors import DataError
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, write_keys
+from evidence.figures.drawing.studies import question_rows
 from evidence.figures.drawing.style import (
     BLUE,
     BODY,
@@ -71,22 +72,10 @@ def harvest(
     ----------
     Ogilvie D et al. (2008). BMC Med Res Methodol 8, 8. Boon MH, Thomson H (2021). Res Synth Methods 12(1), 29-33.
     """
-    for needed in ("direction", by, *([kind] if kind else [])):
-        if needed not in data.columns:
-            raise DataError(
-                f"the table has no column {needed!r}; its columns are {', '.join(map(str, data.columns))}."
-            )
-    if data.empty:
-        raise DataError("the table has no rows, so there is nothing to draw.")
-    table = pd.DataFrame(
-        {
-            "question": data[by].astype(str).to_numpy(),
-            "label": (data["label"] if "label" in data else pd.Series("", data.index)).astype(str).to_numpy(),
-            "direction": read_direction(data["direction"], len(data)).astype(int),
-            "n": pd.to_numeric(data["n"], errors="coerce").to_numpy(float) if "n" in data else np.nan,
-            "kind": data[kind].astype(str).to_numpy() if kind else "",
-        }
-    )
+    table = question_rows(data, by, "direction", *([kind] if kind else [])).assign(
+        direction=read_direction(data["direction"], len(data)).astype(int),
+        kind=data[kind].astype(str).to_numpy() if kind else "",
+    )[["question", "label", "direction", "n", "kind"]]
     kinds = [*dict.fromkeys(table["kind"])]
     if len(kinds) > len(COLOURS):
         raise DataError(f"{kind!r} holds {len(kinds)} kinds, and {len(COLOURS)} can be told apart.")

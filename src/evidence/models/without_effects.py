@@ -8,7 +8,6 @@ chapter 12).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan
 from typing import Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 from scipy.stats import binomtest
 
+from evidence.columns import align
 from evidence.errors import DataError
 from evidence.results import Shown, p_clause, sentences
 
@@ -254,7 +254,7 @@ def combine_p(p: Any, direction: Any = None, method: str = "fisher", weights: An
         raise DataError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}.")
     if weights is not None and name == "fisher":
         raise DataError("weights belong to method='stouffer'; Fisher's sum has none.")
-    p, direction, weights = _aligned(p=p, direction=direction, weights=weights)
+    p, direction, weights = align({"p": p, "direction": direction, "weights": weights})[0].values()
     values, operators = read_p(p)
     weight = np.ones(values.size) if weights is None else _numbers(weights, "weights")
     if weight.size != values.size or not (np.isfinite(weight) & (weight > 0.0)).all():
@@ -398,18 +398,3 @@ def _numbers(values: Any, name: str) -> Floats:
         return np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} must be numbers: {error}") from error
-
-
-def _aligned(**columns: Any) -> Sequence[Any]:
-    """Bring labelled columns into the order of the first one."""
-    first = next((one for one in columns.values() if isinstance(one, pd.Series)), None)
-    out = []
-    for name, values in columns.items():
-        if isinstance(values, pd.Series) and first is not None and values is not first:
-            if not values.index.is_unique or set(values.index) != set(first.index):
-                raise DataError(
-                    f"the labels of {name} and of the first column differ; give both the same index."
-                )
-            values = values.reindex(first.index)
-        out.append(values)
-    return out

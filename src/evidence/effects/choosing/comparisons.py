@@ -20,10 +20,57 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
 
-__all__ = ["LISTED", "comparisons", "effects"]
+__all__ = ["COLUMNS", "LISTED", "comparisons", "effects"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
+
+COLUMNS = {
+    "analysis": "id of the analysis in review.yaml",
+    "trial_id": "id of the trial in trials.csv",
+    "study": "the trial that counts: of a stratum the whole trial",
+    "label": "name of the trial as figures show it",
+    "year": "year of publication",
+    "arm_id": "id of the intervention arm in arms.csv",
+    "comparator_arm_id": "id of the comparator arm in arms.csv",
+    "arm": "name of the intervention arm",
+    "comparator": "name of the comparator arm",
+    "outcome": "outcome",
+    "instrument": "instrument on which the outcome was measured",
+    "timepoint_weeks": "weeks from randomisation",
+    "statistic": "final score (post), change from baseline (change) or count",
+    "measure": "measure of the effect; ratios of single comparisons are logarithms, pooled ones are ratios",
+    "effect": "effect of the comparison, intervention minus comparator",
+    "se": "standard error of the effect, for ratios of its logarithm",
+    "variance": "sampling variance of the effect",
+    "ci_low": "lower limit of the confidence interval",
+    "ci_high": "upper limit of the confidence interval",
+    "n_arm": "patients of the intervention arm",
+    "n_comparator": "patients of the comparator arm, as divided among its comparisons",
+    "n": "number of patients, where it is known or assumed",
+    "events_arm": "patients of the intervention arm with the event",
+    "events_comparator": "patients of the comparator arm with the event, as divided among its comparisons",
+    "reported_effect": "effect as reported, in units of the instrument",
+    "reported_se": "its standard error as recovered from the report",
+    "unit": "unit of the effect",
+    "comparator_group": "group of comparators of the protocol",
+    "risk_of_bias": "overall risk of bias of the trial",
+    "source_kind": "kind of the source: abstract, full text, registry, secondary",
+    "adjusted": "whether the result was adjusted for baseline values",
+    "form": "what the effect was worked out from",
+    "assumptions": "assumptions that were made, if any",
+    "arm_share": "share of a shared comparator arm that this comparison was given",
+    "derivation": "how the effect follows from the report, step by step",
+    "result_ids": "rows of arm_results.csv or contrast_results.csv that it was worked out from",
+    "readers": "who read the rows, and whether they agreed",
+    "source": "kind of the source and the place in it",
+    "source_url": "address of the source",
+    "doi": "DOI of the trial's publication",
+    "status": "pooled, or not poolable",
+    "reason": "why a comparison is not poolable",
+    "reason_kind": "the same in a word or two for programs, of several reasons each once",
+}
+"""Columns of a frame of comparisons in their order, with what they say; a protocol adds others."""
 
 LISTED = ("form", "assumptions", "derivation", "result_ids", "reason_kind")
 """Columns of `Listed` texts."""
@@ -62,16 +109,12 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     Returns
     -------
     DataFrame
-        One row for each pair of arms that answers the analysis, ordered by year and label. Columns: analysis,
-        trial_id, study (the trial that counts: of a stratum the whole), label, year, arm_id, comparator_arm_id, arm,
-        comparator, outcome, instrument, timepoint_weeks, statistic, measure, effect, se, variance, ci_low, ci_high
-        (95%), n_arm, n_comparator, n, reported_effect, reported_se (units of the instrument, before sharing), unit,
-        one column for each studied component on which the protocol has a condition, comparator_group, the subgroup
-        columns of trials, risk_of_bias, source_kind, adjusted, form, assumptions, arm_share, derivation, result_ids,
-        readers (who read the rows, and whether they agreed), source, source_url, doi, status ("pooled" or "not
-        poolable"), reason and reason_kind (`evidence.effects.reported.reasons.ReasonKind`). What form, assumptions,
-        derivation, result_ids and reason_kind list is joined to a text for people, with the parts for programs in its
-        attribute `parts`, as long as no operation makes the column one of plain text.
+        One row for each pair of arms that answers the analysis, ordered by year and label; columns as in `COLUMNS`,
+        effects with 95% intervals, reported ones in units of the instrument and before sharing. Before
+        comparator_group stands one column for each studied component on which the protocol has a condition, after
+        risk_of_bias the subgroup columns of trials. What form, assumptions, derivation, result_ids and reason_kind
+        list is joined to a text for people, with the parts for programs in its attribute `parts`, as long as no
+        operation makes the column one of plain text.
 
     Raises
     ------
@@ -183,45 +226,8 @@ def _reason_row(
 
 def _columns(review: Review) -> list[str]:
     """Names of the columns of a frame of comparisons, in order."""
-    protocol = review.protocol
-    modifiers = [*protocol.co_components, "comparator_group", "risk_of_bias"]
+    protocol, names = review.protocol, list(COLUMNS)
+    first, last = names.index("comparator_group"), names.index("source_kind")
+    modifiers = [*protocol.co_components, *names[first:last]]
     modifiers += [name for name in protocol.subgroups if name in review.trials and name not in modifiers]
-    return [
-        *(
-            "analysis",
-            "trial_id",
-            "study",
-            "label",
-            "year",
-            "arm_id",
-            "comparator_arm_id",
-            "arm",
-            "comparator",
-            "outcome",
-        ),
-        *(
-            "instrument",
-            "timepoint_weeks",
-            "statistic",
-            "measure",
-            "effect",
-            "se",
-            "variance",
-            "ci_low",
-            "ci_high",
-        ),
-        *("n_arm", "n_comparator", "n", "events_arm", "events_comparator"),
-        *("reported_effect", "reported_se", "unit"),
-        *modifiers,
-        *(
-            "source_kind",
-            "adjusted",
-            "form",
-            "assumptions",
-            "arm_share",
-            "derivation",
-            "result_ids",
-            "readers",
-        ),
-        *("source", "source_url", "doi", "status", "reason", "reason_kind"),
-    ]
+    return [*names[:first], *modifiers, *names[last:]]

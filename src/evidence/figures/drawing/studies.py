@@ -18,7 +18,7 @@ from evidence.figures.drawing.text import clean
 from evidence.models.on_scale import OnScale, read_fit
 from evidence.wording import number
 
-__all__ = ["DrawnStudies", "read_studies", "study_labels"]
+__all__ = ["DrawnStudies", "question_rows", "read_studies", "study_labels"]
 
 GROUPS = ("Intervention", "Comparator")
 GROUP_SIZES = ("n_arm", "n_comparator")
@@ -243,3 +243,27 @@ def _texts(values: Iterable[object]) -> tuple[str, ...]:
         else:
             texts.append("" if value is None or value is pd.NA else clean(value))
     return tuple(texts)
+
+
+def question_rows(data: pd.DataFrame, by: str, *needed: str) -> pd.DataFrame:
+    """Read what figures of studies by question show: question, label (empty if there is none) and n (NaN likewise).
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or there is no row.
+    """
+    for name in (by, *needed):
+        if name not in data.columns:
+            raise DataError(
+                f"the table has no column {name!r}; its columns are {', '.join(map(str, data.columns))}."
+            )
+    if data.empty:
+        raise DataError("the table has no rows, so there is nothing to draw.")
+    return pd.DataFrame(
+        {
+            "question": data[by].astype(str).to_numpy(),
+            "label": (data["label"] if "label" in data else pd.Series("", data.index)).astype(str).to_numpy(),
+            "n": pd.to_numeric(data["n"], errors="coerce").to_numpy(float) if "n" in data else np.nan,
+        }
+    )

@@ -19,11 +19,28 @@ from evidence.models.counts.tables import TwoByTwo
 from evidence.models.on_scale import HasScales
 from evidence.results import p_text
 
-__all__ = ["FixedCounts", "common_result", "study_effects"]
+__all__ = ["FixedCounts", "FromCounts", "common_result", "study_effects"]
+
+
+class FromCounts(HasScales):
+    """A fit of counts, whose studies are those of its tables."""
+
+    tables: Any
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the studies."""
+        return tuple(self.tables.labels)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
+        found: Origin | None = self.tables.origin
+        return found
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FixedCounts(HasScales):
+class FixedCounts(FromCounts):
     """Result of pooling two-by-two tables under one common effect."""
 
     title: str
@@ -51,16 +68,6 @@ class FixedCounts(HasScales):
     """Percent of the scatter of effects beyond chance, from Q."""
     h2: float
     note: str
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Labels of the studies."""
-        return self.tables.labels
-
-    @property
-    def origin(self) -> Origin | None:
-        """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
-        return self.tables.origin
 
     def ratio(self) -> tuple[float, float, float]:
         """Estimate and confidence limits on the natural scale of a ratio; infinite beyond about 1e308.

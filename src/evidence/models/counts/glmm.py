@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from evidence.columns import Origin, left_out_note
+from evidence.columns import left_out_note
 from evidence.errors import DataError, ModelError
 from evidence.measures import MEASURES, choose_measure
-from evidence.models.counts.common_effect import study_effects
+from evidence.models.counts.common_effect import FromCounts, study_effects
 from evidence.models.counts.events import NEEDS, Events, check_events
 from evidence.models.counts.glmm_kernel import MODELS, build, build_events
 from evidence.models.counts.glmm_likelihood import climb, likeliest_fit
 from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
-from evidence.models.on_scale import HasScales
 from evidence.results import p_text
 
 __all__ = ["BinomialNormal", "glmm"]
@@ -34,7 +33,7 @@ SCALES = {
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class BinomialNormal(HasScales):
+class BinomialNormal(FromCounts):
     """Result of `glmm`: mean effect under a binomial-normal model, or for rates a Poisson-normal model."""
 
     measure: str
@@ -71,16 +70,6 @@ class BinomialNormal(HasScales):
     tau2_p: float
     """Its P value, from an equal mixture of chi-squared distributions with 0 and 1 df."""
     note: str
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Labels of the studies."""
-        return self.tables.labels
-
-    @property
-    def origin(self) -> Origin | None:
-        """Where the studies stood among the rows given; None for arrays without labels of which none was left out."""
-        return self.tables.origin
 
     @property
     def tau(self) -> float:

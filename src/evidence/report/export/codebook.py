@@ -6,25 +6,20 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from evidence.effects.choosing.comparisons import COLUMNS
 from evidence.errors import ReportError
 from evidence.tables.review import Review, tables_of
 
 __all__ = ["DESCRIPTIONS", "codebook"]
 
-DESCRIPTIONS = {
+DESCRIPTIONS = COLUMNS | {
     "title": "the question in words",
-    "analysis": "id of the analysis in review.yaml",
-    "measure": "measure of the effect; ratios of single comparisons are logarithms, pooled ones are ratios",
     "k": "number of comparisons pooled",
     "trials": "number of trials that they come from",
-    "n": "number of patients, where it is known or assumed",
     "model": "estimator of the between-study variance, and type of confidence interval",
     "scale": "scale of the pooled effect, its confidence interval and its prediction interval",
     "level": "level of the intervals",
     "estimate": "pooled effect, intervention minus comparator, or their ratio",
-    "se": "standard error of the effect, for ratios of its logarithm",
-    "ci_low": "lower limit of the confidence interval",
-    "ci_high": "upper limit of the confidence interval",
     "p_value": "P value of the test of no effect",
     "prediction_low": "lower limit of the prediction interval of the effect in a new study",
     "prediction_high": "upper limit of the prediction interval of the effect in a new study",
@@ -40,43 +35,6 @@ DESCRIPTIONS = {
     "bayes_high": "its credible interval, upper limit",
     "not_poolable": "comparisons reported for the question that cannot be pooled",
     "note": "what was pooled, or why nothing was",
-    "trial_id": "id of the trial in trials.csv",
-    "label": "name of the trial as figures show it",
-    "year": "year of publication",
-    "arm_id": "id of the intervention arm in arms.csv",
-    "comparator_arm_id": "id of the comparator arm in arms.csv",
-    "arm": "name of the intervention arm",
-    "comparator": "name of the comparator arm",
-    "outcome": "outcome",
-    "instrument": "instrument on which the outcome was measured",
-    "timepoint_weeks": "weeks from randomisation",
-    "statistic": "final score (post), change from baseline (change) or count",
-    "effect": "effect of the comparison, intervention minus comparator",
-    "variance": "sampling variance of the effect",
-    "n_arm": "patients of the intervention arm",
-    "n_comparator": "patients of the comparator arm, as divided among its comparisons",
-    "events_arm": "patients of the intervention arm with the event",
-    "events_comparator": "patients of the comparator arm with the event, as divided among its comparisons",
-    "reported_effect": "effect as reported, in units of the instrument",
-    "reported_se": "its standard error as recovered from the report",
-    "unit": "unit of the effect",
-    "comparator_group": "group of comparators of the protocol",
-    "risk_of_bias": "overall risk of bias of the trial",
-    "source_kind": "kind of the source: abstract, full text, registry, secondary",
-    "adjusted": "whether the result was adjusted for baseline values",
-    "form": "what the effect was worked out from",
-    "assumptions": "assumptions that were made, if any",
-    "arm_share": "share of a shared comparator arm that this comparison was given",
-    "derivation": "how the effect follows from the report, step by step",
-    "result_ids": "rows of arm_results.csv or contrast_results.csv that it was worked out from",
-    "source": "kind of the source and the place in it",
-    "source_url": "address of the source",
-    "doi": "DOI of the trial's publication",
-    "study": "the trial that counts: of a stratum the whole trial",
-    "readers": "who read the rows, and whether they agreed",
-    "status": "pooled, or not poolable",
-    "reason": "why a comparison is not poolable",
-    "reason_kind": "the same in a word or two for programs, of several reasons each once",
 }
 
 
