@@ -44,3 +44,14 @@ def test_svg_is_smaller_and_keeps_texts_and_description(svg: Path, tmp_path: Pat
     shrink_svg(path)
     assert path.read_bytes() == once
     assert [name.name for name in tmp_path.iterdir()] == ["plot.svg"]
+
+
+def test_a_group_of_many_marks_that_holds_a_group_is_soon_done(tmp_path: Path) -> None:
+    """Each mark is read in one way: with two, this would take hours."""
+    marks = '<path d="M 0 0"/><use href="#x"/>' * 30
+    path = tmp_path / "plot.svg"
+    path.write_text(f'<svg><g>{marks}<g id="a"><path d="M 1 1"/></g></g><g>{marks}</g></svg>', "utf-8")
+    shrink_svg(path)
+    root = ElementTree.parse(path).getroot()
+    assert [element.tag for element in root].count("use") == 30
+    assert len(list(root.iter("path"))) == 61

@@ -17,9 +17,10 @@ USED = re.compile(r'(?:href="#|url\(#)([^")]+)')
 OUTLINE = re.compile(r' d="([^"]*)"')
 STYLE = re.compile(r' style="([^"]*)"')
 NAMED = re.compile(r'( id="| href="#|url\(#)([^")]+)')
-# A group that changes nothing: around marks, or around one other group.
+# A group that changes nothing: around marks, or around one other group. Marks are read in one way only: with two for
+# each, a group of many marks that ends otherwise would be tried in 2^marks ways.
 EMPTY_GROUP = re.compile(
-    r"<g>((?:<(?:path|use|image|text)\b[^>]*/?>(?:[^<]*</text>)?)*|<g [^>]*>(?:(?!</?g[ >]).)*</g>)</g>",
+    r"<g>((?:<(?:path|use|image|text)\b[^>]*>(?:[^<]*</text>)?)*+|<g [^>]*>(?:(?!</?g[ >]).)*</g>)</g>",
     re.DOTALL,
 )
 # What is said, marks and scales are kept as they are.
