@@ -87,6 +87,7 @@ def test_r_pools_as_every_model_of_a_protocol_does(tmp_path: Path) -> None:
         {"method": "REML", "interval": "KR"},
         {"method": "REML", "prediction": "HTS", "level": 0.9},
         {"method": "PM", "prediction": "z", "level": 0.99},
+        {"method": "EE", "interval": "z", "counts": "MH"},  # which concerns no means
         {"method": "REML", "minimum_studies": 6},  # more than there are: not combined
     ]
     review = review_of(tmp_path / "means", MEANS, "MD", models)
@@ -139,7 +140,8 @@ def test_r_is_told_of_one_trial_and_of_an_interval_that_leaves_the_scale(tmp_pat
 @needs_r
 def test_scripts_run_from_elsewhere_and_say_how_far_they_are(tmp_path: Path) -> None:
     text = MEANS.replace("Ahn 2001", '"=1+1 ""Ahn"" \u00fc"').replace("Elo 2010", "NA")
-    review = review_of(tmp_path / "odd", text, "MD", [{"method": "REML"}])
+    text = text.replace("Bode 2003", "007").replace("Diaz 2008", "7")  # two trials, and as numbers one
+    review = review_of(tmp_path / "odd", text, "MD", [{"method": "REML", "minimum_studies": 5}])
     place = tmp_path / "a folder \u00fc"
     write_r(review, place)
     program = str(find_rscript())

@@ -272,7 +272,7 @@ def _analysis(review: Review, one: Synthesis) -> dict[str, Any]:
             "interval": rule.model["ci"],
             "prediction": rule.model["prediction"],
             "level": rule.model["level"],
-            "counts": rule.counts,
+            "counts": rule.counts if measure_of(one.measure).of == "events" else "IV",
             "minimum_trials": rule.minimum,
         },
         "result": None
@@ -290,7 +290,7 @@ def _analysis(review: Review, one: Synthesis) -> dict[str, Any]:
 def _compared(row: dict[Any, Any]) -> dict[str, Any]:
     cells = {}
     for name, field in Compared.model_fields.items():
-        value = plain(row[name])
+        value = plain(row.get(name))
         is_text = field.annotation is str
         cells[name] = ("" if value is None else str(row[name])) if is_text else value
     return cells

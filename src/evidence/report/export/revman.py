@@ -118,6 +118,11 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     studies: dict[str, str] = {}
     remarks: list[str] = []
     for one in done:
+        if one.measure not in _MEASURES:
+            remarks.append(
+                f"Not written, for RevMan does not have its measure: {one.analysis.id} ({one.measure})."
+            )
+            continue
         comparison = one.analysis.comparison
         group = groups.setdefault(comparison, len(groups) + 1)
         numbers[comparison] += 1

@@ -5,8 +5,15 @@ folder <- if (length(script)) dirname(gsub("~+~", " ", script[1], fixed = TRUE))
 fits <- list()    # what metafor gave, by id
 results <- list() # its rows of the table that is written
 
+# Texts stay texts, so that a trial that is called 007 is not trial 7; empty cells are missing.
 read_table <- function(file) {
-  read.csv(file.path(folder, file), encoding = "UTF-8", na.strings = "", check.names = FALSE)
+  d <- read.csv(file.path(folder, file), encoding = "UTF-8", na.strings = "", check.names = FALSE,
+                colClasses = "character")
+  numbers <- intersect(names(d), c("yi", "vi", "ai", "n1i", "ci", "n2i", "effect", "k", "trials", "estimate", "se",
+                                   "ci_low", "ci_high", "p_value", "prediction_low", "prediction_high", "tau2", "i2",
+                                   "q", "q_p"))
+  d[numbers] <- lapply(d[numbers], as.numeric)
+  d
 }
 
 # Writes a list of rows as CSV in UTF-8 with all digits, whatever the language of the system is.

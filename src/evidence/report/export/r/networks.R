@@ -53,7 +53,6 @@ highest <- function(a, X, fit) {
 # Fits one network: the treatments against `reference`, with one variance between studies for all comparisons.
 network <- function(id, file, reference, method = "REML", level = 0.95, prediction = "V") {
   d <- read_table(file)
-  for (name in c("study", "treat1", "treat2")) d[[name]] <- as.character(d[[name]])
   a <- arrange(d)
   others <- setdiff(a$treatments, reference)
   X <- a$X[, others, drop = FALSE]

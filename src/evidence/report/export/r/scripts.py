@@ -12,6 +12,7 @@ import pandas as pd
 
 from evidence.effects.choosing.choices import Choices
 from evidence.files import draft, drafts, file_name, write, write_csv
+from evidence.measures import measure_of
 from evidence.synthesis.networks import ReviewNetwork, review_networks
 from evidence.synthesis.rule import rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
@@ -119,7 +120,7 @@ def write_r(review: Review, output: Path) -> list[Path]:
     tables = {
         f"data/{_place(one.analysis.id)}": one.effects.rename(
             columns={old: new for new, old in _STUDY.items()}
-        )[list(_STUDY)]
+        ).reindex(columns=list(_STUDY))
         for one in done
         if one.k
     }
@@ -170,7 +171,7 @@ def _analysis(review: Review, one: Synthesis) -> list[str]:
         "prediction": model["prediction"],
         "minimum": rule.minimum,
     }
-    if rule.counts != "IV":
+    if rule.counts != "IV" and measure_of(one.measure).of == "events":
         options["counts"] = rule.counts
     if math.isfinite(rule.widest):
         options["widest"] = rule.widest
