@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from evidence.errors import DataError
 from evidence.figures import component_forest, waterfall
@@ -76,6 +78,22 @@ def test_waterfall_adds_up():
     assert parts.end.iloc[-1] == pytest.approx(total.estimate)
     expected = COMP.combination("massage+manual_therapy")
     assert (total.ci_low, total.ci_high) == (expected.ci_low, expected.ci_high)
+
+
+def test_bars_of_a_waterfall_stand_beside_their_labels():
+    figure = waterfall(COMP, "massage+manual_therapy")
+    figure.draw_without_rendering()
+    (panel,) = figure.axes
+    bars = [patch.get_window_extent() for patch in panel.patches if isinstance(patch, Rectangle)]
+    labels = {text.get_text(): text.get_window_extent() for text in figure.findobj(Text)}
+    numbers = figure.numbers[figure.numbers.kind == "component"]
+    assert len(bars) == len(numbers) == 2
+    for bar, (_, row) in zip(bars, numbers.iterrows(), strict=True):
+        label = labels[row.label]
+        assert bar.y0 < (label.y0 + label.y1) / 2 < bar.y1
+        assert bar.height == pytest.approx(9.0 * figure.dpi / 72)
+        left, right = panel.transData.inverted().transform([(bar.x0, 0), (bar.x1, 0)])[:, 0]
+        assert [left, right] == pytest.approx(sorted((row.start, row.end)))
 
 
 def test_waterfall_sets_the_network_estimate_beside():
