@@ -53,5 +53,5 @@ def test_a_group_of_many_marks_that_holds_a_group_is_soon_done(tmp_path: Path) -
     path.write_text(f'<svg><g>{marks}<g id="a"><path d="M 1 1"/></g></g><g>{marks}</g></svg>', "utf-8")
     shrink_svg(path)
     root = ElementTree.parse(path).getroot()
-    assert [element.tag for element in root].count("use") == 30
+    assert [element.tag for element in root].count("use") == 60
     assert len(list(root.iter("path"))) == 61
