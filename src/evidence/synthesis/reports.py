@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -168,6 +168,14 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
     ----------
     Campbell M et al. (2020). Synthesis without meta-analysis (SWiM) in systematic reviews. BMJ 368, l6890.
     """
+    question = review.analysis(analysis)
+    if not options and review.analyses.get(question.id) == question:
+        return _reports(review, question.id)
+    return _reports.__wrapped__(review, question, **options)
+
+
+@lru_cache(maxsize=256)
+def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Reports:
     question = review.analysis(analysis)
     choices = Choices.of(review, options, analysis=question)
     measure = choices.measure or review.protocol.pooled_measure(question)

@@ -53,7 +53,8 @@ class Suited:
     reason: Reason | None
 
 
-def suited(review: Review, outcome: str, window: str, measure: str, choices: Choices) -> list[Suited]:
+@lru_cache(maxsize=64)
+def suited(review: Review, outcome: str, window: str, measure: str, choices: Choices) -> tuple[Suited, ...]:
     """Put every contrast of an outcome and window on one scale, seen from either arm.
 
     Parameters
@@ -68,11 +69,11 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
 
     Returns
     -------
-    list of Suited
+    tuple of Suited
         Two for each contrast whose time lies in the window or is not stated: as reported, and with arms exchanged.
     """
     rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
-    return [
+    return tuple(
         Suited(
             one.contrast,
             one.scaled,
@@ -80,7 +81,7 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
             next(filter(None, reasons(review, one, span, choices)), None),
         )
         for one in on_scale(review, outcome, window, measure, choices.impute)
-    ]
+    )
 
 
 @lru_cache(maxsize=256)
