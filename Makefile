@@ -13,13 +13,20 @@ ARGS ?=
 # pip names every package it takes; a dot for each keeps the terminal quiet but alive.
 DOTS := awk '/^ *Collecting/ { printf "."; fflush() } END { print "" }'
 
-.PHONY: help report test browser figures figures-check lab lint format bench fuzz validation lock clean
+.PHONY: help report docs examples test browser figures figures-check lab lint format bench fuzz validation lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 report: $(VENV)/.installed  ## Run the notebooks and build the site in report/ (options: ARGS="--only 03").
 	$(BIN)/evidence report $(ARGS)
+
+docs: $(VENV)/.installed  ## Build the documentation into build/docs.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+examples: $(VENV)/.installed  ## Make the report of each review in examples/ into build/examples.
+	for folder in examples/*/; do $(BIN)/evidence report --data "$$folder" --notebooks "$${folder}notebooks" \
+		--output "build/$${folder%/}" --cache build/examples-cache; done
 
 test: $(VENV)/.installed  ## Run the tests with coverage (options for pytest: ARGS="-k forest").
 	$(BIN)/python -m pytest -n auto --mpl --cov $(ARGS)

@@ -19,7 +19,14 @@ __all__ = [
 
 
 class EvidenceError(Exception):
-    """Base class of every error that the package raises on purpose."""
+    """Base class of every error that the package raises on purpose.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> issubclass(ev.DataError, ev.EvidenceError)
+    True
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,15 @@ class DataError(EvidenceError, ValueError):
     ----------
     faults : tuple of Fault
         Every fault with its place; empty when the error is about an argument.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> try:
+    ...     ev.pool([0.1, 0.2], [0.04, -1])
+    ... except ev.DataError as error:
+    ...     print(error)
+    Study 2: the variance -1 is not positive; check the standard error.
     """
 
     faults: tuple[Fault, ...]
@@ -102,15 +118,39 @@ class DataError(EvidenceError, ValueError):
 
 
 class DataWarning(UserWarning):
-    """Input was read in a way that the caller should know of, such as text that holds numbers."""
+    """Input was read in a way that the caller should know of, such as text that holds numbers.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> issubclass(ev.DataWarning, UserWarning)
+    True
+    """
 
 
 class ModelError(EvidenceError):
-    """A model cannot be fitted to valid input, for example because it is not identified."""
+    """A model cannot be fitted to valid input, for example because it is not identified.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> try:
+    ...     ev.begg(ev.pool([0.1], [0.04]))
+    ... except ev.ModelError as error:
+    ...     print(error)
+    a rank correlation test needs at least 2 studies; there are 1: Study 1.
+    """
 
 
 class ReportError(EvidenceError):
-    """A notebook or a part of the report could not be made."""
+    """A notebook or a part of the report could not be made.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> issubclass(ev.ReportError, ev.EvidenceError)
+    True
+    """
 
 
 def closest(name: str, known: Iterable[str]) -> str:

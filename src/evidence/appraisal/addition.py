@@ -38,6 +38,25 @@ class Addition(Shown):
         One row for each comparison of the trial in an analysis: analysis, measure, arm, comparator, estimate,
         ci_low, ci_high (ratios as ratios), status and reason, and the combined result without the trial and with
         it: k_before, estimate_before, ci_low_before, ci_high_before, k_after, ...; missing where none is.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> addition = ev.add_trial(
+    ...     "examples/bcg-vaccine",
+    ...     trial={"label": "Fictional 2024", "design": "parallel", "citation": "made up for this page"},
+    ...     arms=[
+    ...         {"arm_id": "bcg", "components": "bcg"},
+    ...         {"arm_id": "no", "components": "no_vaccine"},
+    ...     ],
+    ...     arm_results=[
+    ...         {"arm_id": "bcg", "outcome": "tuberculosis", "instrument": "tuberculosis", "n": "400", "events": "4"},
+    ...         {"arm_id": "no", "outcome": "tuberculosis", "instrument": "tuberculosis", "n": "400", "events": "9"},
+    ...     ],
+    ...     source={"source_url": "https://example.org", "source_kind": "abstract"},
+    ... )
+    >>> sorted(addition.rows)
+    ['arm_results', 'arms', 'contrast_results', 'instruments', 'risk_of_bias', 'trials']
     """
 
     trial_id: str
@@ -139,6 +158,25 @@ def add_trial(
         If the review has faults, or the rows have: every one is named, and errors that the plausibility checks find
         are faults. A value that is printed so although it cannot be right goes in with a note that begins with
         ``CHECK:``.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> addition = ev.add_trial(
+    ...     "examples/bcg-vaccine",
+    ...     trial={"label": "Fictional 2024", "design": "parallel", "citation": "made up for this page"},
+    ...     arms=[
+    ...         {"arm_id": "bcg", "components": "bcg"},
+    ...         {"arm_id": "no", "components": "no_vaccine"},
+    ...     ],
+    ...     arm_results=[
+    ...         {"arm_id": "bcg", "outcome": "tuberculosis", "instrument": "tuberculosis", "n": "400", "events": "4"},
+    ...         {"arm_id": "no", "outcome": "tuberculosis", "instrument": "tuberculosis", "n": "400", "events": "9"},
+    ...     ],
+    ...     source={"source_url": "https://example.org", "source_kind": "abstract"},
+    ... )
+    >>> addition.effects[["k_before", "k_after"]].values.tolist()
+    [[13, 14]]
     """
     every = {**(source or {}), **({"readers": reader} if reader else {})}
     results = {

@@ -42,6 +42,13 @@ class Answer(Shown):
         One row for each combined result of `key`: analysis, statement, certainty and meaning (in words).
     verdicts : DataFrame
         One row a claim: claim_id, claim, verdict and why.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> list(ev.answer(review).to_frame())[:3]
+    ['analysis', 'outcome', 'term']
     """
 
     headline: str
@@ -72,6 +79,14 @@ def answer(review: Review, *, certainty: Rating | None = None, **overrides: Any)
     Returns
     -------
     Answer
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> answer = ev.answer(review)
+    >>> answer.summary().startswith("Of the")
+    True
     """
     asked = [
         (question, [_finding(review, one.id, certainty) for one in question.analyses])

@@ -41,6 +41,13 @@ def harms_table(review: Review) -> pd.DataFrame:
         One row for each trial of which anything about harm was seen, by year: Trial, Randomised, Counted (events of
         people by arm, where an outcome of the question group "harms" has counts), In words (what was printed, or the
         column `harms` of the trials), Place.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.harms_table(review).columns.tolist()
+    ['Trial', 'Randomised', 'Counted', 'In words', 'Place']
     """
     contrasts = review.contrast_results
     told = [
@@ -96,6 +103,13 @@ def harms_statement(review: Review) -> str:
         How many trials say anything about harm, how many count it in each arm, among how many people, and how rare a
         harm could stay unseen among so many (three over the number of people; Hanley and Lippman-Hand 1983, JAMA 249,
         1743-1745). Empty if the protocol has no question group "harms".
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.harms_statement(review).endswith(".")
+    True
     """
     if not _outcomes(review):
         return ""

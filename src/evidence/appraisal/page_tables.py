@@ -45,6 +45,14 @@ class PageTable(Shown):
         What is printed: texts under headings for people.
     numbers : DataFrame
         The same rows with every number in all its digits.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> table = ev.results_table(review, ["massage-inactive-pain-short"])
+    >>> table.shown.columns[:3].tolist()
+    ['Question', 'Result', 'A new trial']
     """
 
     shown: pd.DataFrame
@@ -79,6 +87,13 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
     ------
     DataError
         If an analysis is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.results_table(review, ["massage-inactive-pain-short"]).numbers.columns[:4].tolist()
+    ['analysis', 'outcome', 'term', 'statement']
     """
     names = list(review.analyses) if analyses is None else list(analyses)
     found = [finding(review, name) for name in names]
@@ -117,6 +132,14 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
     -------
     PageTable
         For each combined result that itself, then what `evidence.sensitivity` gives.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> table = ev.sensitivity_table(review, [ev.finding(review, "massage-inactive-pain-short")])
+    >>> table.shown.columns[:3].tolist()
+    ['Result', 'What is different', 'Trials']
     """
     rows, frames = [], []
     for one in findings:
@@ -145,7 +168,15 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
 
 
 def certainty_reasons(findings: Sequence[Finding]) -> PageTable:
-    """Say why the certainty of combined results is not high, one row for each domain that lowers it."""
+    """Say why the certainty of combined results is not high, one row for each domain that lowers it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.certainty_reasons([ev.finding(review, "massage-inactive-pain-short")]).shown.columns.tolist()
+    ['Result', 'Domain', 'Levels', 'Why']
+    """
     rows = [
         {
             "Result": one.analysis.title,
@@ -176,6 +207,13 @@ def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTa
     PageTable
         Printed: trial, comparison, for which results, and why it is not used. One row for each trial, comparison and
         reason.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.unused_results(review, ["massage-inactive-pain-short"]).shown.columns[:3].tolist()
+    ['Trial', 'Comparison', 'For']
     """
     every = []
     for name in analyses:
@@ -204,7 +242,17 @@ def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTa
 
 
 def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
-    """Say what combined results mean for people: how many of 100 improve, and how many to treat for one more."""
+    """Say what combined results mean for people: how many of 100 improve, and how many to treat for one more.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.patients_table(review, [ev.finding(review, "massage-inactive-pain-short")]).shown.columns[
+    ...     :3
+    ... ].tolist()
+    ['Result', 'Improve without', 'Improve with']
+    """
     told = [(one, absolute_effects(review, one.analysis)) for one in findings if one.fit is not None]
     known = [(one, made) for one, made in told if not math.isnan(made.gain[0])]
     shown = pd.DataFrame(
@@ -227,7 +275,17 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
 
 
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
-    """Say whether the evidence is enough for a firm conclusion, for each combined result."""
+    """Say whether the evidence is enough for a firm conclusion, for each combined result.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.sequential_table(review, [ev.finding(review, "massage-inactive-pain-short")]).shown.columns[
+    ...     :3
+    ... ].tolist()
+    ['Result', 'Trials', 'Information, of what is required']
+    """
     rows, frames = [], []
     for one in findings:
         if one.fit is None:
@@ -258,14 +316,30 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
 
 
 def certainty_rules_text(review: Review) -> str:
-    """The rule of each domain of the certainty as a list in Markdown."""
+    """The rule of each domain of the certainty as a list in Markdown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.certainty_rules_text(review).startswith("-")
+    True
+    """
     rules = certainty_rules(review)
     known = rules[rules["rule"] != ""].drop_duplicates("domain")
     return "\n".join(f"- **{capital(row['domain'])}.** {row['rule']}" for row in known.to_dict("records"))
 
 
 def differences_table(review: Review) -> PageTable:
-    """Say how size and certainty of combined results change over the protocol's range of important differences."""
+    """Say how size and certainty of combined results change over the protocol's range of important differences.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> ev.differences_table(review).shown.columns.tolist()
+    []
+    """
     rows, frames = [], []
     for name, analysis in review.analyses.items():
         if analysis.outcome not in review.protocol.certainty.mid_range:

@@ -94,6 +94,14 @@ def prisma_flow(review: Review) -> PrismaFlow:
     ------
     DataError
         If a trial is both excluded and included.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> flow = ev.prisma_flow(review)
+    >>> flow.to_frame().columns[:3].tolist()
+    ['stage', 'reason', 'trials']
     """
     both = sorted(set(review.excluded["trial_id"]) & set(review.trials["trial_id"]))
     if both:
@@ -200,6 +208,13 @@ def prisma_checklist(review: Review) -> PrismaChecklist:
     ------
     DataError
         If the review has no such table, or it misses an item or has one that PRISMA 2020 does not have.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> type(ev.prisma_checklist(review)).__name__
+    'PrismaChecklist'
     """
     table = review.prisma_checklist
     if table.empty:

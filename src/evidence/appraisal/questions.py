@@ -42,6 +42,14 @@ class QuestionAnswer(Shown):
         asked.
     changes : DataFrame
         What would change the lead's result, as `evidence.appraisal.changes.changes` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> answer = ev.answer_question(review, "massage-usual", deep=False)
+    >>> answer.question.title
+    'Massage against no treatment or usual care'
     """
 
     question: Question
@@ -162,6 +170,14 @@ def answer_question(review: Review, question: str | Question, *, deep: bool = Tr
     ------
     DataError
         If there is no such question.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> answer = ev.answer_question(review, "massage-usual", deep=False)
+    >>> [found.analysis.outcome for found in answer.findings]
+    ['pain', 'pain', 'disability', 'disability', 'quality_of_life', 'quality_of_life']
     """
     asked = question if isinstance(question, Question) else question_of(review.protocol, question)
     bodies = [gather(review, analysis) for analysis in asked.analyses]

@@ -119,6 +119,14 @@ def risk_of_bias(review: Review, analysis: str | Analysis | Synthesis | None = N
     DataError
         If the analysis is unknown or has no poolable trial, the review has no judgement, or a judgement or its
         domain belongs to no tool.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> bias = ev.risk_of_bias(review, "massage-inactive-pain-short")
+    >>> type(bias).__name__
+    'RiskOfBias'
     """
     table = review.risk_of_bias
     tool = tool_of(table["domain"])
@@ -258,6 +266,13 @@ def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any)
     ------
     DataError
         If the analysis or an option is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.bias_sensitivity(review, "massage-inactive-pain-short").to_frame().columns[:3].tolist()
+    ['analysis', 'measure', 'set']
     """
     result = synthesise(review, analysis, **overrides)
     model = {name: overrides[name] for name in POOL_OPTIONS if name in overrides}

@@ -37,6 +37,13 @@ def sequential_analysis(review: Review, analysis: str | Analysis, **overrides: A
         plan nor a minimal important difference.
     ModelError
         If nothing is pooled.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> type(ev.sequential_analysis(review, "massage-inactive-pain-short")).__name__
+    'Sequential'
     """
     plan = review.protocol.sequential
     settings = {

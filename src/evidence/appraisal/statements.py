@@ -60,7 +60,14 @@ _MOST_NAMES = 3
 
 
 def certainty_levels() -> pd.DataFrame:
-    """Say what the levels of certainty are: certainty, symbols, wording and meaning, the most certain first."""
+    """Say what the levels of certainty are: certainty, symbols, wording and meaning, the most certain first.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.certainty_levels()["certainty"].tolist()
+    ['high', 'moderate', 'low', 'very low']
+    """
     verbs = {
         "high": "reduces",
         "moderate": "probably reduces",
@@ -142,6 +149,14 @@ class Finding(Shown):
         From how many important differences on an effect is slight, and large.
     minimum : int
         Trials from which on results are combined.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> found = ev.finding(review, "massage-inactive-pain-short")
+    >>> found.analysis.id
+    'massage-inactive-pain-short'
     """
 
     analysis: Analysis
@@ -346,13 +361,29 @@ def finding(review: Review, analysis: str | Analysis, *, mid: float | None = Non
     References
     ----------
     Santesso N et al. (2020). GRADE guidelines 26. J Clin Epidemiol 119, 126-135.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> found = ev.finding(review, "massage-inactive-pain-short")
+    >>> found.k == ev.synthesise(review, "massage-inactive-pain-short").fit.k
+    True
     """
     evidence = gather(review, analysis, mid)
     return finding_of(review, evidence, rate(evidence))
 
 
 def combined_analyses(review: Review) -> tuple[str, ...]:
-    """Give the analyses of a review that have a combined result, in the protocol's order."""
+    """Give the analyses of a review that have a combined result, in the protocol's order.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> ev.combined_analyses(review)
+    ('bcg-tuberculosis-any',)
+    """
     return tuple(name for name in review.analyses if finding(review, name).fit is not None)
 
 

@@ -56,6 +56,13 @@ def reports_statement(review: Review, analysis: str | Analysis) -> str:
     ------
     DataError
         If the analysis is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.reports_statement(review, "massage-inactive-pain-short").endswith(".")
+    True
     """
     reports = reports_on(review, analysis)
     if reports.trials.empty:
@@ -161,6 +168,13 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
     ------
     DataError
         If an analysis is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.reports_table(review, ["massage-inactive-pain-short"]).columns[:3].tolist()
+    ['Result', 'Trial', 'Comparison']
     """
     parts = []
     for name in analyses:
@@ -220,6 +234,13 @@ def evidence_map(review: Review, questions: Iterable[str] | None = None) -> pd.D
     ------
     DataError
         If a question is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.evidence_map(review).columns[:3].tolist()
+    ['question', 'title', 'main']
     """
     rows = []
     for name, title, main, analyses in _questions(review, questions):

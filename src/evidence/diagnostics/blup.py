@@ -61,6 +61,19 @@ def blup(fit: Pooled) -> Blup:
     References
     ----------
     Raudenbush SW, Bryk AS (1985). J Educ Stat 10(2), 75-98.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.blup(fit).to_frame().iloc[:, :3].round(3).head(3)
+                  label  effect  prediction
+    0           Aronson  -0.889      -0.800
+    1  Ferguson & Simes  -1.585      -1.252
+    2   Rosenthal et al  -1.348      -0.987
     """
     if fit.given_weights is not None:
         raise ModelError(

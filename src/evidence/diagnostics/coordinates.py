@@ -62,6 +62,16 @@ def baujat(fit: Pooled) -> Baujat:
     References
     ----------
     Baujat B, Mahé C, Pignon J-P, Hill C (2002). Stat Med 21(18), 2641-2652.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.baujat(fit).to_frame().shape
+    (13, 3)
     """
     need(fit, 2, "a Baujat plot")
     deleted = drop_each(fit)
@@ -128,6 +138,16 @@ def radial(fit: Pooled, *, centre: bool = False) -> Radial:
     References
     ----------
     Galbraith RF (1988). Technometrics 30(3), 271-281.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.radial(fit).to_frame().shape
+    (13, 5)
     """
     x = 1.0 / np.sqrt(fit.variance + fit.tau2)
     shift = fit.estimate if centre else 0.0
@@ -209,6 +229,16 @@ def doi_plot(fit: Pooled) -> Doi:
     ----------
     Furuya-Kanamori L, Barendregt JJ, Doi SAR (2018). Int J Evid Based Healthc 16(4), 195-203.
     Schwarzer G, Rücker G, Semaca C (2024). Res Synth Methods 15(4), 603-615.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> f"LFK index {ev.doi_plot(fit).lfk:.2f}"
+    'LFK index -4.10'
     """
     need(fit, 2, "a Doi plot")
     order = np.lexsort((fit.variance, fit.effect))

@@ -129,6 +129,15 @@ def gosh(
     References
     ----------
     Olkin I, Dahabreh IJ, Trikalinos TA (2012). Res Synth Methods 3(3), 214-223.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> subsets = ev.gosh(effect, variance, method="DL", progress=False)
+    >>> len(subsets.to_frame())
+    63
     """
     if subsets < 1:
         raise DataError(f"subsets must be at least 1; got {subsets}.")
@@ -155,7 +164,17 @@ def gosh(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GoshSummary(Shown):
-    """Result of `gosh_summary`: what the results of all subsets say, without the results themselves."""
+    """Result of `gosh_summary`: what the results of all subsets say, without the results themselves.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> summary = ev.gosh_summary(effect, variance, method="DL")
+    >>> print(summary.summary().splitlines()[0])
+    GOSH: all 63 subsets of 6 studies, method DL
+    """
 
     labels: tuple[str, ...]
     method: str
@@ -290,6 +309,15 @@ def gosh_summary(
     References
     ----------
     Olkin I, Dahabreh IJ, Trikalinos TA (2012). Res Synth Methods 3(3), 214-223.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> summary = ev.gosh_summary(effect, variance, method="DL")
+    >>> summary.count
+    63
     """
     if subsets < 1:
         raise DataError(f"subsets must be at least 1; got {subsets}.")

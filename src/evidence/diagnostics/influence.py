@@ -90,6 +90,16 @@ def influence(fit: Pooled) -> Influence:
     References
     ----------
     Viechtbauer W, Cheung MW-L (2010). Res Synth Methods 1(2), 112-125.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.influence(fit).to_frame().columns[:4].tolist()
+    ['label', 'standardised', 'studentised', 'dffits']
     """
     need(fit, 2, "a measure of influence")
     deleted, k = drop_each(fit), fit.k

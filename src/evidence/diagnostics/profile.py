@@ -89,6 +89,16 @@ def profile_tau2(fit: Pooled, grid: Any = None, *, points: int = 101) -> Profile
     References
     ----------
     Hardy RJ, Thompson SG (1996). Stat Med 15(6), 619-629.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.profile_tau2(fit, points=5).to_frame().shape
+    (5, 5)
     """
     need(fit, 2, "a profile of tau2")
     if fit.method == "EE":

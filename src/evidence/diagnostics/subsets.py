@@ -165,6 +165,16 @@ def leave_one_out(fit: Fit, *, coefficient: str | None = None) -> LeaveOneOut:
         If the coefficient is not clear.
     ModelError
         With one study.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.leave_one_out(fit).to_frame()["estimate"].round(3).tolist()
+    [-0.707, -0.654, -0.686, -0.628, -0.764, -0.711, -0.655, -0.795, -0.741, -0.653, -0.758, -0.76, -0.778]
     """
     need(fit, 2, "leave-one-out")
     if isinstance(fit, Pooled):
@@ -237,6 +247,16 @@ def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -
     DataError
         If `order` does not have one value a study, or a value is missing or cannot be compared with the
         others; if the coefficient is not clear.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.cumulative(fit).to_frame()["estimate"].round(3).tolist()
+    [-0.889, -1.325, -1.33, -1.422, -1.059, -0.988, -1.058, -0.899, -0.838, -0.894, -0.829, -0.778, -0.715]
     """
     k, chosen = len(fit.labels), choose_coefficient(fit, coefficient)
     values = study_order(fit, order)

@@ -98,6 +98,12 @@ def albatross(
     ----------
     Harrison S et al. (2017). Res Synth Methods 8(3), 281-289. The contours solve P for n with the variance of a
     standardised mean difference, (r + 1)^2 / (r n) + d^2 / (2 n).
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> p, n = [0.001, 0.04, 0.3, 0.01, 0.6], [200, 90, 60, 150, 40]
+    >>> figure = ev.figures.albatross(p, n, [1, 1, -1, 1, -1])
     """
     values, operators = read_p(p)
     sign = read_direction(direction, values.size)

@@ -68,6 +68,15 @@ def baujat(
     References
     ----------
     Baujat B, Mahé C, Pignon J-P, Hill C (2002). Stat Med 21(18), 2641-2652.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.baujat(fit)
     """
     studies, points = read_studies(fit, data, ()), coordinates(fit)
     code = measure_code(measure_label, data)

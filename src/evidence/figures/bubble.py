@@ -104,6 +104,16 @@ def bubble(
     ------
     DataError
         If the table is not that of the regression, or the formula does not use the moderator.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> table = pd.concat([effects, bcg["ablat"]], axis=1)
+    >>> fit = ev.regress("effect ~ ablat", table)
+    >>> figure = ev.figures.bubble(fit, "ablat", data=table, moderator_label="Latitude (degrees)")
     """
     table = _check(regression, moderator, data)
     axis_of = _moderator(table[moderator])

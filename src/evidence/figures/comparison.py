@@ -68,6 +68,22 @@ def comparison(
     ------
     DataError
         If the table is empty, lacks a column, has an unknown kind, or a panel would mix measures.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> results = pd.DataFrame(
+    ...     {
+    ...         "group": ["pain, short term"] * 2,
+    ...         "label": ["this review", "an earlier review"],
+    ...         "kind": ["this review", "published"],
+    ...         "estimate": [-0.71, -0.67],
+    ...         "ci_low": [-1.10, -0.98],
+    ...         "ci_high": [-0.33, -0.36],
+    ...     }
+    ... )
+    >>> figure = ev.figures.comparison(results)
     """
     _check(frame, panel)
     parts = {"": frame} if panel is None else {str(name): p for name, p in frame.groupby(panel, sort=False)}

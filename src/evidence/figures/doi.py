@@ -64,6 +64,15 @@ def doi(
     References
     ----------
     Furuya-Kanamori L, Barendregt JJ, Doi SAR (2018). Int J Evid Based Healthc 16(4), 195-203.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.doi(fit)
     """
     studies, points = read_studies(fit, data, ()), doi_plot(fit)
     order = np.lexsort((fit.variance, fit.effect))

@@ -68,6 +68,15 @@ def drapery(
     References
     ----------
     Rücker G, Schwarzer G (2021). Res Synth Methods 12(1), 85-93.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.drapery(fit)
     """
     studies = read_studies(fit, data, ())
     code = measure_code(measure_label, data)

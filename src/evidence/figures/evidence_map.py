@@ -80,6 +80,12 @@ def evidence_map(
     References
     ----------
     Miake-Lye IM et al. (2016). Syst Rev 5, 28.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> figure = ev.figures.evidence_map(ev.evidence_map(review))
     """
     table = question_rows(data, by, "kind", "favours").assign(
         kind=data["kind"].astype(str).to_numpy(),

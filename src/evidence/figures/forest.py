@@ -127,6 +127,15 @@ def forest(
     ------
     DataError
         If `data`, `subgroups` or `beside` do not belong to the fit, a column is missing, or the range is not usable.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.forest(fit)
     """
     code = measure_code(measure_label, data, fit)
     read, natural = on_axis(fit, code, transform, data)

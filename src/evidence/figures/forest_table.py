@@ -58,6 +58,16 @@ class ForestTable(Shown):
         What is shown; may be empty.
     text : str
         The same as text.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> table = ev.forest_table(fit)
+    >>> "<table" in table._repr_html_()
+    True
     """
 
     numbers: pd.DataFrame
@@ -139,6 +149,16 @@ def forest_table(
     ------
     DataError
         If a synthesis was not pooled, or what is given beside the fit does not belong to it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> table = ev.forest_table(fit)
+    >>> type(table).__name__
+    'ForestTable'
     """
     minimum = 1
     notes = list(notes)

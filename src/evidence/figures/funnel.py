@@ -106,6 +106,15 @@ def funnel(
     References
     ----------
     .. [1] Peters et al. (2008), J Clin Epidemiol 61(10), 991-996.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.funnel(fit, contours=True)
     """
     levels, names = _levels(contours), study_labels(fit, data)
     code, silent = measure_code(measure_label, data, fit), 0

@@ -82,6 +82,15 @@ def gosh(
     References
     ----------
     Olkin I, Dahabreh IJ, Trikalinos TA (2012). Res Synth Methods 3(3), 214-223.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> subsets = ev.gosh(effects, method="DL", progress=False)
+    >>> figure = ev.figures.gosh(subsets)
     """
     if quantity not in NAMES:
         raise DataError(f"quantity='{quantity}' is not known: use {' or '.join(NAMES)}.")

@@ -71,6 +71,20 @@ def harvest(
     References
     ----------
     Ogilvie D et al. (2008). BMC Med Res Methodol 8, 8. Boon MH, Thomson H (2021). Res Synth Methods 12(1), 29-33.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> reported = pd.DataFrame(
+    ...     {
+    ...         "question": ["pain"] * 4 + ["disability"] * 3,
+    ...         "label": list("ABCDABC"),
+    ...         "direction": [1, 1, -1, 0, 1, 1, -1],
+    ...         "n": [80, 40, 60, 30, 80, 40, 60],
+    ...     }
+    ... )
+    >>> figure = ev.figures.harvest(reported)
     """
     table = question_rows(data, by, "direction", *([kind] if kind else [])).assign(
         direction=read_direction(data["direction"], len(data)).astype(int),

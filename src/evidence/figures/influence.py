@@ -93,6 +93,15 @@ def influence(
     References
     ----------
     Viechtbauer W, Cheung MW-L (2010). Res Synth Methods 1(2), 112-125.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.influence(fit)
     """
     studies, result = read_studies(fit, data, ()), measures(fit)
     code = measure_code(measure_label, data)

@@ -69,6 +69,15 @@ def labbe(
     References
     ----------
     .. [1] L'Abbé, Detsky & O'Rourke (1987), Ann Intern Med 107(2), 224-233.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.labbe(fit)
     """
     code = getattr(fit, "measure", "")
     if code not in ("OR", "PETO", "RR", "RD"):

@@ -58,6 +58,14 @@ def posterior(
     ------
     DataError
         If the range is not usable.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> result = ev.bayes(effect, variance, tau_prior=ev.priors.half_normal(0.5))
+    >>> figure = ev.figures.posterior(result)
     """
     code = measure_code(measure_label, None)
     scale = posterior_scale(result, measure_label, transform, digits)

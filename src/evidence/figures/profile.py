@@ -58,6 +58,15 @@ def profile(
     ------
     ModelError
         With one study, or for an equal-effects model, which has no tau2.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.profile(fit)
     """
     curve = profile_tau2(fit)
     code = measure_code(measure_label, data)

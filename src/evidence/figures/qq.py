@@ -92,6 +92,15 @@ def qq(
     References
     ----------
     .. [1] Wang MC, Bushman BJ (1998), Psychol Methods 3(1), 46-54.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.qq(fit)
     """
     residual = standardised_residuals(fit)
     names = np.array(study_labels(fit, data), dtype=object)[np.isfinite(residual)]

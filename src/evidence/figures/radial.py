@@ -91,6 +91,15 @@ def radial(
     References
     ----------
     Galbraith RF (1988). Technometrics 30(3), 271-281.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.radial(fit)
     """
     studies, points = read_studies(fit, data, ()), coordinates(fit)
     code = measure_code(measure_label, data)

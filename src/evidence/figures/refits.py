@@ -244,6 +244,15 @@ def leave_one_out(
     ------
     ModelError
         With one study.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.leave_one_out(fit)
     """
     studies, result = read_studies(fit, data, ()), without_each(fit, coefficient=coefficient)
     every = result.deleted.estimate
@@ -323,6 +332,15 @@ def cumulative(
     ------
     DataError
         If `order` names no column, does not have one value a study, or cannot be sorted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> figure = ev.figures.cumulative(fit, order=bcg["year"])
     """
     studies, k = read_studies(fit, data, ()), len(fit.labels)
     values, by = _order(fit, order, data)

@@ -76,6 +76,17 @@ def save(
     ------
     DataError
         If a format is not known, or the figure does not fit the width with letters that can be read.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> paths = ev.figures.save(ev.figures.forest(fit), mkdtemp() + "/trials")
+    >>> [path.suffix for path in paths]
+    ['.svg', '.png', '.json']
     """
     stem, kinds = _kinds(Path(path), format)
     if not DPI[0] <= dpi <= DPI[1]:

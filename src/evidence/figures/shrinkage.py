@@ -57,6 +57,14 @@ def shrinkage(
     ------
     DataError
         If the range of the axis is not usable.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> result = ev.bayes(effect, variance, tau_prior=ev.priors.half_normal(0.5))
+    >>> figure = ev.figures.shrinkage(result)
     """
     code = measure_code(measure_label, None)
     scale = posterior_scale(result, measure_label, transform, digits)

@@ -44,7 +44,17 @@ INCLUDED: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FitComparison(Shown):
-    """Result of `compare_fits`."""
+    """Result of `compare_fits`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> one, other = ev.pool(effect, variance, method="ML"), ev.pool(effect, variance, method="EE")
+    >>> f"{ev.compare_fits(one, other).statistic:.2f}"
+    '14.74'
+    """
 
     statistic: float
     """Twice the difference of the log-likelihoods."""
@@ -127,6 +137,15 @@ def compare_fits(
     References
     ----------
     Self SG, Liang KY (1987). J Am Stat Assoc 82(398), 605-610.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> one, other = ev.pool(effect, variance, method="ML"), ev.pool(effect, variance, method="EE")
+    >>> f"P = {ev.compare_fits(one, other).p_value:.4f}"
+    'P = 0.0001'
     """
     fits = [_by_ml(fit) if refit else fit for fit in (one, other)]
     first, second = (_read(fit) for fit in fits)

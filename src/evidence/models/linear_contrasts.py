@@ -113,7 +113,18 @@ def _directions(rank: int) -> Floats:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearContrasts(Shown):
-    """Result of `linear_contrasts`."""
+    """Result of `linear_contrasts`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> ev.linear_contrasts(fit, [[1, 20], [1, 40]]).to_frame()["estimate"].round(3).tolist()
+    [-0.331, -0.913]
+    """
 
     table: pd.DataFrame
     """One row a contrast: estimate, se, ci_low, ci_high (simultaneous), statistic, p_value, p_adjusted."""
@@ -202,6 +213,16 @@ def linear_contrasts(
     References
     ----------
     Hothorn T, Bretz F, Westfall P (2008). Biom J 50(3), 346-363.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> print(ev.linear_contrasts(fit, [[1, 20], [1, 40]]).summary().splitlines()[0])
+    Linear contrasts (t, df = 11; adjustment single-step; 95% simultaneous intervals)
     """
     if not isinstance(fit, (Regression, Multilevel)):
         raise DataError(

@@ -22,7 +22,19 @@ __all__ = ["HasScales", "OnScale", "harmonic_mean", "needs_size", "on_scale", "r
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class OnScale(Shown):
-    """A pooled result and its studies on one scale."""
+    """A pooled result and its studies on one scale.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> shown = fit.on("RR")
+    >>> f"{shown.estimate:.2f} ({shown.ci_low:.2f} to {shown.ci_high:.2f})"
+    '0.49 (0.33 to 0.73)'
+    """
 
     scale: str
     """Name of the scale."""

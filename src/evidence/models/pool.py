@@ -98,6 +98,15 @@ def pool(
     References
     ----------
     Viechtbauer W (2005). J Educ Behav Stat 30(3), 261-293.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> f"{fit.estimate:.3f} ({fit.ci_low:.3f} to {fit.ci_high:.3f}), tau2 {fit.tau2:.3f}"
+    '-0.989 (-1.550 to -0.429), tau2 0.223'
     """
     method, ci, prediction = check_options(method, ci, level, prediction)
     read = given(

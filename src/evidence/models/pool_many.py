@@ -61,6 +61,15 @@ class PooledMany(Shown):
 
     As in `Pooled`, what a plain fit does not need (the interval of tau2, likelihoods, weights) is computed when
     first asked for.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> many = ev.pool_many(
+    ...     [[-0.89, -1.59, -1.35], [0.2, 0.1, 0.4]], [[0.326, 0.195, 0.415], [0.04, 0.02, 0.09]]
+    ... )
+    >>> many.estimate.round(3)
+    array([-1.333,  0.168])
     """
 
     k: Floats
@@ -224,7 +233,20 @@ class PooledMany(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PooledGrid(Shown):
-    """Result of `pool_grid` for n sets of studies, m methods and c intervals; NaN without a study."""
+    """Result of `pool_grid` for n sets of studies, m methods and c intervals; NaN without a study.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> grid = ev.pool_grid(
+    ...     [[-0.89, -1.59, -1.35]],
+    ...     [[0.326, 0.195, 0.415]],
+    ...     methods=["REML", "DL"],
+    ...     intervals=["HKSJ", "z"],
+    ... )
+    >>> grid.ci_low.shape
+    (1, 2, 2)
+    """
 
     methods: tuple[str, ...]
     intervals: tuple[str, ...]
@@ -300,6 +322,15 @@ def pool_many(
     DataError
         If shapes differ or are not two-dimensional, an option is unknown, or a present value is out of range; the
         message names row and column, counted from zero.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> many = ev.pool_many(
+    ...     [[-0.89, -1.59, -1.35], [0.2, 0.1, 0.4]], [[0.326, 0.195, 0.415], [0.04, 0.02, 0.09]]
+    ... )
+    >>> many.ci_high.round(3)
+    array([-0.427,  0.471])
     """
     method, ci, prediction = check_options(method, ci, level, prediction)
     if method == "GENQ":
@@ -359,6 +390,19 @@ def pool_grid(
     ------
     DataError
         As for `pool_many`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> grid = ev.pool_grid(
+    ...     [[-0.89, -1.59, -1.35]],
+    ...     [[0.326, 0.195, 0.415]],
+    ...     methods=["REML", "DL"],
+    ...     intervals=["HKSJ", "z"],
+    ... )
+    >>> grid.ci_high[0].round(3)
+    array([[-0.427, -0.731],
+           [-0.427, -0.731]])
     """
     methods = [choose_method(name) for name in methods]
     intervals = [choose_interval(name) for name in intervals]

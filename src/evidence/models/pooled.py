@@ -28,6 +28,17 @@ class Pooled(HasCriteria, HasScales):
     """Result of `pool`.
 
     What a plain fit does not need (the interval for tau2, likelihoods, weights) is computed when first asked for.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> f"{fit.estimate:.3f} ({fit.ci_low:.3f} to {fit.ci_high:.3f}), tau2 {fit.tau2:.3f}"
+    '-0.989 (-1.550 to -0.429), tau2 0.223'
+    >>> print(fit.summary().splitlines()[0])
+    Random-effects model, tau2 by REML (k = 6)
     """
 
     effect: Floats
@@ -364,6 +375,16 @@ def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
     ------
     DataError
         If the method is unknown or does not apply to the fit.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> low, high = ev.tau2_interval(fit)
+    >>> f"{low:.3f} to {high:.3f}"
+    '0.038 to 1.480'
     """
     if not fit._estimated:
         raise DataError(

@@ -40,7 +40,16 @@ _BOUND = re.compile(r"\s*(<=?|>=?|=|≤|≥)?\s*([0-9]*[.,]?[0-9]+(?:[eE][-+]?[0
 
 @dataclass(frozen=True, repr=False)
 class CombinedP(Shown):
-    """Result of `combine_p`."""
+    """Result of `combine_p`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> p = [0.002, 0.04, 0.3, 0.01]
+    >>> combined = ev.combine_p(p, direction=[1, 1, -1, 1], method="stouffer")
+    >>> f"z = {combined.statistic:.2f}, P = {combined.p_value:.4f}"
+    'z = 3.34, P = 0.0008'
+    """
 
     method: str
     """"fisher" or "stouffer"."""
@@ -99,7 +108,14 @@ class CombinedP(Shown):
 
 @dataclass(frozen=True, repr=False)
 class EffectDirection(Shown):
-    """Result of `effect_direction`."""
+    """Result of `effect_direction`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> print(ev.effect_direction([1, 1, -1, 1, 0, 1]).summary().splitlines()[0])
+    Direction of effect: 4 positive, 1 negative, 1 without direction
+    """
 
     k: int
     """Number of studies whose effect points to a side."""
@@ -155,7 +171,14 @@ class EffectDirection(Shown):
 
 @dataclass(frozen=True, repr=False)
 class PCurve(Shown):
-    """Result of `p_curve`."""
+    """Result of `p_curve`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.p_curve([0.001, 0.003, 0.01, 0.02, 0.2]).k
+    4
+    """
 
     alpha: float
     k: int
@@ -248,6 +271,13 @@ def combine_p(p: Any, direction: Any = None, method: str = "fisher", weights: An
     Fisher RA (1932). Statistical Methods for Research Workers, 4th ed.
     Stouffer SA et al. (1949). The American Soldier, volume 1.
     Cochrane Handbook for Systematic Reviews of Interventions, section 12.2.1.2.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> p = [0.002, 0.04, 0.3, 0.01]
+    >>> f"{ev.combine_p(p).p_value:.5f}"
+    '0.00017'
     """
     name = str(method).lower()
     if name not in METHODS:
@@ -301,6 +331,13 @@ def effect_direction(direction: Any, *, level: float = 0.95) -> EffectDirection:
     References
     ----------
     Cochrane Handbook, section 12.2.1.3. Campbell M et al. (2020). BMJ 368, l6890 (SWiM). Wilson EB (1927). JASA 22.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> counted = ev.effect_direction([1, 1, -1, 1, 0, 1])
+    >>> f"{counted.share:.2f}, P = {counted.p_value:.2f}"
+    '0.80, P = 0.38'
     """
     if not 0.0 < level < 1.0:
         raise DataError(f"level must lie between 0 and 1, as in 0.95; got {level!r}.")
@@ -333,6 +370,13 @@ def p_curve(p: Any, *, alpha: float = 0.05) -> PCurve:
     References
     ----------
     Simonsohn U, Nelson LD, Simmons JP (2014). J Exp Psychol Gen 143(2), 534-547: the binomial test.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> curve = ev.p_curve([0.001, 0.003, 0.01, 0.02, 0.2])
+    >>> print(curve.summary().splitlines()[0])
+    P values below 0.05: 4 exact ones, 4 of them below 0.025; 1 left out (bounds, or not below 0.05)
     """
     if not 0.0 < alpha < 1.0:
         raise DataError(f"alpha must lie between 0 and 1; got {alpha!r}.")

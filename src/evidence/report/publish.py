@@ -39,6 +39,13 @@ def publish_answer(answer: QuestionAnswer) -> None:
     ------
     ReportError
         If the answer was published before in the same report.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.publish_answer(ev.answer_question(review, "massage-usual", deep=False))
+    {'text/plain': 'Massag...
     """
     from IPython.display import display
 
@@ -79,6 +86,15 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: b
         If the name has other characters.
     ReportError
         If the name is used for a second figure or table of the same report.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> ev.publish_figure(ev.figures.forest(fit), "trials", caption="Six trials.")
+    {'text/plain': 'Six tr...
     """
     files: dict[str, str] = {}
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
@@ -129,6 +145,15 @@ def publish_table(
         If the name has other characters.
     ReportError
         If the name is used for a second figure or table of the same report.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> ev.publish_table(fit.to_frame(), "pooled", caption="Six trials, pooled.")
+    {'text/plain': 'Six tr...
     """
     written = table if isinstance(table, pd.DataFrame) else table.numbers
     drawn = "" if isinstance(table, pd.DataFrame) else getattr(table, "html", "")  # of a ForestTable

@@ -34,6 +34,13 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
     review : Review
     answer : QuestionAnswer
         As `answer_question` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.publish_results(review, ev.answer_question(review, "massage-usual", deep=False))
+    <IPython...
     """
     from IPython.display import Markdown, display
 
@@ -96,6 +103,13 @@ def publish_choices(answer: QuestionAnswer) -> None:
     ----------
     answer : QuestionAnswer
         As `answer_question` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.publish_choices(ev.answer_question(review, "massage-usual"))
+    <IPython...
     """
     from IPython.display import Markdown, display
 
@@ -123,6 +137,13 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     review : Review
     answer : QuestionAnswer
         As `answer_question` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.publish_published(review, ev.answer_question(review, "massage-usual", deep=False))
+    <IPython...
     """
     from IPython.display import Markdown, display
 
@@ -157,6 +178,13 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
     review : Review
     answer : QuestionAnswer
         As `answer_question` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.publish_reports(review, ev.answer_question(review, "massage-usual", deep=False))
+    <IPython...
     """
     from IPython.display import Markdown, display
 

@@ -98,6 +98,26 @@ def batch(
         needed and absent.
     ModelError
         If the scheduler was lost.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> comparisons = pd.DataFrame(
+    ...     {
+    ...         "review": ["r"] * 3,
+    ...         "comparison": ["c"] * 3,
+    ...         "effect": [-0.89, -1.59, -1.35],
+    ...         "variance": [0.326, 0.195, 0.415],
+    ...     }
+    ... )
+    >>> fits = ev.batch(comparisons, methods=["REML", "DL"], ci=["HKSJ", "z"])
+    >>> fits[["method", "ci", "k", "estimate"]].round(3)
+      method    ci  k  estimate
+    0   REML  HKSJ  3    -1.333
+    1   REML     z  3    -1.333
+    2     DL  HKSJ  3    -1.333
+    3     DL     z  3    -1.333
     """
     plan = BatchPlan(
         by=(by,) if isinstance(by, str) else tuple(by),
@@ -159,6 +179,15 @@ def read_library(
     ------
     DataError
         If there is no review in the folder.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import evidence as ev
+    >>> library = mkdtemp()
+    >>> folder = ev.init_review(library + "/one")
+    >>> ev.read_library(library)[["review", "comparison"]].drop_duplicates().shape
+    (2, 2)
     """
     top = Path(folder)
     inside = [path.parent for path in sorted(top.rglob("review.yaml"))]

@@ -53,6 +53,13 @@ def beside_published(review: Review, **overrides: Any) -> pd.DataFrame:
     ------
     DataError
         If an entry of the protocol matches no row of ``reviews.csv``.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.beside_published(review)["kind"].unique().tolist()
+    ['this review', 'published']
     """
     rows: list[dict[str, Any]] = []
     for group in review.protocol.published:

@@ -45,7 +45,14 @@ REPORT_KINDS: dict[ReportKind, str] = {
     "doubtful": "doubtful as printed",
     "left out": "left out by the protocol",
 }
-"""Words for what a trial can give to an analysis, the most useful first."""
+"""Words for what a trial can give to an analysis, the most useful first.
+
+Examples
+--------
+>>> import evidence as ev
+>>> list(ev.REPORT_KINDS)[:2]
+['effect', 'P value']
+"""
 
 _LEFT_OUT: frozenset[ReasonKind] = frozenset(
     {
@@ -72,6 +79,14 @@ class Reports(Shown):
         Sign of an effect that favours the intervention: 1 or -1.
     trials : DataFrame
         One row for each trial, those with an effect first, as `to_frame` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> reports = ev.reports_on(review, "massage-inactive-pain-short")
+    >>> reports.to_frame().columns[:3].tolist()
+    ['trial_id', 'study', 'label']
     """
 
     analysis: Analysis
@@ -167,6 +182,14 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
     References
     ----------
     Campbell M et al. (2020). Synthesis without meta-analysis (SWiM) in systematic reviews. BMJ 368, l6890.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> reports = ev.reports_on(review, "massage-inactive-pain-short")
+    >>> len(reports.to_frame()) > 3
+    True
     """
     question = review.analysis(analysis)
     if not options and review.analyses.get(question.id) == question:

@@ -103,6 +103,15 @@ def reproduce(review: Review, title: str) -> Reproduced:
     ------
     DataError
         If the protocol has no such entry.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> entry = review.protocol.reproductions[0]
+    >>> reproduced = ev.reproduce(review, entry.title)
+    >>> "trial_id" in reproduced.trials
+    True
     """
     entries = review.protocol.reproductions
     entry = next((one for one in entries if title in (one.title, one.analysis)), None)

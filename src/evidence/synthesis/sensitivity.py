@@ -125,6 +125,13 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
     ------
     DataError
         If the analysis is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.sensitivity(review, "massage-inactive-pain-short").columns[:4].tolist()
+    ['analysis', 'title', 'k', 'trials']
     """
     main = synthesise(review, analysis)
     own: Any = _alternative("main", MAIN, main.effects, main.fit, main.note)

@@ -51,6 +51,14 @@ class Synthesis(Shown):
         With few trials, the result under a published distribution of the heterogeneity, beside the pooled one.
     note : str
         A sentence that says what was pooled, or why nothing was.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> result = ev.synthesise(review, "massage-inactive-pain-short")
+    >>> result.effects.columns[:3].tolist()
+    ['analysis', 'trial_id', 'study']
     """
 
     analysis: Analysis
@@ -234,6 +242,14 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     ------
     DataError
         If the analysis or an option is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> result = ev.synthesise(review, "massage-inactive-pain-short")
+    >>> result.fit.method
+    'REML'
     """
     question = review.analysis(analysis)
     options = {name: value for name, value in overrides.items() if name in POOL_OPTIONS}

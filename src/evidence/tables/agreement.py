@@ -37,6 +37,13 @@ def agreement(review: Review, *, batches: Collection[str] | None = None) -> pd.D
         One row for each table and field: table, field, kind ("presence" of a whole row in both readings,
         "category" or "value"), n (values compared), agreed (number), percent, kappa (Cohen's, for categories with
         more than one value; else NaN). Comparisons with a third reading are left out.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.agreement(review).columns[:4].tolist()
+    ['table', 'field', 'kind', 'n']
     """
     rows = review.agreement
     rows = rows[~rows["field"].str.contains(_WITH_THIRD)]

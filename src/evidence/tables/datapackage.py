@@ -25,6 +25,13 @@ def datapackage(review: Review) -> dict[str, Any]:
     References
     ----------
     .. [1] Frictionless Data, Data Package and Table Schema, https://specs.frictionlessdata.io
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.datapackage(review)["profile"]
+    'tabular-data-package'
     """
     present = [table for table in tables_of(review.protocol) if (review.path / table.file).exists()]
     names = {table.name for table in present}

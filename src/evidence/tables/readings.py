@@ -71,6 +71,13 @@ class ComparedReadings(Shown):
         One row for each value that a reading gives, in the form of the table ``agreement``: table, field, trial_id,
         result_id (what tells the row from others of its trial), value_a, value_b, consensus, agreed. The field
         "row" stands for a whole row that only one reading has.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> compared = ev.compare_readings("data/readings/a", "data/readings/b")
+    >>> compared.fields.columns[:3].tolist()
+    ['table', 'field', 'trial_id']
     """
 
     names: tuple[str, str]
@@ -195,6 +202,13 @@ def compare_readings(
     ------
     DataError
         If a folder has no tables, or cells that cannot be read; every fault is named.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> compared = ev.compare_readings("data/readings/a", "data/readings/b")
+    >>> len(compared.fields) > 100
+    True
     """
     folders = Path(first), Path(second)
     protocol = _protocol(folders[0], Path(data) if data is not None else None)

@@ -42,6 +42,13 @@ class Review:
         What stands beside it.
     readings : dict of str to dict of str to DataFrame
         The independent readings by reader and table, as they were made.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> review.protocol.title
+    'Massage and manual therapy for low back pain, with or without exercise'
     """
 
     path: Path
@@ -191,6 +198,13 @@ def read_review(path: str | Path = "data") -> Review:
     DataError
         If anything in the folder is wrong: one error that lists every fault with file, row as a spreadsheet
         shows it, column, value and what is expected.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> review.trials.shape[0] > 0
+    True
     """
     folder = Path(path)
     if not folder.is_dir():

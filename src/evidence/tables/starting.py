@@ -71,6 +71,14 @@ def init_review(
     DataError
         If a text is not one line, the intervention and the comparator are the same, or the folder holds something or
         cannot be written; nothing is left behind then.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import evidence as ev
+    >>> folder = ev.init_review(mkdtemp() + "/my-review", title="A first review")
+    >>> ev.read_review(folder).protocol.title
+    'A first review'
     """
     measure = choose("measure", measure, START_MEASURES)
     better = choose("direction", better, ("lower", "higher"))

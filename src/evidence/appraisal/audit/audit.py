@@ -55,6 +55,14 @@ class Audit(Shown):
         One row a field of a citation, as `compare_citations` gives it.
     rule : DataFrame
         The rule, as `rule_steps` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> audit = ev.audit(review)
+    >>> "claims" in audit.summary()
+    True
     """
 
     claims: pd.DataFrame
@@ -130,6 +138,13 @@ def audit(
     ------
     DataError
         If a table cannot be read or used, or the rule names a window that the protocol does not have.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.audit(review).to_frame().columns[:4].tolist()
+    ['claim_id', 'section', 'claim', 'kind']
     """
     protocol = review.protocol
     rule = protocol.audit if rule is None else rule

@@ -35,6 +35,13 @@ def claim_results(review: Review, **overrides: Any) -> pd.DataFrame:
     DataFrame
         One row per claim and analysis: claim_id, claim, analysis, k, trials, estimate, ci_low, ci_high and result (a
         sentence). A claim on which no analysis bears has one row with an empty analysis and the reason.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.claim_results(review).columns[:4].tolist()
+    ['claim_id', 'claim', 'analysis', 'k']
     """
     done: dict[str, Synthesis] = {}
     rows: list[dict[str, Any]] = []

@@ -50,6 +50,13 @@ def audit_sensitivity(
     ------
     DataError
         If a table cannot be used, or ``audit.vary`` names an outcome that the protocol does not have.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.audit_sensitivity(review).columns[:4].tolist()
+    ['claim_id', 'claim', 'certainty', 'threshold']
     """
     judged = read_table(review.claims if claims is None else claims, "claims", review.protocol)
     bearings = bearings_on(review, judged, certainty=certainty, **overrides)

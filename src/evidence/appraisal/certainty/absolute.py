@@ -55,6 +55,13 @@ class AbsoluteEffects(Shown):
         Probability that it is any benefit.
     assumptions : tuple of str
         What these numbers rest on.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> print(ev.absolute_effects(review, "massage-inactive-pain-short").summary().splitlines()[0])
+    Massage v sham, no treatment or usual care: pain, short term
     """
 
     analysis: Analysis
@@ -145,6 +152,14 @@ def absolute_effects(
     DataError
         If the analysis or method is unknown, the response is not strictly between 0 and 1, or the protocol's
         `present_as` cannot be used.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> effects = ev.absolute_effects(review, "massage-inactive-pain-short")
+    >>> effects.unit
+    'points of 0 to 100'
     """
     return absolute_of(review, gather(review, analysis, mid), response=response, method=method)
 

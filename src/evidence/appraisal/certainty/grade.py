@@ -40,6 +40,14 @@ class Certainty(Shown):
         Important difference on the analysis scale (log for ratios).
     note : str
         What the rating rests on where nothing was pooled.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> rated = ev.grade(review, "massage-inactive-pain-short")
+    >>> list(rated.to_frame()["domain"])
+    ['risk of bias', 'inconsistency', 'indirectness', 'imprecision', 'publication bias']
     """
 
     analysis: Analysis
@@ -140,6 +148,14 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
     Guyatt G et al. (2023). GRADE guidance 36. J Clin Epidemiol 158, 70-83.
     Murad MH et al. (2017). Rating the certainty in evidence in the absence of a single estimate of effect. Evid Based
     Med 22(3), 85-87.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> rated = ev.grade(review, "massage-inactive-pain-short")
+    >>> rated.level in ("high", "moderate", "low", "very low")
+    True
     """
     return rate(gather(review, analysis, mid))
 

@@ -59,6 +59,13 @@ def summary_of_findings(
     ----------
     Guyatt GH et al. (2013). GRADE guidelines 12 and 13. J Clin Epidemiol 66, 158-183.
     Santesso N et al. (2020). GRADE guidelines 26. J Clin Epidemiol 119, 126-135.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.summary_of_findings(review, ["massage-inactive-pain-short"]).columns[:3].tolist()
+    ['analysis', 'population', 'intervention']
     """
     names = list(review.analyses) if analyses is None else list(analyses)
     return pd.DataFrame(

@@ -37,6 +37,13 @@ def certainty_rules(review: Review) -> pd.DataFrame:
     -------
     DataFrame
         One row a threshold: domain, rule (the domain's, in words), name (key in ``review.yaml``), meaning, value.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.certainty_rules(review).columns.tolist()
+    ['domain', 'rule', 'name', 'meaning', 'value']
     """
     rules = review.protocol.certainty
     fields = type(rules).model_fields
@@ -68,6 +75,13 @@ def certainty_table(review: Review, analyses: Iterable[str | Analysis] | None = 
     DataFrame
         One row an analysis: analysis, title, k, one column a domain (levels lost; missing without evidence),
         overridden (domains judged by a written override), level, symbols.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.certainty_table(review, ["massage-inactive-pain-short"]).columns[:3].tolist()
+    ['analysis', 'title', 'k']
     """
     rows: list[dict[str, Any]] = []
     for name in review.analyses if analyses is None else analyses:
@@ -114,6 +128,13 @@ def certainty_by_difference(
     ------
     DataError
         If the analysis is unknown, or a difference is no positive number (for ratios: is 1 or less).
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.certainty_by_difference(review, "massage-inactive-pain-short", [5, 10]).columns[:4].tolist()
+    ['analysis', 'important_difference', 'size', 'inconsistency']
     """
     evidence = gather(review, analysis)
     if differences is None:
@@ -175,6 +196,13 @@ def improved_by_response(
     ------
     DataError
         If the analysis or a method is unknown, or a response is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.improved_by_response(review, "massage-inactive-pain-short", [0.3]).columns[:3].tolist()
+    ['analysis', 'source', 'response']
     """
     evidence = gather(review, analysis)
     given: list[float | None] = [

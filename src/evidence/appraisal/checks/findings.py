@@ -82,6 +82,14 @@ def check(review: Review | str | Path, *, rules: str | list[str] | None = None) 
     ------
     DataError
         If a rule is unknown, or the folder cannot be read at all.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> findings = ev.check(review)
+    >>> findings.columns[:4].tolist()
+    ['severity', 'rule', 'file', 'row']
     """
     faults: tuple[Fault, ...] = ()
     if not isinstance(review, Review):
@@ -102,6 +110,12 @@ def check_rules() -> pd.DataFrame:
     -------
     DataFrame
         One row per rule: rule, severity, looks_for, why, look_at.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.check_rules().columns.tolist()
+    ['rule', 'severity', 'looks_for', 'why', 'look_at']
     """
     return pd.DataFrame(
         [

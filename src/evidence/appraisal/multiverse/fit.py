@@ -127,6 +127,14 @@ def multiverse(
     Steegen S, Tuerlinckx F, Gelman A, Vanpaemel W (2016). Perspect Psychol Sci 11(5), 702-712.
     Simonsohn U, Simmons JP, Nelson LD (2020). Nat Hum Behav 4, 1208-1214.
     Voracek M, Kossmeier M, Tran US (2019). Z Psychol 227(1), 64-82.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> paths = ev.multiverse(review, "massage-inactive-pain-short", progress=False)
+    >>> len(paths) > 10
+    True
     """
     question = review.analysis(analysis)
     if not question.spec.pooled:

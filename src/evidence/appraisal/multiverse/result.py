@@ -66,6 +66,14 @@ class Multiverse(Shown):
     k, trials : ndarray, shape (sets,)
     estimate, tau2, ci_low, ci_high, p_value : ndarray, shape (sets, methods, intervals)
         NaN where there is too little to pool, or the interval leaves the scale.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> paths = ev.multiverse(review, "massage-inactive-pain-short", progress=False)
+    >>> paths.paths.columns[:3].tolist()
+    ['measure', 'shared arms', 'time']
     """
 
     analysis: Analysis

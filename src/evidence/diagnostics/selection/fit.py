@@ -118,6 +118,17 @@ def selection_model(
     ----------
     Hedges LV (1992). Stat Sci 7(2), 246-255. Vevea JL, Hedges LV (1995). Psychometrika 60(3), 419-435.
     Citkowicz M, Vevea JL (2017). Psychol Methods 22(1), 28-41.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> model = ev.selection_model(fit)
+    >>> f"{model.estimate:.2f}"
+    '-0.62'
     """
     if type not in ("step", "beta"):
         raise DataError(f"unknown type {type!r}; choose 'step' or 'beta'.")

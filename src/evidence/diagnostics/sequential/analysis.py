@@ -36,6 +36,16 @@ def diversity(fit: Pooled) -> float:
     References
     ----------
     Wetterslev J, Thorlund K, Brok J, Gluud C (2009). BMC Med Res Methodol 9, 86.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> f"{ev.diversity(fit):.2f}"
+    '0.95'
     """
     return float(1.0 - (1.0 / (fit.variance + fit.tau2)).sum() / (1.0 / fit.variance).sum())
 
@@ -90,6 +100,17 @@ def sequential(
     References
     ----------
     Wetterslev J, Thorlund K, Brok J, Gluud C (2008). J Clin Epidemiol 61(1), 64-75: trial sequential analysis.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> monitored = ev.sequential(fit, delta=0.4)
+    >>> print(monitored.summary().splitlines()[0])
+    Sequential analysis: alpha 0.05 (two-sided), power 0.9, effect 0.4, diversity 95%; 13 looks
     """
     _check_plan(delta, alpha, power, better)
     plain = pool(

@@ -71,6 +71,16 @@ def begg(fit: Pooled) -> RankTest:
     References
     ----------
     Begg CB, Mazumdar M (1994). Biometrics 50(4), 1088-1101.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> f"tau = {ev.begg(fit).tau:.2f}, P = {ev.begg(fit).p_value:.2f}"
+    'tau = 0.03, P = 0.95'
     """
     need(fit, 2, "a rank correlation test")
     weight = 1.0 / fit.variance

@@ -52,6 +52,15 @@ def harbord(
     References
     ----------
     Harbord RM, Egger M, Sterne JAC (2006). Stat Med 25(20), 3443-3457.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> counts = [bcg[name] for name in ("tpos", "tneg", "cpos", "cneg")]
+    >>> f"P = {ev.harbord(*counts).p_value:.2f}"
+    'P = 0.23'
     """
     a, b, c, d, names = _counts(a, b, c, d, labels, data)
     n1, n2, events, rest = a + b, c + d, a + c, b + d
@@ -97,6 +106,15 @@ def peters(
     References
     ----------
     Peters JL, Sutton AJ, Jones DR, Abrams KR, Rushton L (2006). JAMA 295(6), 676-680.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> counts = [bcg[name] for name in ("tpos", "tneg", "cpos", "cneg")]
+    >>> f"P = {ev.peters(*counts).p_value:.2f}"
+    'P = 0.20'
     """
     a, b, c, d, names = _counts(a, b, c, d, labels, data)
     keep = (a + b > 0) & (c + d > 0) & (a + c > 0) & (b + d > 0)
@@ -143,6 +161,16 @@ def debray(fit: Pooled, events1: Any, events2: Any, *, weights: str = "FIV") -> 
     References
     ----------
     Debray TPA, Moons KGM, Riley RD (2018). Res Synth Methods 9(1), 41-50.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> test = ev.debray(fit, events1=[4, 6, 3, 62, 33, 180], events2=[11, 29, 11, 248, 47, 372])
+    >>> f"P = {test.p_value:.2f}"
+    'P = 0.91'
     """
     if weights not in ("FIV", "FAV"):
         raise DataError(f"unknown weights {weights!r}; choose 'FIV' or 'FAV'.")

@@ -66,6 +66,17 @@ def egger(fit: Pooled, predictor: str = "sei", model: str = "rma", *, n: Any = N
     Egger M, Davey Smith G, Schneider M, Minder C (1997). BMJ 315, 629-634.
     Sterne JAC, Egger M (2005). In: Publication Bias in Meta-Analysis, chapter 6. Wiley.
     Moreno SG et al. (2009). BMC Med Res Methodol 9, 2.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> test = ev.egger(fit)
+    >>> f"P = {test.p_value:.2f}"
+    'P = 0.45'
     """
     predictor = choose("predictor", predictor, PREDICTORS)
     if model not in MODELS:

@@ -118,6 +118,17 @@ def excess_significance(
     References
     ----------
     Ioannidis JPA, Trikalinos TA (2007). Clin Trials 4(3), 245-253.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> result = ev.excess_significance(fit)
+    >>> result.observed
+    8
     """
     test = choose("test", test, TESTS)
     alternative = choose("alternative", alternative, ALTERNATIVES)

@@ -99,6 +99,16 @@ def failsafe_n(
     ----------
     Rosenthal R (1979). Psychol Bull 86(3), 638-641. Orwin RG (1983). J Educ Stat 8(2), 157-159.
     Rosenberg MS (2005). Evolution 59(2), 464-468.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> ev.failsafe_n(fit).n
+    598.0
     """
     type = choose("type", type, TYPES)
     if not 0.0 < alpha < 1.0:

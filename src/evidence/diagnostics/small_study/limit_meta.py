@@ -109,6 +109,16 @@ def limit_meta(fit: Pooled, *, adjustment: str = "beta0") -> LimitMeta:
     References
     ----------
     Rücker G, Schwarzer G, Carpenter JR, Binder H, Schumacher M (2011). Biostatistics 12(1), 122-142.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> f"{ev.limit_meta(fit).estimate:.2f}"
+    '-0.63'
     """
     adjustment = choose("adjustment", adjustment, ADJUSTMENTS)
     need(fit, 3, "a limit meta-analysis")

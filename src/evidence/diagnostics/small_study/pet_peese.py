@@ -109,6 +109,16 @@ def pet_peese(fit: Pooled, *, form: str = "WLS", alpha: float = 0.1) -> PetPeese
     ----------
     Stanley TD, Doucouliagos H (2014). Res Synth Methods 5(1), 60-78.
     Stanley TD (2017). Soc Psychol Personal Sci 8(5), 581-591.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> f"{ev.pet_peese(fit).estimate:.2f}"
+    '-0.19'
     """
     if form not in ("WLS", "FE"):
         raise DataError(f"unknown form {form!r}; choose 'WLS' or 'FE'.")

@@ -90,6 +90,17 @@ def trim_and_fill(fit: Pooled, side: str | None = None, estimator: str = "L0") -
     References
     ----------
     Duval S, Tweedie R (2000). J Am Stat Assoc 95(449), 89-98, and Biometrics 56(2), 455-463.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> filled = ev.trim_and_fill(fit)
+    >>> filled.missing, filled.side
+    (1, 'right')
     """
     if side not in (None, "left", "right"):
         raise DataError(f"unknown side {side!r}; choose 'left' or 'right', or leave it out.")

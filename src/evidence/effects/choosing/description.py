@@ -82,6 +82,20 @@ def overall_risk_of_bias(judgements: pd.DataFrame, key_domains: Collection[str] 
     -------
     dict of str to str
         "high", "some concerns", "low" or "not fully judged" by trial; trials without a judgement are absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> judgements = pd.DataFrame(
+    ...     {
+    ...         "trial_id": ["a", "a", "b"],
+    ...         "domain": ["randomisation", "missing_outcomes", "randomisation"],
+    ...         "judgement": ["low", "high", "low"],
+    ...     }
+    ... )
+    >>> ev.overall_risk_of_bias(judgements)
+    {'a': 'high', 'b': 'not fully judged'}
     """
     order = {"low": 0, "some": 1, "unclear": 1, "high": 2}
     names = {0: "low", 1: "some concerns", 2: "high"}

@@ -32,6 +32,14 @@ def inventory(review: Review) -> pd.DataFrame:
         analyses of the protocol that use the trial), status ("poolable", "reported, not poolable", "no numbers"),
         reason (why it cannot be pooled, or, for a poolable trial, why no analysis uses it; else "") and main_reason
         (the commonest of several reasons).
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> frame = ev.inventory(review)
+    >>> frame.columns[:4].tolist()
+    ['trial_id', 'label', 'year', 'n_randomised']
     """
     by_trial: dict[str, list[Contrast]] = {}
     for contrast in reported_contrasts(review):

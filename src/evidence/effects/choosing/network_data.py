@@ -96,6 +96,14 @@ def network_data(
     ------
     DataError
         If the outcome, the window, the grouping or an option is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> contrasts = ev.network_data(review, "pain", "short")
+    >>> contrasts.columns[:5].tolist()
+    ['study', 'treat1', 'treat2', 'effect', 'se']
     """
     protocol = review.protocol
     for word, name, known in (

@@ -169,6 +169,14 @@ def shared_covariance(frame: pd.DataFrame) -> np.ndarray:
     References
     ----------
     .. [1] Gleser & Olkin (2009), in Cooper et al., The Handbook of Research Synthesis, 2nd ed., chapter 19.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> synthesis = ev.synthesise(review, "massage-inactive-pain-short", multi_arm="correlated")
+    >>> ev.shared_covariance(synthesis.effects).shape == (len(synthesis.effects),) * 2
+    True
     """
     parts = [
         (str(row["trial_id"]), _contributions(row))

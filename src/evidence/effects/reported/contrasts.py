@@ -151,6 +151,14 @@ def reported_contrasts(review: Review, impute: tuple[str, ...] = ()) -> tuple[Co
     -------
     tuple of Contrast
         Reported differences first, then differences of reported arms.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> contrasts = ev.reported_contrasts(review)
+    >>> type(contrasts[0]).__name__
+    'Contrast'
     """
     sizes = ArmSizes(review.trials, review.arms)
     arms: dict[tuple[Any, ...], list[ArmValues]] = defaultdict(list)

@@ -44,6 +44,13 @@ def smd_to_or(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic
     .. [1] Hasselblad & Hedges (1995), Psychol Bull 117(1), 167-178.
     .. [2] Cox & Snell (1989), Analysis of Binary Data, 2nd edition; see Sánchez-Meca, Marín-Martínez &
        Chacón-Moscoso (2003), Psychol Methods 8(4), 448-467.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.smd_to_or([0.44], [0.03]).round(4)
+       effect  variance
+    0  0.7981    0.0987
     """
     factor = _factor(method)
     return _result(table := _checked(effect, variance), table["effect"] * factor, factor)
@@ -51,7 +58,15 @@ def smd_to_or(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def or_to_smd(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic") -> pd.DataFrame:
-    """Convert a log odds ratio to a standardised mean difference; the inverse of `smd_to_or`."""
+    """Convert a log odds ratio to a standardised mean difference; the inverse of `smd_to_or`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.or_to_smd([0.8], [0.09]).round(4)
+       effect  variance
+    0  0.4411    0.0274
+    """
     factor = 1 / _factor(method)
     return _result(table := _checked(effect, variance), table["effect"] * factor, factor)
 
@@ -82,6 +97,13 @@ def smd_to_r(
     References
     ----------
     .. [1] Borenstein, Hedges, Higgins & Rothstein (2009), Introduction to Meta-Analysis, eqs 7.7 to 7.9.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.smd_to_r([0.44], [0.03]).round(4)
+       effect  variance
+    0  0.2149    0.0065
     """
     table = _checked(effect, variance, n1, n2)
     d, imbalance = table["effect"], _imbalance(table)
@@ -96,6 +118,13 @@ def r_to_smd(
     """Convert a point-biserial correlation to a standardised mean difference; the inverse of `smd_to_r`.
 
     The correlation must lie strictly between -1 and 1. Borenstein et al. (2009), eqs 7.5 and 7.6.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.r_to_smd([0.3], [0.01]).round(4)
+       effect  variance
+    0   0.629    0.0531
     """
     table = _checked(effect, variance, n1, n2)
     r = _correlation(table)
@@ -105,7 +134,15 @@ def r_to_smd(
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def r_to_z(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
-    """Convert a correlation, strictly between -1 and 1, to Fisher's z, with variance by the delta method."""
+    """Convert a correlation, strictly between -1 and 1, to Fisher's z, with variance by the delta method.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.r_to_z([0.3], [0.01]).round(4)
+       effect  variance
+    0  0.3095    0.0121
+    """
     table = _checked(effect, variance)
     r = _correlation(table)
     return _result(table, np.arctanh(r), 1 / ((1 - r) * (1 + r)))
@@ -113,7 +150,15 @@ def r_to_z(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def z_to_r(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
-    """Convert Fisher's z to a correlation, with variance by the delta method; the inverse of `r_to_z`."""
+    """Convert Fisher's z to a correlation, with variance by the delta method; the inverse of `r_to_z`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.z_to_r([0.31], [0.012]).round(4)
+       effect  variance
+    0  0.3004    0.0099
+    """
     table = _checked(effect, variance)
     r = np.tanh(table["effect"])
     return _result(table, r, (1 - r) * (1 + r))
@@ -155,7 +200,8 @@ def convert(
 
     Examples
     --------
-    >>> convert(0.5, 0.04, from_="SMD", to="OR").round(4)
+    >>> import evidence as ev
+    >>> ev.convert(0.5, 0.04, from_="SMD", to="OR").round(4)
        effect  variance
     0  0.9069    0.1316
     """

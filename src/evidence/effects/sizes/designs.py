@@ -60,7 +60,8 @@ def design_effect(cluster_size: ArrayLike, icc: ArrayLike, *, cv: ArrayLike = 0.
 
     Examples
     --------
-    >>> round(design_effect(20, 0.05), 2)
+    >>> import evidence as ev
+    >>> round(ev.design_effect(20, 0.05), 2)
     1.95
     """
     table = columns(cluster_size=cluster_size, icc=icc, cv=cv)
@@ -69,7 +70,14 @@ def design_effect(cluster_size: ArrayLike, icc: ArrayLike, *, cv: ArrayLike = 0.
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def effective_size(n: ArrayLike, cluster_size: ArrayLike, icc: ArrayLike, *, cv: ArrayLike = 0.0) -> Result:
-    """Sample size, or number of events, of a cluster trial divided by its `design_effect`."""
+    """Sample size, or number of events, of a cluster trial divided by its `design_effect`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> round(ev.effective_size(240, 12, 0.05), 1)
+    154.8
+    """
     table = columns(n=n, cluster_size=cluster_size, icc=icc, cv=cv)
     table.refuse(table["n"] < 0, "n", "0 or more")
     return table.unwrap(table["n"] / _design_effect(table), "the effective size")
@@ -79,7 +87,14 @@ def effective_size(n: ArrayLike, cluster_size: ArrayLike, icc: ArrayLike, *, cv:
 def inflate_variance(
     variance: ArrayLike, cluster_size: ArrayLike, icc: ArrayLike, *, cv: ArrayLike = 0.0
 ) -> Result:
-    """Variance of a cluster trial analysed as if individuals had been randomised, times `design_effect`."""
+    """Variance of a cluster trial analysed as if individuals had been randomised, times `design_effect`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> round(ev.inflate_variance(0.04, 12, 0.05), 3)
+    0.062
+    """
     table = columns(variance=variance, cluster_size=cluster_size, icc=icc, cv=cv)
     table.refuse(table["variance"] < 0, "variance", "0 or more")
     return table.unwrap(table["variance"] * _design_effect(table), "the inflated variance")
@@ -136,7 +151,8 @@ def combine_arms(m: ArrayLike, sd: ArrayLike, n: ArrayLike) -> CombinedArms:
 
     Examples
     --------
-    >>> combine_arms(m=[3.0, 4.0], sd=[1.0, 2.0], n=[20, 30]).summary()
+    >>> import evidence as ev
+    >>> ev.combine_arms(m=[3.0, 4.0], sd=[1.0, 2.0], n=[20, 30]).summary()
     'mean 3.6, SD 1.732, n 50'
     """
     table = columns(m=m, sd=sd, n=n)
@@ -157,7 +173,14 @@ def combine_arms(m: ArrayLike, sd: ArrayLike, n: ArrayLike) -> CombinedArms:
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def combine_events(events: ArrayLike, n: ArrayLike) -> tuple[float, float]:
-    """Merge arms of a trial with a binary outcome: the sums of the events and of the sizes."""
+    """Merge arms of a trial with a binary outcome: the sums of the events and of the sizes.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.combine_events([3, 5], [20, 22])
+    (8.0, 42.0)
+    """
     table = columns(events=events, n=n)
     for name, values in table.data.items():
         table.refuse(np.isnan(values), name, "known for every arm")
@@ -171,7 +194,14 @@ def combine_events(events: ArrayLike, n: ArrayLike) -> tuple[float, float]:
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def sd_from_se(se: ArrayLike, n: ArrayLike) -> Result:
-    """Standard deviation of one group from the standard error of its mean (0 or more) and its size."""
+    """Standard deviation of one group from the standard error of its mean (0 or more) and its size.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> round(ev.sd_from_se(0.6, 30), 3)
+    3.286
+    """
     table = columns(se=se, n=n)
     table.refuse(table["se"] < 0, "se", "0 or more")
     table.refuse(table["n"] < 1, "n", "at least 1")
@@ -207,6 +237,12 @@ def sd_from_interval(
     References
     ----------
     .. [1] Higgins, Li & Deeks, Cochrane Handbook for Systematic Reviews of Interventions, section 6.5.2.2.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> round(ev.sd_from_interval(4.1, 6.3, 30), 3)
+    2.946
     """
     if not 0.01 < level < 1:
         raise DataError(f"level must be between 0.01 and 1, such as 0.95, not {level!r}.")
@@ -248,6 +284,12 @@ def sd_of_change(sd_baseline: ArrayLike, sd_final: ArrayLike, r: ArrayLike) -> R
     References
     ----------
     .. [1] Higgins, Li & Deeks, Cochrane Handbook for Systematic Reviews of Interventions, section 6.5.2.8.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> round(ev.sd_of_change(5.0, 5.4, 0.6), 3)
+    4.665
     """
     table = columns(sd_baseline=sd_baseline, sd_final=sd_final, r=r)
     for name in ("sd_baseline", "sd_final"):
@@ -269,6 +311,12 @@ def change_correlation(sd_baseline: ArrayLike, sd_final: ArrayLike, sd_change: A
     DataError
         If a standard deviation is not positive (of the change: negative), or the three contradict each other, so
         that the correlation would lie outside -1 to 1.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> round(ev.change_correlation(5.0, 5.4, 4.1), 3)
+    0.692
     """
     table = columns(sd_baseline=sd_baseline, sd_final=sd_final, sd_change=sd_change)
     first, last, change = table["sd_baseline"], table["sd_final"], table["sd_change"]
@@ -322,6 +370,13 @@ def crossover_smd(
     .. [1] Bonett (2008), Psychol Methods 13(2), 99-109.
     .. [2] Higgins, Eldridge & Li, Cochrane Handbook for Systematic Reviews of Interventions, chapter 23.
     .. [3] Kitchenham & Madeyski (2020), Stat Med 39(27), 4101-4104.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.crossover_smd(21.3, 5.0, 24.1, 5.4, 20, 0.6).round(4)
+       effect  variance
+    0 -0.5381    0.0451
     """
     if variance_form not in ("LS", "Handbook"):
         raise DataError(f'variance_form must be "LS" or "Handbook", not {variance_form!r}.')

@@ -236,11 +236,13 @@ def effect_size(
 
     Examples
     --------
-    >>> effect_size("MD", m1=3.1, sd1=2.0, n1=50, m2=4.2, sd2=2.2, n2=48).round(4)
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> ev.effect_size("MD", m1=3.1, sd1=2.0, n1=50, m2=4.2, sd2=2.2, n2=48).round(4)
        effect  variance
     0    -1.1    0.1808
     >>> trials = pd.DataFrame({"who": ["Ahn", "Bao"], "a": [4, 6], "b": [119, 300], "c": [11, 29], "d": [128, 274]})
-    >>> effect_size("RR", a="a", b="b", c="c", d="d", data=trials, labels="who")[["label", "effect"]].round(3)
+    >>> ev.effect_size("RR", a="a", b="b", c="c", d="d", data=trials, labels="who")[["label", "effect"]].round(3)
       label  effect
     0   Ahn  -0.889
     1   Bao  -1.585

@@ -62,6 +62,13 @@ def pre_post_smd(
     ----------
     .. [1] Morris (2008), Organ Res Methods 11(2), 364-386.
     .. [2] Becker (1988), Br J Math Stat Psychol 41(2), 257-278.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.pre_post_smd(24.0, 18.5, 5.2, 30, 23.7, 22.1, 5.6, 31, 0.6).round(4)
+       effect  variance
+    0 -0.7121    0.0566
     """
     if sd not in ("pooled", "separate"):
         raise DataError(f'sd must be "pooled" or "separate", not {sd!r}.')

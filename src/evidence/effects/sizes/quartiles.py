@@ -109,7 +109,8 @@ def from_quartiles(
 
     Examples
     --------
-    >>> found = from_quartiles(q1=3.0, median=5.0, q3=6.0, n=40)
+    >>> import evidence as ev
+    >>> found = ev.from_quartiles(q1=3.0, median=5.0, q3=6.0, n=40)
     >>> round(found.mean, 3), round(found.sd, 3)
     (4.645, 2.307)
     """

@@ -331,7 +331,8 @@ def recover(
 
     Examples
     --------
-    >>> recover(estimate=-2.9, ci_low=-4.0, ci_high=-1.8).steps[0]
+    >>> import evidence as ev
+    >>> ev.recover(estimate=-2.9, ci_low=-4.0, ci_high=-1.8).steps[0]
     'SE = (-1.8 - (-4)) / (2 × 1.96) = 0.5612'
     """
     if not 0.01 < level < 1:

@@ -34,6 +34,13 @@ def bars(frame: pd.DataFrame, *, label: str, value: str, title: str = "") -> Evi
     ------
     DataError
         If there is no row, or a count is negative or missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> counts = pd.DataFrame({"design": ["parallel", "cross-over", "cluster"], "trials": [41, 6, 2]})
+    >>> figure = ev.figures.bars(counts, label="design", value="trials")
     """
     if frame.empty:
         raise DataError("There is nothing to draw: the frame has no rows.")

@@ -50,6 +50,13 @@ def bias_sensitivity(
     ------
     DataError
         If nothing was pooled in any of them.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> results = ev.bias_sensitivity(review, "massage-inactive-pain-short")
+    >>> figure = ev.figures.bias_sensitivity(results)
     """
     given = list(results) if isinstance(results, Sequence) else [results]
     drawn = [one for one in given if one.fits["all trials"] is not None]

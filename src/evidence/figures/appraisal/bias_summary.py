@@ -44,6 +44,13 @@ def bias_summary(
     ------
     DataError
         If there is no trial, or weights are asked for and there are none.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> bias = ev.risk_of_bias(review, "massage-inactive-pain-short")
+    >>> figure = ev.figures.bias_summary(bias)
     """
     if bias.trials.empty:
         raise DataError("There is nothing to draw: no trial.")

@@ -57,6 +57,13 @@ def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = 
     ------
     DataError
         If there is no row or a column is missing.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> table = ev.certainty_table(review, ["massage-inactive-pain-short", "massage-inactive-pain-long"])
+    >>> figure = ev.figures.certainty(table)
     """
     if table.empty:
         raise DataError("There is nothing to draw: the table has no rows.")

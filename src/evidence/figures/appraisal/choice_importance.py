@@ -48,6 +48,13 @@ def choice_importance(result: Multiverse, *, title: str | None = None) -> Eviden
     ------
     DataError
         If no choice makes a difference.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> paths = ev.multiverse(review, "massage-inactive-pain-short", progress=False)
+    >>> figure = ev.figures.choice_importance(paths)
     """
     table = result.importance
     if table.empty:

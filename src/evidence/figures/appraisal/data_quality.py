@@ -55,6 +55,12 @@ def data_quality(review: Review, findings: pd.DataFrame, *, title: str | None = 
     ------
     DataError
         If no result has a mean, an SD and a scale.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> figure = ev.figures.data_quality(review, ev.check(review))
     """
     points = _points(review, findings)
     if points.empty:

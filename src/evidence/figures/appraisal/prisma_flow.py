@@ -62,6 +62,12 @@ def prisma_flow(
     -------
     EvidenceFigure
         `numbers` are the rows of `PrismaFlow.to_frame`. Reasons that hold for one trial each are drawn as one line.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> figure = ev.figures.prisma_flow(ev.prisma_flow(review))
     """
     side_width = page_width() - 2 * MARGIN - STAGE_WIDTH - ACROSS
     stages, sides = [], []

@@ -73,6 +73,16 @@ def sequential(
     -------
     EvidenceFigure
         `numbers` has one row a look (see `Sequential.looks`).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.pool(effects)
+    >>> monitored = ev.sequential(fit, delta=0.4)
+    >>> figure = ev.figures.sequential(monitored)
     """
     looks, ahead = result.looks, result.ahead()
     drawn = ahead[np.isfinite(ahead["boundary"]) & (ahead["boundary"] <= HIGHEST)]

@@ -83,6 +83,13 @@ def specification_curve(
     References
     ----------
     Simonsohn U, Simmons JP, Nelson LD (2020). Nat Hum Behav 4, 1208-1214.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> paths = ev.multiverse(review, "massage-inactive-pain-short", progress=False)
+    >>> figure = ev.figures.specification_curve(paths)
     """
     estimate = result.of_paths(result.estimate)
     pooled = np.flatnonzero(np.isfinite(estimate))

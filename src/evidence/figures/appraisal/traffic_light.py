@@ -52,6 +52,13 @@ def traffic_light(
     ------
     DataError
         If there is no trial, or no such page.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> bias = ev.risk_of_bias(review, "massage-inactive-pain-short")
+    >>> figure = ev.figures.traffic_light(bias)
     """
     trials = _on_page(bias.trials, page, per_page)
     domains = dict(bias.tool.domains)

@@ -89,6 +89,12 @@ def verdicts(audit: Audit, *, title: str = "") -> EvidenceFigure:
     ------
     DataError
         If there is no claim.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> figure = ev.figures.verdicts(ev.audit(review))
     """
     if audit.claims.empty:
         raise DataError("There is nothing to draw: the audit has no claims.")

@@ -39,6 +39,18 @@ class EvidenceFigure(Figure):
         What the figure says, computed from the numbers, for readers who cannot see it.
     again : callable or None
         Draws the figure anew, for a page of another width.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> figure = ev.figures.forest(fit)
+    >>> figure.kind
+    'forest plot'
+    >>> figure.numbers.columns[:3].tolist()
+    ['row', 'group', 'label']
     """
 
     def __init__(self, width: float, height: float) -> None:

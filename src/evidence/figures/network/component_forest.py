@@ -58,6 +58,23 @@ def component_forest(
     ------
     DataError
         If an option is not usable.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> contrasts = pd.DataFrame(
+    ...     {
+    ...         "study": ["A", "B", "C", "D", "E"],
+    ...         "treat1": ["massage", "exercise", "massage+exercise", "massage+exercise", "massage"],
+    ...         "treat2": ["usual", "usual", "exercise", "usual", "usual"],
+    ...         "effect": [-0.4, -0.3, -0.3, -0.8, -0.5],
+    ...         "se": [0.2, 0.2, 0.25, 0.3, 0.2],
+    ...     }
+    ... )
+    >>> net = ev.network(contrasts, reference="usual")
+    >>> comp = ev.components(net, inactive="usual")
+    >>> figure = ev.figures.component_forest(comp)
     """
     table = comp.to_frame()
     table["studies"] = [_studies(comp, place) for place in range(len(table))]

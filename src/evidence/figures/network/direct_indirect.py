@@ -67,6 +67,18 @@ def direct_indirect(
     ------
     DataError
         If no comparison has both kinds of evidence, or an option is not usable.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> figure = ev.figures.direct_indirect(net.split())
     """
     if sort not in (None, "p_value"):
         raise DataError(f"sort='{sort}' is not known: use 'p_value' or None.")

@@ -67,6 +67,18 @@ def network_forest(
     ------
     DataError
         If the reference is not in the network, or an option is not usable.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> figure = ev.figures.network_forest(net, favours=("favours no contact", "favours treatment"))
     """
     reference = net.reference if reference is None else reference
     table = _sorted(net.relative_to(reference), sort)

@@ -87,6 +87,18 @@ def network_graph(
     ------
     DataError
         If a column or size is missing, or a treatment, comparison or certainty is not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> figure = ev.figures.network_graph(net)
     """
     table = read_network(net_or_frame, sizes, certainty)
     marked = [highlight] if isinstance(highlight, str) else list(highlight or ())

@@ -71,6 +71,18 @@ def league(
     ------
     DataError
         If an option is not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> figure = ev.figures.league(net, small_values="undesirable")
     """
     scores = net.p_scores(small_values)
     table = _pairs(net, scores)

@@ -53,6 +53,18 @@ def rankogram(
     -------
     EvidenceFigure
         `numbers` has one row a treatment and rank: treatment, rank, probability, cumulative, sucra.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> figure = ev.figures.rankogram(net, small_values="undesirable", draws=10000)
     """
     ranking = net if isinstance(net, Ranking) else net.rankogram(small_values, draws, seed)
     sucra = ranking.sucra.sort_values(ascending=False, kind="stable")

@@ -82,6 +82,23 @@ def waterfall(
     ------
     DataError
         If a component is not known or cannot be estimated, or the two combinations have the same components.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> contrasts = pd.DataFrame(
+    ...     {
+    ...         "study": ["A", "B", "C", "D", "E"],
+    ...         "treat1": ["massage", "exercise", "massage+exercise", "massage+exercise", "massage"],
+    ...         "treat2": ["usual", "usual", "exercise", "usual", "usual"],
+    ...         "effect": [-0.4, -0.3, -0.3, -0.8, -0.5],
+    ...         "se": [0.2, 0.2, 0.25, 0.3, 0.2],
+    ...     }
+    ... )
+    >>> net = ev.network(contrasts, reference="usual")
+    >>> comp = ev.components(net, inactive="usual")
+    >>> figure = ev.figures.waterfall(comp, "massage+exercise", against="usual")
     """
     steps = _steps(comp, combination, against)
     total = steps[-1]

@@ -40,6 +40,21 @@ def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
     -------
     EvidenceFigure
         `numbers` is `BatchSummary.changes`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> comparisons = pd.DataFrame(
+    ...     {
+    ...         "review": ["r"] * 3,
+    ...         "comparison": ["c"] * 3,
+    ...         "effect": [-0.89, -1.59, -1.35],
+    ...         "variance": [0.326, 0.195, 0.415],
+    ...     }
+    ... )
+    >>> fits = ev.batch(comparisons, methods=["REML", "DL"], ci=["HKSJ", "z"])
+    >>> figure = ev.figures.batch(ev.batch_summary(fits))
     """
     table = summary.changes
     others = table.iloc[1:] if len(table) > 1 else table

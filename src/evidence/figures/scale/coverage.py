@@ -73,6 +73,12 @@ def coverage(
     ------
     DataError
         If a column is missing, or several rows share one place: choose rows first.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> result = ev.simulate({"k": [5], "tau2": [0, 0.05, 0.1, 0.2]}, ci=["HKSJ", "z"], repetitions=1000)
+    >>> figure = ev.figures.coverage(result)
     """
     if quantity not in NAMES or quantity not in result or x not in result:
         raise DataError(f"the result has no {quantity!r} along {x!r}; use {', '.join(NAMES)}.")

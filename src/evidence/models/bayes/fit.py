@@ -65,6 +65,15 @@ def bayes(
     References
     ----------
     Roever C (2020). J Stat Softw 93(6), 1-51. doi:10.18637/jss.v093.i06.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> result = ev.bayes(effect, variance, tau_prior=ev.priors.half_normal(0.5))
+    >>> f"{result.estimate:.2f} ({result.ci_low:.2f} to {result.ci_high:.2f})"
+    '-0.98 (-1.51 to -0.48)'
     """
     effect_prior = priors.flat() if effect_prior is None else effect_prior
     tau_prior = priors.uniform() if tau_prior is None else tau_prior

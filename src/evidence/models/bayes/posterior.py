@@ -21,7 +21,17 @@ __all__ = ["Posterior"]
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Posterior(Shown):
-    """Result of `bayes`. What takes time, such as intervals, is computed when first asked for."""
+    """Result of `bayes`. What takes time, such as intervals, is computed when first asked for.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> result = ev.bayes(effect, variance, tau_prior=ev.priors.half_normal(0.5))
+    >>> print(result.summary().splitlines()[0])
+    Bayesian random-effects model (k = 6)
+    """
 
     effect: Floats
     """Study effects, shape (k,)."""

@@ -1,4 +1,12 @@
-"""Prior distributions for Bayesian meta-analysis: of the between-study standard deviation tau, and of the effect."""
+"""Prior distributions for Bayesian meta-analysis: of the between-study standard deviation tau, and of the effect.
+
+Examples
+--------
+>>> import evidence as ev
+>>> prior = ev.priors.half_normal(0.5)
+>>> f"{float(prior.quantile(0.5)):.3f}"
+'0.337'
+"""
 
 from __future__ import annotations
 

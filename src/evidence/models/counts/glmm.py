@@ -34,7 +34,17 @@ SCALES = {
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BinomialNormal(FromCounts):
-    """Result of `glmm`: mean effect under a binomial-normal model, or for rates a Poisson-normal model."""
+    """Result of `glmm`: mean effect under a binomial-normal model, or for rates a Poisson-normal model.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> a, b = [4, 6, 3, 62], [119, 300, 228, 13536]
+    >>> c, d = [11, 29, 11, 248], [128, 274, 209, 12619]
+    >>> fit = ev.glmm(a, b, c, d)
+    >>> fit.tau2 >= 0
+    True
+    """
 
     measure: str
     """OR, IRR (log ratios), PLO (logit of a proportion) or IRLN (log rate)."""
@@ -208,6 +218,15 @@ def glmm(
     ----------
     Stijnen T, Hamza TH, Ozdemir P (2010). Stat Med 29(29), 3046-3067.
     Jackson D, Law M, Stijnen T, Viechtbauer W, White IR (2018). Stat Med 37(7), 1059-1085.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> a, b = [4, 6, 3, 62], [119, 300, 228, 13536]
+    >>> c, d = [11, 29, 11, 248], [128, 274, 209, 12619]
+    >>> fit = ev.glmm(a, b, c, d, measure="OR")
+    >>> f"{fit.estimate:.2f}"
+    '-1.45'
     """
     measure = choose_measure(measure, SCALES)
     model = _choose_model(model, measure)

@@ -25,7 +25,16 @@ NOTHING = 1e-12
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MantelHaenszel(FixedCounts):
-    """Result of `mantel_haenszel`. The tests are those of the odds ratio; for other measures they are NaN."""
+    """Result of `mantel_haenszel`. The tests are those of the odds ratio; for other measures they are NaN.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> a, b = [4, 6, 3, 62], [119, 300, 228, 13536]
+    >>> c, d = [11, 29, 11, 248], [128, 274, 209, 12619]
+    >>> print(ev.mantel_haenszel(a, b, c, d).summary().splitlines()[0])
+    Mantel-Haenszel method (k = 4)
+    """
 
     add: float
     """What was added to cells, where `to` says."""
@@ -123,6 +132,15 @@ def mantel_haenszel(
     Sato T, Greenland S, Robins JM (1989). Biometrics 45(4), 1323-1324 (variance of the risk difference).
     Breslow NE, Day NE (1980). Statistical Methods in Cancer Research, volume 1. Lyon: IARC.
     Tarone RE (1985). Biometrika 72(1), 91-95.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> a, b = [4, 6, 3, 62], [119, 300, 228, 13536]
+    >>> c, d = [11, 29, 11, 248], [128, 274, 209, 12619]
+    >>> fit = ev.mantel_haenszel(a, b, c, d, measure="RR")
+    >>> f"{fit.estimate:.3f}"
+    '-1.426'
     """
     measure = choose_measure(measure, ("OR", "RR", "RD"))
     if to not in ADDING:

@@ -18,7 +18,16 @@ __all__ = ["Peto", "peto"]
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Peto(FixedCounts):
-    """Result of `peto`."""
+    """Result of `peto`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> a, b = [4, 6, 3, 62], [119, 300, 228, 13536]
+    >>> c, d = [11, 29, 11, 248], [128, 274, 209, 12619]
+    >>> ev.peto(a, b, c, d).to_frame().columns[:3].tolist()
+    ['label', 'a', 'b']
+    """
 
 
 def peto(
@@ -64,6 +73,14 @@ def peto(
     References
     ----------
     Yusuf S, Peto R, Lewis J, Collins R, Sleight P (1985). Prog Cardiovasc Dis 27(5), 335-371.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> a, b = [4, 6, 3, 62], [119, 300, 228, 13536]
+    >>> c, d = [11, 29, 11, 248], [128, 274, 209, 12619]
+    >>> f"{ev.peto(a, b, c, d).estimate:.3f}"
+    '-1.265'
     """
     check_level(level)
     tables = check_tables(a, b, c, d, labels, data=data, missing=missing)

@@ -69,6 +69,18 @@ def aggregate(
     References
     ----------
     Borenstein M et al. (2009). Introduction to Meta-Analysis, chapter 24. Wiley.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> rows = pd.DataFrame(
+    ...     {"trial": ["a", "a", "b"], "effect": [0.2, 0.4, 0.1], "variance": [0.04, 0.05, 0.03]}
+    ... )
+    >>> ev.aggregate(rows, "trial", variance="variance", rho=0.6).round(4)
+      trial  effect  variance  effects
+    0     a  0.2725    0.0352        2
+    1     b  0.1000    0.0300        1
     """
     check_missing(missing)
     data = as_frame(data)

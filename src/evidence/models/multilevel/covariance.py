@@ -63,6 +63,14 @@ def covariance_matrix(
     References
     ----------
     Pustejovsky JE, Tipton E (2022). Prev Sci 23(3), 425-438.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.covariance_matrix([0.04, 0.09, 0.01], ["a", "a", "b"], rho=0.5)
+    array([[0.04, 0.03, 0.  ],
+           [0.03, 0.09, 0.  ],
+           [0.  , 0.  , 0.01]])
     """
     name, spread = variance_from(variance, se)
     columns, _ = align(

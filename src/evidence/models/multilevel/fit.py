@@ -122,6 +122,16 @@ def multilevel(
     Berkey CS et al. (1998). Stat Med 17(22), 2537-2550.
     Fernández-Castilla B et al. (2019). Behav Res Methods 51(3), 1286-1304 (crossed levels).
     Ishak KJ et al. (2007). Clin Trials 4(5), 525-539 (AR and the like).
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [0.10, 0.25, -0.05, 0.40, 0.35, 0.20]
+    >>> variance = [0.04, 0.05, 0.03, 0.06, 0.05, 0.04]
+    >>> district = ["a", "a", "b", "b", "c", "c"]
+    >>> fit = ev.multilevel(effect, variance, levels=[district, [1, 2, 3, 4, 5, 6]])
+    >>> fit.coefficients["estimate"].round(3).tolist()
+    [0.175]
     """
     method = choose_method(method, ("REML", "ML"))
     test = choose_interval(test, ("t", "z"), "test")

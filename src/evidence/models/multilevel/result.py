@@ -23,7 +23,18 @@ __all__ = ["Multilevel"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Multilevel(LinearFit):
-    """Result of `multilevel`."""
+    """Result of `multilevel`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [0.10, 0.25, -0.05, 0.40, 0.35, 0.20]
+    >>> variance = [0.04, 0.05, 0.03, 0.06, 0.05, 0.04]
+    >>> district = ["a", "a", "b", "b", "c", "c"]
+    >>> fit = ev.multilevel(effect, variance, levels=[district, [1, 2, 3, 4, 5, 6]])
+    >>> len(fit.sigma2)
+    2
+    """
 
     structure: Structure
     test: str

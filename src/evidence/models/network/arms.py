@@ -71,7 +71,8 @@ def contrasts_from_arms(
 
     Examples
     --------
-    >>> contrasts_from_arms(["s", "s"], ["a", "b"], mean=[3.0, 1.0], sd=[2.0, 2.0], n=[50, 50]).round(2)
+    >>> import evidence as ev
+    >>> ev.contrasts_from_arms(["s", "s"], ["a", "b"], mean=[3.0, 1.0], sd=[2.0, 2.0], n=[50, 50]).round(2)
       study treat1 treat2  effect   se    n1    n2
     0     s      a      b     2.0  0.4  50.0  50.0
     """

@@ -79,11 +79,13 @@ def components(
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> import evidence as ev
     >>> table = pd.DataFrame(
     ...     {"study": ["s1", "s2", "s3"], "treat1": ["a", "b", "a+b"], "treat2": ["none", "none", "none"],
     ...      "effect": [1.0, 2.0, 3.5], "se": [0.5, 0.5, 0.5]}
     ... )
-    >>> components(table, inactive="none", method="EE").effects.round(3).to_dict()
+    >>> ev.components(table, inactive="none", method="EE").effects.round(3).to_dict()
     {'a': 1.167, 'b': 2.167}
     """
     if isinstance(net, Network):

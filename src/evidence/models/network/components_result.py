@@ -36,7 +36,29 @@ class ComponentFit(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Components(Shown):
-    """A fitted additive component model; estimates of the random-effects model unless a name says common."""
+    """A fitted additive component model; estimates of the random-effects model unless a name says common.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> contrasts = pd.DataFrame(
+    ...     {
+    ...         "study": ["A", "B", "C", "D", "E"],
+    ...         "treat1": ["massage", "exercise", "massage+exercise", "massage+exercise", "massage"],
+    ...         "treat2": ["usual", "usual", "exercise", "usual", "usual"],
+    ...         "effect": [-0.4, -0.3, -0.3, -0.8, -0.5],
+    ...         "se": [0.2, 0.2, 0.25, 0.3, 0.2],
+    ...     }
+    ... )
+    >>> net = ev.network(contrasts, reference="usual")
+    >>> comp = ev.components(net, inactive="usual")
+    >>> comp.effects.round(3)
+    component
+    exercise   -0.324
+    massage    -0.423
+    Name: effect, dtype: float64
+    """
 
     contrasts: Contrasts
     design: ComponentDesign

@@ -101,7 +101,8 @@ def network(
 
     Examples
     --------
-    >>> net = network(["s1", "s2", "s3"], ["a", "b", "a"], ["b", "c", "c"], [0.5, 0.2, 0.6], [0.1, 0.1, 0.2])
+    >>> import evidence as ev
+    >>> net = ev.network(["s1", "s2", "s3"], ["a", "b", "a"], ["b", "c", "c"], [0.5, 0.2, 0.6], [0.1, 0.1, 0.2])
     >>> net.effects.loc["a", "c"].round(3)
     np.float64(0.667)
     """
@@ -160,8 +161,9 @@ def network_parts(
 
     Examples
     --------
-    >>> parts = network_parts(["s1", "s2"], ["a", "c"], ["b", "d"], [0.5, 0.2], [0.1, 0.1])
-    >>> [network(part).treatments for part in parts]
+    >>> import evidence as ev
+    >>> parts = ev.network_parts(["s1", "s2"], ["a", "c"], ["b", "d"], [0.5, 0.2], [0.1, 0.1])
+    >>> [ev.network(part).treatments for part in parts]
     [('a', 'b'), ('c', 'd')]
     """
     contrasts = read_contrasts(study, treat1, treat2, effect, se, data=data, **options)

@@ -27,7 +27,23 @@ __all__ = ["NetworkRegression", "network_regression"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkRegression(Shown):
-    """A fitted network meta-regression with one covariate."""
+    """A fitted network meta-regression with one covariate.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> years = dict(zip(smoking["study"], smoking["year"], strict=True))
+    >>> changed = ev.network_regression(net, years)
+    >>> changed.slope_names
+    ('all treatments',)
+    """
 
     studies: tuple[str, ...]
     covariate: str
@@ -197,6 +213,21 @@ def network_regression(
     ----------
     .. [1] Cooper NJ et al. (2009). Stat Med 28(14), 1861-1881.
     .. [2] Dias S et al. (2013). Med Decis Making 33(5), 618-640.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> years = dict(zip(smoking["study"], smoking["year"], strict=True))
+    >>> changed = ev.network_regression(net, years)
+    >>> print(changed.summary().splitlines()[0])
+    Network meta-regression on covariate, tau2 by REML (24 studies)
     """
     values: Any = covariate
     name = "covariate"

@@ -32,6 +32,25 @@ class Network(Shown):
 
     Tables of treatments by treatments hold the effect of the row's treatment minus the column's, as in
     "row v column". Estimates are those of the random-effects model unless a name says common.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> net.effects.loc["individual counselling", "no contact"].round(3)
+    np.float64(0.709)
+    >>> net.p_scores(small_values="undesirable").round(2)
+    group counselling         0.85
+    individual counselling    0.72
+    self-help                 0.40
+    no contact                0.04
+    Name: p_score, dtype: float64
     """
 
     contrasts: Contrasts

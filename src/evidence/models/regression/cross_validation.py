@@ -19,7 +19,18 @@ __all__ = ["CrossValidation", "cross_validate"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CrossValidation(Shown):
-    """Result of `cross_validate`."""
+    """Result of `cross_validate`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> ev.cross_validate(fit).to_frame().shape
+    (13, 6)
+    """
 
     labels: tuple[str, ...]
     effect: Floats
@@ -87,6 +98,17 @@ def cross_validate(fit: Regression, *, folds: int | None = None, seed: int = 1) 
         If the number of folds does not lie between 2 and the number of studies.
     ModelError
         If no fold leaves enough studies.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> validated = ev.cross_validate(fit)
+    >>> f"{validated.rmse:.2f}"
+    '0.59'
     """
     k = fit.k
     if folds is not None and not 2 <= folds <= k:

@@ -85,6 +85,19 @@ def regress(
     ----------
     Thompson SG, Higgins JPT (2002). Stat Med 21(11), 1559-1573.
     Knapp G, Hartung J (2003). Stat Med 22(17), 2693-2710.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> fit.coefficients["estimate"].round(3)
+    coefficient
+    Intercept    0.251
+    ablat       -0.029
+    Name: estimate, dtype: float64
     """
     method = choose_method(method, METHODS)
     ci = choose_interval(ci, TESTS)

@@ -36,7 +36,19 @@ LEAST_INFORMATION = 1e-5
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LocationScale(LinearFit):
-    """Result of `location_scale`; the coefficients of the mean are those of any model with moderators."""
+    """Result of `location_scale`; the coefficients of the mean are those of any model with moderators.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> table = pd.concat([effects, bcg["ablat"]], axis=1)
+    >>> fit = ev.location_scale("effect ~ ablat", "~ ablat", table, variance="variance")
+    >>> fit.coefficients["estimate"].round(3).tolist()
+    [0.251, -0.029]
+    """
 
     scale_formula: str
     scale_design: Design
@@ -217,6 +229,17 @@ def location_scale(
     References
     ----------
     Viechtbauer W, López-López JA (2022). Res Synth Methods 13(6), 697-715.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> table = pd.concat([effects, bcg["ablat"]], axis=1)
+    >>> fit = ev.location_scale("effect ~ ablat", "~ ablat", table, variance="variance")
+    >>> print(fit.summary().splitlines()[0])
+    Location-scale model (k = 13, REML): effect ~ ablat; log tau2 ~ ablat
     """
     method = choose_method(method, ("REML", "ML"))
     test = choose_interval(test, ("t", "z"), "test")

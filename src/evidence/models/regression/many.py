@@ -37,6 +37,17 @@ class RegressedMany(Shown):
     """Result of `regress_many`: one entry a fit, named as in `Regression`; NaN where there are too few studies.
 
     The interval of tau2 and the likelihood are computed when first asked for.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> latitude = pd.DataFrame({"ablat": [44, 55, 42, 52]})
+    >>> many = ev.regress_many(
+    ...     "effect ~ ablat", latitude, [[-0.89, -1.59, -1.35, -1.44]], [[0.1, 0.1, 0.1, 0.1]]
+    ... )
+    >>> many.names
+    ('Intercept', 'ablat')
     """
 
     names: tuple[str, ...]
@@ -151,6 +162,20 @@ def regress_many(
     DataError
         If shapes differ, an option is unknown, a moderator is missing, or a value is out of range; the message names
         row and column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> latitude = pd.DataFrame({"ablat": [44, 55, 42, 52, 13, 44]})
+    >>> many = ev.regress_many(
+    ...     "effect ~ ablat",
+    ...     latitude,
+    ...     [[-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]],
+    ...     [[0.326, 0.195, 0.415, 0.02, 0.051, 0.007]],
+    ... )
+    >>> many.estimate.round(3)
+    array([[ 0.25 , -0.029]])
     """
     for name, value, known in (("method", method, METHODS), ("ci", ci, tuple(TESTS))):
         if value not in known:

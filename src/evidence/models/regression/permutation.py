@@ -56,6 +56,17 @@ class PermutationTest(Shown):
         Number tried, the observed arrangement among them.
     seed : int
         Seed of the random rearrangements.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> test = ev.permutation_test(fit, exact=False, iterations=200)
+    >>> type(test).__name__
+    'PermutationTest'
     """
 
     coefficients: pd.DataFrame
@@ -126,6 +137,17 @@ def permutation_test(
     References
     ----------
     Higgins JPT, Thompson SG (2004). Stat Med 23(11), 1663-1682.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> test = ev.permutation_test(fit, exact=False, iterations=200)
+    >>> test.iterations
+    200
     """
     if exact not in (True, False, "auto"):
         raise DataError(f"exact must be True, False or 'auto', not {exact!r}.")

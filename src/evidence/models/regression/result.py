@@ -27,7 +27,18 @@ __all__ = ["Regression", "regression_remarks", "regression_summary"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Regression(LinearFit):
-    """Result of `regress`."""
+    """Result of `regress`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> fit = ev.regress("effect ~ ablat", pd.concat([effects, bcg["ablat"]], axis=1))
+    >>> f"R2 {fit.r2:.0f}%, residual I2 {fit.i2:.0f}%"
+    'R2 76%, residual I2 68%'
+    """
 
     ci: str
     prediction: str

@@ -51,6 +51,15 @@ class Robust(Shown):
         Number of effects.
     level : float
         Level of the intervals.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> ev.robust(fit, ["a", "a", "b", "c", "d", "e"]).correction
+    'CR2'
     """
 
     coefficients: pd.DataFrame
@@ -110,6 +119,18 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
     References
     ----------
     Pustejovsky JE, Tipton E (2018). J Bus Econ Stat 36(4), 672-683.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> sandwich = ev.robust(fit, ["a", "a", "b", "c", "d", "e"])
+    >>> sandwich.coefficients.round(3)
+                 estimate     se  ci_low  ci_high  statistic     df  p_value
+    coefficient
+    mean           -0.989  0.235  -1.671   -0.308     -4.203  3.621    0.017
     """
     correction = choose("correction", correction, CORRECTIONS)
     matrix, residual, marginal, names, estimate = _parts(fit)

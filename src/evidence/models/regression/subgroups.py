@@ -26,7 +26,18 @@ __all__ = ["Subgroups", "subgroups"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Subgroups(Shown):
-    """Result of `subgroups`."""
+    """Result of `subgroups`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> by_allocation = ev.subgroups(pd.concat([effects, bcg["alloc"]], axis=1), by="alloc")
+    >>> list(by_allocation.groups)
+    ['random', 'alternate', 'systematic']
+    """
 
     by: str
     groups: dict[str, Any]
@@ -137,6 +148,16 @@ def subgroups(
     References
     ----------
     Borenstein M et al. (2009). Introduction to Meta-Analysis, chapter 19. Wiley.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> bcg = pd.read_csv("examples/bcg-vaccine/bcg.csv")
+    >>> effects = ev.effect_size("RR", a="tpos", b="tneg", c="cpos", d="cneg", data=bcg, labels="author")
+    >>> by_allocation = ev.subgroups(pd.concat([effects, bcg["alloc"]], axis=1), by="alloc")
+    >>> f"P = {by_allocation.p_value:.2f}"
+    'P = 0.39'
     """
     if isinstance(data, Fit):
         own = {"effect": effect != "effect", "variance": variance, "se": se, "missing": missing != "refuse"}

@@ -26,7 +26,18 @@ KINDS = ("parametric", "studies")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap(Shown):
-    """Result of `bootstrap`."""
+    """Result of `bootstrap`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> drawn = ev.bootstrap(fit, repetitions=200)
+    >>> drawn.estimate.shape
+    (200,)
+    """
 
     fit: Pooled
     kind: str
@@ -97,6 +108,16 @@ def bootstrap(
     References
     ----------
     Viechtbauer W (2007). Stat Med 26(1), 37-52.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> effect = [-0.89, -1.59, -1.35, -1.44, -0.22, -0.79]
+    >>> variance = [0.326, 0.195, 0.415, 0.020, 0.051, 0.007]
+    >>> fit = ev.pool(effect, variance)
+    >>> drawn = ev.bootstrap(fit, repetitions=200)
+    >>> print(drawn.summary().splitlines()[0])
+    Bootstrap (parametric), 200 samples, seed 1, method REML
     """
     if kind not in KINDS:
         raise DataError(f"kind is {kind!r}; use {' or '.join(KINDS)}.")

@@ -145,6 +145,17 @@ def simulate(
     References
     ----------
     Morris TP, White IR, Crowther MJ (2019). Stat Med 38(11), 2074-2102 (measures and their Monte Carlo errors).
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> result = ev.simulate({"k": [5], "tau2": [0, 0.1]}, ci=["HKSJ", "z"], repetitions=200)
+    >>> result[["tau2", "ci", "coverage"]]
+       tau2    ci  coverage
+    0   0.0  HKSJ     0.930
+    1   0.0     z     0.965
+    2   0.1  HKSJ     0.945
+    3   0.1     z     0.895
     """
     plan = SimulationPlan(tuple(methods), tuple(ci), level, tau_prior, repetitions, seed)
     if block is not None and block < 1:

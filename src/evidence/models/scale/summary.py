@@ -24,7 +24,24 @@ BINS = 20
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchSummary(Shown):
-    """Result of `batch_summary`."""
+    """Result of `batch_summary`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> comparisons = pd.DataFrame(
+    ...     {
+    ...         "review": ["r"] * 3,
+    ...         "comparison": ["c"] * 3,
+    ...         "effect": [-0.89, -1.59, -1.35],
+    ...         "variance": [0.326, 0.195, 0.415],
+    ...     }
+    ... )
+    >>> fits = ev.batch(comparisons, methods=["REML", "DL"], ci=["HKSJ", "z"])
+    >>> print(ev.batch_summary(fits).summary().splitlines()[0])
+    1 comparisons, 0 of which could not be fitted
+    """
 
     comparisons: int
     """Number of comparisons, those that could not be fitted among them."""
@@ -80,6 +97,22 @@ def batch_summary(results: Any) -> BatchSummary:
     ------
     DataError
         If the table is not one of `batch`, or holds no comparison.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> comparisons = pd.DataFrame(
+    ...     {
+    ...         "review": ["r"] * 3,
+    ...         "comparison": ["c"] * 3,
+    ...         "effect": [-0.89, -1.59, -1.35],
+    ...         "variance": [0.326, 0.195, 0.415],
+    ...     }
+    ... )
+    >>> fits = ev.batch(comparisons, methods=["REML", "DL"], ci=["HKSJ", "z"])
+    >>> ev.batch_summary(fits).comparisons
+    1
     """
     ways: list[tuple[str, str]] = []
     count = failed = 0

@@ -50,6 +50,15 @@ class Imported(Shown):
         What the file holds and the tables cannot.
     said : tuple of str
         How the file was read, and what was taken for granted.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> imported = ev.import_effects(
+    ...     "examples/rosiglitazone/rosiglitazone.csv", measure="OR", better="lower"
+    ... )
+    >>> imported.said[0]
+    'columns: study = study, ai = ai, n1i = n1i, ci = ci, n2i = n2i; kept as columns of trials: weeks'
     """
 
     file: str

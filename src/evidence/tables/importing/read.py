@@ -56,6 +56,13 @@ def import_revman(
     ------
     DataError
         If the file cannot be read; every fault is named with its row or line, column, value and what to do.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> imported = ev.import_revman("tests/tables/importing/cases/mix.rm5")
+    >>> list(imported.tables)[:3]
+    ['trials', 'arms', 'instruments']
     """
     file = Path(path)
     _check(file, measure, weeks, source_url)
@@ -112,6 +119,18 @@ def import_effects(
     ------
     DataError
         If the file cannot be read; every fault is named with its row, column, value and what to do.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> imported = ev.import_effects(
+    ...     "examples/bcg-vaccine/bcg.csv",
+    ...     measure="RR",
+    ...     columns={"ai": "tpos", "bi": "tneg", "ci": "cpos", "di": "cneg"},
+    ...     better="lower",
+    ... )
+    >>> print(imported.summary().splitlines()[0])
+    bcg.csv: 1 analysis; rows: 13 in trials.csv, 26 in arms.csv, 1 in instruments.csv, 26 in arm_results.csv
     """
     file = Path(path)
     _check(file, measure, weeks, source_url)

@@ -59,6 +59,15 @@ def import_registry(path: str | Path, *, title: str = "") -> Imported:
     ------
     DataError
         If the file cannot be read, holds no study, or none with results.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> try:
+    ...     imported = ev.import_registry("NCT00000000.json")
+    ... except ev.DataError as error:
+    ...     print(error)
+    there is no file 'NCT00000000.json' to read: No such file or directory
     """
     file = Path(path)
     studies = _studies(file)

@@ -23,6 +23,14 @@ class Question:
         Whether it is one of the review's main questions.
     analyses : tuple of Analysis
         Those that answer it, in the protocol's order.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> question = ev.questions(review.protocol)[0]
+    >>> question.question
+    'Does vaccination with BCG prevent tuberculosis?'
     """
 
     id: str
@@ -34,7 +42,15 @@ class Question:
 
 
 def questions(protocol: Protocol) -> tuple[Question, ...]:
-    """Give the questions of a protocol, in its order; without any group marked as main, each is a main one."""
+    """Give the questions of a protocol, in its order; without any group marked as main, each is a main one.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> [question.title for question in ev.questions(review.protocol)]
+    ['BCG vaccine against no vaccine']
+    """
     own: list[Question] = []
     some = any(group.main for group in protocol.groups.values())
     for name, analyses in protocol.question_groups.items():
