@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -24,12 +26,22 @@ def test_nothing_covers_or_leaves(trials, fit, faults, k, measure):
 
 
 def test_says_the_index_and_the_estimate(trials, fit, texts):
-    result = fit(trials(9))
+    result = fit(trials(12))
     index = f"LFK index {doi_plot(result).lfk:.2f}".replace("-", "−")
     figure = doi(result)
     assert index in figure.alt_text
     assert f"{result.estimate:.2f}".replace("-", "−") in figure.alt_text
     assert index in " ".join(texts(figure))
+
+
+def test_says_less_with_few_studies(trials, fit, texts):
+    figure = doi(fit(trials(9)))
+    for said in (figure.alt_text, " ".join(texts(figure))):
+        assert "asymmetry" in said
+        assert "LFK index −" not in said
+        assert not re.search(r"LFK index \d", said)
+        assert "major" not in said
+        assert "minor" not in said
 
 
 def test_ratios_are_shown_as_ratios(trials, fit):

@@ -16,7 +16,8 @@ from evidence.figures.drawing.plot import BELOW, add_plot, dots, left_margin, pa
 from evidence.figures.drawing.sentences import pooled_text
 from evidence.figures.drawing.studies import read_studies
 from evidence.figures.drawing.style import GREY, HAIRLINE, MARGIN, VERMILLION, style
-from evidence.wording import counted, number
+from evidence.results import FEW_STUDIES
+from evidence.wording import capital, counted, number
 
 if TYPE_CHECKING:
     from evidence.models.pooled import Pooled
@@ -87,9 +88,12 @@ def doi(
     x = make_axis(padded(points.effect), width, ratio=scale.ratio)
     measure = measure_name(measure_label, code)
     lfk = f"LFK index {number(points.lfk)} ({points.interpretation})"
+    if fit.k < FEW_STUDIES:  # an index of so few says nothing that should be read
+        lfk = f"the LFK index is not told for fewer than {FEW_STUDIES} studies, which cannot show asymmetry"
     caption = (
         f"{counted(fit.k, 'study', 'studies')}; {lfk}. Coloured line: pooled estimate {pooled_text(fit, scale)}, "
-        f"{fit.method}. Dotted line: tip of the plot, {scale.text(tip)}. {points.note}"
+        f"{fit.method}. Dotted line: tip of the plot, {scale.text(tip)}."
+        + (f" {points.note}" if fit.k >= FEW_STUDIES else "")
     )
     with style():
         figure, top = page(HEIGHT + BELOW, title=title, caption=caption)
@@ -113,8 +117,9 @@ def doi(
     )
     figure.kind = "Doi plot"
     figure.alt_text = (
-        f"Doi plot of {counted(fit.k, 'study', 'studies')}. {measure}, pooled: {pooled_text(fit, scale)}. {lfk}. "
-        f"Effects run from {scale.text(float(points.effect[0]))} to {scale.text(float(points.effect[-1]))}, "
+        f"Doi plot of {counted(fit.k, 'study', 'studies')}. {measure}, pooled: {pooled_text(fit, scale)}. "
+        f"{capital(lfk)}. Effects run from {scale.text(float(points.effect[0]))} to "
+        f"{scale.text(float(points.effect[-1]))}, "
         f"the tip lies at {scale.text(tip)}."
     )
     return figure

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["drapery"]
 
+FEW = 5
+"""Studies below which a new study is not predicted."""
+
 HEIGHT, LEFT, RIGHT = 280.0, 52.0, 56.0
 LEVELS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.05)
 POINTS = 801
@@ -81,7 +84,8 @@ def drapery(
     studies = read_studies(fit, data, ())
     code = measure_code(measure_label, data)
     scale = choose_scale(studies.typical_half_width, code, transform, digits)
-    predicted = show_prediction and math.isfinite(fit.prediction_low)
+    # A prediction from three or four studies is hardly more than a guess; it is not drawn.
+    predicted = show_prediction and math.isfinite(fit.prediction_low) and fit.k >= FEW
     # Curves go on well beyond the interval of 95%: there is room for that of 99%.
     reach = 2.6 * np.sqrt(fit.variance)
     bounds = [*(fit.effect - reach), *(fit.effect + reach)]
@@ -105,6 +109,11 @@ def drapery(
         f"{counted(fit.k, 'study', 'studies')}; pooled estimate {pooled_text(fit, scale)}, {fit.method}. "
         f"{_prediction_text(fit, scale) if predicted else ''}Dashed line: P = {1 - fit.level:.4g}, where a curve "
         "is as wide as the interval."
+        + (
+            " With so few studies the curve of the pooled estimate hangs on each of them."
+            if fit.k < FEW
+            else ""
+        )
     )
     with style():
         figure, top = page(key_room + HEIGHT + BELOW, title=title, caption=caption)

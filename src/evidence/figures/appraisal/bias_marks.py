@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evidence.figures.drawing.style import INK, ORANGE, VERMILLION
+from evidence.figures.drawing.style import DEEP_GREEN, DEEP_ORANGE, INK, ORANGE
 from evidence.tables.bias_tools import NOT_JUDGED
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def looks(bias: RiskOfBias) -> dict[str, Look]:
     """Look of each level of a tool, from best to worst, and of no judgement."""
     best, middle, worst = bias.tool.levels
     return {
-        best: Look(f"{best} risk", "#009E73", "+", "white"),
+        best: Look(f"{best} risk", DEEP_GREEN, "+", "white"),
         middle: Look(middle, ORANGE, "?", INK, "..."),
-        worst: Look(f"{worst} risk", VERMILLION, "\u2212", "white", "////"),
+        worst: Look(f"{worst} risk", DEEP_ORANGE, "\u2212", "white", "////"),
         NOT_JUDGED: Look(NOT_JUDGED, "#EEEEEE", "", INK),
     }

@@ -13,13 +13,13 @@ from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
 from evidence.figures.drawing.style import (
     BODY,
+    DEEP_ORANGE,
     FAINT,
     GREY,
     INK,
     MARGIN,
     SMALL,
     TITLE,
-    VERMILLION,
     page_width,
     style,
 )
@@ -32,7 +32,7 @@ ROW, LINE_STEP, HEADING, KEY = 15.0, 9.5, 26.0, 16.0
 CELL, COUNT, LEVEL, GAP = 52.0, 18.0, 86.0, 6.0
 
 # Colour and colour of the text by levels lost; every cell also bears its number.
-CELLS = {0: ("#FFFFFF", GREY), 1: ("#F9DDA0", INK), 2: (VERMILLION, "white")}
+CELLS = {0: ("#FFFFFF", GREY), 1: ("#F9DDA0", INK), 2: (DEEP_ORANGE, "white")}
 
 
 @redrawable
@@ -117,7 +117,7 @@ def _cell(
     figure: EvidenceFigure, axes: Axes, x: float, y: float, height: float, lost: int | None, mark: str
 ) -> None:
     if pd.isna(lost):
-        figure.write(x + CELL / 2, y + height / 2 + BODY / 3, "–", color=FAINT, ha="center")
+        figure.write(x + CELL / 2, y + height / 2 + BODY / 3, "–", color=GREY, ha="center")
         return
     colour, ink = CELLS[int(lost)]
     axes.add_patch(Rectangle((x + 1.5, y + 1.5), CELL - 3, height - 3, facecolor=colour, linewidth=0))

@@ -10,7 +10,7 @@ import pandas as pd
 from evidence.columns import as_frame, beside
 from evidence.errors import DataError
 from evidence.figures.drawing.layout import Sign
-from evidence.figures.drawing.style import INK, ORANGE, VERMILLION
+from evidence.figures.drawing.style import DEEP_GREEN, DEEP_ORANGE, INK, ORANGE
 from evidence.figures.drawing.text import clean
 from evidence.tables.bias_tools import NOT_JUDGED
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BiasSigns", "bias_signs"]
 
-LOW = Sign("+", "#009E73", "white")
+LOW = Sign("+", DEEP_GREEN, "white")
 MIDDLE = Sign("?", ORANGE, INK)
-HIGH = Sign("−", VERMILLION, "white")
+HIGH = Sign("−", DEEP_ORANGE, "white")
 NOT = Sign("", "", INK)
 WORDS = {
     "low": LOW, "low risk": LOW, "yes": LOW, "+": LOW,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from evidence.figures.drawing.style import BODY, style
@@ -68,6 +70,25 @@ class EvidenceFigure(Figure):
             return
         width, height = self.get_size_inches() * 72
         self.text(x / width, 1 - y / height, text, fontsize=size, parse_math=False, va="baseline", **look)
+
+    def add_below(self, lines: Sequence[str], size: float, step: float) -> None:
+        """Make the page longer at its foot and write lines there; everything else stays where it is."""
+        width, height = self.get_size_inches() * 72
+        taller = height + step * len(lines)
+
+        def moved(y: float) -> float:
+            return 1 - (1 - y) * height / taller
+
+        for text in self.texts:
+            text.set_y(moved(text.get_position()[1]))
+        for line in (one for one in (*self.lines, *self.artists) if isinstance(one, Line2D)):
+            line.set_ydata([moved(y) for y in np.atleast_1d(line.get_ydata())])
+        for axes in self.axes:
+            left, low, wide, high = axes.get_position().bounds
+            axes.set_position((left, moved(low), wide, high * height / taller))
+        self.set_size_inches(width / 72, taller / 72)
+        for place, words in enumerate(lines):
+            self.write(9.0, height - 9.0 + size + step * place, words, size=size)
 
     def places(self) -> list[tuple[str, float, float, float, float]]:
         """Tell where each line of text stands: the text, and left, top, width and height in percent of the figure."""

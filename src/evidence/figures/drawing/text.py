@@ -3,39 +3,88 @@
 from __future__ import annotations
 
 import math
+import unicodedata
+import warnings
 from functools import lru_cache
 
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
-from evidence.figures.drawing.style import BODY, ONE_AT_A_TIME
+from evidence.figures.drawing.style import BODY, FALLBACKS, FONT, ONE_AT_A_TIME, use_font
 from evidence.wording import number
 
 __all__ = ["clean", "significant", "text_width", "wrap"]
 
-FONT = "DejaVu Sans"
+MISSING = "\u25a1"
+"""An empty box, for a letter that no font has."""
+_TOLD: set[str] = set()
 
 
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: float = BODY, weight: str = "normal") -> float:
-    """Width of one line of text in points, from the outlines of the font."""
+    """Width of one line of text in points, from the outlines of the fonts."""
     if not text:
         return 0.0
-    font = FontProperties(family=FONT, size=size, weight=weight)
     with ONE_AT_A_TIME:  # the font keeps the text that it was last given
+        families = [FONT, *dict.fromkeys(found for letter in text if (found := _fallback(letter)))]
+        font = FontProperties(family=families, size=size, weight=weight)
         return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def clean(text: object) -> str:
-    """Text on one line in which a letter that the font lacks shows as an empty box."""
+    """Text on one line, in which a letter that no font of this machine has shows as an empty box.
+
+    A letter that the own font lacks (Chinese, Japanese, Korean, Hindi, signs) is drawn from another font where the
+    system has one; else a warning names the script, once.
+    """
     line = " ".join(str(text).split())
-    known = _letters()
-    return "".join(letter if ord(letter) in known else "\u25a1" for letter in line)
+    shown = []
+    for letter in line:
+        if ord(letter) in _letters(FONT):
+            shown.append(letter)
+        elif family := _fallback(letter):
+            use_font(family)
+            shown.append(letter)
+        else:
+            _tell(_script(letter), letter)
+            shown.append(MISSING)
+    return "".join(shown)
+
+
+@lru_cache(maxsize=4096)
+def _fallback(letter: str) -> str:
+    """The first installed font that has a letter which the own font lacks; empty if there is none or no need."""
+    if ord(letter) in _letters(FONT):
+        return ""
+    return next((family for family in _installed() if ord(letter) in _letters(family)), "")
 
 
 @lru_cache(maxsize=1)
-def _letters() -> frozenset[int]:
-    return frozenset(get_font(findfont(FontProperties(family=FONT))).get_charmap())
+def _installed() -> tuple[str, ...]:
+    names = {entry.name for entry in fontManager.ttflist}
+    return tuple(family for family in FALLBACKS if family in names)
+
+
+@lru_cache(maxsize=32)
+def _letters(family: str) -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=family))).get_charmap())
+
+
+def _script(letter: str) -> str:
+    """Name the script of a letter, from its name in Unicode."""
+    first = unicodedata.name(letter, "UNKNOWN").split()[0]
+    return {"CJK": "Chinese (Han)", "HANGUL": "Korean (Hangul)"}.get(first, first.capitalize())
+
+
+def _tell(script: str, letter: str) -> None:
+    if script in _TOLD:
+        return
+    _TOLD.add(script)
+    warnings.warn(
+        f"No font of this machine has the letters of {script} ({letter}): they show as empty boxes in figures. "
+        "Install one that has them, such as a font of the Noto family.",
+        stacklevel=3,
+    )
 
 
 def wrap(text: str, width: float, size: float = BODY, weight: str = "normal") -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from evidence.figures.drawing.axis import Scale
@@ -18,7 +18,16 @@ from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
 from evidence.figures.drawing.plot import page, plot_width
 from evidence.figures.drawing.sentences import estimate_text, interval_name
-from evidence.figures.drawing.style import BLUE, BODY, INK, MARGIN, SMALL, VERMILLION, style, superscript
+from evidence.figures.drawing.style import (
+    BLUE,
+    BODY,
+    MARGIN,
+    SMALL,
+    VERMILLION,
+    ink_on,
+    style,
+    superscript,
+)
 from evidence.figures.drawing.text import clean, text_width, wrap
 from evidence.figures.network.treatments import network_line, treatment_name
 from evidence.wording import number
@@ -117,10 +126,8 @@ class Cell:
 
     @property
     def ink(self) -> str:
-        """Colour of its text: whichever of dark and white stands out more (relative luminance as in WCAG 2)."""
-        parts = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(self.fill))
-        luminance = sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
-        return INK if luminance > 0.2 else "white"
+        """Colour of its text."""
+        return ink_on(self.fill)
 
 
 def _pairs(net: Network, scores: pd.Series) -> pd.DataFrame:
