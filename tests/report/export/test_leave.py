@@ -34,6 +34,9 @@ def test_revman_tables_come_back_with_every_result(filled: SmallReview, tmp_path
     review = filled.read()
     paths = write_revman(review, tmp_path / "out")
     assert paths[0].name == "review-data-rows.csv"
+    with paths[0].open(encoding="utf-8") as file:
+        sizes = {row[f"{side} N"] for row in csv.DictReader(file) for side in ("Experimental", "Control")}
+    assert all(size == "" or size.isdigit() for size in sizes)
     made = ev.import_revman(paths[0])
     back = made.write(tmp_path / "back")
     done = [one for one in (ev.synthesise(review, name) for name in review.analyses) if one.k]
@@ -51,6 +54,36 @@ def test_revman_tables_come_back_with_every_result(filled: SmallReview, tmp_path
     totals = stored_totals(back)
     assert len(totals) == sum(one.fit is not None for one in done)
     assert totals["agrees"].all()
+
+
+def test_judgements_come_back_with_what_they_rest_on(filled: SmallReview, tmp_path: Path) -> None:
+    trials = [str(row["trial_id"]) for row in filled.rows["trials"]]
+    filled.rows["risk_of_bias"] = []
+    judged = [
+        ("randomisation", "low"),
+        ("allocation_concealment", "some"),
+        ("blinding_participants", "unclear"),
+    ]
+    for trial in trials:
+        for domain, judgement in [*judged, ("missing_outcomes", "high")]:
+            basis = f"why {judgement}"
+            filled.add("risk_of_bias", trial_id=trial, domain=domain, judgement=judgement, basis=basis)
+    review = filled.read()
+    paths = write_revman(review, tmp_path / "out")
+    back = ev.import_revman(paths[0]).write(tmp_path / "back")
+    label = review.trials.set_index("trial_id")["label"]
+    used = back.trials.set_index("trial_id")["label"]
+    found = {
+        (used[row["trial_id"]], row["domain"], row["judgement"], row["basis"])
+        for row in back.risk_of_bias.to_dict("records")
+    }
+    expected = {
+        (label[row["trial_id"]], row["domain"], row["judgement"], row["basis"])
+        for row in review.risk_of_bias.to_dict("records")
+        if label[row["trial_id"]] in set(used)
+    }
+    assert expected
+    assert expected <= found
 
 
 def counts_review(folder: Path, model: dict[str, Any], measure: str = "OR") -> ev.Review:
@@ -99,8 +132,8 @@ def test_counts_go_to_revman_as_counts(
 def test_revman_is_told_what_it_does_not_have(tmp_path: Path) -> None:
     review = counts_review(tmp_path / "x", {"method": "PM", "interval": "HKSJ-adhoc"})
     said = write_revman(review, tmp_path / "out")[-1].read_text("utf-8")
-    assert "RevMan does not have the estimator PM (REML is set)." in said
-    assert "RevMan does not have the interval HKSJ-adhoc (HKSJ is set)." in said
+    assert "RevMan's settings do not name the estimator PM (REML is set)." in said
+    assert "RevMan's settings do not name the interval HKSJ-adhoc (HKSJ is set)." in said
 
 
 def read(path: Path, sheet: str, **options: Any) -> pd.DataFrame:

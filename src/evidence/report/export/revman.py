@@ -60,6 +60,7 @@ _ROW = (
     ),
     *("Experimental mean", "Experimental SD", "Control mean", "Control SD", "Footnotes"),
 )
+_WHOLE = ("Study year", "Experimental cases", "Experimental N", "Control cases", "Control N")
 _SETTINGS = (
     *("Analysis group", "Analysis number", "Analysis name", "Analysis group name", "Data type"),
     *(
@@ -148,8 +149,10 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     bias, left = _risk_of_bias(review, studies)
     remarks += left
     tables = {
-        "data-rows": pd.DataFrame(rows, columns=_ROW),
-        "overall-estimates-and-settings": pd.DataFrame(settings, columns=_SETTINGS),
+        "data-rows": pd.DataFrame(rows, columns=_ROW).astype(dict.fromkeys(_WHOLE, "Int64")),
+        "overall-estimates-and-settings": pd.DataFrame(settings, columns=_SETTINGS).astype(
+            {"Studies": "Int64"}
+        ),
         "study-information": _studies(review, studies),
         "risk-of-bias": bias,
     }
@@ -242,7 +245,7 @@ def _remarks(one: Synthesis, rule: PoolingRule) -> list[str]:
     if model["ci"] in ("HKSJ-adhoc", "KR", "t"):
         instead = "HKSJ" if model["ci"] == "HKSJ-adhoc" else "Wald"
         said.append(f"the interval {model['ci']} ({instead} is set)")
-    return [f"RevMan does not have {text}." for text in said if one.fit is not None]
+    return [f"RevMan's settings do not name {text}." for text in said if one.fit is not None]
 
 
 def _studies(review: Review, studies: dict[str, str]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ _DOMAINS = (
     (("selective", "reporting"), "selective_reporting"),
     (("other", "bias"), "other"),
 )
-_ORDER = ("high", "unclear", "low")
+_ORDER = ("high", "some", "unclear", "low")
 
 
 def bias_domain(name: str) -> str:
