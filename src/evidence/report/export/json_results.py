@@ -43,7 +43,7 @@ class ModelUsed(_Part):
     minimum_trials: int = Field(description="fewer trials are shown and not combined")
 
 
-class Shown(_Part):
+class ShownResult(_Part):
     """The result on the scale on which it is told: ratios as ratios."""
 
     estimate: float
@@ -72,7 +72,7 @@ class Combined(_Part):
     q: float = _of("q")
     q_df: int = _of("q_df")
     q_p: float = _of("q_p")
-    shown: Shown
+    shown: ShownResult
 
 
 class Bayesian(_Part):
@@ -278,7 +278,7 @@ def _analysis(review: Review, one: Synthesis) -> dict[str, Any]:
         "result": None
         if fit is None
         else _numbers(fit, Combined, "shown")
-        | {"shown": {name: plain(one.shown(getattr(fit, name))) for name in Shown.model_fields}},
+        | {"shown": {name: plain(one.shown(getattr(fit, name))) for name in ShownResult.model_fields}},
         "bayes": None
         if bayes is None
         else _numbers(bayes, Bayesian, "prior") | {"prior": str(bayes.tau_prior.source)},
