@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
-from evidence.errors import choose
+from evidence.errors import DataError, choose
 
 __all__ = [
     "ESTIMATORS",
@@ -26,6 +26,7 @@ __all__ = [
     "Measure",
     "Named",
     "ReviewMeasure",
+    "check_level",
     "choose_interval",
     "choose_measure",
     "choose_method",
@@ -307,6 +308,12 @@ def choose_interval(ci: str, known: Collection[str] = INTERVALS, what: str = "ci
 def choose_prediction(prediction: str) -> str:
     """Return the distribution of prediction intervals that is named, likewise."""
     return choose("prediction", prediction, PREDICTIONS, _SYNONYMS)
+
+
+def check_level(level: float) -> None:
+    """Raise DataError unless the level of intervals lies between 0 and 1, and quantiles are finite."""
+    if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
+        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
 
 
 def _folded(name: str) -> str:

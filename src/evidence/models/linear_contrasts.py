@@ -26,6 +26,7 @@ from scipy.special import chdtrc, fdtrc, ndtri
 from scipy.stats import qmc
 
 from evidence.errors import DataError, choose
+from evidence.measures import check_level
 from evidence.models.core.coefficients import joint_test, quantile, two_sided
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.result import Multilevel
@@ -231,8 +232,7 @@ def linear_contrasts(
         )
     adjust = choose("adjustment", adjust, ADJUSTMENTS, {"mvt": "single-step", "tukey": "single-step"})
     level = fit.level if level is None else level
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    check_level(level)
     if not np.isfinite(null):
         raise DataError(f"null must be a finite number; got {null!r}.")
     weights = _weights(fit, contrasts)

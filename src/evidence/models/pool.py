@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.errors import DataError
-from evidence.measures import choose_interval, choose_method, choose_prediction
+from evidence.measures import check_level, choose_interval, choose_method, choose_prediction
 from evidence.models.core.given import given
 from evidence.models.core.heterogeneity import estimate_tau2, q_and_trace
 from evidence.models.core.intervals import mean_effect
@@ -176,8 +176,7 @@ def check_options(method: str, ci: str, level: float, prediction: str) -> tuple[
     prediction = choose_prediction(prediction)
     if ci == "KR" and method != "REML":
         raise DataError(f"ci='KR' (Kenward-Roger) needs method='REML', not {method!r}.")
-    if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    check_level(level)
     return method, ci, prediction
 
 

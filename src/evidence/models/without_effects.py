@@ -20,6 +20,7 @@ from scipy.stats import binomtest
 
 from evidence.columns import align
 from evidence.errors import DataError
+from evidence.measures import check_level
 from evidence.results import Shown, p_clause, sentences
 
 __all__ = [
@@ -339,8 +340,7 @@ def effect_direction(direction: Any, *, level: float = 0.95) -> EffectDirection:
     >>> f"{counted.share:.2f}, P = {counted.p_value:.2f}"
     '0.80, P = 0.38'
     """
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, as in 0.95; got {level!r}.")
+    check_level(level)
     sign = read_direction(direction, None)
     positive, negative = int((sign > 0).sum()), int((sign < 0).sum())
     share, low, high, p_value = _share(positive, positive + negative, "two-sided", level)

@@ -13,6 +13,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import ndtr
 
 from evidence.errors import DataError
+from evidence.measures import check_level
 from evidence.models.bayes.grid import NODES, WEIGHTS, TauGrid
 from evidence.models.core.studies import Floats
 
@@ -63,8 +64,7 @@ class Marginal(ABC):
         DataError
             If the level or the kind is wrong.
         """
-        if not 0.0 < level < 1.0:
-            raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+        check_level(level)
         tail = 1.0 - level
         if kind == "central":
             return self._quantile(0.5 * tail), self._quantile(1.0 - 0.5 * tail)

@@ -39,8 +39,8 @@ class Coefficients(NamedTuple):
     """Shape (..., p)."""
     covariance: Floats
     """Covariance matrix, scaled for HKSJ; shape (..., p, p)."""
-    df: float
-    """Degrees of freedom of the tests; infinite for the normal distribution."""
+    df: Any
+    """Degrees of freedom of the tests, one or for each coefficient; infinite for the normal distribution."""
 
     @property
     def se(self) -> Floats:

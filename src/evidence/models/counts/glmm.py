@@ -12,12 +12,12 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from evidence.columns import left_out_note
 from evidence.errors import DataError, ModelError
-from evidence.measures import MEASURES, choose_measure
+from evidence.measures import MEASURES, check_level, choose_measure
 from evidence.models.counts.common_effect import FromCounts, study_effects
 from evidence.models.counts.events import NEEDS, Events, check_events
 from evidence.models.counts.glmm_kernel import MODELS, build, build_events
 from evidence.models.counts.glmm_likelihood import climb, likeliest_fit
-from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
+from evidence.models.counts.tables import TwoByTwo, check_tables
 from evidence.results import p_text
 
 __all__ = ["BinomialNormal", "glmm"]

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.special import chdtrc
 
 from evidence.errors import DataError, ModelError
-from evidence.measures import choose_measure
+from evidence.measures import check_level, choose_measure
 from evidence.models.core.studies import Floats
 from evidence.models.counts.common_effect import FixedCounts, common_result
-from evidence.models.counts.tables import TwoByTwo, check_level, check_tables
+from evidence.models.counts.tables import TwoByTwo, check_tables
 from evidence.results import p_text
 
 __all__ = ["MantelHaenszel", "mantel_haenszel"]

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import chdtrc
 
 from evidence.errors import ModelError
+from evidence.measures import check_level
 from evidence.models.counts.common_effect import FixedCounts, common_result
-from evidence.models.counts.tables import check_level, check_tables
+from evidence.models.counts.tables import check_tables
 
 __all__ = ["Peto", "peto"]
 

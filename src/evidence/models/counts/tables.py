@@ -14,7 +14,7 @@ from evidence.effects.sizes.binary import add_to_cells
 from evidence.errors import DataError
 from evidence.models.core.studies import Floats
 
-__all__ = ["COUNT_LIMIT", "TwoByTwo", "check_level", "check_tables", "name_some", "read_columns"]
+__all__ = ["COUNT_LIMIT", "TwoByTwo", "check_tables", "name_some", "read_columns"]
 
 COUNT_LIMIT = 1e12
 """Largest count; beyond it, products of four counts lose digits that matter."""
@@ -174,9 +174,3 @@ def check_tables(
             f"{names[int(np.argmax(tables.n <= 1.0))]}: the study has no more than one participant; leave it out."
         )
     return tables
-
-
-def check_level(level: float) -> None:
-    """Raise DataError unless the level lies between 0 and 1."""
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")

@@ -19,7 +19,7 @@ from evidence.columns import (
     variance_from,
 )
 from evidence.errors import DataError, ModelError, choose
-from evidence.measures import choose_interval, choose_method
+from evidence.measures import check_level, choose_interval, choose_method
 from evidence.models.core.given import code_of, squared
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.covariance import check_covariance, groups_of
@@ -136,8 +136,7 @@ def multilevel(
     method = choose_method(method, ("REML", "ML"))
     test = choose_interval(test, ("t", "z"), "test")
     structure = None if structure is None else choose("structure", structure, STRUCTURES)
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    check_level(level)
     check_missing(missing)
     rows = _read(effect, variance, se, data, moderators, levels, crossed, outcome, labels)
     diagonal = rows.variance if rows.variance.ndim == 1 else np.diagonal(rows.variance)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evidence.columns import Origin, align, as_frame, check_missing, numbers
 from evidence.errors import DataError
-from evidence.measures import choose_interval, choose_method, choose_prediction
+from evidence.measures import check_level, choose_interval, choose_method, choose_prediction
 from evidence.models.core.coefficients import TESTS
 from evidence.models.core.given import code_of, squared
 from evidence.models.core.weighted import Floats, Model
@@ -129,8 +129,7 @@ def model_rows(
     data: Any, variance: Any, se: Any, labels: Any, level: float, missing: str
 ) -> tuple[pd.DataFrame, tuple[str, ...], Floats, NDArray[np.bool_] | None]:
     """Read the table of a model: rows, labels, variances, and which rows to leave out for want of one."""
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    check_level(level)
     check_missing(missing)
     data = as_frame(data)
     if data.empty:

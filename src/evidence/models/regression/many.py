@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from evidence.errors import DataError
+from evidence.measures import check_level
 from evidence.models.core.coefficients import TESTS, coefficients, joint_test, quantile, two_sided
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import (
@@ -180,8 +181,7 @@ def regress_many(
     for name, value, known in (("method", method, METHODS), ("ci", ci, tuple(TESTS))):
         if value not in known:
             raise DataError(f"unknown {name} {value!r}; choose one of {', '.join(known)}.")
-    if not 0.0 < level < 1.0:
-        raise DataError(f"level must lie between 0 and 1, for example 0.95; got {level!r}.")
+    check_level(level)
     design = build_design("~" + formula.rpartition("~")[2], data)
     if not design.kept.all():
         raise DataError(

@@ -17,7 +17,7 @@ import pandas as pd
 
 from evidence.columns import beside
 from evidence.errors import DataError, ModelError, choose
-from evidence.models.core.coefficients import quantile, two_sided
+from evidence.models.core.coefficients import Coefficients, coefficient_table
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.covariance import groups_of
 from evidence.models.multilevel.result import Multilevel
@@ -169,7 +169,6 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
         own[j] = np.square(influence @ lower).sum(axis=1)
         shared[j] = influence @ matrix[rows] @ bread_root
     covariance = scores.T @ scores
-    se = np.sqrt(np.diagonal(covariance))
     df = np.empty(p)
     for c in range(p):
         dependence = np.diag(own[:, c]) - shared[:, c] @ shared[:, c].T
@@ -180,19 +179,8 @@ def robust(fit: Pooled | Regression | Multilevel, cluster: Any, *, correction: s
                 "moderator out or use other clusters."
             )
         df[c] = total**2 / float(np.square(dependence).sum())
-    half, statistic = quantile(df, fit.level) * se, estimate / np.where(se > 0.0, se, np.nan)
-    table = pd.DataFrame(
-        {
-            "estimate": estimate,
-            "se": se,
-            "ci_low": estimate - half,
-            "ci_high": estimate + half,
-            "statistic": statistic,
-            "df": df,
-            "p_value": two_sided(statistic, df),
-        },
-        index=pd.Index(names, name="coefficient"),
-    )
+    table = coefficient_table(Coefficients(estimate, covariance, df), names, fit.level)
+    table.insert(len(table.columns) - 1, "df", df)
     return Robust(table, pd.DataFrame(covariance, index=names, columns=names), correction, m, k, fit.level)
 
 
