@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import evidence as ev
 from evidence.tables.read import read_cells
 
 GOOD = 'trial_id,label,n\nava,Ava 2001,40\nben,"Ben, 2002",50\n'
@@ -87,3 +89,14 @@ def test_any_bytes_give_cells_or_faults(tmp_path: Path, content: bytes) -> None:
     cells, found = read_cells(tmp_path / "t.csv", "t.csv")
     assert found or len(cells.columns) > 0
     assert all(isinstance(cell, str) for column in cells for cell in cells[column])
+
+
+def test_columns_without_a_heading_are_left_out_if_empty_and_refused_if_not(filled: Any) -> None:
+    folder = filled.write()
+    path = folder / "trials.csv"
+    header, *rows = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([f"{header},,", *(f"{row},," for row in rows)]), "utf-8")
+    assert "" not in ev.read_review(folder).trials
+    path.write_text("\n".join([f"{header},,", f"{rows[0]},,", f"{rows[1]},lost,"]), "utf-8")
+    with pytest.raises(ev.DataError, match=r"row 3: found 'lost'; stands in a column without a heading"):
+        ev.read_review(folder)

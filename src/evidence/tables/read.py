@@ -54,7 +54,15 @@ def read_cells(path: Path, file: str) -> tuple[pd.DataFrame, list[Fault]]:
         return pd.DataFrame(), [
             Fault(file, None, "", "", f"is not well-formed CSV ({error}); check its quotes")
         ]
-    return frame_of(rows, file)
+    cells, faults = frame_of(rows, file)
+    unnamed = cells.columns == ""
+    held = cells.loc[:, unnamed]
+    filled = held.index[(held != "").any(axis=1)]
+    if len(filled):
+        value = next(str(cell) for cell in held.loc[filled[0]] if cell)
+        expected = "stands in a column without a heading; name the column or remove it"
+        faults.append(Fault(file, int(filled[0]), "", value, expected))
+    return cells.loc[:, ~unnamed], faults
 
 
 def too_large(text: str, separator: str) -> str:

@@ -332,6 +332,8 @@ def test_no_row_and_no_value_of_a_table_goes_in_silence(tmp_path: Path) -> None:
     made = ev.import_effects(write(tmp_path, "d.csv", again))
     assert "several rows of one study stand in one comparison, and each counts there: 'Ann'" in made.summary()
     assert "rows of one study differ in: dose" in made.summary()
+    made = ev.import_effects(write(tmp_path, "e.csv", "study,yi,vi,,\nA,1,1,x,\nB,2,1,,\n"), measure="MD")
+    assert "passed over 1 column without a heading" in made.summary()
 
 
 def test_pages_are_made_for_the_first_thirty_comparisons_and_that_is_said(tmp_path: Path) -> None:

@@ -164,6 +164,9 @@ def test_identifier_used_twice(tmp_path: Path, content: dict[str, Any]) -> None:
         ("? [a]\n: b\n", "is not well-formed YAML"),
         ("1: a\n", "title"),
         ("title: 2001-99-99\n", ""),
+        (f"title: 1\nversion: 0x{'f' * 5000}\n", "row 2: is not well-formed YAML: the number is too large"),
+        (f"version: {10**30}\n", "the number is too large"),
+        ("title: &a [*a]\n", "*a stands for another place"),
     ],
 )
 def test_text_that_is_no_protocol(tmp_path: Path, text: str, message: str) -> None:

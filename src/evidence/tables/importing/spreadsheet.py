@@ -95,6 +95,10 @@ def read_sheet(path: Path, sheet: str | None = None, *, may_be_empty: bool = Fal
         raise DataError(faults)
     if cells.empty and not may_be_empty:
         raise DataError([Fault(file, None, "", "", "the file has a header and no rows")])
+    unnamed = cells.columns == ""
+    if filled := int((cells.loc[:, unnamed] != "").any().sum()):
+        said.append(f"passed over {filled} column{'s' * (filled > 1)} without a heading")
+    cells = cells.loc[:, ~unnamed]
     header = tuple(str(name) for name in cells)
     found = [{str(name): str(cell) for name, cell in row.items()} for row in cells.to_dict("records")]
     return Sheet(header, list(zip(map(int, cells.index), found, strict=True)), tuple(said))

@@ -385,6 +385,19 @@ class _OneOfEachKey(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _whole_number(loader: _OneOfEachKey, node: yaml.ScalarNode) -> int:
+    """Read a whole number that other numbers can stand beside."""
+    value = int(loader.construct_yaml_int(node))
+    if abs(value) > _LARGEST:
+        problem = "the number is too large"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return value
+
+
+_LARGEST = 10**18
+_OneOfEachKey.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 def _fault(file: str, detail: Any) -> Fault:
     place = ".".join(str(part) for part in detail["loc"])
     value = "" if detail["type"] == "missing" else str(detail["input"])[:60]
