@@ -64,7 +64,9 @@ def main() -> int:
             for done in as_completed([executor.submit(function, chunk, options.seed) for chunk in chunks]):
                 outcomes += done.result()
                 progress.update(bar, completed=len(outcomes))
-        names = TARGETS if what == "function" else sorted({outcome.target for outcome in outcomes})
+        names: Iterable[str] = (
+            TARGETS if what == "function" else sorted({outcome.target for outcome in outcomes})
+        )
         console.print(tabulate(what, names, outcomes))
         failures = sorted((one for one in outcomes if one.kind == "failed"), key=lambda one: one.number)
         for failure in failures:

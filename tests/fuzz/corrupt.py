@@ -276,7 +276,6 @@ def cells(rng: Rng, text: str, separator: str, outside: Path) -> str:
         case 3:
             rows.insert(row, list(own))
         case 4 | 5 | 6:
-            own[column % max(len(own), 1) :][:1] = [hostile(rng, outside)]
             if own:
                 own[column % len(own)] = hostile(rng, outside)
         case 7:

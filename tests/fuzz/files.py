@@ -128,7 +128,7 @@ def measured(arguments: list[str], patience: float) -> tuple[int | None, str, fl
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             cli.main()
     except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 1
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except EvidenceError as error:
         code = 2 if isinstance(error, DataError) else 1
         print(error, file=err)
