@@ -410,6 +410,8 @@ def rename(rng: Rng, folder: Path, outside: Path) -> None:
     if not tables:
         return
     text = decoded(pick(rng, tables).read_bytes())
+    if rng.random() < 0.8:  # a word of the rows
+        text = text.partition("\n")[2]
     words = [word for word in re.findall(r"[\w-]+", text) if not word.replace(".", "").isdigit()]
     if not words:
         return
@@ -486,9 +488,9 @@ def corrupt(rng: Rng, folder: Path, right: Right, outside: Path) -> None:
         chance = rng.random()
         if chance < 0.05:
             replaced(rng, path, outside)
-        elif chance < 0.2:
+        elif chance < 0.35:
             rename(rng, folder, outside)
-        elif chance < 0.4 or not os.access(path, os.R_OK):
+        elif chance < 0.5 or not os.access(path, os.R_OK):
             path.write_bytes(scramble(rng, path.read_bytes()))
         elif zipfile.is_zipfile(path):
             within(
