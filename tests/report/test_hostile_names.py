@@ -11,8 +11,13 @@ import nbformat.v4 as nb
 from bs4 import BeautifulSoup
 
 from evidence.report.build import build_report
+from evidence.report.export.excel import write_excel
+from evidence.report.export.frictionless import write_frictionless
+from evidence.report.export.json_results import write_json
 from evidence.report.export.manuscript import write_manuscript
+from evidence.report.export.r.scripts import write_r
 from evidence.report.export.results import write_results
+from evidence.report.export.revman import write_revman
 from evidence.report.gallery import write_gallery
 from evidence.report.verify import verify_report
 
@@ -75,8 +80,9 @@ def test_names_of_the_tables_reach_no_other_folder_and_run_nothing(tmp_path: Pat
     build_report(data, deep / "notebooks", report, cache=deep / "cache")
     review = small.read()
     drawn, _ = write_gallery(review, figures)
-    write_results(review, export)
-    write_manuscript(review, export)
+    for write_form in (write_results, write_manuscript, write_excel, write_r, write_revman, write_json):
+        write_form(review, export / write_form.__name__)
+    write_frictionless(review, export / "package")
     assert drawn
     own = (report, figures, export, deep / "cache")
     after = {
