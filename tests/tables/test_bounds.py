@@ -161,7 +161,7 @@ WRITING = [["figures"], ["export", "manuscript"], ["export", "data"]]
 MAIN = [sys.executable, "-B", "-c", "from evidence.cli import main; main()"]
 
 
-@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+@pytest.mark.parametrize("command", [*WRITING, ["export", "excel"]], ids=" ".join)
 def test_a_full_disk_leaves_nothing_behind(filled: Any, tmp_path: Path, command: list[str]) -> None:
     data, output = filled.write(), tmp_path / "out"
 

@@ -49,7 +49,7 @@ def export(
 ) -> None:
     """Write the results in other forms."""
     import evidence as ev
-    from evidence.files import folder
+    from evidence.files import drafts
     from evidence.report.export.crate import write_crate
     from evidence.report.export.excel import write_excel
     from evidence.report.export.frictionless import write_frictionless
@@ -69,11 +69,12 @@ def export(
                 written = write_results(review, output)
             case Kind.manuscript:
                 written = write_manuscript(review, output)
-            case Kind.page:
-                written = [write_one_page(report, folder(output) / "report.html")]
-            case Kind.pdf:
-                page = write_one_page(report, folder(output) / "report.html")
-                written = [page, write_pdf(page, output / "report.pdf")]
+            case Kind.page | Kind.pdf:
+                with drafts(output) as beside:
+                    made = [write_one_page(report, beside / "report.html")]
+                    if kind is Kind.pdf:
+                        made.append(write_pdf(made[0], beside / "report.pdf"))
+                written = [output / path.name for path in made]
             case Kind.archive:
                 written = [write_crate(review, report)]
             case Kind.r:

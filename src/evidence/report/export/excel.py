@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evidence.files import draft, folder, plain
+from evidence.files import drafts, plain, write
 from evidence.report.export.codebook import codebook
 from evidence.report.export.results import result_tables
 from evidence.tables.review import Review, tables_of
@@ -84,10 +85,11 @@ def write_excel(review: Review, output: Path) -> list[Path]:
     first.column_dimensions["A"].width, first.column_dimensions["B"].width = 24, 100
     for name, table in tables.items():
         _fill(book.create_sheet(name[:31]), table)
-    path = folder(output) / "review.xlsx"
-    with draft(path) as beside:
-        book.save(beside)
-    return [path]
+    packed = io.BytesIO()  # not at once into the file: a full disk would be told twice
+    with drafts(output) as beside:
+        book.save(packed)
+        write(beside, "review.xlsx", packed.getvalue())
+    return [output / "review.xlsx"]
 
 
 def _about(review: Review, tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
