@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import evidence as ev
+from evidence.report.site.clean import clean_html
 from evidence.report.site.search import Section, index_script
 from evidence.report.site.shell import LOOK_UP, PageEntry, page
 from evidence.report.site.trace import write_trials
@@ -165,3 +166,31 @@ def test_wide_tables_fold_and_are_not_clipped(watched: Watched, tmp_path: Path, 
     )
     high = opened.locator("td").first.evaluate("one => one.getBoundingClientRect().height")
     assert high < 40  # a word stands on one line
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_evidence_map_is_filtered(
+    watched: Watched, tmp_path: Path, review: ev.Review, width: int
+) -> None:
+    table = ev.figures.map_table(ev.evidence_map(review), kinds=ev.REPORT_KINDS)
+    body = f'<div class="scroll" tabindex="0" role="region" aria-label="Map">{clean_html(table.html)}</div>'
+    path = write_page(tmp_path, body)
+    (tmp_path / "map.js").write_bytes(
+        (Path(ev.__file__).parent / "report/site/templates/map.js").read_bytes()
+    )
+    opened = watched.open(path)
+    opened.set_viewport_size({"width": width, "height": 900})
+    total = len(table.numbers)
+    assert opened.inner_text(".map-said") == f"{total} of {total} marks."
+    kind = next(iter(ev.REPORT_KINDS.values()))
+    opened.get_by_label(kind, exact=True).focus()
+    opened.keyboard.press("Space")
+    left = int((table.numbers["kind"] != next(iter(ev.REPORT_KINDS))).sum())
+    assert opened.inner_text(".map-said") == f"{left} of {total} marks."
+    assert opened.locator("tbody .mark:visible").count() == left
+    opened.get_by_label("Trial", exact=True).fill(str(table.numbers["label"].iloc[0]))
+    assert opened.locator("tbody .mark:visible").count() <= left
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.wait_for_timeout(50)
+    assert opened.locator(".scroll").evaluate("one => one.scrollWidth - one.clientWidth") <= 1
+    assert watched.faults == []

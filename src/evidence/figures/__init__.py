@@ -30,6 +30,7 @@ from evidence.figures.gosh import gosh
 from evidence.figures.harvest import harvest
 from evidence.figures.influence import influence
 from evidence.figures.labbe import labbe
+from evidence.figures.map_table import map_table
 from evidence.figures.network.component_forest import component_forest
 from evidence.figures.network.direct_indirect import direct_indirect
 from evidence.figures.network.forest import network_forest
@@ -75,6 +76,7 @@ __all__ = [
     "labbe",
     "league",
     "leave_one_out",
+    "map_table",
     "network_forest",
     "network_graph",
     "posterior",

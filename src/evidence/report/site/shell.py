@@ -15,7 +15,7 @@ __all__ = ["ASSETS", "LOOK_UP", "Heading", "PageEntry", "contents", "page"]
 
 LOOK_UP = "Look up"
 """Group of the pages in which one looks something up."""
-ASSETS = ("site.css", "site.js", "pooling.js", "forest.js")
+ASSETS = ("site.css", "site.js", "pooling.js", "forest.js", "map.js")
 """Files that stand beside the pages."""
 FOREST = "forest.css"
 """Rules of forest tables, written beside the pages from `evidence.figures.forest_table.style_sheet`."""
@@ -103,6 +103,8 @@ def page(
     """
     if 'class="forest-table"' in body_html:
         scripts, styles = (*scripts, "pooling.js", "forest.js"), (*styles, FOREST)
+    if 'class="map-table"' in body_html:
+        scripts = (*scripts, "map.js")
     groups: dict[str, list[PageEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)

@@ -127,7 +127,7 @@
       }
     }
   }
-  const wide = () => [...document.querySelectorAll(".scroll > table:not(.forest-table)")].filter((table) => table.tHead && table.tBodies.length && !table.querySelector("[colspan], [rowspan]"));
+  const wide = () => [...document.querySelectorAll(".scroll > table:not(.forest-table)")].filter((table) => table.tHead && table.tBodies.length && !table.querySelector(":is(thead, tbody) :is([colspan], [rowspan])"));
   function fit() {
     for (const table of wide()) {
       const region = table.parentElement;
