@@ -12,6 +12,7 @@ from evidence.figures.appraisal.bias_summary import bias_summary
 from evidence.figures.appraisal.certainty import certainty
 from evidence.figures.appraisal.choice_importance import choice_importance
 from evidence.figures.appraisal.data_quality import data_quality
+from evidence.figures.appraisal.map_table import map_table
 from evidence.figures.appraisal.prisma_flow import prisma_flow
 from evidence.figures.appraisal.sequential import sequential
 from evidence.figures.appraisal.specification_curve import specification_curve
@@ -30,7 +31,6 @@ from evidence.figures.gosh import gosh
 from evidence.figures.harvest import harvest
 from evidence.figures.influence import influence
 from evidence.figures.labbe import labbe
-from evidence.figures.map_table import map_table
 from evidence.figures.network.component_forest import component_forest
 from evidence.figures.network.direct_indirect import direct_indirect
 from evidence.figures.network.forest import network_forest
