@@ -156,27 +156,24 @@ def test_a_consensus_must_be_able_to_stand(tmp_path: Path) -> None:
         found.decided(place, "-1")
 
 
-def test_the_file_is_a_table_of_the_review(tmp_path: Path, filled: Any) -> None:
+def test_the_file_is_a_table_of_the_review(filled: Any) -> None:
+    """Readings that are copies of a review's own tables, of which one differs."""
     folder = filled.write()
     (folder / "agreement.csv").unlink()
-    a = reading(folder / "readings" / "a")
-    b = reading(folder / "readings" / "b", **changed("arms", 1, components="humming"))
-    found = ev.compare_readings(a, b)
+    for name, component in (("a", "silence"), ("b", "humming")):
+        place = folder / "readings" / name
+        place.mkdir(parents=True)
+        for table in ("trials", "arms", "arm_results"):
+            text = (folder / f"{table}.csv").read_text("utf-8")
+            (place / f"{table}.csv").write_text(text.replace(",silence,", f",{component},", 1), "utf-8")
+    found = ev.compare_readings(folder / "readings" / "a", folder / "readings" / "b")
     found.write(folder / "agreement.csv")
-    counted = ev.agreement(found_review(folder))
+    counted = ev.agreement(ev.read_review(folder))
     assert counted.equals(found.agreement)
     row = counted.set_index(["table", "field"]).loc[("arms", "components")]
-    assert (row["kind"], row["n"], row["agreed"]) == ("category", 2, 1)
-    assert row["kappa"] == pytest.approx((1 / 2 - 1 / 4) / (1 - 1 / 4))
-
-
-def found_review(folder: Path) -> Any:
-    """Read a review whose readings are tables of the shortest form."""
-    for path in (folder / "readings").glob("*/*.csv"):
-        path.unlink()
-    for path in (folder / "readings").iterdir():
-        path.rmdir()
-    return ev.read_review(folder)
+    assert (row["kind"], row["n"], row["agreed"]) == ("category", 4, 3)
+    # Both say singing twice and one silence; chance: 1/2 * 1/2 + 1/2 * 1/4.
+    assert row["kappa"] == pytest.approx((3 / 4 - 3 / 8) / (1 - 3 / 8))
 
 
 @pytest.mark.parametrize(

@@ -178,10 +178,13 @@ def test_every_column_that_is_removed_is_missed(file: str) -> None:
 
 
 def test_a_column_missing_from_each_table_at_once(data: Copy) -> None:
-    for file, table in FILES.items():
-        data.drop_column(file, table.columns[-1].name)
-    expected = sorted((file, 1, table.columns[-1].name, "") for file, table in FILES.items())
-    assert places(data.faults()) == expected
+    last = {
+        file: [column.name for column in table.columns if not column.optional][-1]
+        for file, table in FILES.items()
+    }
+    for file, name in last.items():
+        data.drop_column(file, name)
+    assert places(data.faults()) == sorted((file, 1, name, "") for file, name in last.items())
 
 
 def test_a_renamed_column_is_recognised(data: Copy) -> None:

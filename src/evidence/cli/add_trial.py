@@ -150,7 +150,7 @@ def add_trial(
                 print(f"Nothing was written. As a command:\n{asking.command(data)}", file=sys.stderr)
             raise typer.Exit(1)
     found.write()
-    print(f"{found.label} is in the tables of {data}.", file=sys.stderr)
+    print(f"{found.label} is in the tables of {data.resolve()}.", file=sys.stderr)
 
 
 def _cells(option: str, text: str) -> dict[str, str]:

@@ -423,8 +423,8 @@ def _reading(table: Table) -> Table:
     own = {"result_id", "kind", "direction", "harms", "readers", "status", "note", "as_reported"}
     columns = [replace(column, required=False) for column in table.columns if column.name not in own]
     if table.name in {"arm_results", "contrast_results"}:
-        columns.append(Column("seen", "the printed phrase"))
-    return Table(table.name, (Column("batch"), *columns), as_printed=True)
+        columns.append(Column("seen", "the printed phrase", optional=True))
+    return Table(table.name, (Column("batch", optional=True), *columns), as_printed=True)
 
 
 READING_TABLES: tuple[Table, ...] = tuple(
