@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import evidence as ev
+from evidence.report.against.r import missing_in_r
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "how-to"
@@ -97,3 +98,37 @@ def test_compare_two_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(folder)
     (code,) = blocks("compare-two-readings.md", "python")
     exec(compile(code, "compare-two-readings.md", "exec"), {})
+
+
+def test_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    ev.init_review(tmp_path / "my-review")
+    follow("leave.md", tmp_path)
+    for name in ("r/analyses.R", "review.xlsx", "frictionless/datapackage.json", "json/results.json"):
+        assert (tmp_path / "export" / name).exists()
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("leave.md", "python")
+    exec(compile(code, "leave.md", "exec"), {})
+    review = ev.read_review(tmp_path / "my-review")
+    pooled = [name for name in review.analyses if ev.synthesise(review, name).fit is not None]
+    assert len(capsys.readouterr().out.splitlines()) == len(pooled)
+
+
+def test_check_in_r(tmp_path: Path) -> None:
+    if missing := missing_in_r():
+        pytest.skip(missing)
+    ev.init_review(tmp_path / "my-review")
+    said = follow("check-in-r.md", tmp_path)
+    assert [text.split("within")[0].split(":")[0].split(",")[0] for _, text in said if "agree within" in text]
+    assert (tmp_path / "export" / "r" / "networks.R").exists()
+
+
+def test_references_and_registries(tmp_path: Path) -> None:
+    folder = ev.init_review(tmp_path / "my-review")
+    (tmp_path / "pubmed.nbib").write_text("PMID- 1\nTI  - Lamps at work\nAU  - Ahn J\nDP  - 2001\n", "utf-8")
+    (tmp_path / "embase.ris").write_text("TY  - JOUR\nTI  - Lamps at work\nPY  - 2001\nER  - \n", "utf-8")
+    (tmp_path / "zotero.bib").write_text("@article{a, title={Lamps at home}, author={Bode, K}}", "utf-8")
+    shutil.copy(RM5.with_name("lamp.json"), tmp_path / "trial.json")
+    said = follow("references-and-registries.md", tmp_path)
+    assert "2 references; 1 more that is one of them again" in said[0][1]
+    assert {"ahn-2001", "bode"} <= set(ev.read_review(folder).trials["trial_id"])
+    assert "bright-light-v-dim-light-recovered-any" in ev.read_review(tmp_path / "light").analyses

@@ -9,12 +9,15 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evidence.cli.options import Data, review_here
 from evidence.cli.output import Format, print_frame
+
+if TYPE_CHECKING:
+    from evidence.report.against.compare import Agreement
 
 __all__ = ["Program", "make_report", "report", "verify"]
 
@@ -181,37 +184,41 @@ def _compare(data: Path, programs: list[Program], tolerance: float | None, form:
     review = ev.read_review(data)
     functions = {Program.r: against_r, Program.statsmodels: against_statsmodels}
     most = TOLERANCE if tolerance is None else tolerance
-    found = [functions[program](review, most) for program in dict.fromkeys(programs)]
-    if form is not Format.table:
-        print_frame(
-            pd.concat([one.table.assign(program=one.program) for one in found], ignore_index=True), form
-        )
-    for one in found:
+    found = []
+    for program in dict.fromkeys(programs):
+        found.append(functions[program](review, most))
         if form is Format.table:
-            shown = one.by_result()
-            print_frame(
-                shown.assign(**{"largest difference": shown["largest difference"].map("{:.1e}".format)}), form
-            )
-            if len(one.differences):
-                print("\nValues that differ:")
-                numbers = {
-                    name: one.differences[name].map("{:.10g}".format) for name in ("evidence", "other")
-                }
-                away = one.differences["difference"].map("{:.1e}".format)
-                print_frame(one.differences.drop(columns="agrees").assign(**numbers, difference=away), form)
-        for note in one.notes:
-            print(note, file=sys.stderr)
-        count, values = len(one.differences), len(one.table)
-        results = one.table["result"].nunique()
-        print(
-            f"{one.program}: {count} of {values} values of {results} results differ by more than {most:g}"
-            if count
-            else f"{one.program}: all {values} values of {results} results agree within {most:g} (largest difference "
-            f"{one.table['difference'].max():.1e})",
-            file=sys.stderr,
-        )
+            _show_agreement(found[-1])
+        _say_agreement(found[-1])
+    if form is not Format.table:
+        tables = [one.table.assign(program=one.program) for one in found]
+        print_frame(pd.concat(tables, ignore_index=True), form)
     if any(len(one.differences) for one in found):
         raise typer.Exit(1)
+
+
+def _show_agreement(found: Agreement) -> None:
+    shown = found.by_result()
+    away = shown["largest difference"].map("{:.1e}".format)
+    print_frame(shown.assign(**{"largest difference": away}), Format.table)
+    if len(found.differences):
+        print("\nValues that differ:")
+        numbers = {name: found.differences[name].map("{:.10g}".format) for name in ("evidence", "other")}
+        away = found.differences["difference"].map("{:.1e}".format)
+        print_frame(found.differences.drop(columns="agrees").assign(**numbers, difference=away), Format.table)
+
+
+def _say_agreement(found: Agreement) -> None:
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    count, results = len(found.differences), found.table["result"].nunique()
+    values = f"{len(found.table)} values of {results} results"
+    if count:
+        said = f"{count} of {values} differ by more than {found.tolerance:g}"
+    else:
+        worst = found.table["difference"].max()
+        said = f"all {values} agree within {found.tolerance:g} (largest difference {worst:.1e})"
+    print(f"{found.program}: {said}", file=sys.stderr)
 
 
 def _notebooks(data: Path) -> Path:

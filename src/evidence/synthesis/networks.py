@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -63,7 +64,7 @@ def review_networks(review: Review) -> list[ReviewNetwork]:
     asked = [review.analysis(name) for name in review.analyses]
     pairs = dict.fromkeys((one.outcome, one.window) for one in asked if one.spec.role != "reproduction")
     model = review.protocol.model
-    options = {
+    options: dict[str, Any] = {
         "method": model.method if model.method in METHODS else "REML",
         "level": model.level,
         "prediction": model.prediction,

@@ -48,7 +48,7 @@ class Agreement:
         for name, part in self.table.groupby("result", sort=False):
             if list(part["value"]) == ["combined"] and part["agrees"].all():
                 continue  # both programs combine nothing here
-            worst = part.loc[part["difference"].idxmax()]
+            worst = max(part.to_dict("records"), key=lambda row: row["difference"])
             rows.append(
                 {
                     "result": name,

@@ -86,7 +86,7 @@ def against_r(review: Review, tolerance: float = TOLERANCE) -> Agreement:
             parts.append(compare(expected, found, key, values, tolerance))
         if not parts:
             raise DataError(
-                "the review has no comparison that can be pooled, so there is nothing to compare."
+                "no analysis of the protocol has a comparison that can be pooled, so there is nothing to compare."
             )
     return Agreement(_versions(program), pd.concat(parts, ignore_index=True), tolerance)
 

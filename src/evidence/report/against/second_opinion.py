@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,9 @@ def against_statsmodels(review: Review, tolerance: float = TOLERANCE) -> Agreeme
     DataError
         If nothing can be compared.
     """
-    mine, theirs, left = [], [], []
+    mine: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
+    left: list[str] = []
     for name in review.analyses:
         fit = synthesise(review, name).fit
         if fit is None:
@@ -99,7 +102,9 @@ def by_statsmodels(fit: Pooled, *, given: bool = False) -> dict[str, float]:
     kind = "dl" if given else OWN[fit.method]
     # Iterations of Paule and Mandel that land a rounding error beyond the root make it 0; a coarser end avoids that.
     for end in (1e-12, 1e-10, 1e-8, 1e-6, 1e-5):
-        options = {"method_re": "pm", "atol": end, "maxiter": 10_000} if kind == "pm" else {"method_re": "dl"}
+        options: dict[str, Any] = {"method_re": "dl"}
+        if kind == "pm":
+            options = {"method_re": "pm", "atol": end, "maxiter": 10_000}
         combined = combine_effects(fit.effect, fit.variance, **options)
         if combined.tau2 > 0.0 or combined.q <= fit.q_df:
             break

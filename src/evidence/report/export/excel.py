@@ -75,9 +75,8 @@ def write_excel(review: Review, output: Path) -> list[Path]:
 
     tables = workbook_tables(review)
     book = Workbook()
-    first = book.active
-    assert first is not None
-    first.title = "about"
+    first = book.create_sheet("about")
+    del book["Sheet"]
     for row in _about(review, tables):
         first.append([_plain_text(text) for text in row])
         for cell in first[first.max_row]:
@@ -120,7 +119,7 @@ def _fill(sheet: Worksheet, table: pd.DataFrame) -> None:
             held = plain(value)
             if held is None or held == "":
                 continue
-            cell = sheet.cell(place, column)
+            cell: Any = sheet.cell(place, column)
             if isinstance(held, bool | int | float):
                 cell.value = held
             else:
