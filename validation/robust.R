@@ -44,6 +44,11 @@ put <- function(name, formula, cluster, model, levels = NULL, covariance = FALSE
       values = list(estimate = found$beta, se = found$SE, statistic = found$tstat, df = found$df_Satt,
                     p_value = found$p_Satt, ci_low = limits$CI_L, ci_high = limits$CI_U,
                     covariance = unname(unclass(as.matrix(V))[, , drop = FALSE])))
+    if (length(found$beta) > 2) {
+      wald <- Wald_test(res, constrain_zero(2:length(found$beta)), vcov = V, test = "HTZ")
+      cases[[length(cases)]]$wald <<- list(statistic = wald$Fstat, df = wald$df_num, df_error = wald$df_denom,
+                                           p_value = wald$p_val)
+    }
   }
 }
 for (method in c("DL", "HE", "EE")) {

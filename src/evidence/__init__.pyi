@@ -104,6 +104,8 @@ from .figures.forest_table import ForestTable as ForestTable
 from .figures.forest_table import forest_table as forest_table
 from .models.bayes import priors as priors
 from .models.bayes.fit import bayes as bayes
+from .models.bayes.network import NetworkPosterior as NetworkPosterior
+from .models.bayes.network import bayes_network as bayes_network
 from .models.bayes.posterior import Posterior as Posterior
 from .models.counts.glmm import BinomialNormal as BinomialNormal
 from .models.counts.glmm import glmm as glmm
@@ -124,6 +126,8 @@ from .models.network.components import components as components
 from .models.network.components_result import Components as Components
 from .models.network.fit import network as network
 from .models.network.fit import network_parts as network_parts
+from .models.network.rare.fit import network_counts as network_counts
+from .models.network.rare.result import CountNetwork as CountNetwork
 from .models.network.regression import NetworkRegression as NetworkRegression
 from .models.network.regression import network_regression as network_regression
 from .models.network.result import Network as Network

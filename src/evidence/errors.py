@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
+from typing import ParamSpec, TypeVar
 
 __all__ = [
     "DataError",
@@ -14,8 +17,13 @@ __all__ = [
     "ReportError",
     "choose",
     "closest",
+    "must_be",
     "shortened",
+    "takes",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class EvidenceError(Exception):
@@ -190,3 +198,50 @@ def choose(what: str, value: object, known: Collection[str], also: Mapping[str, 
     else:
         hint = ""
     raise DataError(f"unknown {what} {value!r}{hint}; choose one of {', '.join(known)}.")
+
+
+def must_be(value: object, classes: type | tuple[type, ...], what: str) -> None:
+    """Refuse a value of another class than the ones that a function takes.
+
+    Parameters
+    ----------
+    value : object
+    classes : type or tuple of type
+    what : str
+        Who takes them, as the subject of the message.
+
+    Raises
+    ------
+    DataError
+        With the classes, and the one that was given.
+    """
+    if not isinstance(value, classes):
+        names = [one.__name__ for one in (classes if isinstance(classes, tuple) else (classes,))]
+        raise _wrong_class(value, names, what)
+
+
+def takes(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function refuse a first argument of another class than those named, as `must_be` does.
+
+    Classes are told by name, so that a figure need not import the floor whose results it draws.
+    """
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        first = next(iter(signature(function).parameters))
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if args or first in kwargs:
+                value = args[0] if args else kwargs[first]
+                if not {one.__name__ for one in type(value).__mro__} & {*names}:
+                    raise _wrong_class(value, names, f"{function.__name__}()")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return wrap
+
+
+def _wrong_class(value: object, names: Sequence[str], what: str) -> DataError:
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return DataError(f"{what} takes a result of class {listed}; got {type(value).__name__}.")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from evidence.errors import ModelError
+from evidence.errors import ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, table_text
@@ -41,6 +41,7 @@ class Blup(Shown):
         return table_text(f"Predicted true effects of the studies (k = {len(self.labels)})", self.to_frame())
 
 
+@takes("Pooled")
 def blup(fit: Pooled) -> Blup:
     """Predict the true effect of each study (best linear unbiased prediction, or empirical Bayes estimate).
 

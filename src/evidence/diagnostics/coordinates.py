@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.diagnostics.subsets import drop_each, need
-from evidence.errors import ModelError
+from evidence.errors import ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, number, table_text
@@ -40,6 +40,7 @@ class Baujat(Shown):
         )
 
 
+@takes("Pooled")
 def baujat(fit: Pooled) -> Baujat:
     """Compute the coordinates of a Baujat plot.
 
@@ -122,6 +123,7 @@ class Radial(Shown):
         )
 
 
+@takes("Pooled")
 def radial(fit: Pooled, *, centre: bool = False) -> Radial:
     """Compute the coordinates of a radial plot.
 
@@ -203,6 +205,7 @@ class Doi(Shown):
         return table_text(heading, self.to_frame(), self.note)
 
 
+@takes("Pooled")
 def doi_plot(fit: Pooled) -> Doi:
     """Compute the coordinates of a Doi plot and the LFK index.
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtr
 
+from evidence.diagnostics.model_influence import ModelInfluence, model_influence
 from evidence.diagnostics.subsets import deleted_scale, drop_each, need
+from evidence.errors import must_be
 from evidence.models.core.studies import Floats, others
+from evidence.models.multilevel.result import Multilevel
 from evidence.models.pooled import Pooled
+from evidence.models.regression.result import Regression
+from evidence.models.regression.robust import Robust
 from evidence.results import Shown, table_text
 
-__all__ = ["Influence", "influence", "standardised_residuals"]
+__all__ = ["Influence", "ModelInfluence", "influence", "standardised_residuals"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,27 +71,37 @@ class Influence(Shown):
         return table_text(f"Influence of single studies (k = {len(self.labels)})", self.to_frame(), self.note)
 
 
-def influence(fit: Pooled) -> Influence:
-    """Measure how far each study lies from the others and how much it changes the result.
+def influence(
+    fit: Pooled | Regression | Multilevel | Robust, *, cluster: Any = None
+) -> Influence | ModelInfluence:
+    """Measure how far each study, or cluster, lies from the others and how much it changes the result.
 
-    A study is flagged as influential if the absolute DFFITS exceeds 3 sqrt(1 / (k - 1)), the lower tail of a
-    chi-squared distribution (1 df) at Cook's distance exceeds 0.5, the hat value exceeds 3 / k, or the
-    absolute DFBETAS exceeds 1.
+    Of one pooled mean a study is flagged as influential if the absolute DFFITS exceeds 3 sqrt(1 / (k - 1)), the
+    lower tail of a chi-squared distribution (1 df) at Cook's distance exceeds 0.5, the hat value exceeds 3 / k, or
+    the absolute DFBETAS exceeds 1; of other models if the lower tail (as many df as coefficients) at Cook's distance
+    exceeds 0.5, or an absolute DFBETAS 1.
 
     Parameters
     ----------
-    fit : Pooled
-        A fit of at least two studies.
+    fit : Pooled, Regression, Multilevel or Robust
+        A fit of at least two studies. Variances between studies are estimated anew without each.
+    cluster : array-like, shape (k,), optional
+        Cluster of each effect, all of whose effects are left out together; paired by labels. By default the clusters
+        of `robust`, of other fits each effect by itself.
 
     Returns
     -------
-    Influence
-        NaN where a standard error is zero, which happens with HKSJ when effects are exactly equal.
+    Influence, or of other fits than `Pooled` and with clusters ModelInfluence
+        NaN where a standard error is zero, which happens with HKSJ when effects are exactly equal, and where the
+        model cannot be fitted without a study. Cook's distance and DFBETAS of `robust` are in units of the robust
+        covariance; its residuals and hat values are those of the model under it.
 
     Raises
     ------
+    DataError
+        If the fit is of another class, or `cluster` does not fit the data.
     ModelError
-        With one study.
+        With one study, or one cluster.
 
     References
     ----------
@@ -101,6 +117,10 @@ def influence(fit: Pooled) -> Influence:
     >>> ev.influence(fit).to_frame().columns[:4].tolist()
     ['label', 'standardised', 'studentised', 'dffits']
     """
+    must_be(fit, (Pooled, Regression, Multilevel, Robust), "influence()")
+    if not isinstance(fit, Pooled) or cluster is not None:
+        need(fit, 2, "a measure of influence")
+        return model_influence(fit, cluster)
     need(fit, 2, "a measure of influence")
     deleted, k = drop_each(fit), fit.k
     scale = deleted_scale(fit, deleted)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import chdtri
 
 from evidence.diagnostics.subsets import need
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.intervals import mean_effect, profile_interval
 from evidence.models.core.likelihood import likeliest_tau2, log_likelihood
 from evidence.models.core.studies import Floats, arrange
@@ -62,6 +62,7 @@ class Profile(Shown):
         )
 
 
+@takes("Pooled")
 def profile_tau2(fit: Pooled, grid: Any = None, *, points: int = 101) -> Profile:
     """Evaluate the likelihood at given values of tau2, the mean replaced by its estimate at each.
 

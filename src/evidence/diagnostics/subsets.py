@@ -10,12 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evidence.columns import beside, numbers, numeric_text
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, must_be
 from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
+from evidence.models.multilevel.covariance import groups_of
 from evidence.models.pool_many import QUANTITIES, PooledMany, pool_many
 from evidence.models.pooled import Pooled
 from evidence.models.refit import (
+    FITS,
     Fit,
     Refits,
     choose_coefficient,
@@ -24,11 +26,13 @@ from evidence.models.refit import (
     refit_each,
     refuse_counts,
 )
+from evidence.models.regression.robust import Robust
 from evidence.results import Shown, number, table_text
 
 __all__ = [
     "Cumulative",
     "LeaveOneOut",
+    "clusters_of",
     "cumulative",
     "deleted_scale",
     "drop_each",
@@ -104,6 +108,16 @@ class LeaveOneOut(Shown):
     deleted: PooledMany | Refits
     coefficient: str | None = None
     """Which coefficient of a model with moderators the estimates are."""
+    omitted: tuple[str, ...] = ()
+    """What each fit leaves out: a study, or a cluster."""
+    groups: NDArray[np.intp] | None = None
+    """Place in `omitted` of each effect's cluster, shape (k,); None if studies are left out."""
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which effects each fit holds, shape (fits, k)."""
+        groups = np.arange(len(self.fit.labels)) if self.groups is None else self.groups
+        return groups != np.arange(len(self.omitted))[:, None]
 
     @property
     def note(self) -> str:
@@ -124,12 +138,12 @@ class LeaveOneOut(Shown):
         return " ".join(notes)
 
     def _names(self, chosen: NDArray[np.bool_]) -> str:
-        return ", ".join(label for label, take in zip(self.fit.labels, chosen, strict=True) if take)
+        return ", ".join(label for label, take in zip(self.omitted, chosen, strict=True) if take)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a left-out study: omitted, estimate, se, ci_low, ci_high, p_value, tau2, i2, q, q_p and so on."""
         frame = self.deleted.to_frame()
-        frame.insert(0, "omitted", list(self.fit.labels))
+        frame.insert(0, "omitted", list(self.omitted))
         return frame
 
     def summary(self) -> str:
@@ -137,22 +151,27 @@ class LeaveOneOut(Shown):
         columns = ["omitted", "estimate", "ci_low", "ci_high", "p_value", "tau2", "i2", "q"]
         whole = estimate_of(self.fit, self.coefficient)
         of = "" if self.coefficient is None else f", coefficient {self.coefficient}"
+        clusters = "" if self.groups is None else f" in {len(self.omitted)} clusters"
+        kind = "out" if self.groups is None else "cluster-out"
         heading = (
-            f"Leave-one-out (k = {len(self.fit.labels)}{of}); all studies: {number(whole.estimate)} "
+            f"Leave-one-{kind} (k = {len(self.fit.labels)}{clusters}{of}); all studies: {number(whole.estimate)} "
             f"({number(whole.ci_low)} to {number(whole.ci_high)})"
         )
         return table_text(heading, self.to_frame()[columns].dropna(axis=1, how="all"), self.note)
 
 
-def leave_one_out(fit: Fit, *, coefficient: str | None = None) -> LeaveOneOut:
-    """Pool without each study in turn, with the model and all options of the fit.
+def leave_one_out(fit: Fit, *, coefficient: str | None = None, cluster: Any = None) -> LeaveOneOut:
+    """Pool without each study, or each cluster, in turn, with the model and all options of the fit.
 
     Parameters
     ----------
-    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
-        A fit of at least two studies. Of a multilevel model single effects are left out.
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel or Robust
+        A fit of at least two studies. Of a multilevel model single effects are left out, unless `cluster` is given.
     coefficient : str, optional
         Coefficient of a model with moderators; by default the only one beside the intercept.
+    cluster : array-like, shape (k,), optional
+        Cluster of each effect, all of whose effects are left out together; paired by labels. By default the clusters
+        of `robust`, of other fits each effect by itself.
 
     Returns
     -------
@@ -162,9 +181,9 @@ def leave_one_out(fit: Fit, *, coefficient: str | None = None) -> LeaveOneOut:
     Raises
     ------
     DataError
-        If the coefficient is not clear.
+        If the coefficient is not clear, or `cluster` does not fit the data.
     ModelError
-        With one study.
+        With one study, or one cluster.
 
     Examples
     --------
@@ -176,12 +195,33 @@ def leave_one_out(fit: Fit, *, coefficient: str | None = None) -> LeaveOneOut:
     >>> ev.leave_one_out(fit).to_frame()["estimate"].round(3).tolist()
     [-0.707, -0.654, -0.686, -0.628, -0.764, -0.711, -0.655, -0.795, -0.741, -0.653, -0.758, -0.76, -0.778]
     """
+    must_be(fit, FITS, "leave_one_out()")
     need(fit, 2, "leave-one-out")
-    if isinstance(fit, Pooled):
-        choose_coefficient(fit, coefficient)
-        return LeaveOneOut(fit, drop_each(fit))
     chosen = choose_coefficient(fit, coefficient)
-    return LeaveOneOut(fit, refit_each(fit, ~np.eye(len(fit.labels), dtype=bool), chosen), chosen)
+    groups, names = clusters_of(fit, cluster)
+    if groups is None and isinstance(fit, Pooled):
+        return LeaveOneOut(fit, drop_each(fit), omitted=fit.labels)
+    places = np.arange(len(fit.labels)) if groups is None else groups
+    present = places != np.arange(len(names))[:, None]
+    return LeaveOneOut(fit, refit_each(fit, present, chosen), chosen, names, groups)
+
+
+def clusters_of(fit: Fit, cluster: Any = None) -> tuple[NDArray[np.intp] | None, tuple[str, ...]]:
+    """Cluster of each effect, None if each is one by itself, and the names of what is left out.
+
+    Raises
+    ------
+    DataError
+        If `cluster` does not fit the data.
+    ModelError
+        If there is one cluster.
+    """
+    if cluster is None:
+        return (fit.cluster, fit.cluster_names) if isinstance(fit, Robust) else (None, fit.labels)
+    groups, names = groups_of(beside(fit, cluster, "cluster"), len(fit.labels), "cluster")
+    if len(names) < 2:
+        raise ModelError(f"all effects are in one cluster ({names[0]}); nothing is left without it.")
+    return groups, tuple(names)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -230,7 +270,7 @@ def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -
 
     Parameters
     ----------
-    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel or Robust
     order : array-like, shape (k,), optional
         Values by which to order the studies, ascending, for example years; equal values keep the order of the
         fit; labelled values are paired by label. By default the order of the fit.
@@ -258,6 +298,7 @@ def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -
     >>> ev.cumulative(fit).to_frame()["estimate"].round(3).tolist()
     [-0.889, -1.325, -1.33, -1.422, -1.059, -0.988, -1.058, -0.899, -0.838, -0.894, -0.829, -0.778, -0.715]
     """
+    must_be(fit, FITS, "cumulative()")
     k, chosen = len(fit.labels), choose_coefficient(fit, coefficient)
     values = study_order(fit, order)
     if values.isna().any():

@@ -34,6 +34,7 @@ from evidence.figures.labbe import labbe
 from evidence.figures.network.component_forest import component_forest
 from evidence.figures.network.direct_indirect import direct_indirect
 from evidence.figures.network.forest import network_forest
+from evidence.figures.network.funnel import network_funnel
 from evidence.figures.network.graph import network_graph
 from evidence.figures.network.league import league
 from evidence.figures.network.rankogram import rankogram
@@ -78,6 +79,7 @@ __all__ = [
     "leave_one_out",
     "map_table",
     "network_forest",
+    "network_funnel",
     "network_graph",
     "posterior",
     "prisma_flow",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.diagnostics.coordinates import baujat as coordinates
+from evidence.errors import takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -31,6 +32,7 @@ HEIGHT = 270.0
 
 
 @redrawable
+@takes("Pooled")
 def baujat(
     fit: Pooled,
     *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -62,6 +62,7 @@ class Moderator:
 
 
 @redrawable
+@takes("Regression")
 def bubble(
     regression: Regression,
     moderator: str,

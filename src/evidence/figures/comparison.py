@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
@@ -27,6 +27,7 @@ COUNTS = {"k": "Studies\n(k)", "n": "People\n(n)"}
 
 
 @redrawable
+@takes("DataFrame")
 def comparison(
     frame: pd.DataFrame,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.diagnostics.coordinates import doi_plot
+from evidence.errors import takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -28,6 +29,7 @@ HEIGHT = 250.0
 
 
 @redrawable
+@takes("Pooled")
 def doi(
     fit: Pooled,
     *,

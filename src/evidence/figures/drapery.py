@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import Axis, make_axis, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -34,6 +35,7 @@ POINTS = 801
 
 
 @redrawable
+@takes("Pooled")
 def drapery(
     fit: Pooled,
     *,

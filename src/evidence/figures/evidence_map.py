@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, write_keys
 from evidence.figures.drawing.studies import question_rows
@@ -43,6 +43,7 @@ SIDES = (-1.0, 0.0, 1.0)
 
 
 @redrawable
+@takes("DataFrame")
 def evidence_map(
     data: pd.DataFrame,
     *,

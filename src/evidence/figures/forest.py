@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Scale, check_shows, range_of
 from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
@@ -45,6 +45,7 @@ BOUNDS = {"proportion": (0.0, 1.0), "rate": (0.0, math.inf), "correlation": (-1.
 
 
 @redrawable
+@takes("Pooled", "MantelHaenszel", "Peto", "BinomialNormal", "Regression", "Multilevel", "Robust")
 def forest(
     fit: Fit,
     *,

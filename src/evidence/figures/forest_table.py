@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError, EvidenceError
+from evidence.errors import DataError, EvidenceError, takes
 from evidence.figures.drawing.axis import Axis, Scale, check_shows, make_axis
 from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.layout import Row
@@ -92,6 +92,9 @@ class ForestTable(Shown):
         return f"<style>{style_sheet()}</style>{head}>{caption}{rest}"
 
 
+@takes(
+    "Synthesis", "Pooled", "MantelHaenszel", "Peto", "BinomialNormal", "Regression", "Multilevel", "Robust"
+)
 def forest_table(
     result: Synthesis | Fit,
     *,

@@ -14,7 +14,7 @@ from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Scale, make_axis, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.directions import directions_height, place_directions, write_directions
@@ -53,6 +53,7 @@ OPEN: dict[str, Any] = {"color": "white", "markeredgecolor": BLUE, "markeredgewi
 
 
 @redrawable
+@takes("Pooled", "MantelHaenszel", "Peto", "BinomialNormal", "Regression", "Multilevel", "Robust")
 def funnel(
     fit: Any,
     *,

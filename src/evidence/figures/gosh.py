@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Axis, Scale, make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -43,6 +43,7 @@ NAMES = {"i2": "I² (%)", "tau2": "Between-study variance τ²"}
 
 
 @redrawable
+@takes("Gosh", "GoshSummary")
 def gosh(
     result: Gosh | GoshSummary,
     *,

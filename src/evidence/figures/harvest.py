@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, write_keys
 from evidence.figures.drawing.studies import question_rows
@@ -35,6 +35,7 @@ COLOURS = (BLUE, SKY, ORANGE, GREY)
 
 
 @redrawable
+@takes("DataFrame")
 def harvest(
     data: pd.DataFrame,
     *,

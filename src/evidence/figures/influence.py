@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import chdtri, ndtri
 
 from evidence.diagnostics.influence import influence as measures
+from evidence.errors import takes
 from evidence.figures.drawing.axis import Axis, make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -56,6 +57,7 @@ class Panel:
 
 
 @redrawable
+@takes("Pooled")
 def influence(
     fit: Pooled,
     *,

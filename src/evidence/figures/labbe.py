@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -29,6 +29,7 @@ LARGEST, SMALLEST = 13.0, 2.5  # points
 
 
 @redrawable
+@takes("MantelHaenszel", "Peto", "BinomialNormal")
 def labbe(
     fit: Any,
     *,

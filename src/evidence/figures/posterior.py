@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import Axis, Scale, make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -27,6 +28,7 @@ DOTTED, DASHED = (0, (1, 1.5)), (0, (4, 2))
 
 
 @redrawable
+@takes("Posterior")
 def posterior(
     result: Posterior,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.diagnostics.profile import profile_tau2
+from evidence.errors import takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -25,6 +26,7 @@ UPPER, LOWER, BETWEEN = 170.0, 120.0, 14.0
 
 
 @redrawable
+@takes("Pooled")
 def profile(
     fit: Pooled,
     *,

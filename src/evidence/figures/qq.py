@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaincinv, ndtri
 
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -59,6 +59,7 @@ def standardised_residuals(fit: Any) -> Floats:
 
 
 @redrawable
+@takes("Pooled", "MantelHaenszel", "Peto", "Regression", "Multilevel")
 def qq(
     fit: Any, *, data: pd.DataFrame | None = None, labels: bool = True, title: str | None = None
 ) -> EvidenceFigure:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
 from evidence.diagnostics.coordinates import radial as coordinates
+from evidence.errors import takes
 from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -55,6 +56,7 @@ class Fan:
 
 
 @redrawable
+@takes("Pooled")
 def radial(
     fit: Pooled,
     *,

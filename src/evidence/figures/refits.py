@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.columns import beside
 from evidence.diagnostics.subsets import cumulative as growing
 from evidence.diagnostics.subsets import leave_one_out as without_each
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
@@ -205,10 +205,12 @@ def _cells(columns: Sequence[str], k: float, tau2: float, i2: float, p: float) -
 
 
 @redrawable
+@takes("Pooled", "MantelHaenszel", "Peto", "BinomialNormal", "Regression", "Multilevel", "Robust")
 def leave_one_out(
     fit: Fit,
     *,
     coefficient: str | None = None,
+    cluster: Any = None,
     data: pd.DataFrame | None = None,
     sort: str | None = None,
     measure_label: str | None = None,
@@ -219,14 +221,17 @@ def leave_one_out(
     digits: int | None = None,
     notes: Sequence[str] = (),
 ) -> EvidenceFigure:
-    """Draw the pooled estimate without each study, with the method and interval of the fit.
+    """Draw the pooled estimate without each study, or each cluster, with the method and interval of the fit.
 
     Parameters
     ----------
-    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel or Robust
         A fit of at least two studies.
     coefficient : str, optional
         Coefficient of a model with moderators; by default the only one beside the intercept.
+    cluster : array-like, shape (k,), optional
+        Cluster of each effect, left out together; by default the clusters of `robust`, of other fits each effect by
+        itself.
     data : DataFrame, optional
         The rows that went into the fit, in the same order; `label` and `measure` are used where present.
     sort : str, optional
@@ -254,18 +259,25 @@ def leave_one_out(
     >>> fit = ev.pool(effects)
     >>> figure = ev.figures.leave_one_out(fit)
     """
-    studies, result = read_studies(fit, data, ()), without_each(fit, coefficient=coefficient)
+    result = without_each(fit, coefficient=coefficient, cluster=cluster)
+    studies, clustered = read_studies(fit, data, ()), result.groups is not None
     every = result.deleted.estimate
-    k, chosen = len(fit.labels), result.coefficient
+    k, chosen = len(result.omitted), result.coefficient
+    if clustered and sort not in (None, "label", "estimate"):
+        raise DataError(f"clusters can be sorted by 'label' or 'estimate', not by {sort!r}.")
     by_estimate = sort == "estimate"
-    order = list(np.argsort(every, kind="stable")) if by_estimate else studies.order(sort, data)
+    if clustered:
+        order = list(np.argsort(every, kind="stable")) if by_estimate else list(range(k))
+    else:
+        order = list(np.argsort(every, kind="stable")) if by_estimate else studies.order(sort, data)
+    labels = [clean(name) for name in result.omitted] if clustered else studies.labels
     shown = refit_scale(fit, data, measure_label, transform, digits, chosen)
     figure = draw_refits(
         fit,
-        result.to_frame().assign(label=studies.labels).iloc[order],
-        ~np.eye(k, dtype=bool)[order],
+        result.to_frame().assign(label=labels).iloc[order],
+        result.present[order],
         shown=shown,
-        heading="Study left out",
+        heading="Cluster left out" if clustered else "Study left out",
         measure_label=measure_label,
         favours=favours,
         title=title,
@@ -279,8 +291,13 @@ def leave_one_out(
     ]
     figure.kind = "leave-one-out forest plot"
     figure.alt_text = (
-        f"Leave-one-out forest plot of {k} studies. {_pooled(figure, fit, measure_label, shown)} "
-        + (f"Without one study the estimate runs from {told[0]} to {told[1]}. " if told else "")
+        f"Leave-one-{'cluster-out' if clustered else 'out'} forest plot of {k} "
+        f"{'clusters' if clustered else 'studies'}. {_pooled(figure, fit, measure_label, shown)} "
+        + (
+            f"Without one {'cluster' if clustered else 'study'} the estimate runs from {told[0]} to {told[1]}. "
+            if told
+            else ""
+        )
         + clean(result.note)
     ).strip()
     return figure
@@ -294,6 +311,7 @@ def _pooled(figure: EvidenceFigure, fit: Any, label: str | None, shown: ShownFit
 
 
 @redrawable
+@takes("Pooled", "MantelHaenszel", "Peto", "BinomialNormal", "Regression", "Multilevel", "Robust")
 def cumulative(
     fit: Fit,
     order: Any = None,
@@ -312,7 +330,7 @@ def cumulative(
 
     Parameters
     ----------
-    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel or Robust
     order : str or array-like, shape (k,), optional
         TextColumn of `data`, or values, by which studies are added, ascending; by default the order of the fit.
     coefficient : str, optional

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure
 from evidence.figures.drawing.style import SMALL, at_width, style
 from evidence.figures.drawing.text import text_width
@@ -36,6 +36,7 @@ _FAMILY = re.compile(r"font-family: [^;\"]*")
 _TEXT = re.compile(r'<text style="([^"]*)"([^>]*)>([^<]+)</text>')
 
 
+@takes("EvidenceFigure")
 def save(
     figure: EvidenceFigure,
     path: str | Path,

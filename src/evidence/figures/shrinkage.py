@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 from scipy.special import ndtri
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
@@ -24,6 +25,7 @@ __all__ = ["shrinkage"]
 
 
 @redrawable
+@takes("Posterior")
 def shrinkage(
     result: Posterior,
     *,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from evidence.errors import DataError
+from evidence.errors import DataError, must_be
 from evidence.models.core.likelihood import log_likelihood
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2, model_log_likelihood
@@ -25,6 +25,7 @@ from evidence.models.multilevel.structure import Nested, Outcomes
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
+from evidence.models.regression.robust import Robust
 from evidence.results import Shown, number, p_clause
 
 __all__ = ["FitComparison", "compare_fits"]
@@ -57,17 +58,19 @@ class FitComparison(Shown):
     """
 
     statistic: float
-    """Twice the difference of the log-likelihoods."""
+    """Twice the difference of the log-likelihoods; of robust fits F."""
     df: int
     """Number of parameters that the larger model has more."""
     p_value: float
-    """By the chi-squared distribution with `df`; too large if `on_boundary`."""
+    """By the chi-squared distribution with `df`, of robust fits by F; too large if `on_boundary`."""
     method: str
-    """Likelihood that was compared: ML, REML, or EE where no variance is estimated."""
+    """Likelihood that was compared: ML, REML, or EE where no variance is estimated; of robust fits the test."""
     on_boundary: bool
     """Whether the smaller model sets variances or correlations of the larger to a limit of their range."""
     models: pd.DataFrame
-    """Rows larger and smaller: parameters, log_likelihood, aic, bic, aicc, qe."""
+    """Rows larger and smaller: parameters, log_likelihood, aic, bic, aicc, qe; of robust fits parameters and qe."""
+    df_error: float = nan
+    """Second degrees of freedom of the F test of robust fits."""
 
     @property
     def note(self) -> str:
@@ -87,9 +90,17 @@ class FitComparison(Shown):
 
     def summary(self) -> str:
         """Describe both models and the test as text."""
-        table = self.models.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}")
-        test = f"chi-squared {number(self.statistic)}, df = {self.df}, {p_clause(self.p_value)}"
-        lines = [f"Likelihood-ratio test of two models ({self.method}): {test}", "", table]
+        table = self.models.rename_axis(None).to_string(float_format=number)
+        robust = not np.isnan(self.df_error)
+        name = "F" if robust else "chi-squared"
+        df = f"{self.df} and {self.df_error:.3g}" if robust else f"{self.df}"
+        kind = (
+            "Test of the moderators that one model has more"
+            if robust
+            else "Likelihood-ratio test of two models"
+        )
+        test = f"{name} {number(self.statistic)}, df = {df}, {p_clause(self.p_value)}"
+        lines = [f"{kind} ({self.method}): {test}", "", table]
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 
@@ -112,15 +123,20 @@ class _Model(NamedTuple):
 
 
 def compare_fits(
-    one: Pooled | Regression | Multilevel, other: Pooled | Regression | Multilevel, *, refit: bool = False
+    one: Pooled | Regression | Multilevel | Robust,
+    other: Pooled | Regression | Multilevel | Robust,
+    *,
+    refit: bool = False,
 ) -> FitComparison:
     """Test by the likelihood ratio whether the larger of two nested models fits the same effects better.
 
     Parameters
     ----------
-    one, other : Pooled, Regression or Multilevel
+    one, other : Pooled, Regression, Multilevel or Robust
         Two fits of the same effects by ML, or both by REML with the same fixed effects, in either order. A fit
-        with equal effects (EE) counts as the model whose between-study variance is zero.
+        with equal effects (EE) counts as the model whose between-study variance is zero. Robust inference has no
+        likelihood: of two such fits with the same clusters and correction the moderators that one has more are
+        tested by its robust covariance (HTZ of Tipton and Pustejovsky), by whatever method they were fitted.
     refit : bool
         Fit both models by ML first, which models with different moderators need.
 
@@ -137,6 +153,7 @@ def compare_fits(
     References
     ----------
     Self SG, Liang KY (1987). J Am Stat Assoc 82(398), 605-610.
+    Tipton E, Pustejovsky JE (2015). J Educ Behav Stat 40(6), 604-634.
 
     Examples
     --------
@@ -147,6 +164,10 @@ def compare_fits(
     >>> f"P = {ev.compare_fits(one, other).p_value:.4f}"
     'P = 0.0001'
     """
+    for fit in (one, other):
+        must_be(fit, (Pooled, Regression, Multilevel, Robust), "compare_fits()")
+    if isinstance(one, Robust) or isinstance(other, Robust):
+        return _compare_robust(one, other, refit)
     fits = [_by_ml(fit) if refit else fit for fit in (one, other)]
     first, second = (_read(fit) for fit in fits)
     _refuse_other_data(first, second)
@@ -190,14 +211,60 @@ def compare_fits(
     )
 
 
+def _compare_robust(one: Any, other: Any, refit: bool) -> FitComparison:
+    """Wald test of the coefficients that the larger of two robust fits has more."""
+    if not (isinstance(one, Robust) and isinstance(other, Robust)):
+        raise DataError(
+            "one fit has cluster-robust errors and the other a likelihood; give both fits to robust(), or compare "
+            "the fits under them."
+        )
+    if refit:
+        raise DataError(
+            "refit=True is for likelihood-ratio tests; leave it out, for robust tests need no likelihood."
+        )
+    larger, smaller = (one, other) if one.p >= other.p else (other, one)
+    first, second = (_description(fit.fit) for fit in (larger, smaller))
+    _refuse_other_data(first, second)
+    if larger.correction != smaller.correction or not _same(larger.cluster, smaller.cluster):
+        raise DataError("the fits differ in their clusters or their correction; give both the same.")
+    q = larger.p - smaller.p
+    if q == 0:
+        raise DataError(f"both models have {larger.p} coefficients, so there is nothing to test.")
+    if not _within(second.matrix, first.matrix):
+        raise DataError(
+            f"the moderators of the smaller model ({', '.join(smaller.names)}) are not among those of the larger "
+            f"({', '.join(larger.names)}), so the models are not nested."
+        )
+    # Coefficients of the larger model that give fitted values within the smaller are a subspace; what is orthogonal
+    # to it must be zero.
+    inside = np.linalg.lstsq(first.matrix, second.matrix, rcond=None)[0]
+    weights = np.linalg.qr(inside, mode="complete")[0][:, smaller.p :].T
+    test = larger.wald(weights, weights @ larger.estimate)
+    frame = pd.DataFrame(
+        [{"parameters": model.matrix.shape[1], "qe": model.qe} for model in (first, second)],
+        index=pd.Index(["larger", "smaller"], name="model"),
+    )
+    return FitComparison(
+        statistic=test.statistic,
+        df=test.df,
+        p_value=test.p_value,
+        method=f"robust Wald, {larger.correction}",
+        on_boundary=False,
+        models=frame,
+        df_error=test.df_error,
+    )
+
+
+def _description(fit: Any) -> _Model:
+    """Data and design of a fit, whatever its method."""
+    matrix = np.ones((fit.k, 1)) if isinstance(fit, Pooled) else fit.matrix
+    return _Model(fit, matrix, fit.effect, fit.variance, [], 0, fit.q if isinstance(fit, Pooled) else fit.qe)
+
+
 def _read(fit: Any) -> _Model:
     if isinstance(fit, Multilevel):
         parts = list(fit.structure.parts)
         return _Model(fit, fit.matrix, fit.effect, fit.variance, parts, fit.theta.size, fit.qe)
-    if not isinstance(fit, (Pooled, Regression)):
-        raise DataError(
-            f"compare_fits takes results of pool, regress or multilevel, not {type(fit).__name__}."
-        )
     if isinstance(fit, Pooled) and (fit.tau2_given or fit.counts != "IV"):
         reason = "its tau2 was given" if fit.tau2_given else "it was made from counts"
         raise DataError(f"{reason}, so the estimate of pool is not where the likelihood is highest.")
@@ -214,7 +281,7 @@ def _read(fit: Any) -> _Model:
 
 def _by_ml(fit: Any) -> Any:
     """The same model fitted by maximum likelihood; equal effects stay so."""
-    if not isinstance(fit, (Pooled, Regression, Multilevel)) or fit.method in ("EE", "ML"):
+    if fit.method in ("EE", "ML"):
         return fit
     if isinstance(fit, Pooled):
         return pool(fit.effect, fit.variance, method="ML", ci="z", level=fit.level, labels=fit.labels)

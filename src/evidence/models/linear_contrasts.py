@@ -25,13 +25,15 @@ from scipy.optimize import brentq
 from scipy.special import chdtrc, fdtrc, ndtri
 from scipy.stats import qmc
 
-from evidence.errors import DataError, choose
+from evidence.errors import DataError, choose, must_be
 from evidence.measures import check_level
 from evidence.models.core.coefficients import joint_test, quantile, two_sided
 from evidence.models.core.weighted import Floats
 from evidence.models.multilevel.result import Multilevel
+from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
-from evidence.results import Shown, p_clause
+from evidence.models.regression.robust import Robust
+from evidence.results import Shown, number, p_clause
 
 __all__ = ["ADJUSTMENTS", "LargestStatistic", "LinearContrasts", "linear_contrasts"]
 
@@ -138,20 +140,22 @@ class LinearContrasts(Shown):
     level: float
     """Level at which all intervals hold together; with "none" each by itself."""
     df: float
-    """Degrees of freedom; infinite for the normal distribution."""
+    """Degrees of freedom; infinite for the normal distribution, NaN where each contrast has its own in `table`."""
     critical: float
-    """Number of standard errors between an estimate and the limits of its interval."""
+    """Number of standard errors between an estimate and the limits of its interval; NaN as `df`."""
     statistic: float
-    """Test that all contrasts are `null` together: Wald chi-squared, or F with finite `df`."""
+    """Test that all contrasts are `null` together: Wald chi-squared, or F with finite df."""
     statistic_df: int
     """Number of contrasts that do not follow from the others."""
     p_value: float
     """P value of that test."""
+    df_error: float = np.inf
+    """Its second degrees of freedom; infinite for chi-squared."""
 
     @property
     def note(self) -> str:
         """Say what the intervals are where they are not of the kind of the P values."""
-        if self.adjust != "holm":
+        if self.adjust != "holm" or len(self.table) < 2:
             return ""
         return "Holm's method gives no intervals: they are by Bonferroni, and may include a value that it rejects."
 
@@ -161,23 +165,24 @@ class LinearContrasts(Shown):
 
     def summary(self) -> str:
         """Describe the contrasts as text."""
-        kind = "z" if np.isinf(self.df) else f"t, df = {self.df:g}"
+        kind = "z" if np.isinf(self.df) else "t" if np.isnan(self.df) else f"t, df = {self.df:g}"
+        errors = "" if not np.isnan(self.df) else f" and {self.df_error:.3g}"
         together = "" if self.adjust == "none" else "simultaneous "
         lines = [
             f"Linear contrasts ({kind}; adjustment {self.adjust}; {100 * self.level:g}% {together}intervals)",
             "",
-            self.table.rename_axis(None).to_string(float_format=lambda x: f"{x:.4f}"),
+            self.table.rename_axis(None).to_string(float_format=number, na_rep="-"),
             "",
-            f"  All together {self.statistic:.4f}, df = {self.statistic_df}, {p_clause(self.p_value)}",
+            f"  All together {number(self.statistic)}, df = {self.statistic_df}{errors}, {p_clause(self.p_value)}",
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 
 def linear_contrasts(
-    fit: Regression | Multilevel,
+    fit: Regression | Multilevel | Robust,
     contrasts: Any = None,
     *,
-    adjust: str = "single-step",
+    adjust: str | None = None,
     null: float = 0.0,
     level: float | None = None,
 ) -> LinearContrasts:
@@ -185,16 +190,18 @@ def linear_contrasts(
 
     Parameters
     ----------
-    fit : Regression or Multilevel
+    fit : Regression, Multilevel or Robust
     contrasts : str, mapping, DataFrame or array-like, optional
         By default each coefficient but the intercept. The name of a factor in the formula stands for all pairwise
         differences of its levels. A mapping has for each contrast, by its name, the weights of the coefficients: a
         mapping by their names (others are zero) or p numbers. In a DataFrame a row is a contrast and the columns
         are coefficients; an array has shape (m, p), or (p,) for one contrast.
-    adjust : str
+    adjust : str, optional
         "single-step" (joint normal or t distribution of all statistics, as of Tukey and of Dunnett), "holm",
         "bonferroni" or "none". Intervals hold for all contrasts together, except with "none". Single-step values
-        are exact to about 5e-4; of contrasts that span two dimensions to 1e-8.
+        are exact to about 5e-4; of contrasts that span two dimensions to 1e-8. By default "single-step", for robust
+        inference "holm": there each contrast has degrees of freedom of its own (Satterthwaite), and the statistics
+        no known joint distribution.
     null : float
         Value that is tested.
     level : float, optional
@@ -214,6 +221,7 @@ def linear_contrasts(
     References
     ----------
     Hothorn T, Bretz F, Westfall P (2008). Biom J 50(3), 346-363.
+    Tipton E, Pustejovsky JE (2015). J Educ Behav Stat 40(6), 604-634 (robust inference).
 
     Examples
     --------
@@ -225,17 +233,26 @@ def linear_contrasts(
     >>> print(ev.linear_contrasts(fit, [[1, 20], [1, 40]]).summary().splitlines()[0])
     Linear contrasts (t, df = 11; adjustment single-step; 95% simultaneous intervals)
     """
-    if not isinstance(fit, (Regression, Multilevel)):
+    must_be(fit, (Regression, Multilevel, Robust), "linear_contrasts()")
+    model = fit.fit if isinstance(fit, Robust) else fit
+    if isinstance(model, Pooled):
         raise DataError(
-            f"linear_contrasts takes results of regress or multilevel, not {type(fit).__name__}; groups can be "
+            "linear_contrasts() needs coefficients; of one pooled mean there is nothing to compare. Groups can be "
             'compared after regress("effect ~ group - 1", ...).'
         )
+    robust = isinstance(fit, Robust)
+    adjust = ("holm" if robust else "single-step") if adjust is None else adjust
     adjust = choose("adjustment", adjust, ADJUSTMENTS, {"mvt": "single-step", "tukey": "single-step"})
     level = fit.level if level is None else level
     check_level(level)
     if not np.isfinite(null):
         raise DataError(f"null must be a finite number; got {null!r}.")
-    weights = _weights(fit, contrasts)
+    if robust and adjust == "single-step":
+        raise DataError(
+            "adjust='single-step' needs one number of degrees of freedom for all contrasts, which robust inference "
+            "does not have; choose 'holm' or 'bonferroni'."
+        )
+    weights = _weights(model, contrasts)
     matrix = weights.to_numpy()
     of_coefficients = fit.covariance.to_numpy()
     estimate, covariance = matrix @ fit.estimate, matrix @ of_coefficients @ matrix.T
@@ -243,11 +260,12 @@ def linear_contrasts(
     se = np.sqrt(np.where(variance > 0.0, variance, 0.0))
     divisor = np.where(se > 0.0, se, np.nan)
     statistic = (estimate - null) / divisor
-    p_value = two_sided(statistic, fit.df)
     size = len(matrix)
-    critical = float(quantile(fit.df, 1.0 - (1.0 - level) / (1 if adjust == "none" else size)))
+    df = np.array([fit.wald(row[None], np.zeros(1)).df_error for row in matrix]) if robust else fit.df
+    p_value = two_sided(statistic, df)
+    critical = quantile(df, 1.0 - (1.0 - level) / (1 if adjust == "none" else size))
     if adjust == "single-step" and size > 1 and (se > 0.0).all():
-        largest = LargestStatistic(covariance / np.outer(se, se), fit.df)
+        largest = LargestStatistic(covariance / np.outer(se, se), float(df))
         critical = largest.bound(level)
         adjusted = np.array([largest.exceeds(abs(value)) for value in statistic])
     elif adjust == "single-step" and size > 1:
@@ -255,8 +273,9 @@ def linear_contrasts(
     else:
         adjusted = _adjusted(p_value, adjust)
     half = critical * se
-    together = _together(matrix, estimate - null, covariance, fit.df)
+    together = _together(fit, matrix, estimate - null, covariance)
     index = weights.index
+    own = {"df": df} if robust else {}
     return LinearContrasts(
         table=pd.DataFrame(
             {
@@ -265,6 +284,7 @@ def linear_contrasts(
                 "ci_low": estimate - half,
                 "ci_high": estimate + half,
                 "statistic": statistic,
+                **own,
                 "p_value": p_value,
                 "p_adjusted": adjusted,
             },
@@ -275,11 +295,12 @@ def linear_contrasts(
         null=float(null),
         adjust=adjust,
         level=level,
-        df=fit.df,
-        critical=critical,
+        df=np.nan if robust else float(df),
+        critical=np.nan if robust else float(critical),
         statistic=together[0],
         statistic_df=together[1],
         p_value=together[2],
+        df_error=together[3],
     )
 
 
@@ -296,7 +317,9 @@ def _adjusted(p_value: Floats, adjust: str) -> Floats:
     return out
 
 
-def _together(matrix: Floats, difference: Floats, covariance: Floats, df: float) -> tuple[float, int, float]:
+def _together(
+    fit: Any, matrix: Floats, difference: Floats, covariance: Floats
+) -> tuple[float, int, float, float]:
     """Joint test; contrasts that follow from earlier ones are not counted twice. NaN if they contradict these."""
     scaled = matrix / np.sqrt(np.square(matrix).sum(axis=1, keepdims=True))
     kept: list[int] = []
@@ -306,9 +329,12 @@ def _together(matrix: Floats, difference: Floats, covariance: Floats, df: float)
     values = difference[kept]
     follow = np.linalg.lstsq(matrix[kept].T, matrix.T, rcond=None)[0].T @ values
     if not np.allclose(follow, difference, rtol=1e-7, atol=1e-9 * (1.0 + np.abs(difference).max())):
-        return np.nan, len(kept), np.nan
-    statistic, p_value = joint_test(values, covariance[np.ix_(kept, kept)], df)
-    return float(statistic), len(kept), float(p_value)
+        return np.nan, len(kept), np.nan, np.nan
+    if isinstance(fit, Robust):
+        test = fit.wald(matrix[kept], values)
+        return test.statistic, test.df, test.p_value, test.df_error
+    statistic, p_value = joint_test(values, covariance[np.ix_(kept, kept)], fit.df)
+    return float(statistic), len(kept), float(p_value), float(fit.df)
 
 
 def _weights(fit: Regression | Multilevel, contrasts: Any) -> pd.DataFrame:

@@ -105,7 +105,7 @@ def read_fit(fit: Any) -> OnScale:
 
     Parameters
     ----------
-    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel or Robust
         A model with moderators has no pooled estimate.
     """
     effect, variance, weights = _studies(fit)
@@ -135,7 +135,8 @@ def _title(measure: Measure) -> str:
 
 
 def _studies(fit: Any) -> tuple[Floats, Floats, Floats]:
-    """Effects, variances and weights of the studies."""
+    """Effects, variances and weights of the studies; of robust inference those of the model under it."""
+    fit = getattr(fit, "fit", fit)
     if hasattr(fit, "tables") and not hasattr(fit, "effect"):
         frame = fit.to_frame()  # of a model of counts, which has no weights
         effect, variance = frame["effect"].to_numpy(float), frame["variance"].to_numpy(float)
@@ -154,7 +155,7 @@ def _pooled(fit: Any) -> tuple[float, float, float]:
     """Estimate and interval; NaN of a model with moderators."""
     if not hasattr(fit, "coefficients"):
         return float(fit.estimate), float(fit.ci_low), float(fit.ci_high)
-    if fit.p > 1 or not fit.design.intercept:
+    if tuple(fit.names) not in (("Intercept",), ("mean",)):
         return nan, nan, nan
     row = fit.coefficients.iloc[0]
     return float(row["estimate"]), float(row["ci_low"]), float(row["ci_high"])
@@ -167,7 +168,7 @@ def on_scale(
 
     Parameters
     ----------
-    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression or Multilevel
+    fit : Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel or Robust
     scale : str or callable
         ``natural``: a ratio for its logarithm, a proportion for its logit or arcsine, a rate for its logarithm or
         root, a correlation for Fisher's z, by the measure of the fit; ``analysis``; a measure by code or name, for

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import chdtrc, ndtri
 
 from evidence.columns import Origin, left_out_note
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.measures import measure_of
 from evidence.models.core.criteria import HasCriteria
 from evidence.models.core.heterogeneity import heterogeneity_share, tau2_standard_error
@@ -356,6 +356,7 @@ def _span(low: float, high: float) -> str:
     return "" if np.isnan(low) else span(low, high)
 
 
+@takes("Pooled")
 def tau2_interval(fit: Pooled, method: str = "QP") -> tuple[float, float]:
     """Confidence interval of the between-study variance at the level of the fit.
 

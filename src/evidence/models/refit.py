@@ -18,7 +18,7 @@ from evidence.models.counts.common_effect import FixedCounts
 from evidence.models.counts.events import Events
 from evidence.models.counts.glmm import BinomialNormal, glmm
 from evidence.models.counts.mantel_haenszel import MantelHaenszel, mantel_haenszel
-from evidence.models.counts.peto import peto
+from evidence.models.counts.peto import Peto, peto
 from evidence.models.multilevel.likelihood import arrange_blocks
 from evidence.models.multilevel.result import Multilevel
 from evidence.models.multilevel.search import check_identified, likeliest_parameters
@@ -26,9 +26,12 @@ from evidence.models.multilevel.structure import Nested, Outcomes, Structure
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.regression.design import check_rank
+from evidence.models.regression.fit import regress
 from evidence.models.regression.result import Regression
+from evidence.models.regression.robust import Robust, robust
 
 __all__ = [
+    "FITS",
     "Fit",
     "Refit",
     "Refits",
@@ -37,10 +40,14 @@ __all__ = [
     "refit",
     "refit_each",
     "refuse_counts",
+    "with_cluster",
+    "with_column",
 ]
 
-Fit = Pooled | FixedCounts | BinomialNormal | Regression | Multilevel
+Fit = Pooled | FixedCounts | BinomialNormal | Regression | Multilevel | Robust
 """Results that a subset of their studies can be fitted like."""
+FITS = (Pooled, MantelHaenszel, Peto, BinomialNormal, Regression, Multilevel, Robust)
+"""Their classes."""
 Rows = NDArray[np.bool_] | NDArray[np.intp]
 
 
@@ -71,7 +78,7 @@ def choose_coefficient(fit: Fit, coefficient: str | None) -> str | None:
     DataError
         If the model has several and none is named, or it has none of that name.
     """
-    if not isinstance(fit, (Regression, Multilevel)):
+    if not isinstance(fit, (Regression, Multilevel, Robust)):
         if coefficient is not None:
             raise DataError(
                 f"{type(fit).__name__} estimates one effect; leave out coefficient={coefficient!r}."
@@ -112,6 +119,10 @@ def estimate_of(fit: Fit, coefficient: str | None = None) -> Refit:
         row = fit.coefficients.loc[coefficient or fit.names[0]]
         tau2 = float(fit.variances.sum()) if fit.variances.size else nan
         return read(row, tau2, q=fit.qe, q_p=fit.qe_p)
+    if isinstance(fit, Robust):
+        model = estimate_of(fit.fit, None if isinstance(fit.fit, Pooled) else coefficient or fit.names[0])
+        row = fit.coefficients.loc[coefficient or fit.names[0]]
+        return read(row, model.tau2, model.i2, model.q, model.q_p)
     if isinstance(fit, BinomialNormal):
         return read(vars(fit), fit.tau2)
     tau2 = fit.tau2 if isinstance(fit, Pooled) else nan
@@ -141,6 +152,9 @@ def refit(fit: Fit, rows: Rows, *, tau2: float | None = None) -> Fit:
     if fit.origin is None:
         return found
     origin = fit.origin.take(rows)
+    if isinstance(found, Robust):
+        model: Any = replace(found.fit, origin=origin)
+        return replace(found, fit=model)
     if isinstance(found, (FixedCounts, BinomialNormal)):
         tables: Any = replace(found.tables, origin=origin)
         return replace(found, tables=tables)
@@ -167,6 +181,9 @@ def _refit(fit: Fit, rows: Rows, labels: list[str], tau2: float | None) -> Fit:
         return _regression(fit, rows, labels)
     if isinstance(fit, Multilevel):
         return _multilevel(fit, rows, labels)
+    if isinstance(fit, Robust):
+        model: Any = _refit(fit.fit, rows, labels, tau2)
+        return with_cluster(model, fit, rows)
     if isinstance(fit.tables, Events):
         given: dict[str, Any] = {name: cell[rows] for name, cell in fit.tables.cells.items()}
     else:
@@ -184,6 +201,53 @@ def _refit(fit: Fit, rows: Rows, labels: list[str], tau2: float | None) -> Fit:
             variance=fit.variance_form,
         )
     return peto(**given)
+
+
+def with_cluster(fit: Any, like: Robust, rows: Any = slice(None)) -> Robust:
+    """Robust inference for a fit of some of the effects, with the clusters and the correction of another."""
+    names = np.array(like.cluster_names, dtype=object)[like.cluster]
+    return robust(replace(fit, origin=None), names[rows], correction=like.correction)
+
+
+def with_column(
+    fit: Pooled | Regression | Multilevel | Robust, name: str, values: Floats
+) -> Regression | Multilevel | Robust:
+    """Fit the same model with one more moderator, whose coefficient is the last.
+
+    The result cannot be asked for predictions from new data, since its formula does not know the moderator.
+
+    Parameters
+    ----------
+    fit : Pooled, Regression, Multilevel or Robust
+    name : str
+    values : ndarray, shape (k,)
+
+    Raises
+    ------
+    ModelError
+        If the moderator follows from the others, or too few effects are left to estimate variances from.
+    """
+    if isinstance(fit, Robust):
+        model: Any = with_column(fit.fit, name, values)
+        return with_cluster(model, fit)
+    if isinstance(fit, Pooled):
+        frame = pd.DataFrame({"effect": fit.effect, "variance": fit.variance, name: values})
+        return regress(
+            f"effect ~ `{name}`",
+            frame,
+            labels=fit.labels,
+            method={"DL2": "DL"}.get(fit.method, fit.method),
+            ci="t" if fit.ci == "KR" else fit.ci,
+            level=fit.level,
+        )
+    design = replace(fit.design, matrix=np.column_stack([fit.matrix, values]), names=(*fit.names, name))
+    every = np.arange(fit.k)
+    changed: Any = replace(fit, design=design, origin=None)
+    return (
+        _regression(changed, every, list(fit.labels))
+        if isinstance(fit, Regression)
+        else _multilevel(changed, every, list(fit.labels))
+    )
 
 
 def refuse_counts(fit: Pooled) -> None:

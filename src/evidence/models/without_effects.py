@@ -21,7 +21,7 @@ from scipy.stats import binomtest
 from evidence.columns import align
 from evidence.errors import DataError
 from evidence.measures import check_level
-from evidence.results import Shown, p_clause, sentences
+from evidence.results import Shown, number, p_clause, sentences
 
 __all__ = [
     "CombinedP",
@@ -98,7 +98,7 @@ class CombinedP(Shown):
         lines = [
             f"Combined P value of {self.k} studies, {METHODS[self.method]}",
             "",
-            f"  {letter} = {self.statistic:.4f}{df}, {p_clause(self.p_value)}",
+            f"  {letter} = {number(self.statistic)}{df}, {p_clause(self.p_value)}",
         ]
         if not isnan(self.p_positive):
             lines.append(

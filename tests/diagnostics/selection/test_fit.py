@@ -13,10 +13,12 @@ from scipy.special import ndtr, ndtri
 
 from evidence.diagnostics.selection.fit import selection_model
 from evidence.diagnostics.selection.weights import (
+    SMOOTH,
     beta_weights,
     interval_of,
     log_likelihood,
     p_values,
+    smooth_weights,
     step_weights,
 )
 from evidence.errors import DataError, ModelError
@@ -33,7 +35,7 @@ def test_likelihood_is_at_least_as_high_as_metafors() -> None:
     for case in CASES:
         data, options, values = REFERENCE["data"][case["data"]], case["options"], case["values"]
         fit = pool(data["effect"], data["variance"], method=case["method"], ci="z")
-        arguments = fit, options["steps"], options["type"]
+        arguments = fit, options["steps"] if options["type"] == "step" else None, options["type"]
         sign = -1 if options["alternative"] == "less" else 1
         p = p_values(
             sign * fit.effect / np.sqrt(fit.variance), two_sided=options["alternative"] == "two-sided"
@@ -63,43 +65,60 @@ def test_likelihood_is_at_least_as_high_as_metafors() -> None:
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
-@pytest.mark.parametrize("kind", ["step", "beta"])
-def test_likelihood_and_gradient_by_quadrature(kind: str, two_sided: bool) -> None:
+@pytest.mark.parametrize("threshold", [0.0, 0.05])
+@pytest.mark.parametrize("kind", ["step", "beta", *SMOOTH])
+def test_likelihood_and_gradient_by_quadrature(kind: str, threshold: float, two_sided: bool) -> None:
     p = p_values(EFFECT / SE, two_sided=two_sided)
     steps = np.array([0.05, 0.4, 1.0])
-    weights = (
-        step_weights(p, steps, two_sided=two_sided)
-        if kind == "step"
-        else beta_weights(p, two_sided=two_sided)
-    )
-    mean, tau2, eta = 0.25, 0.03, np.array([-0.4, 0.7])
+    if kind == "step":
+        weights, eta = step_weights(p, steps, two_sided=two_sided), np.array([-0.4, 0.7])
+    elif kind == "beta":
+        weights, eta = beta_weights(p, two_sided=two_sided), np.array([-0.4, 0.7])
+    else:
+        weights, eta = smooth_weights(p, kind, threshold, two_sided=two_sided), np.array([1.7])
+    beta, tau2 = np.array([0.25, 0.1]), 0.03
+    design = np.column_stack([np.ones(EFFECT.size), np.linspace(-1.0, 1.0, EFFECT.size)])
+
+    def smooth(value: float) -> float:
+        if kind == "power":
+            value = min(max(value, 1e-5), 1 - 1e-5)
+        forms = {
+            "halfnorm": np.exp(-eta[0] * value**2),
+            "negexp": np.exp(-eta[0] * value),
+            "logistic": 2.0 / (1.0 + np.exp(eta[0] * value)),
+            "power": (1.0 - value) ** eta[0],
+        }
+        return float(forms[kind])
 
     def weight(z: float) -> Any:
         value = p_values(np.array([z]), two_sided=two_sided)
         if kind == "step":
             return float(np.exp(np.append(0.0, eta)[interval_of(value, steps)][0]))
-        value = np.clip(value, 1e-5, 1 - 1e-5)
-        return float((value ** eta[0] * (1 - value) ** eta[1])[0])
+        if kind == "beta":
+            value = np.clip(value, 1e-5, 1 - 1e-5)
+            return float((value ** eta[0] * (1 - value) ** eta[1])[0])
+        return 1.0 if value[0] <= threshold else smooth(value[0]) / smooth(threshold)
 
     expected = 0.0
-    cuts = -ndtri(np.append(steps[:-1], 1e-5) * (0.5 if two_sided else 1.0))
+    cuts = -ndtri(np.append(steps[:-1], [1e-5, 1 - 1e-5]) * (0.5 if two_sided else 1.0))
     breaks = sorted({0.0, *cuts, *-cuts})
-    for y, se in zip(EFFECT, SE, strict=True):
+    for y, se, mean in zip(EFFECT, SE, design @ beta, strict=True):
         spread = se * se + tau2
 
-        def density(x: float, spread: float = spread) -> float:
+        def density(x: float, spread: float = spread, mean: float = mean) -> float:
             return float(np.exp(-0.5 * (x - mean) ** 2 / spread) / np.sqrt(2 * np.pi * spread))
 
         seen = quad(lambda z, s=se: weight(z) * density(z * s) * s, -40, 40, points=breaks, limit=500)[0]
         expected += np.log(weight(y / se)) + np.log(density(y)) - np.log(seen)
-    value, gradient = log_likelihood(weights, EFFECT, SE, mean, tau2, eta)
+    value, gradient = log_likelihood(weights, EFFECT, SE, design, beta, tau2, eta)
     assert value == pytest.approx(expected, rel=1e-5)
-    at = np.array([mean, tau2, *eta])
-    for i in range(4):
-        shift = np.zeros(4)
+    at = np.array([*beta, tau2, *eta])
+    for i in range(at.size):
+        shift = np.zeros(at.size)
         shift[i] = 1e-6
         up, down = (
-            log_likelihood(weights, EFFECT, SE, t[0], t[1], t[2:])[0] for t in (at + shift, at - shift)
+            log_likelihood(weights, EFFECT, SE, design, t[:2], t[2], t[3:])[0]
+            for t in (at + shift, at - shift)
         )
         assert gradient[i] == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-6)
 
@@ -110,6 +129,11 @@ def test_atoms_of_the_line_have_probability_one() -> None:
         for weights in (
             step_weights(p, np.array([0.025, 0.5, 1.0]), two_sided=two_sided),
             beta_weights(p, two_sided=two_sided),
+            *(
+                smooth_weights(p, kind, threshold, two_sided=two_sided)
+                for kind in SMOOTH
+                for threshold in (0.0, 0.025, 0.6)
+            ),
         ):
             total = weights.probabilities(0.3, 0.5, SE)[0].sum(axis=1)
             np.testing.assert_allclose(total, 1.0, rtol=1e-12)
@@ -125,7 +149,7 @@ def test_one_step_agrees_with_the_share_of_studies_expected_in_each_interval() -
 
 
 def test_less_mirrors_greater() -> None:
-    for kind in ("step", "beta"):
+    for kind in ("step", "beta", *SMOOTH):
         one = selection_model(pool(EFFECT, SE**2), type=kind)
         other = selection_model(pool(-EFFECT, SE**2), type=kind)
         assert (one.alternative, other.alternative) == ("greater", "less")
@@ -145,7 +169,15 @@ def test_unit_of_the_effects_does_not_matter() -> None:
 def test_wrong_arguments_and_empty_intervals_are_refused() -> None:
     fit = pool(EFFECT, SE**2)
     with pytest.raises(DataError, match="unknown type"):
-        selection_model(fit, type="logistic")
+        selection_model(fit, type="probit")
+    with pytest.raises(DataError, match="did you mean 'step'"):
+        selection_model(fit, type="stepfun")
+    with pytest.raises(DataError, match="takes a result of class Pooled or Regression; got dict"):
+        selection_model({})  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="has no steps"):
+        selection_model(fit, [0.025], "beta")
+    with pytest.raises(DataError, match="takes one step"):
+        selection_model(fit, [0.025, 0.5], "negexp")
     with pytest.raises(DataError, match="unknown alternative"):
         selection_model(fit, alternative="two.sided")
     for steps in ([], [0.0], [0.5, 1.5]):
@@ -158,7 +190,7 @@ def test_wrong_arguments_and_empty_intervals_are_refused() -> None:
 
 
 def test_results_show_themselves() -> None:
-    for kind, rows in (("step", 2), ("beta", 2)):
+    for kind, rows in (("step", 2), ("beta", 2), ("negexp", 1)):
         result = selection_model(pool(EFFECT, SE**2), type=kind)
         assert len(result.to_frame()) == rows
         assert "fewer than 10" in result.note

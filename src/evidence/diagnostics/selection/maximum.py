@@ -13,12 +13,7 @@ from evidence.diagnostics.selection.weights import Weights, log_likelihood
 from evidence.errors import ModelError
 from evidence.models.core.studies import Floats
 
-__all__ = ["BETA_BOUNDS", "STEP_BOUNDS", "Optimum", "likeliest_weights"]
-
-STEP_BOUNDS = (-25.0, np.log(100.0))
-"""Bounds of the logarithms of relative chances of being seen."""
-BETA_BOUNDS = (1e-5 - 1.0, 99.0)
-"""Bounds of the exponents of the beta function, which are its parameters less 1."""
+__all__ = ["Optimum", "likeliest_weights"]
 
 
 class Optimum(NamedTuple):
@@ -27,7 +22,7 @@ class Optimum(NamedTuple):
     value: float
     """Log-likelihood."""
     parameters: Floats
-    """Mean, tau2 and eta."""
+    """Coefficients, tau2 and eta."""
     free: NDArray[np.bool_]
     """Which of them are off their bounds."""
     covariance: Floats
@@ -35,17 +30,17 @@ class Optimum(NamedTuple):
 
 
 def likeliest_weights(
-    weights: Weights, effect: Floats, se: Floats, bounds: tuple[float, float], estimate_tau2: bool
+    weights: Weights, effect: Floats, se: Floats, design: Floats, estimate_tau2: bool
 ) -> Optimum:
-    """Find the maximum over mean, tau2 >= 0 and eta within bounds.
+    """Find the maximum over the coefficients, tau2 >= 0 and eta within its bounds.
 
     Parameters
     ----------
     weights : Weights
     effect, se : ndarray, shape (k,)
         Scaled so that typical values are of the order of one.
-    bounds : tuple of float
-        Of each eta; `STEP_BOUNDS` or `BETA_BOUNDS`.
+    design : ndarray, shape (k, p)
+        Its columns too.
     estimate_tau2 : bool
         Else tau2 stays zero.
 
@@ -54,18 +49,17 @@ def likeliest_weights(
     ModelError
         If the likelihood can be computed nowhere.
     """
-    j = weights.observed.size
-    limits: list[tuple[float | None, float | None]] = [(None, None), (0.0, None if estimate_tau2 else 0.0)]
-    limits += [bounds] * j
-    objective = partial(_negative, weights, effect, se)
+    j, p = weights.statistic.shape[1], design.shape[1]
+    limits: list[tuple[float | None, float | None]] = [(None, None)] * p
+    limits += [(0.0, None if estimate_tau2 else 0.0), *[weights.bounds] * j]
+    objective = partial(_negative, weights, effect, se, design)
     with np.errstate(all="ignore"):
-        precise = float(effect[np.argmin(se)])
         spread = max(0.0, float(effect.var()))
-        best, lowest = np.zeros(2 + j), np.inf
-        for mean in {float(effect.mean()), float(np.median(effect)), precise, 0.0, 0.5 * precise}:
+        best, lowest = np.zeros(p + 1 + j), np.inf
+        for beta in _first_coefficients(effect, se, design):
             for tau2 in (0.1 * spread, spread) if estimate_tau2 else (0.0,):
-                for eta in (0.0, -0.5) if bounds is BETA_BOUNDS else (0.0, -1.5):
-                    start = np.array([mean, tau2, *[eta] * j])
+                for eta in weights.starts:
+                    start = np.array([*beta, tau2, *[eta] * j])
                     # TNC brings its own linear algebra; threads would cost more than problems this small.
                     found = minimize(
                         objective,
@@ -79,7 +73,19 @@ def likeliest_weights(
                         lowest, best = float(found.fun), found.x
         if not np.isfinite(lowest):
             raise ModelError("the likelihood of the selection model cannot be computed for these effects.")
-        return _polish(objective, best, limits, se)
+        return _polish(objective, best, limits, se, p)
+
+
+def _first_coefficients(effect: Floats, se: Floats, design: Floats) -> list[tuple[float, ...]]:
+    """Coefficients from which to search: fits by several weights, and such that shrink towards zero."""
+    if design.shape[1] == 1 and (design == 1.0).all():
+        precise = float(effect[np.argmin(se)])
+        return [
+            (mean,) for mean in {float(effect.mean()), float(np.median(effect)), precise, 0.0, 0.5 * precise}
+        ]
+    plain, _, _, _ = np.linalg.lstsq(design, effect, rcond=None)
+    weighted, _, _, _ = np.linalg.lstsq(design / se[:, None], effect / se, rcond=None)
+    return [tuple(beta.tolist()) for beta in (plain, weighted, 0.5 * weighted, 0.0 * weighted)]
 
 
 def _polish(
@@ -87,6 +93,7 @@ def _polish(
     best: Floats,
     limits: list[tuple[float | None, float | None]],
     se: Floats,
+    p: int,
 ) -> Optimum:
     """Take Newton steps in the parameters that are off their bounds, while they help; return the covariance too."""
     low = np.array([-np.inf if a is None else a for a, _ in limits])
@@ -94,7 +101,7 @@ def _polish(
     value, gradient = objective(best)
     for _ in range(50):
         free = ~((best <= low) & (gradient >= 0.0) | (best >= high) & (gradient <= 0.0))
-        information = _information(objective, best, free, se)
+        information = _information(objective, best, free, se, p)
         if not np.isfinite(information).all():
             break
         roots, vectors = np.linalg.eigh(information)
@@ -110,7 +117,7 @@ def _polish(
         if moved < 1e-11:
             break
     free = (best > low) & (best < high)
-    information = _information(objective, best, free, se)
+    information = _information(objective, best, free, se, p)
     covariance = np.full(information.shape, np.nan)
     if np.isfinite(information).all() and (np.linalg.eigvalsh(information) > 0.0).all():
         covariance[:] = np.linalg.inv(information)
@@ -118,12 +125,12 @@ def _polish(
 
 
 def _information(
-    objective: partial[tuple[float, Floats]], at: Floats, free: NDArray[np.bool_], se: Floats
+    objective: partial[tuple[float, Floats]], at: Floats, free: NDArray[np.bool_], se: Floats, p: int
 ) -> Floats:
     """Observed information of the free parameters, by central differences of the gradient."""
     rows = []
     for i in np.flatnonzero(free):
-        width = 1e-5 * (at[1] + float(se.min()) ** 2 if i == 1 else 1.0 + abs(at[i]))
+        width = 1e-5 * (at[p] + float(se.min()) ** 2 if i == p else 1.0 + abs(at[i]))
         shift = np.zeros(at.size)
         shift[i] = width
         rows.append((objective(at + shift)[1] - objective(at - shift)[1])[free] / (2.0 * width))
@@ -131,9 +138,14 @@ def _information(
     return 0.5 * (matrix + matrix.T)
 
 
-def _negative(weights: Weights, effect: Floats, se: Floats, parameters: Floats) -> tuple[float, Floats]:
+def _negative(
+    weights: Weights, effect: Floats, se: Floats, design: Floats, parameters: Floats
+) -> tuple[float, Floats]:
     """Negative log-likelihood and gradient for the optimiser; a large number where it cannot be computed."""
-    value, gradient = log_likelihood(weights, effect, se, parameters[0], parameters[1], parameters[2:])
+    p = design.shape[1]
+    value, gradient = log_likelihood(
+        weights, effect, se, design, parameters[:p], parameters[p], parameters[p + 1 :]
+    )
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return 1e300, np.zeros(parameters.size)
     return -value, -gradient

@@ -1,30 +1,55 @@
 """The likelihood of a selection model: studies are seen with a probability that depends on their P value.
 
-Both kinds of weight functions are exponential families in the P value: log w(p) = eta . T(p), with T the
-indicators of intervals (step function) or (log p, log(1 - p)) (beta function). On the scale of z = effect /
-standard error T does not depend on the study. The line of z values is cut into atoms, on which T is constant:
-whole intervals, or nodes of a Gauss-Legendre rule. A study's chance of being seen is the sum over atoms of w
-times the atom's probability.
-
-Given mean and tau2 the log-likelihood is concave in eta.
+The logarithm of a weight function is eta . T(p), with T the indicators of intervals (step function),
+(log p, log(1 - p)) (beta function), -p^2 (half-normal), -p (negative exponential) or log(1 - p) (power); for the
+logistic function it is log 2 - log(1 + exp(eta p)). On the scale of z = effect / standard error it does not depend on
+the study. The line of z values is cut into atoms: whole intervals, on which the weight is constant, and nodes of a
+Gauss-Legendre rule. A study's chance of being seen is the sum over atoms of w times the atom's probability.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, pi, sqrt
+from math import log, log1p, pi, sqrt
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, ndtr, ndtri
 
 from evidence.models.core.studies import Floats
 
-__all__ = ["Weights", "beta_weights", "interval_of", "log_likelihood", "p_values", "step_weights"]
+__all__ = [
+    "SMOOTH",
+    "Weights",
+    "beta_weights",
+    "interval_of",
+    "log_likelihood",
+    "p_values",
+    "smooth_weights",
+    "step_weights",
+]
 
 CLAMP = 1e-5
-"""P values closer to 0 or 1 than this count as this far for the beta function, which is not bounded there."""
+"""P values closer to 0 or 1 than this count as this far for the beta and power functions, unbounded there."""
 PANELS, NODES = 8, 16
-"""Gauss-Legendre panels for the beta function, and nodes in each."""
+"""Gauss-Legendre panels for the beta and the smooth functions, and nodes in each."""
+FAR = 8.5
+"""Beyond this z value P is 0 or 1 to machine precision."""
+
+STEP_BOUNDS = (-25.0, log(100.0))
+"""Bounds of the logarithms of relative chances of being seen."""
+BETA_BOUNDS = (CLAMP - 1.0, 99.0)
+"""Bounds of the exponents of the beta function, which are its parameters less 1."""
+SMOOTH_BOUNDS = (0.0, 100.0)
+"""Bounds of the parameter of the functions in `SMOOTH`; at zero there is no selection."""
+
+SMOOTH = {
+    "halfnorm": "half-normal",
+    "negexp": "negative exponential",
+    "logistic": "logistic",
+    "power": "power",
+}
+"""Weight functions that fall from 1 with the P value, by one parameter (Preston et al. 2004)."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +67,28 @@ class Weights:
     statistic: Floats
     """T on each atom, intervals first, shape (m + q, j)."""
     observed: Floats
-    """Sum of T over the observed P values, shape (j,)."""
+    """T of the observed P values, shape (k, j)."""
+    bounds: tuple[float, float]
+    """Of each eta."""
+    starts: tuple[float, ...]
+    """Values of eta from which to search."""
+    logistic: bool = False
+    """Whether T is P itself, and the weight the logistic function of eta T."""
+    origin: float = 0.0
+    """P value up to which the logistic function is 1."""
 
-    def probabilities(self, mean: float, tau2: float, se: Floats) -> tuple[Floats, Floats, Floats]:
+    def logarithms(self, statistic: Floats, eta: Floats) -> tuple[Floats, Floats]:
+        """Logarithms of the weights at T, shape (n,), and their derivatives by eta, shape (n, j)."""
+        if not self.logistic:
+            return statistic @ eta, statistic
+        p, origin = statistic[:, 0], self.origin
+        value = np.logaddexp(0.0, eta[0] * origin) - np.logaddexp(0.0, eta[0] * p)
+        return value, (origin * expit(eta[0] * origin) - p * expit(eta[0] * p))[:, None]
+
+    def probabilities(self, mean: Any, tau2: float, se: Floats) -> tuple[Floats, Floats, Floats]:
         """Probability of each atom for each study, with derivatives by mean and tau2; shape (k, m + q) each."""
         total = np.sqrt(se * se + tau2)[:, None]
+        mean = np.reshape(mean, (-1, 1))
         low, high = ((z * se[:, None] - mean) / total for z in (self.low, self.high))
         # Where both ends lie above the mean, the difference of the upper tails does not round to zero.
         area = np.where(low > 0.0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
@@ -64,42 +106,47 @@ class Weights:
 
 
 def log_likelihood(
-    weights: Weights, effect: Floats, se: Floats, mean: float, tau2: float, eta: Floats
+    weights: Weights, effect: Floats, se: Floats, design: Floats, beta: Floats, tau2: float, eta: Floats
 ) -> tuple[float, Floats]:
-    """Log-likelihood and its gradient by mean, tau2 and eta.
+    """Log-likelihood and its gradient by beta, tau2 and eta.
 
     Parameters
     ----------
     weights : Weights
     effect, se : ndarray, shape (k,)
         Effects, positive where selection favours them, and their standard errors.
-    mean, tau2 : float
+    design : ndarray, shape (k, p)
+        The mean of study i is its row times beta.
+    beta : ndarray, shape (p,)
+    tau2 : float
     eta : ndarray, shape (j,)
 
     Returns
     -------
     value : float
         Minus infinity where a study's chance of being seen is too small for a floating-point number.
-    gradient : ndarray, shape (2 + j,)
+    gradient : ndarray, shape (p + 1 + j,)
     """
+    mean = design @ beta
     probability, by_mean, by_tau2 = weights.probabilities(mean, tau2, se)
-    logs = weights.statistic @ eta
+    logs, slopes = weights.logarithms(weights.statistic, eta)
+    found, found_slopes = weights.logarithms(weights.observed, eta)
     top = float(logs.max())
     weight = np.exp(logs - top)
     seen = probability @ weight
     if not (seen > 0.0).all():
-        return -np.inf, np.zeros(2 + eta.size)
+        return -np.inf, np.zeros(beta.size + 1 + eta.size)
     spread = se * se + tau2
     residual = effect - mean
     value = (
-        weights.observed @ eta
+        found.sum()
         - 0.5 * (effect.size * log(2.0 * pi) + (np.log(spread) + residual * residual / spread).sum())
         - (np.log(seen) + top).sum()
     )
-    score_mean = (residual / spread - (by_mean @ weight) / seen).sum()
+    score_mean = residual / spread - (by_mean @ weight) / seen
     score_tau2 = (0.5 * (residual * residual / spread - 1.0) / spread - (by_tau2 @ weight) / seen).sum()
-    score_eta = weights.observed - ((probability * weight) @ weights.statistic / seen[:, None]).sum(axis=0)
-    return float(value), np.concatenate([[score_mean, score_tau2], score_eta])
+    score_eta = (found_slopes - (probability * weight) @ slopes / seen[:, None]).sum(axis=0)
+    return float(value), np.concatenate([score_mean @ design, [score_tau2], score_eta])
 
 
 def p_values(z: Floats, *, two_sided: bool) -> Floats:
@@ -132,9 +179,8 @@ def step_weights(p: Floats, steps: Floats, *, two_sided: bool) -> Weights:
     if two_sided:
         low, high = np.append(low, -high), np.append(high, -low)
         indicator = np.vstack([indicator, indicator])
-    found = np.bincount(interval_of(p, steps), minlength=count)[1:]
-    none = np.empty(0)
-    return Weights(low, high, none, none, indicator, found.astype(np.float64))
+    none, found = np.empty(0), np.eye(count)[interval_of(p, steps), 1:]
+    return Weights(low, high, none, none, indicator, found, STEP_BOUNDS, (0.0, -1.5))
 
 
 def beta_weights(p: Floats, *, two_sided: bool) -> Weights:
@@ -169,13 +215,71 @@ def beta_weights(p: Floats, *, two_sided: bool) -> Weights:
         return np.column_stack([np.log(clamped), np.log1p(-clamped)])
 
     atoms = statistic(np.append(ends, p_values(node, two_sided=two_sided)))
-    return Weights(low, high, node, shares, atoms, statistic(p).sum(axis=0))
+    return Weights(low, high, node, shares, atoms, statistic(p), BETA_BOUNDS, (0.0, -0.5))
 
 
-def _rule(low: float, high: float) -> tuple[Floats, Floats]:
+def smooth_weights(p: Floats, kind: str, threshold: float, *, two_sided: bool) -> Weights:
+    """Weight function that is 1 up to a P value and falls from there: w(p) / w(threshold).
+
+    Parameters
+    ----------
+    p : ndarray, shape (k,)
+        Observed P values.
+    kind : str
+        A key of `SMOOTH`: w is exp(-eta p^2), exp(-eta p), 2 / (1 + exp(eta p)) or (1 - p)^eta.
+    threshold : float
+        In [0, 1).
+    two_sided : bool
+        Whether the P values are two-sided.
+    """
+    clamp = CLAMP if kind == "power" else 0.0
+
+    def statistic(values: Floats) -> Floats:
+        values = np.clip(np.maximum(values, threshold), clamp, 1.0 - clamp)
+        if kind == "logistic":
+            return values[:, None]
+        if kind == "power":
+            return (np.log1p(-values) - log1p(-max(threshold, clamp)))[:, None]
+        power = 2.0 if kind == "halfnorm" else 1.0
+        return (threshold**power - values**power)[:, None]
+
+    tail = 0.5 if two_sided else 1.0
+    # The ends of the line, where the weight changes no more, and the places where it has a corner.
+    outer = -float(ndtri(max(threshold, clamp) * tail)) if max(threshold, clamp) else FAR
+    inner = -float(ndtri((1.0 - clamp) * tail)) if clamp else 0.0 if two_sided else -FAR
+    if two_sided and clamp:
+        # As for the beta function, smooth in log |z| near z = 0.
+        middle = min(1.0, 0.5 * (inner + outer))
+        small, share = _rule(log(inner), log(middle))
+        large, rest = _rule(middle, outer)
+        node, shares = np.append(np.exp(small), large), np.append(share * np.exp(small), rest)
+    else:
+        node, shares = _rule(inner, outer, panels=2 * PANELS)
+    low, high, ends = [outer], [np.inf], [threshold]
+    if two_sided:
+        node, shares = np.append(-node, node), np.append(shares, shares)
+        low, high, ends = [*low, -np.inf, -inner], [*high, -outer, inner], [*ends, threshold, 1.0]
+    else:
+        low, high, ends = [*low, -np.inf], [*high, inner], [*ends, 1.0]
+    atoms = statistic(np.append(ends, p_values(node, two_sided=two_sided)))
+    return Weights(
+        np.array(low),
+        np.array(high),
+        node,
+        shares,
+        atoms,
+        statistic(p),
+        SMOOTH_BOUNDS,
+        (0.2, 3.0),
+        kind == "logistic",
+        max(threshold, clamp),
+    )
+
+
+def _rule(low: float, high: float, panels: int = PANELS) -> tuple[Floats, Floats]:
     """Nodes and weights of a composite Gauss-Legendre rule."""
     x, w = np.polynomial.legendre.leggauss(NODES)
-    edges = np.linspace(low, high, PANELS + 1)
+    edges = np.linspace(low, high, panels + 1)
     half = 0.5 * np.diff(edges)[:, None]
     return (edges[:-1, None] + half * (1.0 + x)).ravel(), (half * w).ravel()
 

@@ -12,7 +12,7 @@ from evidence.columns import study_numbers
 from evidence.diagnostics.sequential.boundaries import CLOSEST, drift, planned_boundaries
 from evidence.diagnostics.sequential.result import Sequential
 from evidence.diagnostics.subsets import cumulative, study_order
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -20,6 +20,7 @@ from evidence.models.pooled import Pooled
 __all__ = ["diversity", "sequential"]
 
 
+@takes("Pooled")
 def diversity(fit: Pooled) -> float:
     """Share of the variance of a pooled estimate that heterogeneity adds (D2).
 
@@ -50,6 +51,7 @@ def diversity(fit: Pooled) -> float:
     return float(1.0 - (1.0 / (fit.variance + fit.tau2)).sum() / (1.0 / fit.variance).sum())
 
 
+@takes("Pooled")
 def sequential(
     fit: Pooled,
     order: Any = None,

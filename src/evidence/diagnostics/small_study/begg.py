@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from evidence.diagnostics.subsets import need
-from evidence.errors import ModelError
+from evidence.errors import ModelError, takes
 from evidence.models.core.studies import Floats, others
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, number, p_clause, sentences
@@ -49,6 +49,7 @@ class RankTest(Shown):
         return f"{text}\n\n{self.note}" if self.note else text
 
 
+@takes("Pooled")
 def begg(fit: Pooled) -> RankTest:
     """Test whether effects, standardised by the equal-effects mean, and their variances are correlated.
 

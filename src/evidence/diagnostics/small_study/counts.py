@@ -14,7 +14,7 @@ import numpy as np
 
 from evidence.columns import align, as_frame, labels_of, numbers, study_numbers
 from evidence.diagnostics.small_study.regression_test import FunnelTest, regression_test
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 
@@ -133,6 +133,7 @@ def peters(
     )
 
 
+@takes("Pooled")
 def debray(fit: Pooled, events1: Any, events2: Any, *, weights: str = "FIV") -> FunnelTest:
     """Debray's test for time-to-event data: log hazard ratios regressed on 1 / number of events.
 

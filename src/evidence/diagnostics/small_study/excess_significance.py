@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import bdtrc, ndtr, ndtri
 
-from evidence.errors import DataError, choose
+from evidence.errors import DataError, choose, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, number, p_clause, sentences
@@ -77,6 +77,7 @@ class ExcessSignificance(Shown):
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 
+@takes("Pooled")
 def excess_significance(
     fit: Pooled,
     *,

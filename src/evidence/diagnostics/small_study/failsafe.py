@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, log_ndtr, ndtr, ndtri
 
-from evidence.errors import DataError, choose
+from evidence.errors import DataError, choose, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, number, p_clause
@@ -61,6 +61,7 @@ class FailsafeN(Shown):
         return f"Fail-safe N ({self.type}): {self.n:g} ({seen})\n  {TYPES[self.type]}\n\n{self.note}"
 
 
+@takes("Pooled")
 def failsafe_n(
     fit: Pooled,
     type: str = "Rosenthal",

@@ -10,7 +10,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from evidence.diagnostics.small_study.line import fit_line
 from evidence.diagnostics.subsets import need
-from evidence.errors import choose
+from evidence.errors import choose, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, number, p_clause, sentences
@@ -80,6 +80,7 @@ class LimitMeta(Shown):
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 
+@takes("Pooled")
 def limit_meta(fit: Pooled, *, adjustment: str = "beta0") -> LimitMeta:
     """Adjust the mean effect for small-study effects by the limit of infinite precision.
 

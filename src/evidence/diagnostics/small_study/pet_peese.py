@@ -10,7 +10,7 @@ from scipy.special import stdtr, stdtrit
 
 from evidence.diagnostics.small_study.line import fit_line
 from evidence.diagnostics.subsets import need
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, few_studies, sentences, table_text
@@ -80,6 +80,7 @@ class PetPeese(Shown):
         return table_text(heading, self.to_frame(), self.note)
 
 
+@takes("Pooled")
 def pet_peese(fit: Pooled, *, form: str = "WLS", alpha: float = 0.1) -> PetPeese:
     """Regress effects on standard errors (PET) and on variances (PEESE), weighted by inverse variances.
 

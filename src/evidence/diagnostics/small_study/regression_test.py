@@ -19,8 +19,21 @@ MODELS = {
     "rma": "mixed-effects meta-regression",
     "lm": "weighted regression with a multiplicative dispersion",
 }
-TITLES = {"rma": "by mixed-effects meta-regression", "lm": "by weighted regression"}
-"""How the title of Egger's test and its relatives says which of the two models it is."""
+"""The models that one can choose between for a pooled fit."""
+ALL_MODELS = {
+    **MODELS,
+    "regression": "mixed-effects meta-regression beside the moderators of the fit",
+    "multilevel": "the multilevel model of the fit",
+    "robust": "the model of the fit with cluster-robust errors",
+}
+TITLES = {
+    "rma": "by mixed-effects meta-regression",
+    "lm": "by weighted regression",
+    "regression": "by mixed-effects meta-regression",
+    "multilevel": "by a multilevel model",
+    "robust": "by a model with cluster-robust errors",
+}
+"""How the title of Egger's test and its relatives says which of the models it is."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,7 +44,8 @@ class FunnelTest(Shown):
     """Name of the test."""
     predictor: str
     model: str
-    """"rma" (additive heterogeneity tau2) or "lm" (multiplicative dispersion)."""
+    """"rma" (additive heterogeneity tau2) or "lm" (multiplicative dispersion); of other fits than pooled means
+    "regression", "multilevel" or "robust"."""
     k: int
     slope: float
     """Change of the effect with the predictor; zero if the funnel is symmetrical."""
@@ -46,7 +60,7 @@ class FunnelTest(Shown):
     limit_low: float
     limit_high: float
     tau2: float
-    """Between-study variance about the line; NaN for "lm"."""
+    """Between-study variance about the line, of a multilevel model summed over levels; NaN for "lm"."""
     note: str = ""
 
     @property
@@ -70,7 +84,7 @@ class FunnelTest(Shown):
         lines = [
             f"{self.title} for funnel asymmetry (k = {self.k})",
             "",
-            f"  Model       {MODELS[self.model]}, predictor {self.predictor}",
+            f"  Model       {ALL_MODELS[self.model]}, predictor {self.predictor}",
             f"  Slope       {number(self.slope)} (SE {number(self.slope_se)})",
             f"  Test        {letter} = {number(self.statistic)}{df}, {p_clause(self.p_value)}",
         ]

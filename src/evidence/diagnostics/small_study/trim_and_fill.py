@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evidence.diagnostics.small_study.line import fit_line, line_tau2
 from evidence.diagnostics.subsets import need
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -61,6 +61,7 @@ class TrimAndFill(Shown):
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 
+@takes("Pooled")
 def trim_and_fill(fit: Pooled, side: str | None = None, estimator: str = "L0") -> TrimAndFill:
     """Estimate the number of missing studies, fill them in and pool again.
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from evidence.columns import variance_from
 from evidence.effects.sizes.arguments import Array, Columns, columns
 from evidence.errors import DataError
 
@@ -18,13 +19,19 @@ _FACTORS = {"logistic": math.pi / math.sqrt(3), "Cox": 1.65}
 
 
 @np.errstate(all="ignore")  # what is not finite is reported
-def smd_to_or(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic") -> pd.DataFrame:
+def smd_to_or(
+    effect: ArrayLike,
+    variance: ArrayLike | None = None,
+    *,
+    method: str = "logistic",
+    se: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Convert a standardised mean difference to a log odds ratio.
 
     Parameters
     ----------
     effect, variance : array-like or float
-        Standardised mean difference and its variance (0 or more).
+        Standardised mean difference and its variance (0 or more), or in place of that `se`, the standard error.
     method : {"logistic", "Cox"}
         Multiply by pi / sqrt(3) [1]_, exact for logistic outcomes of equal variance, or by 1.65 [2]_, apt
         for normal ones.
@@ -53,11 +60,17 @@ def smd_to_or(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic
     0  0.7981    0.0987
     """
     factor = _factor(method)
-    return _result(table := _checked(effect, variance), table["effect"] * factor, factor)
+    return _result(table := _checked(effect, variance, se), table["effect"] * factor, factor)
 
 
 @np.errstate(all="ignore")  # what is not finite is reported
-def or_to_smd(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic") -> pd.DataFrame:
+def or_to_smd(
+    effect: ArrayLike,
+    variance: ArrayLike | None = None,
+    *,
+    method: str = "logistic",
+    se: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Convert a log odds ratio to a standardised mean difference; the inverse of `smd_to_or`.
 
     Examples
@@ -68,19 +81,24 @@ def or_to_smd(effect: ArrayLike, variance: ArrayLike, *, method: str = "logistic
     0  0.4411    0.0274
     """
     factor = 1 / _factor(method)
-    return _result(table := _checked(effect, variance), table["effect"] * factor, factor)
+    return _result(table := _checked(effect, variance, se), table["effect"] * factor, factor)
 
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def smd_to_r(
-    effect: ArrayLike, variance: ArrayLike, *, n1: ArrayLike | None = None, n2: ArrayLike | None = None
+    effect: ArrayLike,
+    variance: ArrayLike | None = None,
+    *,
+    n1: ArrayLike | None = None,
+    n2: ArrayLike | None = None,
+    se: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Convert a standardised mean difference to the point-biserial correlation of outcome and group.
 
     Parameters
     ----------
     effect, variance : array-like or float
-        Standardised mean difference and its variance (0 or more).
+        Standardised mean difference and its variance (0 or more), or in place of that `se`, the standard error.
     n1, n2 : array-like or float, optional
         Group sizes; taken as equal if not given.
 
@@ -105,7 +123,7 @@ def smd_to_r(
        effect  variance
     0  0.2149    0.0065
     """
-    table = _checked(effect, variance, n1, n2)
+    table = _checked(effect, variance, se, n1, n2)
     d, imbalance = table["effect"], _imbalance(table)
     distance = np.hypot(d, np.sqrt(imbalance))
     return _result(table, d / distance, imbalance / distance**3)
@@ -113,7 +131,12 @@ def smd_to_r(
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def r_to_smd(
-    effect: ArrayLike, variance: ArrayLike, *, n1: ArrayLike | None = None, n2: ArrayLike | None = None
+    effect: ArrayLike,
+    variance: ArrayLike | None = None,
+    *,
+    n1: ArrayLike | None = None,
+    n2: ArrayLike | None = None,
+    se: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Convert a point-biserial correlation to a standardised mean difference; the inverse of `smd_to_r`.
 
@@ -126,14 +149,16 @@ def r_to_smd(
        effect  variance
     0   0.629    0.0531
     """
-    table = _checked(effect, variance, n1, n2)
+    table = _checked(effect, variance, se, n1, n2)
     r = _correlation(table)
     scale, rest = np.sqrt(_imbalance(table)), (1 - r) * (1 + r)
     return _result(table, scale * r / np.sqrt(rest), scale / rest**1.5)
 
 
 @np.errstate(all="ignore")  # what is not finite is reported
-def r_to_z(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
+def r_to_z(
+    effect: ArrayLike, variance: ArrayLike | None = None, *, se: ArrayLike | None = None
+) -> pd.DataFrame:
     """Convert a correlation, strictly between -1 and 1, to Fisher's z, with variance by the delta method.
 
     Examples
@@ -143,13 +168,15 @@ def r_to_z(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
        effect  variance
     0  0.3095    0.0121
     """
-    table = _checked(effect, variance)
+    table = _checked(effect, variance, se)
     r = _correlation(table)
     return _result(table, np.arctanh(r), 1 / ((1 - r) * (1 + r)))
 
 
 @np.errstate(all="ignore")  # what is not finite is reported
-def z_to_r(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
+def z_to_r(
+    effect: ArrayLike, variance: ArrayLike | None = None, *, se: ArrayLike | None = None
+) -> pd.DataFrame:
     """Convert Fisher's z to a correlation, with variance by the delta method; the inverse of `r_to_z`.
 
     Examples
@@ -159,27 +186,29 @@ def z_to_r(effect: ArrayLike, variance: ArrayLike) -> pd.DataFrame:
        effect  variance
     0  0.3004    0.0099
     """
-    table = _checked(effect, variance)
+    table = _checked(effect, variance, se)
     r = np.tanh(table["effect"])
     return _result(table, r, (1 - r) * (1 + r))
 
 
 def convert(
     effect: ArrayLike,
-    variance: ArrayLike,
+    variance: ArrayLike | None = None,
     *,
     from_: str,
     to: str,
     n1: ArrayLike | None = None,
     n2: ArrayLike | None = None,
     method: str = "logistic",
+    se: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Convert effects and variances from one measure to another.
 
     Parameters
     ----------
     effect, variance : array-like or float
-        Effect and its variance (0 or more); odds ratios on the log scale.
+        Effect and its variance (0 or more), or in place of that `se`, the standard error; odds ratios on the log
+        scale.
     from_, to : {"OR", "SMD", "COR", "ZCOR"}
         The measures: log odds ratio, standardised mean difference, correlation of outcome and group, Fisher's
         z. A conversion goes through those that lie between, in this order.
@@ -210,7 +239,7 @@ def convert(
         if measure not in order:
             raise DataError(f"Cannot convert {measure!r}; choose from {', '.join(order)}.")
     _factor(method)
-    table = _checked(effect, variance, n1, n2)
+    table = _checked(effect, variance, se, n1, n2)
     result = _result(table, table["effect"], 1.0)
     sizes = {name: table.data[name] for name in ("n1", "n2") if name in table.data}
     upward = [
@@ -237,15 +266,22 @@ def _factor(method: str) -> float:
 
 
 def _checked(
-    effect: ArrayLike, variance: ArrayLike, n1: ArrayLike | None = None, n2: ArrayLike | None = None
+    effect: ArrayLike,
+    variance: ArrayLike | None,
+    se: ArrayLike | None,
+    n1: ArrayLike | None = None,
+    n2: ArrayLike | None = None,
 ) -> Columns:
+    name, _ = variance_from(variance, se)
     if (n1 is None) != (n2 is None):
         raise DataError("Give both group sizes, n1 and n2, or neither.")
-    table = columns(effect=effect, variance=variance, n1=n1, n2=n2)
-    table.refuse(table["variance"] < 0, "variance", "0 or more")
-    for name in ("n1", "n2"):
-        if name in table.data:
-            table.refuse(table[name] < 1, name, "at least 1")
+    table = columns(effect=effect, variance=variance, se=se, n1=n1, n2=n2)
+    table.refuse(table[name] < 0, name, "0 or more")
+    if name == "se":
+        table.data["variance"] = np.square(table.data.pop("se"))
+    for size in ("n1", "n2"):
+        if size in table.data:
+            table.refuse(table[size] < 1, size, "at least 1")
     return table
 
 

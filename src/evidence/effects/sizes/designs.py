@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
+from evidence.columns import variance_from
 from evidence.effects.sizes.arguments import Array, Columns, columns
 from evidence.effects.sizes.continuous import change_sd
 from evidence.errors import DataError
@@ -85,9 +86,16 @@ def effective_size(n: ArrayLike, cluster_size: ArrayLike, icc: ArrayLike, *, cv:
 
 @np.errstate(all="ignore")  # what is not finite is reported
 def inflate_variance(
-    variance: ArrayLike, cluster_size: ArrayLike, icc: ArrayLike, *, cv: ArrayLike = 0.0
+    variance: ArrayLike | None = None,
+    cluster_size: ArrayLike | None = None,
+    icc: ArrayLike | None = None,
+    *,
+    cv: ArrayLike = 0.0,
+    se: ArrayLike | None = None,
 ) -> Result:
     """Variance of a cluster trial analysed as if individuals had been randomised, times `design_effect`.
+
+    In place of the variance its root, the standard error, may be given as `se`; a variance is returned.
 
     Examples
     --------
@@ -95,8 +103,15 @@ def inflate_variance(
     >>> round(ev.inflate_variance(0.04, 12, 0.05), 3)
     0.062
     """
-    table = columns(variance=variance, cluster_size=cluster_size, icc=icc, cv=cv)
-    table.refuse(table["variance"] < 0, "variance", "0 or more")
+    name, _ = variance_from(variance, se)
+    if cluster_size is None or icc is None:
+        raise DataError(
+            "give cluster_size and icc, the mean size of the clusters and the intracluster correlation."
+        )
+    table = columns(variance=variance, se=se, cluster_size=cluster_size, icc=icc, cv=cv)
+    table.refuse(table[name] < 0, name, "0 or more")
+    if name == "se":
+        table.data["variance"] = np.square(table.data.pop("se"))
     return table.unwrap(table["variance"] * _design_effect(table), "the inflated variance")
 
 

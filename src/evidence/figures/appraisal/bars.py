@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.style import BLUE, BODY, GREY, INK, MARGIN, TITLE, page_width, style
 from evidence.figures.drawing.text import clean, text_width
@@ -15,6 +15,7 @@ _BAR, _STEP = 12.0, 20.0
 
 
 @redrawable
+@takes("DataFrame")
 def bars(frame: pd.DataFrame, *, label: str, value: str, title: str = "") -> EvidenceFigure:
     """Draw one horizontal bar for each count, with the count and its share of the total beside it.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
@@ -24,6 +24,7 @@ __all__ = ["bias_sensitivity"]
 
 
 @redrawable
+@takes("BiasSensitivity", "list", "tuple")
 def bias_sensitivity(
     results: BiasSensitivity | Sequence[BiasSensitivity],
     *,
@@ -58,7 +59,12 @@ def bias_sensitivity(
     >>> results = ev.bias_sensitivity(review, "massage-inactive-pain-short")
     >>> figure = ev.figures.bias_sensitivity(results)
     """
-    given = list(results) if isinstance(results, Sequence) else [results]
+    given: list[Any] = list(results) if isinstance(results, (list, tuple)) else [results]
+    for one in given:
+        if type(one).__name__ != "BiasSensitivity":
+            raise DataError(
+                f"bias_sensitivity() draws results of class BiasSensitivity; got {type(one).__name__}."
+            )
     drawn = [one for one in given if one.fits["all trials"] is not None]
     if not drawn:
         raise DataError("There is nothing to draw: none of the analyses has a pooled result.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import Rectangle
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.appraisal.bias_marks import looks
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
@@ -22,6 +22,7 @@ STEP, BAR, KEY, SWATCH, TICKS = 20.0, 13.0, 18.0, 11.0, 16.0
 
 
 @redrawable
+@takes("RiskOfBias")
 def bias_summary(
     bias: RiskOfBias, *, weighted: bool | None = None, title: str | None = None
 ) -> EvidenceFigure:

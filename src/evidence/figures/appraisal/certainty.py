@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
 from evidence.figures.drawing.style import (
@@ -36,6 +36,7 @@ CELLS = {0: ("#FFFFFF", GREY), 1: ("#F9DDA0", INK), 2: (DEEP_ORANGE, "white")}
 
 
 @redrawable
+@takes("DataFrame")
 def certainty(table: pd.DataFrame, *, label: str = "title", title: str | None = None) -> EvidenceFigure:
     """Draw how certain the evidence of each analysis is, and which domains lower it.
 

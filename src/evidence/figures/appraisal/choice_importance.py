@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, page, write_keys
@@ -27,6 +27,7 @@ KEYS: list[Key] = [
 
 
 @redrawable
+@takes("Multiverse")
 def choice_importance(result: Multiverse, *, title: str | None = None) -> EvidenceFigure:
     """Draw for every choice the share of the variance that it accounts for, of the estimate and of the conclusion.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.labels import place_labels
@@ -32,6 +32,7 @@ _READERS = "marked as doubtful"
 
 
 @redrawable
+@takes("Review")
 def data_quality(review: Review, findings: pd.DataFrame, *, title: str | None = None) -> EvidenceFigure:
     """Draw the SD of each reported score against its mean, both as a share of the scale.
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from evidence.errors import takes
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page
 from evidence.figures.drawing.style import BODY, INK, MARGIN, SMALL, page_width, style
@@ -43,6 +44,7 @@ class Box:
 
 
 @redrawable
+@takes("PrismaFlow")
 def prisma_flow(
     flow: PrismaFlow, *, title: str | None = None, unit: str = "trial", notes: Sequence[str] = ()
 ) -> EvidenceFigure:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import (
@@ -47,6 +48,7 @@ DASHED: dict[str, Any] = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 2
 
 
 @redrawable
+@takes("Sequential")
 def sequential(
     result: Sequential,
     *,

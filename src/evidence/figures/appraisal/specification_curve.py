@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Axis, Scale, make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -45,6 +45,7 @@ WIDEST = 190.0  # points, of a label
 
 
 @redrawable
+@takes("Multiverse")
 def specification_curve(
     result: Multiverse,
     *,
@@ -334,13 +335,13 @@ def _draw_options(
 ) -> None:
     """Shade each option by how often the paths of a column take it, against how often all do."""
     picture = np.ones((len(rows), counts.size, 3))
-    for place, (label, takes, own, nested) in enumerate(rows):
+    for place, (label, taken, own, nested) in enumerate(rows):
         base = top + ROW * place + 0.5 * ROW + SMALL / 3
-        if takes is None:
+        if taken is None:
             figure.write(MARGIN, base, label, size=SMALL, weight="bold")
             continue
         figure.write(MARGIN, base, label, size=SMALL, color=INK if own or not nested else GREY)
-        here = takes[order]
+        here = taken[order]
         relative = np.bincount(column, here, minlength=counts.size) / counts / max(float(here.mean()), 1e-12)
         picture[place] = (1.0 - 0.85 * np.clip(relative / 2.0, 0, 1))[:, None]
         axes.axhline(place, color="white", linewidth=0.8, zorder=2)

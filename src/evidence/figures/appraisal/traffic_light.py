@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.appraisal.bias_marks import Look, looks
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import page as blank_page
@@ -28,6 +28,7 @@ ONE_COLUMN = 30  # trials up to which they stand in one column
 
 
 @redrawable
+@takes("RiskOfBias")
 def traffic_light(
     bias: RiskOfBias, *, title: str | None = None, page: int | None = None, per_page: int = 80
 ) -> EvidenceFigure:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from evidence.appraisal.audit.judge import CONTRADICTED, NOT_ADDRESSED, SHORT_TERM, SUPPORTED, UNCERTAIN
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Axis, make_axis, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.style import (
@@ -67,6 +67,7 @@ class ClaimLine:
 
 
 @redrawable
+@takes("Audit")
 def verdicts(audit: Audit, *, title: str = "") -> EvidenceFigure:
     """Draw each claim with its verdict and under it the pooled results that decide.
 

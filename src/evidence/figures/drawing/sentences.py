@@ -13,6 +13,7 @@ from evidence.models.multilevel.result import Multilevel
 from evidence.models.multilevel.structure import Nested
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
+from evidence.models.regression.robust import Robust
 from evidence.wording import interval, number, p_value
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def heterogeneity_line(fit: Any) -> str:
     if isinstance(fit, BinomialNormal):
         test = f", LR test = {number(fit.lrt, 2)} on {fit.lrt_df} df, {p_value(fit.lrt_p)}"
         return f"Heterogeneity: τ² = {significant(fit.tau2)}" + ("" if math.isnan(fit.lrt) else test)
+    if isinstance(fit, Robust):
+        return heterogeneity_line(fit.fit)
     if isinstance(fit, (Regression, Multilevel)):
         return _residual_line(fit)
     if fit.k < 2:
@@ -90,6 +93,8 @@ def model_line(fit: Any, *, test: bool = True) -> str:
         Whether zero means no difference, so that its test says something.
     """
     interval = interval_name(fit.level)
+    if isinstance(fit, Robust):
+        return _robust_line(fit, test)
     if isinstance(fit, (Regression, Multilevel)):
         return _moderators_line(fit, test)
     if isinstance(fit, Pooled) and fit.k < 2:
@@ -132,6 +137,17 @@ def _moderators_line(fit: Regression | Multilevel, test: bool) -> str:
     row = fit.coefficients.iloc[0]
     statistic = number(float(row["statistic"]), 2)
     by = f"t = {statistic} on {fit.df:.3g} df" if math.isfinite(fit.df) else f"z = {statistic}"
+    return f"{start}; test of no difference: {by}, {p_value(row['p_value'])}"
+
+
+def _robust_line(fit: Robust, test: bool) -> str:
+    """Model under robust inference, with the test of its mean."""
+    model = model_line(fit.fit, test=False).partition("; ")[0]
+    start = f"{model}; {interval_name(fit.level)}: cluster-robust ({fit.correction}, {fit.clusters} clusters)"
+    if fit.p > 1 or not test:
+        return start
+    row = fit.coefficients.iloc[0]
+    by = f"t = {number(float(row['statistic']), 2)} on {float(row['df']):.3g} df"
     return f"{start}; test of no difference: {by}, {p_value(row['p_value'])}"
 
 

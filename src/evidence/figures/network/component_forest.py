@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
@@ -29,6 +30,7 @@ __all__ = ["component_forest"]
 
 
 @redrawable
+@takes("Components")
 def component_forest(
     comp: Components,
     *,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Kind, Row, TextColumn
@@ -29,6 +29,7 @@ KEYS = (
 
 
 @redrawable
+@takes("DataFrame")
 def direct_indirect(
     split: pd.DataFrame,
     *,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, must_be
 from evidence.figures.drawing.axis import Scale, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row, TextColumn
@@ -17,10 +17,10 @@ from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
 from evidence.figures.drawing.text import clean
 from evidence.figures.network.treatments import network_line, treatment_name
+from evidence.models.bayes.network import NetworkPosterior
+from evidence.models.network.rare.result import CountNetwork
+from evidence.models.network.result import Network
 from evidence.wording import number
-
-if TYPE_CHECKING:
-    from evidence.models.network.result import Network
 
 __all__ = ["network_forest"]
 
@@ -30,7 +30,7 @@ PREDICTION = "Pale bar: prediction interval, where the effect in a new study wou
 
 @redrawable
 def network_forest(
-    net: Network,
+    net: Network | CountNetwork | NetworkPosterior,
     *,
     reference: str | None = None,
     sort: str = "effect",
@@ -47,7 +47,7 @@ def network_forest(
 
     Parameters
     ----------
-    net : Network
+    net : Network, CountNetwork or NetworkPosterior
     reference : str, optional
         By default that of the network.
     sort : str
@@ -61,7 +61,8 @@ def network_forest(
     -------
     EvidenceFigure
         `numbers` has one row a treatment in the order of the plot: treatment, reference, estimate, ci_low, ci_high,
-        prediction_low, prediction_high (on the shown scale), p_value, studies (that compare the two directly).
+        prediction_low, prediction_high (on the shown scale), p_value (of a posterior `below`, the probability of an
+        effect below zero), studies (that compare the two directly).
 
     Raises
     ------
@@ -80,6 +81,7 @@ def network_forest(
     >>> net = ev.network(contrasts, reference="no contact")
     >>> figure = ev.figures.network_forest(net, favours=("favours no contact", "favours treatment"))
     """
+    must_be(net, (Network, CountNetwork, NetworkPosterior), "network_forest()")
     reference = net.reference if reference is None else reference
     table = _sorted(net.relative_to(reference), sort)
     code = measure_code(measure_label, None)
@@ -132,14 +134,17 @@ def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
 
 
 def _numbers(table: pd.DataFrame, reference: str, scale: Scale) -> pd.DataFrame:
-    numbers = table.reset_index()[["treatment", *SHOWN, "p_value", "studies"]]
+    probability = "p_value" if "p_value" in table else "below"
+    numbers = table.reset_index()[["treatment", *SHOWN, probability, "studies"]]
     numbers.insert(1, "reference", reference)
     for name in SHOWN:
         numbers[name] = [scale.show(value) for value in numbers[name]]
     return numbers
 
 
-def _describe(net: Network, table: pd.DataFrame, block: Block, against: str) -> str:
+def _describe(
+    net: Network | CountNetwork | NetworkPosterior, table: pd.DataFrame, block: Block, against: str
+) -> str:
     rows = zip(table.index, table.estimate, table.ci_low, table.ci_high, strict=True)
     texts = (
         f"{treatment_name(name)} {estimate_text(estimate, low, high, block.scale, net.level)}"

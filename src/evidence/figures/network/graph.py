@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Polygon
 from numpy.typing import NDArray
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import Key, keys_height, page, plot_width, write_keys
 from evidence.figures.drawing.style import (
@@ -46,6 +46,7 @@ FADED = "#DADADA"
 
 
 @redrawable
+@takes("Network", "DataFrame")
 def network_graph(
     net_or_frame: Network | pd.DataFrame,
     *,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
+from scipy.special import ndtri
 
+from evidence.errors import ModelError, must_be
 from evidence.figures.drawing.axis import Scale
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import choose_scale, measure_code, measure_name
@@ -29,11 +31,16 @@ from evidence.figures.drawing.style import (
     superscript,
 )
 from evidence.figures.drawing.text import clean, text_width, wrap
-from evidence.figures.network.treatments import network_line, treatment_name
+from evidence.figures.network.treatments import (
+    additivity_line,
+    components_line,
+    network_line,
+    treatment_name,
+)
+from evidence.models.network.components_result import Components
+from evidence.models.network.ranking import p_scores
+from evidence.models.network.result import Network
 from evidence.wording import number
-
-if TYPE_CHECKING:
-    from evidence.models.network.result import Network
 
 __all__ = ["league"]
 
@@ -46,7 +53,7 @@ SHOWN = [f"{source}{end}" for source in ("estimate", "direct") for end in ("", "
 
 @redrawable
 def league(
-    net: Network,
+    net: Network | Components,
     *,
     small_values: str = "desirable",
     measure_label: str | None = None,
@@ -57,13 +64,14 @@ def league(
 ) -> EvidenceFigure:
     """Draw all effects of a network as a table with coloured cells, treatments ordered by P-score.
 
-    Below the diagonal stand the network estimates, above it the direct ones. Both compare the treatment higher up in
-    the list with the one further down, so that cells mirrored at the diagonal tell of the same comparison. With more
-    than 14 treatments the cells have estimates alone; the intervals are in `numbers`.
+    Below the diagonal stand the network estimates, above it the direct ones; of a component model those by sums of
+    components below, and above those of the network in which every treatment has an effect of its own. Both compare
+    the treatment higher up in the list with the one further down, so that cells mirrored at the diagonal tell of the
+    same comparison. With more than 14 treatments the cells have estimates alone; the intervals are in `numbers`.
 
     Parameters
     ----------
-    net : Network
+    net : Network or Components
     small_values : str
         `desirable` or `undesirable`; decides the order, and blue favours the treatment higher up.
     measure_label, transform, title, digits, notes
@@ -73,13 +81,15 @@ def league(
     -------
     EvidenceFigure
         `numbers` has one row a pair: treatment (higher up), against, their p_score and p_score_against, estimate,
-        estimate_low, estimate_high and direct, direct_low, direct_high (missing without direct evidence) on the shown
-        scale.
+        estimate_low, estimate_high and direct, direct_low, direct_high (missing without direct evidence; of a
+        component model: without a path of studies) on the shown scale.
 
     Raises
     ------
     DataError
-        If an option is not known.
+        If an option is not known, or the model of another class.
+    ModelError
+        If no treatments of a component model can be compared.
 
     Examples
     --------
@@ -93,8 +103,12 @@ def league(
     >>> net = ev.network(contrasts, reference="no contact")
     >>> figure = ev.figures.league(net, small_values="undesirable")
     """
-    scores = net.p_scores(small_values)
-    table = _pairs(net, scores)
+    must_be(net, (Network, Components), "league()")
+    if isinstance(net, Components):
+        scores, table = _component_pairs(net, small_values)
+    else:
+        scores = net.p_scores(small_values)
+        table = _pairs(net, scores)
     code = measure_code(measure_label, None)
     half = float((table.estimate_high - table.estimate_low).median() / 2)
     scale = choose_scale(half, code, transform, digits)
@@ -151,6 +165,58 @@ def _pairs(net: Network, scores: pd.Series) -> pd.DataFrame:
                 record |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
             records.append(record)
     return pd.DataFrame(records)
+
+
+def _component_pairs(comp: Components, small_values: str) -> tuple[pd.Series, pd.DataFrame]:
+    """P-scores of the treatments by the additive model, and one row a pair as of `_pairs`."""
+    rows = comp.pairs()
+    names = list(comp.contrasts.treatments)
+    blind = {
+        name
+        for name in names
+        if rows.loc[(rows.treat1 == name) | (rows.treat2 == name), "estimate"].isna().all()
+    }
+    names = [name for name in names if name not in blind]
+    known = rows[rows.treat1.isin(names) & rows.treat2.isin(names)]
+    if len(names) < 2 or known["estimate"].isna().any():
+        raise ModelError(
+            "the component model cannot compare all treatments with each other, so that they have no order; see the "
+            "note of the model."
+        )
+    place = {name: i for i, name in enumerate(names)}
+    effects, variances = np.zeros((2, len(names), len(names)))
+    for one in known.to_dict("records"):
+        i, j = place[one["treat1"]], place[one["treat2"]]
+        effects[i, j], effects[j, i] = one["estimate"], -one["estimate"]
+        variances[i, j] = variances[j, i] = one["se"] ** 2
+    scores = pd.Series(p_scores(effects, variances, small_values), index=names, name="p_score")
+    scores = scores.sort_values(ascending=False, kind="stable")
+    z = float(ndtri(0.5 + 0.5 * comp.level))
+    by_pair = known.set_index(["treat1", "treat2"])
+    records = []
+    for i, one in enumerate(scores.index):
+        for other in scores.index[i + 1 :]:
+            turned = (one, other) not in by_pair.index
+            found = by_pair.loc[(other, one) if turned else (one, other)]
+            record = {
+                "treatment": one,
+                "against": other,
+                "p_score": scores[one],
+                "p_score_against": scores[other],
+            }
+            sign = -1.0 if turned else 1.0
+            for name, value, error in (
+                ("estimate", found["estimate"], found["se"]),
+                ("direct", found["network"], found["network_se"]),
+            ):
+                centre = sign * value
+                record |= {
+                    name: centre,
+                    f"{name}_low": centre - z * error,
+                    f"{name}_high": centre + z * error,
+                }
+            records.append(record)
+    return scores, pd.DataFrame(records)
 
 
 def _cells(table: pd.DataFrame, size: int, scale: Scale, limit: float) -> dict[tuple[int, int], Cell]:
@@ -243,8 +309,16 @@ def _numbers(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     return shown
 
 
-def _caption(net: Network, intervals: bool) -> str:
+def _caption(net: Network | Components, intervals: bool) -> str:
     where = "" if intervals else " The intervals are in the table of numbers."
+    if isinstance(net, Components):
+        return (
+            "Treatments by P-score of the component model, best first; read it beside the effects, as it knows "
+            "neither their size nor the certainty of the evidence. Below the diagonal: sums of components, column v "
+            "row; above it: the network in which every treatment has an effect of its own, row v column. Blue "
+            f"favours the treatment higher up in the list. Bold: {interval_name(net.level)} excludes no difference."
+            f"{where} {components_line(net)}. {additivity_line(net)}."
+        )
     return (
         "Treatments by P-score, best first; read it beside the effects, as it knows neither their size nor the "
         "certainty of the evidence. Below the diagonal: network estimates, column v row; above it: direct estimates, "
@@ -253,7 +327,10 @@ def _caption(net: Network, intervals: bool) -> str:
     )
 
 
-def _describe(net: Network, table: pd.DataFrame, scores: pd.Series, scale: Scale, measure: str) -> str:
+def _describe(
+    net: Network | Components, table: pd.DataFrame, scores: pd.Series, scale: Scale, measure: str
+) -> str:
+    of = " by sums of their components" if isinstance(net, Components) else ""
     ranked = ", ".join(f"{treatment_name(name)} {number(score, 2)}" for name, score in scores.items())
     clear = table[(table.estimate_low > 0) | (table.estimate_high < 0)]
     texts = [
@@ -262,7 +339,7 @@ def _describe(net: Network, table: pd.DataFrame, scores: pd.Series, scale: Scale
         for one in clear.to_dict("records")
     ]
     return (
-        f"League table of {len(scores)} treatments, {measure}. By P-score: {ranked}. The interval excludes no "
+        f"League table of {len(scores)} treatments{of}, {measure}. By P-score: {ranked}. The interval excludes no "
         f"difference in {len(clear)} of {len(table)} comparisons{': ' if texts else ''}{'; '.join(texts)}. "
-        f"{network_line(net)}."
+        f"{components_line(net) if isinstance(net, Components) else network_line(net)}."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import Axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import add_plot, page
@@ -27,6 +28,7 @@ LEFT, APART, LINE, BELOW = 26.0, 14.0, 9.2, 24.0  # points
 
 
 @redrawable
+@takes("Network", "Ranking")
 def rankogram(
     net: Network | Ranking,
     *,

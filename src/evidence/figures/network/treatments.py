@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from evidence.figures.drawing.sentences import interval_name
 from evidence.figures.drawing.text import clean, significant
+from evidence.models.bayes.network import NetworkPosterior
+from evidence.models.network.rare.result import METHODS, CountNetwork
 from evidence.wording import number, p_value
 
 if TYPE_CHECKING:
@@ -26,15 +28,24 @@ def component_name(comp: Components, name: str) -> str:
     return " × ".join(map(treatment_name, comp.design.interactions.get(name, (name,))))
 
 
-def network_line(net: Network) -> str:
+def network_line(net: Network | CountNetwork | NetworkPosterior) -> str:
     """Model, heterogeneity and size of a network."""
+    size = f"{net.k} studies, {len(net.treatments)} treatments"
+    if isinstance(net, CountNetwork):
+        test = f"; between designs {_q(net.q, net.q_df, net.q_p)}" if net.q_df else ""
+        return f"{METHODS[net.method]} network, common effects, of {size}; {interval_name(net.level)}: normal{test}"
+    if isinstance(net, NetworkPosterior):
+        tau = net.tau.interval(net.level)
+        return (
+            f"Bayesian random-effects network of {size}; τ {significant(net.tau.median)} "
+            f"({100 * net.level:.12g}% interval {significant(tau[0])} to {significant(tau[1])})"
+        )
     method = "given" if net.tau2_given else net.method
     model = "Common-effects network" if net.method == "EE" else f"Random-effects network (τ² {method})"
     tau2 = "" if net.method == "EE" else f"τ² = {significant(net.tau2)}, "
     test = "no test of heterogeneity"
     if net.q_df:
         test = f"I² = {number(net.i2, 0)}%, {_q(net.q, net.q_df, net.q_p)}"
-    size = f"{net.k} studies, {len(net.treatments)} treatments"
     return f"{model} of {size}; {interval_name(net.level)}: normal; {tau2}{test}"
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes as Panel
 from matplotlib.patches import Rectangle
 from scipy.special import ndtri
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import Axis, Scale, make_axis, range_of
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.directions import directions_height, place_directions, write_directions
@@ -39,6 +39,7 @@ LABEL_WIDEST, GAP, BAR, STEP, TICKS = 170.0, 12.0, 9.0, 10.0, 19.0  # points
 
 
 @redrawable
+@takes("Components")
 def waterfall(
     comp: Components,
     combination: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from evidence.errors import takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import BELOW, Key, add_plot, keys_height, left_margin, page, write_keys
@@ -27,6 +28,7 @@ KEYS: list[Key] = [
 
 
 @redrawable
+@takes("BatchSummary")
 def batch(summary: BatchSummary, *, title: str | None = None) -> EvidenceFigure:
     """Draw for each method and interval how often the conclusion differs from the reference, and the spread of I2.
 

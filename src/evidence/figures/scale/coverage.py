@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.figures.drawing.axis import make_axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.plot import (
@@ -39,6 +39,7 @@ NORMAL = 1.959963984540054
 
 
 @redrawable
+@takes("DataFrame")
 def coverage(
     result: pd.DataFrame,
     *,

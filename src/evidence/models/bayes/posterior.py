@@ -14,7 +14,7 @@ from evidence.models.bayes.grid import integrate, null_conditional
 from evidence.models.bayes.marginal import NormalMixture, TauPosterior
 from evidence.models.bayes.priors import EffectPrior, TauPrior
 from evidence.models.core.studies import Floats
-from evidence.results import Shown, lasting_property
+from evidence.results import Shown, lasting_property, number
 
 __all__ = ["Posterior"]
 
@@ -193,11 +193,11 @@ class Posterior(Shown):
             f"  {'':<12}{'median':>10}{'mean':>10}{'sd':>10}   shortest {100 * self.level:g}% interval",
         ]
         lines += [
-            f"  {row.quantity:<12}{row.median:10.4f}{row.mean:10.4f}{row.sd:10.4f}"
-            f"   {row.low:.4f} to {row.high:.4f}"
+            f"  {row.quantity:<12}{number(row.median):>10}{number(row.mean):>10}{number(row.sd):>10}"
+            f"   {number(row.low)} to {number(row.high)}"
             for row in self.to_frame().itertuples()
         ]
-        lines.append(f"  P(effect < 0) = {self.probability():.4f}")
+        lines.append(f"  P(effect < 0) = {number(self.probability())}")
         if not np.isnan(self.log_bayes_factor_tau):
             lines.append(f"  Bayes factor for tau = 0: {self.bayes_factor_tau:.4g}")
         if not np.isnan(self.log_bayes_factor_effect):

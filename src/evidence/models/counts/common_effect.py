@@ -17,7 +17,7 @@ from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.counts.tables import TwoByTwo
 from evidence.models.on_scale import HasScales
-from evidence.results import p_text
+from evidence.results import number, p_text, q_text, span
 
 __all__ = ["FixedCounts", "FromCounts", "common_result", "study_effects"]
 
@@ -103,17 +103,14 @@ class FixedCounts(FromCounts):
         percent = f"{100 * self.level:g}%"
         ratio = measure_of(self.measure).ratio
         scale = f"log {self.measure}" if ratio else self.measure
-        lines = [
-            f"{self.title} (k = {self.k})",
-            "",
-            f"  {scale:<12}{self.estimate:10.4f}   {percent} CI {self.ci_low:.4f} to {self.ci_high:.4f}",
-        ]
+        lines = [f"{self.title} (k = {self.k})", ""]
         if ratio:
             estimate, low, high = self.ratio()
-            lines.append(f"  {self.measure:<12}{estimate:10.4f}   {percent} CI {low:.4f} to {high:.4f}")
+            lines.append(f"  {self.measure:<12}{number(estimate):>10}   {percent} CI {span(low, high)}")
         lines += [
-            f"  SE          {self.se:10.4f}   z = {self.statistic:.4f}, P {p_text(self.p_value)}",
-            f"  Q           {self.q:10.4f}   df = {self.q_df}, P {p_text(self.q_p)}; I2 = {self.i2:.1f}%",
+            f"  {scale:<12}{number(self.estimate):>10}   {percent} CI {span(self.ci_low, self.ci_high)}",
+            f"  SE          {number(self.se):>10}   z = {number(self.statistic)}, P {p_text(self.p_value)}",
+            f"  Q           {q_text(self.q):>10}   df = {self.q_df}, P {p_text(self.q_p)}; I2 = {self.i2:.1f}%",
             *self._tests(),
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)

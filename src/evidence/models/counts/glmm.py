@@ -18,7 +18,7 @@ from evidence.models.counts.events import NEEDS, Events, check_events
 from evidence.models.counts.glmm_kernel import MODELS, build, build_events
 from evidence.models.counts.glmm_likelihood import climb, likeliest_fit
 from evidence.models.counts.tables import TwoByTwo, check_tables
-from evidence.results import p_text
+from evidence.results import number, p_text, span
 
 __all__ = ["BinomialNormal", "glmm"]
 
@@ -133,22 +133,23 @@ class BinomialNormal(FromCounts):
         scale, shown = SCALES[self.measure]
         kind = "Binomial" if self.measure in ("OR", "PLO") or self.model == "CM.EL" else "Poisson"
         # No difference is 0 on the log scale of a ratio; a proportion or a rate has no such value.
-        test = f"   z = {self.statistic:.4f}, P {p_text(self.p_value)}" if self.model else ""
+        test = f"   z = {number(self.statistic)}, P {p_text(self.p_value)}" if self.model else ""
         model = f" {self.model}, {MODELS[self.model]}" if self.model else ""
+        tau2_test = f"LR test of tau2 = 0: {number(self.tau2_lrt)}, P {p_text(self.tau2_p)}"
         lines = [
             f"{kind}-normal model{model} (k = {self.k})",
             "",
-            f"  {scale:<12}{self.estimate:10.4f}   {percent} CI {self.ci_low:.4f} to {self.ci_high:.4f}",
-            f"  {shown:<12}{estimate:10.4f}   {percent} CI {low:.4f} to {high:.4f}",
-            f"  SE          {self.se:10.4f}{test}",
-            f"  Prediction              {percent} PI {self.prediction_low:.4f} to {self.prediction_high:.4f}",
-            f"  tau2        {self.tau2:10.4f}   LR test of tau2 = 0: {self.tau2_lrt:.4f}, P {p_text(self.tau2_p)}",
+            f"  {shown:<12}{number(estimate):>10}   {percent} CI {span(low, high)}",
+            f"  {scale:<12}{number(self.estimate):>10}   {percent} CI {span(self.ci_low, self.ci_high)}",
+            f"  SE          {number(self.se):>10}{test}",
+            f"  Prediction              {percent} PI {span(self.prediction_low, self.prediction_high)}",
+            f"  tau2        {number(self.tau2):>10}   {tau2_test}",
         ]
         if not np.isnan(self.lrt):
             lines.append(
-                f"  LR test     {self.lrt:10.4f}   of equal effects, df = {self.lrt_df}, P {p_text(self.lrt_p)}"
+                f"  LR test     {number(self.lrt):>10}   of equal effects, df = {self.lrt_df}, P {p_text(self.lrt_p)}"
             )
-        lines.append(f"  log-lik.    {self.log_likelihood:10.4f}   AIC {self.aic:.4f}")
+        lines.append(f"  log-lik.    {number(self.log_likelihood):>10}   AIC {number(self.aic)}")
         return "\n".join([*lines, "", self.note] if self.note else lines)
 
 

@@ -14,7 +14,7 @@ from evidence.measures import check_level, choose_measure
 from evidence.models.core.studies import Floats
 from evidence.models.counts.common_effect import FixedCounts, common_result
 from evidence.models.counts.tables import TwoByTwo, check_tables
-from evidence.results import p_text
+from evidence.results import number, p_text
 
 __all__ = ["MantelHaenszel", "mantel_haenszel"]
 
@@ -62,10 +62,11 @@ class MantelHaenszel(FixedCounts):
         if self.measure != "OR":
             return []
         corrected = ", continuity corrected" if self.correct else ""
+        df = self.homogeneity_df
         return [
-            f"  CMH         {self.cmh:10.4f}   df = 1, P {p_text(self.cmh_p)}{corrected}",
-            f"  Breslow-Day {self.breslow_day:10.4f}   df = {self.homogeneity_df}, P {p_text(self.breslow_day_p)}",
-            f"  Tarone      {self.tarone:10.4f}   df = {self.homogeneity_df}, P {p_text(self.tarone_p)}",
+            f"  CMH         {number(self.cmh):>10}   df = 1, P {p_text(self.cmh_p)}{corrected}",
+            f"  Breslow-Day {number(self.breslow_day):>10}   df = {df}, P {p_text(self.breslow_day_p)}",
+            f"  Tarone      {number(self.tarone):>10}   df = {df}, P {p_text(self.tarone_p)}",
         ]
 
 

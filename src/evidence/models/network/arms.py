@@ -14,7 +14,7 @@ from evidence.errors import DataError
 from evidence.measures import choose_measure
 from evidence.models.core.weighted import Floats
 
-__all__ = ["MEASURES", "contrasts_from_arms"]
+__all__ = ["MEASURES", "arm_groups", "contrasts_from_arms"]
 
 MEASURES = {"MD": "", "ROM": "", "SMD": "", "OR": "PLO", "RR": "PLN", "RD": "PR", "AS": "PAS"}
 """Measures, with the measure of a single arm whose differences they are, if it is one of counts."""
@@ -90,7 +90,7 @@ def contrasts_from_arms(
             raise DataError(
                 f"study has {len(studies)} values and {label} has {size}; give one of each an arm."
             )
-    groups = _groups(studies, treatments)
+    groups = arm_groups(studies, treatments)
     _check_values(studies, treatments, columns)
     if counts:
         value, variance = _count_arms(measure, studies, treatments, groups, columns, add)
@@ -110,7 +110,7 @@ def contrasts_from_arms(
     return pd.DataFrame(rows, columns=["study", "treat1", "treat2", "effect", "se", "n1", "n2"])
 
 
-def _groups(studies: list[str], treatments: list[str]) -> dict[str, list[int]]:
+def arm_groups(studies: list[str], treatments: list[str]) -> dict[str, list[int]]:
     """Arms of each study, by position."""
     groups: dict[str, list[int]] = {}
     for position, name in enumerate(studies):

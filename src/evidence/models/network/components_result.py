@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
+from evidence.errors import DataError
 from evidence.models.core.weighted import Floats
 from evidence.models.network.components_design import ComponentDesign, estimable
 from evidence.models.network.contrasts import Contrasts
@@ -190,6 +192,92 @@ class Components(Shown):
         return frame.drop(
             [name for name, row in zip(names, self.design.matrix, strict=True) if not row.any()]
         )
+
+    def pairs(self) -> pd.DataFrame:
+        """Every treatment of the network against every other, by sums of components and by the network.
+
+        Returns
+        -------
+        DataFrame
+            treat1, treat2, estimate, se (treat1 minus treat2 by the additive model; NaN where the studies do not
+            determine it), network, network_se (when every treatment has its own effect, same tau2; NaN where no path
+            of studies connects the two).
+        """
+        names, size = self.contrasts.treatments, len(self.contrasts.treatments)
+        net = fit_network(self.contrasts, self.tau2)
+        part = {node: number for number, nodes in enumerate(self.contrasts.parts) for node in nodes}
+        effects, variances = net.effects, net.variances
+        rows = []
+        for i in range(size):
+            for j in range(i + 1, size):
+                estimate, se = self._infer(self.design.matrix[i] - self.design.matrix[j], self.random)[:2]
+                linked = part[i] == part[j]
+                rows.append(
+                    {
+                        "treat1": names[i],
+                        "treat2": names[j],
+                        "estimate": estimate,
+                        "se": se,
+                        "network": effects[i, j] if linked else nan,
+                        "network_se": np.sqrt(variances[i, j]) if linked else nan,
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def league_table(
+        self, order: Sequence[str] | None = None, *, exponentiate: bool = False, digits: int = 2
+    ) -> pd.DataFrame:
+        """Write the effects of all treatments of the network on each other into one table of text.
+
+        Parameters
+        ----------
+        order : sequence of str, optional
+            Treatments in the order wanted, some or all; by default alphabetical.
+        exponentiate : bool
+            Whether effects are logarithms, to be shown as ratios.
+        digits : int
+            Decimals.
+
+        Returns
+        -------
+        DataFrame
+            Below the diagonal the column's treatment v the row's by sums of components, above it the row's v the
+            column's when every treatment has its own effect; so both compare the earlier treatment with the later.
+            Empty where the studies do not determine an effect.
+        """
+        names = list(self.contrasts.treatments if order is None else order)
+        unknown = [name for name in names if name not in self.contrasts.treatments]
+        if unknown:
+            raise DataError(
+                f"{unknown[0]!r} is not in the network; choose one of {', '.join(self.contrasts.treatments)}."
+            )
+        z = float(ndtri(0.5 + 0.5 * self.level))
+        found = {(one["treat1"], one["treat2"]): one for one in self.pairs().to_dict("records")}
+
+        def cell(first: str, second: str, source: str, error: str) -> str:
+            sign = 1.0 if (first, second) in found else -1.0
+            one = found.get((first, second)) or found[second, first]
+            if np.isnan(one[error]):
+                return ""
+            half = z * one[error]
+            values = sign * one[source] + np.array([0.0, -half, half])
+            if exponentiate:
+                values = np.exp(np.clip(values, -700.0, 700.0))
+            estimate, low, high = (f"{value:.{digits}f}" for value in values)
+            return f"{estimate} ({low} to {high})"
+
+        table = [
+            [
+                row
+                if i == j
+                else cell(column, row, "estimate", "se")
+                if i > j
+                else cell(row, column, "network", "network_se")
+                for j, column in enumerate(names)
+            ]
+            for i, row in enumerate(names)
+        ]
+        return pd.DataFrame(table, index=names, columns=names)
 
     @property
     def note(self) -> str:

@@ -26,7 +26,7 @@ from evidence.models.network.study import (
 )
 from evidence.models.pool import describe_fault, within_limits
 
-__all__ = ["COLUMNS", "Contrasts", "read_contrasts"]
+__all__ = ["COLUMNS", "Contrasts", "Rows", "read_contrasts"]
 
 COLUMNS = ("study", "treat1", "treat2", "effect", "se")
 
@@ -166,7 +166,7 @@ def read_contrasts(
         rows_of.setdefault(name, []).append(row)
     sizes = _sizes(rows_of, names, first, second, further)
     given = _given(rows_of, arm_variance if each is None else further["arm_variance"])
-    collected = _Rows(len(treatments))
+    collected = Rows(len(treatments))
     collected.notes += [left_out_note(without, "effect or standard error")] if without else []
     for number, (name, rows) in enumerate(rows_of.items()):
         if len(rows) == 1:
@@ -193,7 +193,7 @@ def read_contrasts(
     return collected.arrange(treatments, tuple(rows_of))
 
 
-class _Rows:
+class Rows:
     """Collects the rows and pairs of the studies."""
 
     def __init__(self, treatments: int) -> None:
@@ -204,11 +204,13 @@ class _Rows:
         self.notes: list[str] = []
 
     def two_arms(self, study: int, first: int, second: int, effect: float, variance: float) -> None:
+        """Add a study of two arms."""
         self.arms.append((first, second) if first < second else (second, first))
         self.rows.append((study, (first, second), (1.0, -1.0), effect, variance))
         self.pairs.append((study, first, second, effect, variance))
 
     def many_arms(self, study: int, whole: StudyPairs, arms: list[int]) -> None:
+        """Add a study of more arms, all its pairs known."""
         self.arms.append(tuple(arms))
         for row, response, variance in zip(*study_rows(whole), strict=True):
             self.rows.append((study, arms, row, float(response), float(variance)))
@@ -219,6 +221,7 @@ class _Rows:
                 )
 
     def arrange(self, treatments: tuple[str, ...], studies: tuple[str, ...]) -> Contrasts:
+        """Return what was collected as arrays."""
         matrix = np.zeros((len(self.rows), self.treatments))
         for i, (_, arms, coefficients, _, _) in enumerate(self.rows):
             matrix[i, arms] = coefficients

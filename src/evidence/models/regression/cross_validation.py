@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.regression.many import fit_many
 from evidence.models.regression.result import Regression
-from evidence.results import Shown, table_text
+from evidence.results import Shown, number, table_text
 
 __all__ = ["CrossValidation", "cross_validate"]
 
@@ -71,10 +71,11 @@ class CrossValidation(Shown):
         """Describe the predictions as text."""
         missing = int((~np.isfinite(self.predicted)).sum())
         note = f"{missing} studies could not be predicted without their fold." if missing else ""
-        head = f"Cross-validation: RMSE {self.rmse:.4f}, R2 of prediction {self.r2:.1f}%"
+        head = f"Cross-validation: RMSE {number(self.rmse)}, R2 of prediction {self.r2:.1f}%"
         return table_text(head, self.to_frame(), note)
 
 
+@takes("Regression")
 def cross_validate(fit: Regression, *, folds: int | None = None, seed: int = 1) -> CrossValidation:
     """Predict each study from the regression fitted without it, or without its fold.
 

@@ -134,11 +134,12 @@ def regress_many(
     formula: str,
     data: pd.DataFrame,
     effect: Any,
-    variance: Any,
+    variance: Any = None,
     *,
     method: str = "REML",
     ci: str = "HKSJ",
     level: float = 0.95,
+    se: Any = None,
 ) -> RegressedMany:
     """Fit a meta-regression to each row of effects; the same numbers as `regress`, at the cost of array arithmetic.
 
@@ -152,6 +153,8 @@ def regress_many(
         One row a fit, one column a study. A study is absent where both are NaN.
     method, ci, level
         As for `regress`.
+    se : array-like, shape (n, k), optional
+        Standard errors, in place of `variance`.
 
     Returns
     -------
@@ -187,7 +190,7 @@ def regress_many(
         raise DataError(
             f"row {int(np.argmin(design.kept))} of the data has no value of a moderator; give all."
         )
-    effects, variances = check_table(effect, variance, None, "refuse")
+    effects, variances = check_table(effect, variance, se, "refuse")
     width = effects.shape[1]
     if width != len(design.matrix):
         raise DataError(

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.coefficients import coefficients, joint_test
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
@@ -89,9 +89,11 @@ class PermutationTest(Shown):
             else f"{self.iterations} of {self.count:.3g} rearrangements, seed {self.seed}"
         )
         table = self.coefficients.rename_axis(None).to_string(float_format=number)
-        return f"Permutation test ({kind})\n\n{table}\n\n  Test of moderators {self.qm:.4f}, P {p_text(self.qm_p)}"
+        test = f"Test of moderators {number(self.qm)}, P {p_text(self.qm_p)}"
+        return f"Permutation test ({kind})\n\n{table}\n\n  {test}"
 
 
+@takes("Regression")
 def permutation_test(
     fit: Regression,
     *,

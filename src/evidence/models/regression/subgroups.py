@@ -82,7 +82,8 @@ class Subgroups(Shown):
         if not np.isnan(self.tau2):
             common = f"\n\nCommon tau2 = {number(self.tau2)} ({span(self.tau2_low, self.tau2_high)})"
         table = self.to_frame().to_string(index=False, float_format=number)
-        test = f"Test for subgroup differences: Q = {self.q_between:.4f}, df = {self.df}, P {p_text(self.p_value)}"
+        q = f"Q = {number(self.q_between)}, df = {self.df}, P {p_text(self.p_value)}"
+        test = f"Test for subgroup differences: {q}"
         heading = f"Subgroups by {self.by}"
         if "tau2" in self.to_frame():
             heading += f" ({tau2} tau2)"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError, ModelError
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pool_many import fit_each
 from evidence.models.pooled import Pooled
@@ -66,6 +66,7 @@ class Bootstrap(Shown):
         return table_text(head, self.to_frame())
 
 
+@takes("Pooled")
 def bootstrap(
     fit: Pooled,
     *,
