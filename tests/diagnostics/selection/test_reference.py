@@ -50,18 +50,28 @@ def test_agrees_with_metafor(data: str) -> None:
             continue
         same += 1
         size = float(np.abs(fit_case(case).effect).max())
-        np.testing.assert_allclose(
-            result.estimate, np.ravel(values["estimate"]), rtol=1e-3, atol=1e-4 * size, err_msg=label
-        )
-        assert result.tau2 == pytest.approx(values["tau2"], rel=1e-3, abs=1e-5 * size**2), label
+        # Where the reference is this much lower than the maximum, it is so many standard errors away from it.
+        off = 2.0 * np.sqrt(2.0 * max(gain, 0.0))
+        ours = np.ravel(result.coefficients["se"].to_numpy() if case["moderator"] else result.se)
+        difference = np.abs(np.ravel(result.estimate) - np.ravel(values["estimate"]))
+        assert (difference <= 1e-4 * size + off * ours).all(), label
+        assert result.tau2 == pytest.approx(
+            values["tau2"], rel=1e-3, abs=1e-5 * size**2 + off * np.nan_to_num(result.tau2_se)
+        ), label
         np.testing.assert_allclose(
             result.delta, np.ravel(values["delta"]), rtol=1e-3, atol=1e-3, err_msg=label
         )
         assert result.lrt == pytest.approx(values["lrt"], rel=1e-3, abs=2e-5), label
         assert result.lrt_df == values["lrt_df"], label
         on_bound = case["type"] in ("halfnorm", "negexp", "logistic", "power") and result.delta[0] == 0.0
-        # At the bound of delta the reference has it among the free parameters, we do not.
-        if "se" in values and not on_bound and (result.tau2 > 0.0 or case["method"] == "EE"):
+        # At the bound of delta the reference has it among the free parameters, we do not. The power function has
+        # corners, over which R integrates too roughly for second derivatives; test_fit.py has those by quadrature.
+        if (
+            "se" in values
+            and not on_bound
+            and case["type"] != "power"
+            and (result.tau2 > 0.0 or case["method"] == "EE")
+        ):
             se = result.coefficients["se"].to_numpy() if case["moderator"] else result.se
             np.testing.assert_allclose(se, np.ravel(values["se"]), rtol=1e-3, err_msg=label)
     assert same > 0.6 * total
