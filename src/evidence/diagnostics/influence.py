@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -69,6 +69,18 @@ class Influence(Shown):
     def summary(self) -> str:
         """Describe the measures as a text table."""
         return table_text(f"Influence of single studies (k = {len(self.labels)})", self.to_frame(), self.note)
+
+
+@overload
+def influence(fit: Pooled, *, cluster: None = None) -> Influence: ...
+
+
+@overload
+def influence(fit: Regression | Multilevel | Robust, *, cluster: Any = None) -> ModelInfluence: ...
+
+
+@overload
+def influence(fit: Pooled, *, cluster: Any) -> ModelInfluence: ...
 
 
 def influence(

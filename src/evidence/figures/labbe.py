@@ -29,7 +29,7 @@ LARGEST, SMALLEST = 13.0, 2.5  # points
 
 
 @redrawable
-@takes("MantelHaenszel", "Peto", "BinomialNormal")
+@takes("Pooled", "MantelHaenszel", "Peto", "BinomialNormal")
 def labbe(
     fit: Any,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from evidence.errors import DataError, ModelError, choose, must_be
 from evidence.models.core.coefficients import joint_test, two_sided
 from evidence.models.core.studies import Floats
 from evidence.models.core.weighted import Model
-from evidence.models.core.weighted_tau2 import estimate_tau2, log_likelihood
+from evidence.models.core.weighted_tau2 import estimate_tau2, model_log_likelihood
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
@@ -35,6 +35,26 @@ __all__ = ["SelectionModel", "SelectionRegression", "selection_model"]
 TYPES = ("step", "beta", *SMOOTH)
 ALSO = {"stepfun": "step", "weightfunct": "step", "half-normal": "halfnorm", "negative exponential": "negexp"}
 """What others call the weight functions."""
+
+
+@overload
+def selection_model(
+    fit: Pooled,
+    steps: Sequence[float] | None = None,
+    type: str = "step",
+    *,
+    alternative: str | None = None,
+) -> SelectionModel: ...
+
+
+@overload
+def selection_model(
+    fit: Regression,
+    steps: Sequence[float] | None = None,
+    type: str = "step",
+    *,
+    alternative: str | None = None,
+) -> SelectionRegression: ...
 
 
 def selection_model(
@@ -251,7 +271,7 @@ def _without_selection(fit: Pooled | Regression, design: Floats) -> tuple[Floats
         return np.array([null.estimate]), null.tau2, null.log_likelihood
     model = Model(design, fit.effect, fit.variance)
     tau2 = float(estimate_tau2(model, method))
-    return model.at(tau2).coefficients, tau2, float(log_likelihood(model, tau2, restricted=False))
+    return model.at(tau2).coefficients, tau2, float(model_log_likelihood(model, tau2, restricted=False))
 
 
 def _orthogonal(design: Floats) -> tuple[Floats, Floats]:

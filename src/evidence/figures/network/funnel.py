@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from evidence.diagnostics.small_study.regression_test import FunnelTest, regression_test
 from evidence.errors import DataError, ModelError, must_be
 from evidence.figures.drawing.axis import make_axis, range_of
-from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.measure import measure_code, measure_name
 from evidence.figures.drawing.plot import (
     BELOW,
@@ -40,6 +40,7 @@ MOST_KEYS = 28
 """Comparisons up to which each has a mark of its own that the key explains."""
 
 
+@redrawable
 def network_funnel(
     net: Network,
     order: Sequence[str],
@@ -77,6 +78,19 @@ def network_funnel(
     References
     ----------
     Chaimani A, Salanti G (2012). Res Synth Methods 3(2), 161-176.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import evidence as ev
+    >>> smoking = pd.read_csv("examples/smoking-cessation/smoking.csv")
+    >>> smoking["study"] = smoking["author"] + " " + smoking["year"].astype(str)
+    >>> contrasts = ev.contrasts_from_arms(
+    ...     "study", "arm", events="events", n="n", measure="OR", data=smoking
+    ... )
+    >>> net = ev.network(contrasts, reference="no contact")
+    >>> order = ["no contact", *[name for name in net.treatments if name != "no contact"]]
+    >>> figure = ev.figures.network_funnel(net, order)
     """
     must_be(net, Network, "network_funnel()")
     order = [str(name) for name in order]

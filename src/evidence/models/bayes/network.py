@@ -40,6 +40,14 @@ class NetworkPosterior(Shown):
     """Result of `bayes_network`.
 
     Tables of treatments by treatments hold the effect of the row's treatment minus the column's.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> net = ev.network(["s1", "s2", "s3"], ["a", "b", "a"], ["b", "c", "c"], [0.5, 0.2, 0.6], [0.1, 0.1, 0.2])
+    >>> posterior = ev.bayes_network(net, tau_prior=ev.priors.half_normal(0.5))
+    >>> posterior.sucra("undesirable").index[0]
+    'a'
     """
 
     net: Network
@@ -264,6 +272,14 @@ def bayes_network(
     References
     ----------
     Dias S, Sutton AJ, Ades AE, Welton NJ (2013). Med Decis Making 33(5), 607-617.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> net = ev.network(["s1", "s2", "s3"], ["a", "b", "a"], ["b", "c", "c"], [0.5, 0.2, 0.6], [0.1, 0.1, 0.2])
+    >>> posterior = ev.bayes_network(net, tau_prior=ev.priors.half_normal(0.5))
+    >>> round(posterior.effect("a", "c").median, 2)
+    0.67
     """
     must_be(net, Network, "bayes_network()")
     effect_prior = priors.flat() if effect_prior is None else effect_prior

@@ -70,7 +70,8 @@ def network_counts(
 
     Examples
     --------
-    >>> net = network_counts(list("aabbcc"), list("xyyzxz"), [1, 3, 2, 5, 0, 4], [100] * 6, reference="x")
+    >>> import evidence as ev
+    >>> net = ev.network_counts(list("aabbcc"), list("xyyzxz"), [1, 3, 2, 5, 0, 4], [100] * 6, reference="x")
     >>> net.effects.loc["z", "x"].round(2)
     np.float64(2.25)
     """

@@ -30,6 +30,13 @@ class CountNetwork(Shown):
     """Result of `network_counts`: log odds ratios under common effects.
 
     Tables of treatments by treatments hold the effect of the row's treatment minus the column's.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> net = ev.network_counts(list("aabbcc"), list("xyyzxz"), [1, 3, 2, 5, 0, 4], [100] * 6, reference="x")
+    >>> net.p_scores("undesirable").index[0]
+    'z'
     """
 
     trials: Trials
