@@ -99,11 +99,11 @@ def test_the_network_of_counselling_agrees_with_metafor(reference: dict[str, Any
     review = ev.read_review(ROOT / "examples" / "smoking-cessation")
     rows = review.arm_results
     contrasts = ev.contrasts_from_arms("trial_id", "arm_id", events="events", n="n", measure="OR", data=rows)
-    net = ev.network(contrasts, reference="no-contact")
+    net = ev.network(contrasts, reference="no_contact")
     expected = reference["network"]
-    arms = [arm.replace(" ", "-") for arm in expected["arms"]]
+    arms = [arm.replace(" ", "_").replace("-", "_") for arm in expected["arms"]]
     # metafor maximises the likelihood of a network less exactly than one of a single comparison.
-    np.testing.assert_allclose(net.effects.loc[arms, "no-contact"], expected["estimate"], rtol=1e-5)
+    np.testing.assert_allclose(net.effects.loc[arms, "no_contact"], expected["estimate"], rtol=1e-5)
     np.testing.assert_allclose(net.tau2, expected["tau2"], rtol=1e-4)
 
 
@@ -117,3 +117,17 @@ def test_the_proportion_agrees_with_metafor(reference: dict[str, Any]) -> None:
         results[["events", "n"]].astype(int).to_numpy().tolist()
         == printed[["events", "n"]].to_numpy().tolist()
     )
+
+
+def test_a_review_without_analyses_has_an_inventory() -> None:
+    listed = ev.inventory(ev.read_review(ROOT / "examples" / "vasospasm-therapy"))
+    assert set(listed["status"]) == {"reported, not poolable"}
+    assert set(listed["reason"]) == {"only baseline values or a single arm"}
+
+
+def test_trials_without_counts_cannot_join_a_total_of_counts() -> None:
+    review = ev.read_review(ROOT / "examples" / "rosiglitazone")
+    table = ev.sensitivity(review, "rosiglitazone-myocardial-infarction-any")
+    told = table.loc[table["kind"] == "missing results", "note"]
+    assert told.str.contains("without counts").all()
+    assert len(told) == 1

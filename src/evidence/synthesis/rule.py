@@ -96,7 +96,11 @@ class PoolingRule:
         hindrance = self.hindrance(count_trials(effects))
         if not self.total:
             hindrance = "the protocol asks for no total"
-        elif not hindrance and by_counts and effects["events_arm"].isna().any():
+        elif (
+            not hindrance
+            and by_counts
+            and ("events_arm" not in effects or effects["events_arm"].isna().any())
+        ):
             hindrance = (
                 f"some are without counts, from which the protocol wants the total (counts: {self.counts})"
             )

@@ -45,7 +45,8 @@ def inventory(review: Review) -> pd.DataFrame:
     for contrast in reported_contrasts(review):
         by_trial.setdefault(contrast.trial_id, []).append(contrast)
     rows = Counter(review.arm_results["trial_id"]) + Counter(review.contrast_results["trial_id"])
-    every = pd.concat([comparisons(review, analysis) for analysis in review.analyses.values()])
+    asked = [comparisons(review, analysis) for analysis in review.analyses.values()]
+    every = pd.concat(asked or [pd.DataFrame(columns=["trial_id", "analysis", "status"])])
     pooled = every["status"] == "pooled"
     used = every[pooled].groupby("trial_id")["analysis"].nunique()
     refused = dict(iter(every[~pooled].groupby("trial_id")))
