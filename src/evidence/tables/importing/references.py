@@ -157,10 +157,11 @@ def read_references(
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
+    >>> import evidence as ev
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "found.bib")
     ...     size = path.write_text("@article{ahn, author={Ahn, Jin}, title={Light at work}, year=2001}")
-    ...     read_references(path).frame["label"].tolist()
+    ...     ev.read_references(path).frame["label"].tolist()
     ['Ahn 2001']
     """
     files = [paths] if isinstance(paths, str | Path) else list(paths)
