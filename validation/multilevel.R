@@ -16,7 +16,8 @@ ishak <- reshape(dat.ishak2007, direction = "long", idvar = "study", v.names = c
 ishak <- ishak[order(ishak$study, ishak$time), ]
 ishak <- ishak[!is.na(ishak$yi), ]
 rownames(ishak) <- NULL
-ishak <- data.frame(study = ishak$study, time = paste0("t", ishak$time), month = ishak$time, yi = ishak$yi, vi = ishak$vi)
+ishak <- data.frame(study = ishak$study, time = paste0("t", ishak$time), month = ishak$time,
+                    weeks = c(2, 4.5, 6, 11)[ishak$time], yi = ishak$yi, vi = ishak$vi)
 ishak_v <- vcalc(vi, cluster = study, time1 = month, phi = 0.97, data = ishak)
 berkey <- dat.berkey1998
 berkey_v <- vcalc(vi = 1, cluster = author, rvars = c(v1i, v2i), data = berkey)
@@ -39,7 +40,7 @@ covariances <- list(berkey1998 = berkey_v, ishak2007 = ishak_v,
                     assink2016 = vcalc(vi, cluster = study, obs = esid, rho = 0.6, data = assink))
 
 cases <- list()
-put <- function(name, formula, random, levels, covariance = FALSE, outcome = NULL, structure = NULL) {
+put <- function(name, formula, random, levels, covariance = FALSE, outcome = NULL, structure = NULL, crossed = NULL) {
   d <- sets[[name]]
   d$yi <- as.numeric(d$yi)
   V <- if (covariance) covariances[[name]] else d$vi
@@ -60,7 +61,7 @@ put <- function(name, formula, random, levels, covariance = FALSE, outcome = NUL
     if (test == "t") {
       values <- c(values, list(log_likelihood = as.numeric(logLik(res)), aic = AIC(res), bic = BIC(res),
                                aicc = fitstats(res)["AICc:", 1], qe = res$QE, qe_p = res$QEp, k = res$k))
-      if (length(levels) > 1 || is.null(structure)) {
+      if (length(levels) + length(crossed) > 1 || is.null(structure)) {
         values$variances <- res$sigma2
         limits <- lapply(seq_along(res$sigma2), function(i) suppressWarnings(
           confint(res, sigma2 = i, control = list(tol = 1e-12, maxiter = 10000))$random[1, 2:3]))
@@ -72,10 +73,14 @@ put <- function(name, formula, random, levels, covariance = FALSE, outcome = NUL
           values$i2 <- 100 * res$sigma2 / (sum(res$sigma2) + (res$k - res$p) / sum(diag(P)))
         }
       }
-      if (!is.null(structure)) { values$tau2 <- unname(res$tau2); values$rho <- unname(res$rho) }
+      if (!is.null(structure)) {
+        values$tau2 <- unname(res$tau2)
+        if (!structure %in% c("ID", "DIAG")) values$rho <- unname(res$rho)
+      }
     }
     cases[[length(cases) + 1]] <<- list(data = name, formula = formula, levels = levels, covariance = covariance,
-                                        outcome = outcome, structure = structure, method = method, test = test,
+                                        outcome = outcome, structure = structure, crossed = crossed,
+                                        method = method, test = test,
                                         values = values)
   }
 }
@@ -95,6 +100,13 @@ put("berkey1998", "yi ~ outcome - 1", quote(~ outcome | trial), "trial", TRUE, "
 put("ishak2007", "yi ~ time - 1", quote(~ time | study), "study", TRUE, "time", "CS")
 put("ishak2007", "yi ~ time - 1", quote(~ time | study), "study", TRUE, "time", "HCS")
 put("ishak2007", "yi ~ time - 1", quote(~ time | study), "study", FALSE, "time", "CS")
+for (structure in c("ID", "DIAG", "AR", "HAR"))
+  put("ishak2007", "yi ~ time - 1", quote(~ month | study), "study", TRUE, "month", structure)
+put("ishak2007", "yi ~ time - 1", quote(~ weeks | study), "study", TRUE, "weeks", "CAR")
+put("ishak2007", "yi ~ 1", quote(~ weeks | study), "study", FALSE, "weeks", "CAR")
+put("konstantopoulos2011", "yi ~ 1", quote(list(~ 1 | district, ~ 1 | year)), NULL, crossed = c("district", "year"))
+put("konstantopoulos2011", "yi ~ 1", quote(list(~ 1 | district / school, ~ 1 | year)), c("district", "school"), crossed = "year")
+
 put("assink2016", "yi ~ deltype - 1", quote(~ deltype | study), "study", TRUE, "deltype", "CS")
 
 frame <- data.frame(cluster = c("a", "a", "a", "a", "b", "b", "c"), outcome = c("x", "x", "y", "y", "x", "y", "x"),
