@@ -66,7 +66,7 @@ def test_the_readme_of_a_new_review_is_true(run: Any, monkeypatch: pytest.Monkey
     assert str(Path("report/index.html").resolve()) in out
     page = Path("report/bright-light.html").read_text("utf-8")
     assert "Fictional A 2001" in page
-    assert Path("report/figures/forest-bright-light-fatigue-short.svg").exists()
+    assert Path("report/tables/forest-bright-light-fatigue-short.csv").exists()
     assert Path("report/02-data.html").exists()
     code, _, err = run("check", "--strict")
     assert (code, err.strip()) == (0, "No findings")
