@@ -29,7 +29,7 @@ PAGES = {*WRITTEN, *MADE, *(f"reference/{name}.md" for name in reference())}
 PUBLISHED = ("report/", *(f"examples/{path.parent.name}/" for path in ROOT.glob("examples/*/review.yaml")))
 """What the workflow puts beside the documentation."""
 
-BLOCK = re.compile(r"(<!-- not run: .+? -->\n+)?^( *)```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"(<!-- not run: .+? -->\n+)?^( *)```python[^\n]*\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 def blocks(text: str) -> list[str]:
