@@ -24,7 +24,7 @@ figure carries the numbers it shows (`figure.numbers`) and a description in word
 accepts.
 
 """
-NO_DRAWING = {"EvidenceFigure", "save"}
+NO_DRAWING = {"EvidenceFigure", "map_table", "save"}
 
 
 def lines_of(docstring: str) -> list[str]:

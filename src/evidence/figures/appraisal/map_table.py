@@ -82,6 +82,14 @@ def map_table(
     ------
     DataError
         If a column is missing, there is no row, or a kind has no words.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("examples/bcg-vaccine")
+    >>> table = ev.figures.map_table(ev.evidence_map(review))
+    >>> "Aronson" in table._repr_html_()
+    True
     """
     if missing := [name for name in (by, "kind", "favours") if name not in data]:
         raise DataError(f"the map needs the column {missing[0]!r}.")
