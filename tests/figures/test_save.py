@@ -140,7 +140,12 @@ def test_at_the_widths_of_journals_letters_can_be_read(
 ):
     table = trials(12)
     laid_out = []
-    monkeypatch.setattr(saving, "_write", lambda figure, path, *_: (laid_out.append(figure), path.touch()))
+
+    def keep(figure, path, *_):
+        laid_out.append(figure)
+        path.touch()
+
+    monkeypatch.setattr(saving, "_write", keep)
     save(PLOTS[name](fit(table), table), tmp_path / "figure.png", width=width)
     (figure,) = laid_out
     assert figure.get_figwidth() * 25.4 == pytest.approx(width, abs=0.6)

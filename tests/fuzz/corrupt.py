@@ -425,7 +425,7 @@ def rename(rng: Rng, folder: Path, outside: Path) -> None:
                 if path.suffix == ".yaml"
                 else quoted
             )
-            changed = re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", lambda _, put=put: put, given)
+            changed = put.join(re.split(rf"(?<![\w-]){re.escape(old)}(?![\w-])", given))
             path.write_text(changed, "utf-8", errors="replace")
 
 

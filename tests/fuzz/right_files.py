@@ -65,7 +65,7 @@ def number(rng: Rng, kind: str) -> str:
 
 def of_shape(rng: Rng, shape: str) -> pd.DataFrame:
     """Draw a table with the columns of metafor, meta or people."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for study in FIRST["study"]:
         for arm in ("drug", "placebo", "both")[: 3 if "arm" in shape else 1]:
             row = {"study": study}

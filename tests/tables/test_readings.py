@@ -170,7 +170,7 @@ def test_the_file_is_a_table_of_the_review(filled: Any) -> None:
     found.write(folder / "agreement.csv")
     counted = ev.agreement(ev.read_review(folder))
     assert counted.equals(found.agreement)
-    row = counted.set_index(["table", "field"]).loc[("arms", "components")]
+    row: Any = counted.set_index(["table", "field"]).loc[("arms", "components")]
     assert (row["kind"], row["n"], row["agreed"]) == ("category", 4, 3)
     # Both say singing twice and one silence; chance: 1/2 * 1/2 + 1/2 * 1/4.
     assert row["kappa"] == pytest.approx((3 / 4 - 3 / 8) / (1 - 3 / 8))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
@@ -54,6 +56,8 @@ def test_it_says_the_same_in_words_and_numbers(data: pd.DataFrame) -> None:
         (lambda data: data.assign(kind="guess"), "'guess'"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(data: pd.DataFrame, change, said: str) -> None:
+def test_what_cannot_be_shown_is_refused(
+    data: pd.DataFrame, change: Callable[[pd.DataFrame], pd.DataFrame], said: str
+) -> None:
     with pytest.raises(DataError, match=said):
         map_table(change(data), kinds=KINDS)

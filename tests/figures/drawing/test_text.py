@@ -77,7 +77,7 @@ def test_letters_come_from_another_font_where_the_system_has_one(tmp_path, monke
             figure.savefig(io.BytesIO(), format="png")
     finally:
         style_module._USED.pop(family, None)
-        fontManager._findfont_cached.cache_clear()
+        fontManager._findfont_cached.cache_clear()  # type: ignore[attr-defined]
         forget()
 
 

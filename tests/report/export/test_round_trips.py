@@ -111,8 +111,8 @@ def test_nothing_is_lost_on_the_way_out_and_back(studies: list[tuple[Any, ...]],
         assert [float(row["variance"]) for row in pooled] == list(effects["variance"])
 
         if len(effects):
-            rows = write_revman(review, folder / "revman")[0]
-            came = ev.import_revman(rows)
+            exported = write_revman(review, folder / "revman")[0]
+            came = ev.import_revman(exported)
             back = came.write(folder / "back").effects(came.analyses[0])
             assert sorted(back["label"]) == sorted(effects["label"])
             order = back.set_index("label").loc[effects["label"]]

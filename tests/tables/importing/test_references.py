@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -164,7 +164,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.ris"
     path.write_bytes("TY  - JOUR\r\nAU  - M\u00fcller, J\r\nTI  - L\u00e4mp\r\nER  - \r\n".encode(encoding))
-    assert ev.read_references(path).frame.loc[0, ["label", "title"]].tolist() == ["M\u00fcller", "L\u00e4mp"]
+    first: Any = ev.read_references(path).frame.loc[0]
+    assert [first["label"], first["title"]] == ["M\u00fcller", "L\u00e4mp"]
 
 
 def test_labels_of_one_name_are_told_apart(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, ClassVar
@@ -59,7 +60,7 @@ def map_table(
     data: pd.DataFrame,
     *,
     by: str = "title",
-    kinds: dict[str, str] | None = None,
+    kinds: Mapping[Any, str] | None = None,
     sides: tuple[str, str, str] = ("favours comparator", "neither, or not told", "favours treatment"),
 ) -> MapTable:
     """Show an evidence map as a table whose cells hold one mark a trial; in the report it leads to the trial.
