@@ -81,7 +81,7 @@ def given(
         effects, variances = numbers(effect, "effect"), numbers(variance, "variance")
         if 0 < (k := effects.size) == variances.size:  # the quick way
             shown = numbered(k) if labels is None else labels_of(labels, None, k)
-            return Given(effects, variances, shown, None, code_of(measure))
+            return Given(effects, variances, shown, None, code_of(measure) if measure else "")
     check_missing(missing)
     reported: list[str] = []
     if not isinstance(effect, (str, pd.Series, *PLAIN)) and effect is not None and np.ndim(effect) != 1:

@@ -71,7 +71,7 @@ def mean_effect(studies: Studies, tau2: Any, ci: str, level: float, weights: Flo
     w, (r, f, s), *higher = sums(studies, tau2, 3 if ci == "KR" else 1)
     total = w + r
     several = studies.k > 1
-    df = either(several, studies.k - 1, np.inf)
+    df = either(several, studies.k - 1.0, np.inf)
     if weights is None:
         centre, variance = f / total, 1.0 / total
     else:

@@ -74,7 +74,7 @@ def arrange(effect: Floats, variance: Floats) -> tuple[Studies, NDArray[np.intp]
     order : ndarray of int
         Positions of the sorted studies in the input.
     """
-    order = variance.argsort(axis=-1)
+    order = variance.argsort()
     if effect.ndim == 1:
         effect, variance = effect[order], variance[order]
         k: Any = effect.size
