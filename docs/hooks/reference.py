@@ -26,7 +26,7 @@ FLOORS = {
 
 def public_names() -> dict[str, Any]:
     """Everything public by the name that a user writes, such as ``ev.pool`` and ``ev.figures.forest``."""
-    names = {f"ev.{name}": getattr(ev, name) for name in ev.__all__ if name != "figures"}
+    names = {f"ev.{name}": getattr(ev, name) for name in vars(ev)["__all__"] if name != "figures"}
     return names | {f"ev.figures.{name}": getattr(ev.figures, name) for name in ev.figures.__all__}
 
 
