@@ -63,7 +63,7 @@ TARGETS: dict[str, tuple[float, Callable[[Rng], Call]]] = {
         of_fit(
             ev.selection_model,
             *("se", "ci_low", "ci_high", "delta_se", "tau2_se"),
-            type=["step", "beta"],
+            type=["step", "beta", "halfnorm", "negexp", "logistic", "power"],
             alternative=[None, "greater", "two-sided"],
         ),
     ),

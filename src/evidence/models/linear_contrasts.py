@@ -261,7 +261,11 @@ def linear_contrasts(
     divisor = np.where(se > 0.0, se, np.nan)
     statistic = (estimate - null) / divisor
     size = len(matrix)
-    df = np.array([fit.wald(row[None], np.zeros(1)).df_error for row in matrix]) if robust else fit.df
+    df = (
+        np.array([fit.wald(row[None], np.zeros(1)).df_error for row in matrix])
+        if isinstance(fit, Robust)
+        else fit.df
+    )
     p_value = two_sided(statistic, df)
     critical = quantile(df, 1.0 - (1.0 - level) / (1 if adjust == "none" else size))
     if adjust == "single-step" and size > 1 and (se > 0.0).all():

@@ -173,7 +173,7 @@ def test_wrong_arguments_and_empty_intervals_are_refused() -> None:
     with pytest.raises(DataError, match="did you mean 'step'"):
         selection_model(fit, type="stepfun")
     with pytest.raises(DataError, match="takes a result of class Pooled or Regression; got dict"):
-        selection_model({})  # type: ignore[arg-type]
+        selection_model({})  # type: ignore[call-overload]
     with pytest.raises(DataError, match="has no steps"):
         selection_model(fit, [0.025], "beta")
     with pytest.raises(DataError, match="takes one step"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,7 +49,7 @@ def test_points_stand_where_the_numbers_say():
         (round(float(x), 9), round(float(y), 9))
         for line in figure.axes[0].lines
         if line.get_linestyle() == "None"
-        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        for x, y in np.column_stack([np.asarray(line.get_xdata()), np.asarray(line.get_ydata())])
     }
     assert drawn == {
         (round(x, 9), round(s, 9)) for x, s in zip(numbers["adjusted"], numbers["se"], strict=True)
@@ -87,7 +89,7 @@ def test_bad_input_is_refused():
     with pytest.raises(ev.DataError, match="every treatment once"):
         network_funnel(NET, ORDER[:3])
     with pytest.raises(ev.DataError, match="takes a result of class Network; got Pooled"):
-        network_funnel(ev.pool([0.1, 0.2], [0.1, 0.1]), ORDER)
+        network_funnel(ev.pool([0.1, 0.2], [0.1, 0.1]), ORDER)  # type: ignore[arg-type]
     with pytest.raises(ev.DataError, match="the smaller first"):
         network_funnel(NET, ORDER, xlim=(1.0, -1.0))
 
@@ -104,13 +106,13 @@ COMP = ev.components(pd.DataFrame(ROWS, columns=table().columns), inactive="usua
 
 
 def test_league_table_of_components_has_both_models():
-    written = COMP.league_table()
+    written: Any = COMP.league_table()
     assert written.loc["massage", "massage+manual_therapy"].startswith(f"{-NET_EFFECT:.2f} (")
     lower = COMP.combination("massage", "massage+manual_therapy")
     assert written.loc["massage+manual_therapy", "massage"] == (
         f"{lower['estimate']:.2f} ({lower['ci_low']:.2f} to {lower['ci_high']:.2f})"
     )
-    ratios = COMP.league_table(["massage", "exercise"], exponentiate=True)
+    ratios: Any = COMP.league_table(["massage", "exercise"], exponentiate=True)
     expected = np.exp(COMP.combination("massage", "exercise")["estimate"])
     assert ratios.loc["exercise", "massage"].startswith(f"{expected:.2f} (")
     with pytest.raises(ev.DataError, match="not in the network"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,8 @@ def test_results_show_themselves_and_last() -> None:
     assert found.sucra().between(0.0, 1.0).all()
     assert found.sucra("undesirable").index[0] == found.sucra().index[-1]
     assert found.sucra().mean() == pytest.approx(0.5)
-    assert found.league_table().loc["a", "b"].startswith(f"{found.effects.loc['b', 'a']:.2f} (")
+    table: Any = found.league_table()
+    assert table.loc["a", "b"].startswith(f"{found.effects.loc['b', 'a']:.2f} (")
     figure = ev.figures.network_forest(found)
     assert figure.alt_text.endswith(").") or "Bayesian" in figure.alt_text
     assert figure.numbers["below"].between(0.0, 1.0).all()

@@ -144,7 +144,7 @@ def _negative(
     """Negative log-likelihood and gradient for the optimiser; a large number where it cannot be computed."""
     p = design.shape[1]
     value, gradient = log_likelihood(
-        weights, effect, se, design, parameters[:p], parameters[p], parameters[p + 1 :]
+        weights, effect, se, design, parameters[:p], float(parameters[p]), parameters[p + 1 :]
     )
     if not np.isfinite(value) or not np.isfinite(gradient).all():
         return 1e300, np.zeros(parameters.size)

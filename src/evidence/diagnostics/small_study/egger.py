@@ -130,11 +130,10 @@ def _by_own_model(fit: Regression | Multilevel | Robust, predictor: str, x: Floa
     if np.ptp(x) <= 1e-12 * np.abs(x).max():
         raise ModelError(f"the predictor {predictor} does not vary, so that no slope can be estimated.")
     name = {"sei": "se"}.get(predictor, predictor)
-    taken = ("mean",) if isinstance(fit, Pooled) else fit.names
-    while name in taken:
+    while name in fit.names:
         name += "_"
     wider = with_column(fit, name, x)
-    row = wider.coefficients.loc[name]
+    row: Any = wider.coefficients.loc[name]
     if not row["se"] > 0.0:
         raise ModelError(
             "Egger's test: the effects lie exactly on a line, so that there is no error to test against."
@@ -156,7 +155,9 @@ def _by_own_model(fit: Regression | Multilevel | Robust, predictor: str, x: Floa
         float(row["statistic"]),
         float(row["df"] if isinstance(wider, Robust) else wider.df),
         float(row["p_value"]),
-        *(float(value) for value in limit),
+        float(limit[0]),
+        float(limit[1]),
+        float(limit[2]),
         float(variances.sum()) if variances.size else np.nan,
         sentences(few_studies(fit.clusters if isinstance(fit, Robust) else fit.k), wider.note),
     )

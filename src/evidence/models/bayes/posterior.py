@@ -193,9 +193,9 @@ class Posterior(Shown):
             f"  {'':<12}{'median':>10}{'mean':>10}{'sd':>10}   shortest {100 * self.level:g}% interval",
         ]
         lines += [
-            f"  {row.quantity:<12}{number(row.median):>10}{number(row.mean):>10}{number(row.sd):>10}"
-            f"   {number(row.low)} to {number(row.high)}"
-            for row in self.to_frame().itertuples()
+            f"  {row['quantity']:<12}{number(row['median']):>10}{number(row['mean']):>10}{number(row['sd']):>10}"
+            f"   {number(row['low'])} to {number(row['high'])}"
+            for row in self.to_frame().to_dict("records")
         ]
         lines.append(f"  P(effect < 0) = {number(self.probability())}")
         if not np.isnan(self.log_bayes_factor_tau):

@@ -204,7 +204,7 @@ def test_unknown_options_are_refused() -> None:
 
 
 def test_results_show_themselves_and_last() -> None:
-    net = ev.network_counts("study", "treatment", "events", "n", data=network(), reference="a")
+    net: Any = ev.network_counts("study", "treatment", "events", "n", data=network(), reference="a")
     text = net.summary()
     assert "Mantel-Haenszel, common effects (6 studies, 3 treatments)" in text
     assert f"{np.exp(net.effects.loc['b', 'a']):.4f}" in text

@@ -38,7 +38,8 @@ def design_contrasts(trials: Trials) -> Contrasts:
     designs: dict[tuple[int, ...], list[Trial]] = {}
     for trial in trials.used:
         designs.setdefault(trial.arms, []).append(trial)
-    rows, names = Rows(len(trials.treatments)), []
+    rows = Rows(len(trials.treatments))
+    names: list[str] = []
     for arms, members in designs.items():
         events = np.array([trial.events for trial in members])
         size = np.array([trial.n for trial in members])
@@ -136,7 +137,8 @@ def _covariance(one: tuple[int, int], other: tuple[int, int], shared: object) ->
 
 def _estimable(events: Floats, size: Floats) -> tuple[list[int], list[int]]:
     """Arms of a design among which every odds ratio is finite, and those left out for it."""
-    kept, dropped = list(range(events.shape[1])), []
+    kept = list(range(events.shape[1]))
+    dropped: list[int] = []
     without = size - events
     while len(kept) > 1:
         undefined = [
