@@ -246,7 +246,9 @@ def _thumbnail(item: Mapping[str, Any]) -> str:
         return ""
     size = f' width="{item["width"]:.0f}" height="{item["height"]:.0f}"' if item.get("width") else ""
     kind = escape(str(item.get("figure_kind") or "figure"))
-    return f'<img src="{escape(path)}" alt="{kind}"{size} loading="lazy" decoding="async">'
+    return (
+        f'<img src="{escape(path)}" alt="Small picture of this {kind}"{size} loading="lazy" decoding="async">'
+    )
 
 
 def _downloads(paths: dict[str, str]) -> str:
