@@ -111,9 +111,9 @@ def _fill(sheet: Worksheet, table: pd.DataFrame) -> None:
 
     columns = list(map(str, table))
     sheet.append([_plain_text(name) for name in columns])
-    for cell in sheet[1]:
-        _as_text(cell)
-        cell.font = Font(bold=True)
+    for heading in sheet[1]:
+        _as_text(heading)
+        heading.font = Font(bold=True)
     for place, values in enumerate(table.itertuples(index=False, name=None), 2):
         for column, value in enumerate(values, 1):
             held = plain(value)
