@@ -286,6 +286,6 @@ def _printed(measure: str, *, turned: bool) -> tuple[float, ...]:
     estimate, low, high = _PRINTED[measure]
     if not turned:
         return estimate, low, high
-    if measure in ("RR", "OR"):
+    if measure_of(measure).ratio:
         return tuple(round(1 / value, 2) for value in (estimate, high, low))
     return -estimate, -high, -low
