@@ -131,7 +131,7 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
     >>> import evidence as ev
     >>> review = ev.read_review("data")
     >>> ev.sensitivity(review, "massage-inactive-pain-short").columns[:4].tolist()
-    ['analysis', 'title', 'k', 'trials']
+    ['analysis', 'kind', 'title', 'k']
     """
     main = synthesise(review, analysis)
     own: Any = _alternative("main", MAIN, main.effects, main.fit, main.note)
