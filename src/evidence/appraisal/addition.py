@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -106,13 +107,13 @@ class Addition(Shown):
         return "\n".join(lines)
 
 
-def _numbers(row: Mapping[str, object], side: str) -> str:
+def _numbers(row: Mapping[Any, object], side: str) -> str:
     measure = measure_of(str(row["measure"]))
     values = (float(str(row[f"{name}{side}"])) for name in _NUMBERS)
     return interval(*values, digits=measure.digits, ratio=measure.ratio)
 
 
-def _combined(row: Mapping[str, object], side: str) -> str:
+def _combined(row: Mapping[Any, object], side: str) -> str:
     count = counted(int(str(row[f"k{side}"])), "comparison")
     if row[f"estimate{side}"] != row[f"estimate{side}"]:
         return f"{count}, not combined"
@@ -244,8 +245,8 @@ def _effects(before: Review, after: Review, trial: str) -> pd.DataFrame:
                     **combined,
                 }
             )
-    sides = [f"{name}{side}" for side in ("_before", "_after") for name in ("k", *_NUMBERS)]
-    columns = ["analysis", "measure", "arm", "comparator", *_NUMBERS, "status", "reason", *sides]
+    both = [f"{name}{side}" for side in ("_before", "_after") for name in ("k", *_NUMBERS)]
+    columns = ["analysis", "measure", "arm", "comparator", *_NUMBERS, "status", "reason", *both]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -135,7 +135,7 @@ def _fitted(figure: EvidenceFigure, width: float) -> EvidenceFigure:
             figure = figure.again()
         needed = figure.get_figwidth() * 25.4
     letters = min((one.get_fontsize() for one in figure.findobj(Text) if one.get_text()), default=SMALL)
-    needed *= max(SMALL / letters, 1.0)
+    needed *= max(SMALL / float(letters), 1.0)
     if needed > width + 0.5:
         raise DataError(
             f"At {width:g} mm the letters of this figure would be smaller than {SMALL:g} points; it needs "

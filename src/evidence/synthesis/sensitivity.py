@@ -55,10 +55,9 @@ class Alternative:
 
 
 def _alternative(kind: Any, title: str, effects: pd.DataFrame, fit: Any, note: str) -> Alternative:
-    values = [
-        math.nan if fit is None else float(getattr(fit, name)) for name in ("estimate", "ci_low", "ci_high")
-    ]
-    return Alternative(kind, title, effects, *values, note)
+    names = ("estimate", "ci_low", "ci_high")
+    low_to_high: Any = {name: math.nan if fit is None else float(getattr(fit, name)) for name in names}
+    return Alternative(kind, title, effects, **low_to_high, note=note)
 
 
 def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:

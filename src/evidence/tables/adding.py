@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -228,7 +229,7 @@ def _off_the_scale(review: Review, text: str, row: Mapping[str, str], rows: Rows
     if not text or row.get("statistic") == "change":
         return []
     name = row.get("instrument", "")
-    known = [one for one in rows.get("instruments", ()) if one.get("instrument") == name]
+    known: list[Any] = [one for one in rows.get("instruments", ()) if one.get("instrument") == name]
     table = review.instruments
     known += table[table["instrument"] == name].astype("str").to_dict("records")
     for one in known:

@@ -310,7 +310,7 @@ def _compared(name: str, first: pd.DataFrame | None, second: pd.DataFrame | None
     )
     spec = _specs()[name]
     kinds = {column.name: column.kind for column in spec.columns}
-    columns = [*dict.fromkeys(column for table in (first, second) if table is not None for column in table)]
+    columns = [*dict.fromkeys(str(name) for table in (first, second) if table is not None for name in table)]
     identity = {"trial_id", "arm_id", "outcome", "domain"}
     compared = [column for column in columns if column not in _WORDS and column not in identity]
     for mine, theirs in _pairs(name, one, other):

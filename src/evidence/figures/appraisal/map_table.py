@@ -145,7 +145,7 @@ def map_table(
     return MapTable(table, markup, " ".join(told))
 
 
-def _mark(row: dict[Any, Any], looks: dict[str, int], words: dict[str, str], most: float) -> str:
+def _mark(row: dict[Any, Any], looks: dict[str, int], words: Mapping[Any, str], most: float) -> str:
     known = row["n"] == row["n"]
     size = max(1, round(SIZES * (row["n"] / most) ** 0.5)) if known else 1
     people = f", {number(float(row['n']), 0)} people" if known else ""

@@ -125,7 +125,7 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
     ]
 
 
-def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[str, Any]], list[str]]:
+def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[Any, Any]], list[str]]:
     """Give what the list says of each trial, and the titles of the questions, by their places in that list."""
     asked = questions(review.protocol)
     named: dict[str, set[int]] = {}
@@ -145,7 +145,7 @@ def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[st
         )
         year = years[row["trial_id"]]
         row |= {
-            "year": "" if pd.isna(year) or year == "" else f"{float(year):.0f}",
+            "year": "" if pd.isna(year) else f"{float(year):.0f}",
             "people": "" if pd.isna(row["n_randomised"]) else f"{row['n_randomised']:.0f}",
             "comparison": " v ".join(filter(None, groups)),
             "risk": risks.get(name, NOT_JUDGED),

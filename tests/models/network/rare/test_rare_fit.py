@@ -218,7 +218,7 @@ def test_results_show_themselves_and_last() -> None:
     low, high = np.exp(net.ci_low.loc["b", "a"]), np.exp(net.ci_high.loc["b", "a"])
     assert table.loc["a", "b"] == f"{np.exp(net.effects.loc['b', 'a']):.2f} ({low:.2f} to {high:.2f})"
     assert net.p_scores().index[0] == "a"
-    figure = ev.figures.network_forest(net, measure_label="OR")
+    figure: Any = ev.figures.network_forest(net, measure_label="OR")
     assert figure.numbers.set_index("treatment").loc["b", "estimate"] == pytest.approx(
         np.exp(net.effects.loc["b", "a"])
     )
