@@ -45,7 +45,8 @@ def compute(case: dict[str, Any], fit: Pooled) -> Any:
         return profile_tau2(fit, case["options"]["grid"])
     if function == "gosh":
         return gosh(fit.effect, fit.variance, method=fit.method)
-    return {"influence": influence, "baujat": baujat, "blup": blup}[function](fit)
+    functions: dict[str, Any] = {"influence": influence, "baujat": baujat, "blup": blup}
+    return functions[function](fit)
 
 
 @pytest.mark.parametrize("function", sorted({case["function"] for case in CASES}))
