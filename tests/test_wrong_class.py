@@ -37,7 +37,7 @@ def drawn() -> list[tuple[str, Callable[..., Any]]]:
 
 
 def computed() -> list[tuple[str, Callable[..., Any]]]:
-    found = []
+    found: list[tuple[str, Callable[..., Any]]] = []
     for name in dir(ev):
         function = getattr(ev, name)
         if inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") in RESULTS:

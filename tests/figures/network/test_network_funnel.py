@@ -119,11 +119,8 @@ def test_league_table_of_components_has_both_models():
         COMP.league_table(["massage", "laser"])
 
 
-NET_EFFECT = float(
-    ev.network(pd.DataFrame(ROWS, columns=table().columns), method="REML", tau2=COMP.tau2).effects.loc[
-        "massage+manual_therapy", "massage"
-    ]
-)
+OF_COMPONENTS: Any = ev.network(pd.DataFrame(ROWS, columns=table().columns), method="REML", tau2=COMP.tau2)
+NET_EFFECT = float(OF_COMPONENTS.effects.loc["massage+manual_therapy", "massage"])
 
 
 def test_figure_of_the_league_table_of_components(faults):

@@ -155,7 +155,7 @@ def test_results_show_themselves_and_last() -> None:
     assert found.sucra("undesirable").index[0] == found.sucra().index[-1]
     assert found.sucra().mean() == pytest.approx(0.5)
     table: Any = found.league_table()
-    assert table.loc["a", "b"].startswith(f"{found.effects.loc['b', 'a']:.2f} (")
+    assert table.loc["a", "b"].startswith(f"{float(found.effects.loc['b', 'a']):.2f} (")  # type: ignore[arg-type]
     figure = ev.figures.network_forest(found)
     assert figure.alt_text.endswith(").") or "Bayesian" in figure.alt_text
     assert figure.numbers["below"].between(0.0, 1.0).all()
