@@ -279,7 +279,7 @@ def bayes_network(
     >>> net = ev.network(["s1", "s2", "s3"], ["a", "b", "a"], ["b", "c", "c"], [0.5, 0.2, 0.6], [0.1, 0.1, 0.2])
     >>> posterior = ev.bayes_network(net, tau_prior=ev.priors.half_normal(0.5))
     >>> round(posterior.effect("a", "c").median, 2)
-    0.67
+    0.65
     """
     must_be(net, Network, "bayes_network()")
     effect_prior = priors.flat() if effect_prior is None else effect_prior

@@ -73,7 +73,7 @@ def network_counts(
     >>> import evidence as ev
     >>> net = ev.network_counts(list("aabbcc"), list("xyyzxz"), [1, 3, 2, 5, 0, 4], [100] * 6, reference="x")
     >>> net.effects.loc["z", "x"].round(2)
-    np.float64(2.25)
+    np.float64(2.07)
     """
     method = choose("method", method, METHODS, ALSO)
     if not (level > 0.0 and 0.5 + 0.5 * level < 1.0):
