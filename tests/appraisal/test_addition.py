@@ -186,7 +186,8 @@ def test_what_an_interruption_left_undone_is_done_by_doing_it_again(folder: Path
 def test_an_interruption_leaves_all_or_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException
 ) -> None:
-    added, before, replace, seen = smith(folder), contents(folder), os.replace, []
+    added, before, replace = smith(folder), contents(folder), os.replace
+    seen: list[Any] = []
 
     def stop(source: Any, target: Any) -> None:
         if Path(target).parent == folder:

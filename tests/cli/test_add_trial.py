@@ -54,7 +54,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 def answering(monkeypatch: pytest.MonkeyPatch, answers: list[Any]) -> list[str]:
     """Answer the questions in turn; returns those that were asked."""
-    left, asked = iter(answers), []
+    left = iter(answers)
+    asked: list[str] = []
 
     def answer(question: str, default: Any = None, **_: Any) -> Any:
         asked.append(question)

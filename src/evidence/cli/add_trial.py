@@ -124,10 +124,11 @@ def add_trial(
             raise
         source, reader = asking.source, asking.reader
     try:
+        further: dict[str, Any] = {name: rows[name] for name in _OPTIONS if name != "trials"}
         found = look(
             data,
             trial=rows["trials"][0],
-            **{name: rows[name] for name in _OPTIONS if name != "trials"},
+            **further,
             source={name: text for name, text in source.items() if text},
             reader=reader,
         )
