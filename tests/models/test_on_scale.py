@@ -108,3 +108,17 @@ def test_any_monotone_function_will_do() -> None:
     assert "Reduction in percent" in found.summary()
     analysis = fit.on("analysis")
     assert (analysis.estimate, analysis.scale) == (fit.estimate, "Effect")
+
+
+@pytest.mark.parametrize(("measure", "natural"), [("PLO", "PR"), ("PAS", "PR"), ("PLO", "proportion")])
+def test_the_natural_scale_may_be_named(measure: str, natural: str) -> None:
+    fit = pool(effect_size(measure, events=[10, 20, 15], n=[40, 50, 30]))
+    assert fit.on(natural).estimate == fit.on("natural").estimate
+    assert 0.0 < fit.on(natural).estimate < 1.0
+
+
+@pytest.mark.parametrize("other", ["IR", "OR", "PLN"])
+def test_a_scale_that_the_effects_do_not_have_is_refused(other: str) -> None:
+    fit = pool(effect_size("PLO", events=[10, 20, 15], n=[40, 50, 30]))
+    with pytest.raises(DataError, match="logit of a proportion \\(PLO\\), of which no"):
+        fit.on(other)

@@ -172,7 +172,8 @@ def on_scale(
     scale : str or callable
         ``natural``: a ratio for its logarithm, a proportion for its logit or arcsine, a rate for its logarithm or
         root, a correlation for Fisher's z, by the measure of the fit; ``analysis``; a measure by code or name, for
-        a fit that does not know its own; or a monotone function of an array.
+        a fit that does not know its own, or that of the natural scale (``PR`` for ``PLO``); or a monotone function
+        of an array.
     n : array-like, shape (k,), optional
         For double arcsines (PFT) the participants, for double roots (IRFT) the person-time of the studies, where
         the fit does not know them.
@@ -188,7 +189,7 @@ def on_scale(
     Raises
     ------
     DataError
-        If the measure is not known, or sizes are needed and not known.
+        If the measure is not known or another one than that of the fit, or sizes are needed and not known.
 
     References
     ----------
@@ -211,6 +212,14 @@ def on_scale(
     measure = find_measure(code)
     if measure is None:
         raise DataError(f"unknown scale {scale!r}; give 'natural', 'analysis', a measure, or a function.")
+    own = find_measure(read.measure) if read.measure else None
+    if own is not None and own.code != measure.code:
+        if own.name != measure.name or measure.title.lower() != measure.name.lower():
+            raise DataError(
+                f"the effects of this fit are measured as {own.title} ({own.code}), of which no {measure.title} can "
+                "be made; give 'natural', 'analysis' or a function."
+            )
+        measure = own  # asked for by the name of its natural scale, as PR of PLO
     sizes: Any = nan
     note = ""
     if needs_size(measure):

@@ -193,3 +193,21 @@ def test_ratio_of_the_right_kind_is_taken_as_it_is() -> None:
     found = put_on_scale(contrast(measure="RR", estimate=0.3, se=0.1), SLEEP, HIGHER, "RR")
     assert (found.effect, found.variance) == pytest.approx((0.3, 0.01))
     assert found.unit == "log risk ratio"
+
+
+@pytest.mark.parametrize("measure", ["OR", "RD"])
+def test_an_arm_brings_its_own_variance_into_every_comparison_of_its_trial(measure: str) -> None:
+    """The arm of 20 of 40 has one variance, whomever it is compared with: odds 1/20 + 1/20, risks 20 20 / 40^3."""
+    expected = {"OR": 1 / 20 + 1 / 20, "RD": 20 * 20 / 40**3}[measure]
+    for events, n in ((15.0, 60.0), (30.0, 45.0)):
+        counts = contrast(measure="RR", estimate=0.1, se=0.2, arm_share=0.123, events=(20.0, 40.0, events, n))
+        found = put_on_scale(counts, CRY, HIGHER, measure)
+        assert found.arm_share is not None
+        assert found.arm_share * found.variance == pytest.approx(expected)
+        turned = put_on_scale(counts.reversed(), CRY, HIGHER, measure)
+        assert turned.arm_share == pytest.approx(1 - found.arm_share)
+
+
+def test_the_share_of_a_ratio_of_risks_stays_that_of_the_contrast() -> None:
+    counts = contrast(measure="RR", estimate=0.1, se=0.2, events=(20.0, 40.0, 15.0, 60.0))
+    assert put_on_scale(counts, CRY, HIGHER, "RR").arm_share is None

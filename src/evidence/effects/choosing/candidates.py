@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -106,6 +106,8 @@ def on_scale(
                 found.append(ContrastOnScale(contrast, "", Scaled(reason=_NO_INSTRUMENT)))
             else:
                 scaled = put_on_scale(contrast, instrument, rules, measure)
+                if scaled.arm_share is not None:
+                    contrast = replace(contrast, arm_share=scaled.arm_share)
                 found.append(ContrastOnScale(contrast, instrument.family, scaled))
     return tuple(found)
 

@@ -46,6 +46,8 @@ class Scaled:
         Why the contrast cannot be put on the scale.
     turned : bool
         Whether the sign was turned, because instrument and outcome run in opposite directions.
+    arm_share : float or None
+        Share of the arm in the variance, where it is another one than in the reported contrast.
     """
 
     effect: float = math.nan
@@ -55,6 +57,7 @@ class Scaled:
     assumptions: tuple[Assumption, ...] = ()
     reason: Reason | None = None
     turned: bool = False
+    arm_share: float | None = None
 
 
 def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, measure: str) -> Scaled:
@@ -183,7 +186,21 @@ def _ratio(contrast: Contrast, measure: str) -> Scaled:
         words = "everybody has the event in both arms: the odds ratio is not defined"
         return Scaled(reason=Reason("no events", words))
     effect, variance = _of_counts(measure, a, n1 - a, c, n2 - c)
-    return Scaled(effect, variance, unit, (step(f"{measure} from the counts: {effect:.4g}"),))
+    words = step(f"{measure} from the counts: {effect:.4g}")
+    return Scaled(effect, variance, unit, (words,), arm_share=_share(measure, a, n1 - a, c, n2 - c))
+
+
+def _share(measure: str, a: float, b: float, c: float, d: float) -> float | None:
+    """Share of the first group in the variance of a log odds ratio or risk difference; others have their own."""
+    if measure not in ("OR", "RD"):
+        return None
+    if 0 in (a, b, c, d):
+        a, b, c, d = a + 0.5, b + 0.5, c + 0.5, d + 0.5
+    one, other = (
+        1 / events + 1 / rest if measure == "OR" else events * rest / (events + rest) ** 3
+        for events, rest in ((a, b), (c, d))
+    )
+    return one / (one + other)
 
 
 @lru_cache(maxsize=4096)
