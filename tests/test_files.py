@@ -214,6 +214,7 @@ ELSEWHERE = {
     "report/build.py": "moves what notebooks published, by the names of their files",
     "report/publish.py": "names of small letters, digits and hyphens",
     "models/scale/store.py": "numbered parts beside the file that the user named",
+    "tables/adding.py": "tries a trial in a copy of the review in a temporary folder, by names of the schema",
     "report/running": "notebooks are run in folders of their own",
 }
 """What writes or removes files itself, and why its names are safe."""

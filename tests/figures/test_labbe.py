@@ -118,7 +118,7 @@ def test_an_outlier_leaves_the_band():
 
 
 def test_what_has_no_residuals_is_refused():
-    with pytest.raises(DataError, match="has no residuals of effects"):
+    with pytest.raises(DataError, match=r"takes a result of class Pooled, .*; got BinomialNormal"):
         qq(fits()["glmm"])
     with pytest.raises(ModelError, match="at least 3"):
         qq(pool([0.1, 0.2], [0.1, 0.2]))

@@ -161,7 +161,7 @@ def _write(figure: EvidenceFigure, path: Path, kind: str, dpi: int, text: str) -
         figure.savefig(path, **options)
 
 
-def _write_text_svg(figure: EvidenceFigure, path: Path, options: dict[str, Any]) -> None:
+def _write_text_svg(figure: EvidenceFigure, beside: Path, options: dict[str, Any]) -> None:
     """Write an SVG whose letters are text; a halo around letters, which matplotlib would draw as outlines, too."""
     halos = [one for one in figure.findobj(Text) if one.get_path_effects()]
     effects = [one.get_path_effects() for one in halos]
@@ -170,17 +170,17 @@ def _write_text_svg(figure: EvidenceFigure, path: Path, options: dict[str, Any])
             one.set_gid(f"halo-{place}")
             one.set_path_effects([])
         with style(), matplotlib.rc_context({"svg.fonttype": "none"}):
-            Figure.savefig(figure, path, **options)
+            Figure.savefig(figure, beside, **options)
     finally:
         for one, kept in zip(halos, effects, strict=True):
             one.set_gid(None)
             one.set_path_effects(kept)
-    text = _TEXT.sub(_with_width, path.read_text("utf-8"))
+    text = _TEXT.sub(_with_width, beside.read_text("utf-8"))
     if halos:
         text = re.sub(r'<g id="halo-\d+">', '<g class="halo">', text).replace(
             "</style>", _HALO + "</style>", 1
         )
-    path.write_text(text, "utf-8", newline="\n")
+    beside.write_text(text, "utf-8", newline="\n")
 
 
 def _with_width(found: re.Match[str]) -> str:

@@ -94,10 +94,10 @@ def test_the_origin_of_a_moderator_does_not_matter(kind: str) -> None:
         ),
         ci="z",
     )
-    found = (ev.selection_model(model, type=kind, alternative="greater") for model in (fit, moved))
-    one, other = (model.coefficients.loc["year"].astype(float) for model in found)
+    one, other = (ev.selection_model(model, type=kind, alternative="greater") for model in (fit, moved))
+    year, moved_year = (model.coefficients.loc["year"].astype(float) for model in (one, other))
     for name in ("estimate", "se"):
-        assert one[name] == pytest.approx(100.0 * other[name], rel=1e-4)
+        assert year[name] == pytest.approx(100.0 * moved_year[name], rel=1e-4)
     assert one.lrt == pytest.approx(other.lrt, abs=1e-6)
     assert one.qm == pytest.approx(other.qm, rel=1e-4)
 

@@ -197,7 +197,7 @@ def test_without_the_optional_group_tables_in_memory_work_and_the_rest_says_so(
         lambda: ev.batch(frame, output=tmp_path / "x.parquet"),
         lambda: ev.simulate({"k": 3}, repetitions=10, cluster="local"),
     ):
-        with pytest.raises(ev.DataError, match=r"pip install 'evidence\[scale\]'"):
+        with pytest.raises(ev.DataError, match=r"pip install 'evidence-synthesis\[scale\]'"):
             call()
 
 

@@ -118,7 +118,7 @@ def test_nothing_is_lost_on_the_way_out_and_back(studies: list[tuple[Any, ...]],
             order = back.set_index("label").loc[effects["label"]]
             np.testing.assert_allclose(order["effect"], effects["effect"], rtol=1e-9, atol=1e-12)
             np.testing.assert_allclose(order["variance"], effects["variance"], rtol=1e-9)
-            assert came.protocol["outcomes"].popitem()[1]["measure"] == review.protocol.measure_of(
+            assert came.protocol["outcomes"].popitem()[1]["measure"] == review.protocol.pooled_measure(
                 review.analyses[analysis]
             )
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from evidence.errors import DataError
+from evidence.errors import DataError, takes
 from evidence.results import Shown
 from evidence.wording import counted, number
 
@@ -56,6 +56,7 @@ class MapTable(Shown):
         return self.html
 
 
+@takes("DataFrame")
 def map_table(
     data: pd.DataFrame,
     *,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evidence.files import drafts, write, write_csv
+from evidence.files import drafts, inside, write, write_csv
 from evidence.report.export.codebook import codebook
 from evidence.report.export.results import result_tables
 from evidence.tables.datapackage import datapackage
@@ -55,8 +54,8 @@ def write_frictionless(review: Review, output: Path) -> list[Path]:
             if stem in results:
                 write_csv(results[stem], beside / name)
             else:
-                shutil.copyfile(review.path / name, beside / name)
-        shutil.copyfile(review.path / "review.yaml", beside / "review.yaml")
+                inside(beside, name).write_bytes((review.path / name).read_bytes())
+        inside(beside, "review.yaml").write_bytes((review.path / "review.yaml").read_bytes())
         write(beside, "datapackage.json", json.dumps(package, ensure_ascii=False, indent=2) + "\n")
     return [output / name for name in ["datapackage.json", "review.yaml", *names]]
 

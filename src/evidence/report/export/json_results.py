@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from evidence.synthesis.networks import ReviewNetwork, review_networks
 from evidence.synthesis.rule import rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
+from evidence.version import __version__
 
 __all__ = ["FORMAT", "ReviewResults", "read_json", "results_schema", "review_results", "write_json"]
 
@@ -192,7 +192,7 @@ def review_results(review: Review) -> ReviewResults:
         {
             "$schema": SCHEMA_NAME,
             "format": FORMAT,
-            "made_with": f"evidence {version('evidence')}",
+            "made_with": f"evidence {__version__}",
             "title": review.protocol.title,
             "analyses": [_analysis(review, synthesise(review, name)) for name in review.analyses],
             "networks": [_network(one) for one in networks if one.fit is not None],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from evidence.effects.choosing.choices import Choices
-from evidence.files import draft, drafts, file_name, write, write_csv
+from evidence.files import draft, drafts, file_name, inside, write, write_csv
 from evidence.measures import measure_of
 from evidence.synthesis.networks import ReviewNetwork, review_networks
 from evidence.synthesis.rule import rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
+from evidence.version import __version__
 
 __all__ = [
     "ANALYSES",
@@ -131,7 +131,7 @@ def write_r(review: Review, output: Path) -> list[Path]:
     with drafts(output) as beside:
         for name, text in texts.items():
             write(beside, name, text)
-        (beside / "data").mkdir(exist_ok=True)
+        inside(beside, "data").mkdir(exist_ok=True)
         for name, table in tables.items():
             with draft(beside / name) as path:
                 write_csv(table, path)
@@ -147,7 +147,7 @@ def _script(title: str, name: str, calls: list[str]) -> str:
     head = [
         f"# {title}",
         "#",
-        f"# {what} of the review again with the package metafor; made by evidence {version('evidence')}.",
+        f"# {what} of the review again with the package metafor; made by evidence {__version__}.",
         f"# Run it in its folder: Rscript {name}.R     It writes {name}-from-r.csv.",
         f'# In R: setwd to its folder, source("{name}.R"); then fits holds what metafor gave, by id.',
         "",
