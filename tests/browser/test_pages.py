@@ -139,6 +139,7 @@ def test_every_figure_says_how_to_read_it(report: Path) -> None:
 
 def test_rows_of_figures_and_names_in_tables_lead_to_derivations(watched: Watched, report: Path) -> None:
     page = watched.open(report / "manual-usual.html")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     row = page.locator("a.row").first
     name = str(row.get_attribute("aria-label"))
     row.click()
