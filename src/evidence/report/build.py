@@ -159,6 +159,7 @@ class _Run:
         self.every = self.inputs.every()
         places = {output.parent, self.cache.folder.resolve().parent}
         self.own = {place: listed(place) for place in places if place.is_dir()}
+        self.written = output, self.cache.folder.resolve()
         self.commit = commit(notebooks)
         self.chosen = [f"{job.name} {literal(dict(sorted(job.parameters.items())))}" for job in jobs]
         self.state = self.state_of(self.every)
@@ -240,7 +241,8 @@ class _Run:
 
         def ended(done: Executed, part: Path, record: Path) -> None:
             self.tell_left(done, record)
-            reads = _reads(record, self.inputs, self.clock, self.own)
+            written = (*self.written, site.parent.resolve())
+            reads = _reads(record, self.inputs, self.clock, self.own, written)
             if reads is not None and self.cache_works:
                 self.keep(done, part, reads)
             self.merge(done, part, site)
@@ -384,11 +386,14 @@ def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]
     return review.protocol.title, review
 
 
-def _reads(record: Path, inputs: Inputs, since: int, own: Mapping[Path, str]) -> dict[str, str | None] | None:
+def _reads(
+    record: Path, inputs: Inputs, since: int, own: Mapping[Path, str], written: Sequence[Path]
+) -> dict[str, str | None] | None:
     """Return what a notebook depends on with the hash of each; None if that is not known for certain.
 
-    A folder that the report is written into is touched by the run itself: it counts as the same if the names in it,
-    of which `own` has the hash from the beginning, still are.
+    The old report, and what is kept for the next one, in the folders `written` are never inputs. A folder in which
+    they lie is touched by the run itself: it counts as the same if the names in it, of which `own` has the hash from
+    the beginning, still are.
     """
     try:
         noted = json.loads(record.read_text("utf-8"))
@@ -398,6 +403,8 @@ def _reads(record: Path, inputs: Inputs, since: int, own: Mapping[Path, str]) ->
         return None
     reads = {}
     for path in map(Path, noted["read"]):
+        if any(path.is_relative_to(folder) for folder in written):
+            continue
         try:
             status = path.stat()
         except OSError:
