@@ -29,5 +29,5 @@ def end_marked(mark: str | None = None) -> None:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # gone, or of another user
                 if process.pid != os.getpid() and process.environ().get(RUN_VARIABLE) == mark:
-                    found = process.status() != psutil.STATUS_ZOMBIE
+                    found |= process.status() != psutil.STATUS_ZOMBIE
                     process.kill()
