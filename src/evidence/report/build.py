@@ -157,9 +157,9 @@ class _Run:
         self.cache_works = True
         self.review: Review | None = None
         self.every = self.inputs.every()
-        places = {output.parent, self.cache.folder.resolve().parent}
-        self.own = {place: listed(place) for place in places if place.is_dir()}
         self.written = output, self.cache.folder.resolve()
+        places = {folder.parent for folder in self.written}
+        self.own = {place: listed(place) for place in places if place.is_dir()}
         self.commit = commit(notebooks)
         self.chosen = [f"{job.name} {literal(dict(sorted(job.parameters.items())))}" for job in jobs]
         self.state = self.state_of(self.every)

@@ -84,8 +84,6 @@ def test_a_review_with_faults_is_left_to_those_who_read_it(tmp_path):
     from evidence.report.running.ahead import work_ahead
 
     storage = pd.get_option("mode.string_storage")
-    try:
-        work_ahead(data)
-    finally:
-        pd.set_option("mode.string_storage", storage)
+    work_ahead(data)
+    assert pd.get_option("mode.string_storage") == storage
     assert reviews_before == reviews._AHEAD

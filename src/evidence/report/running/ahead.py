@@ -34,9 +34,9 @@ def work_ahead(data: Path) -> None:
     from evidence.synthesis.reports import reports_on
     from evidence.tables.review import read_ahead
 
-    # Where pyarrow is installed pandas would keep texts in its form, which takes twice as long to walk through.
-    pd.set_option("mode.string_storage", "python")
-    with contextlib.suppress(EvidenceError):
+    # Where pyarrow is installed pandas would keep texts in its form, which takes longer to walk through. The setting
+    # ends here: notebooks have the one that they would have anywhere.
+    with pd.option_context("mode.string_storage", "python"), contextlib.suppress(EvidenceError):
         review = read_ahead(data)
         analyses = review.analyses.values()
         for analysis in analyses:
