@@ -318,7 +318,7 @@ def selection_fit(test: ModuleType, case: dict[str, Any]) -> Any:
     data, options = test.REFERENCE["data"][case["data"]], case["options"]
     fit = ev.pool(data["effect"], data["variance"], method=case["method"], ci="z")
     try:
-        steps = options["steps"] if options["type"] == "step" else (0.025,)
+        steps = options["steps"] if options["type"] == "step" else None
         return ev.selection_model(fit, steps, options["type"], alternative=options["alternative"])
     except ev.ModelError:
         return None
