@@ -1,4 +1,4 @@
-"""Time `evidence report` beside `papermill` run on the same notebooks one after another, with its default settings.
+"""Time `evidence report` beside `papermill`, which makes the same pages one after another with its default settings.
 
 Run by `make bench`. Everything is measured in one run: in each round the two take turns on a copy of the data and the
 notebooks, so that a busy moment of the machine hits both alike. What counts is the time on the clock, the median over
@@ -20,6 +20,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+
+from evidence.report.running.plan import plan
 
 ROOT = Path(__file__).parents[1]
 IMPORT = "import time; start = time.perf_counter(); import evidence; print(time.perf_counter() - start)"
@@ -45,7 +47,7 @@ def main() -> None:
     medians = {what: median(times) for what, times in seconds.items()}
     for what, value in medians.items():
         print(f"{what:60} {value:8.2f} s")
-    ratio = medians["evidence report --force"] / medians["papermill, one notebook after another"]
+    ratio = medians["evidence report --force"] / medians["papermill, one page after another"]
     print(f"{'evidence report --force to papermill':60} {ratio:8.2f}")
     if options.output:
         machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
@@ -66,17 +68,23 @@ def measure(project: Path, environment: dict[str, str], rounds: int) -> dict[str
 
     report = [sys.executable, "-c", "from evidence.cli import main; main()", "report"]
     papermill = [sys.executable, "-m", "papermill"]
-    notebooks = sorted((project / "notebooks").glob("*.ipynb"))
+    jobs = plan(project / "notebooks", project / "data", {})
     # Once before the clock runs, so that byte code and the caches of fonts are there for both.
     take("warming up", [*report, "--force"])
     take(
-        "warming up", [*papermill, notebooks[0].name, str(project / "x.ipynb")], folder=project / "notebooks"
+        "warming up", [*papermill, jobs[0].path.name, str(project / "x.ipynb")], folder=project / "notebooks"
     )
     seconds.clear()
     for _ in range(rounds):
         (project / "papermill").mkdir(exist_ok=True)
-        commands = [[*papermill, path.name, str(project / "papermill" / path.name)] for path in notebooks]
-        take("papermill, one notebook after another", *commands, folder=project / "notebooks")
+        commands = [
+            [
+                *[*papermill, job.path.name, str(project / "papermill" / f"{number}.ipynb")],
+                *(word for name, value in job.parameters.items() for word in ("-p", name, value)),
+            ]
+            for number, job in enumerate(jobs)
+        ]
+        take("papermill, one page after another", *commands, folder=project / "notebooks")
         take("evidence report --force", [*report, "--force"])
         take("evidence report, nothing changed", report)
         for table in ("guidelines", "arm_results"):
