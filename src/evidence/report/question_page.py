@@ -23,11 +23,15 @@ from evidence.wording import capital
 
 __all__ = ["publish_choices", "publish_published", "publish_reports", "publish_results"]
 
+OPEN = 3
+"""How many results of a question show their forest plots at once; further ones are a click away."""
 SIDES = ("favours treatment", "favours comparator")
 
 
 def publish_results(review: Review, answer: QuestionAnswer) -> None:
     """Show each combined result of a question: its forest plot and, folded, its trials by size and by year.
+
+    The forest plots of the first three are open, those of further results folded.
 
     Parameters
     ----------
@@ -45,14 +49,14 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
     from IPython.display import Markdown, display
 
     several = len({one.analysis.spec.id for one in answer.findings}) > 1
-    for one in answer.findings:
-        if one.fit is not None:
-            name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
-            display(Markdown(f"### {name}"))
-            _forest(review, one)
-            _small_trials(review, one)
-            _sequence(review, one)
-    if all(one.fit is None for one in answer.findings):
+    combined = [one for one in answer.findings if one.fit is not None]
+    for number, one in enumerate(combined):
+        name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
+        display(Markdown(f"### {name}"))
+        _forest(review, one, folded=number >= OPEN)
+        _small_trials(review, one)
+        _sequence(review, one)
+    if not combined:
         display(Markdown("Nothing was combined for this question."))
 
 
@@ -60,7 +64,7 @@ def _sides(one: Finding) -> tuple[str, str]:
     return SIDES if one.words.benefit < 0 else (SIDES[1], SIDES[0])
 
 
-def _forest(review: Review, one: Finding) -> None:
+def _forest(review: Review, one: Finding, *, folded: bool) -> None:
     from evidence.figures.forest_table import forest_table
 
     result = synthesise(review, one.analysis)
@@ -69,7 +73,7 @@ def _forest(review: Review, one: Finding) -> None:
     certainty = one.certainty if one.certainty.level else None
     table = forest_table(result, review=review, certainty=certainty, favours=_sides(one))
     caption = f"{one.analysis.title}: each comparison, and all together."
-    publish_table(table, f"forest-{one.analysis.id}", caption=caption)
+    publish_table(table, f"forest-{one.analysis.id}", caption=caption, folded=folded)
 
 
 def _small_trials(review: Review, one: Finding) -> None:

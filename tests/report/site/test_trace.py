@@ -60,13 +60,14 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
     assert {str(link["href"])[1:] for link in soup.select('a[href^="#"]')} <= ids
     result = soup.select_one(f"#{row['result_ids']}")
     assert result is not None
-    assert [cell.get_text() for cell in result.select("thead th")] == [
-        "Field",
-        "Reader A",
-        "Reader B",
-        "Kept",
-        "Agreed",
-    ]
+    read = review.agreement[review.agreement["result_id"] == row["result_ids"]]
+    alike = (read["value_a"] == read["value_b"]) & (read["value_b"] == read["consensus"])
+    assert 0 < alike.sum() < len(read)
+    both = next(note.get_text() for note in result.select(".note") if "Both readers" in note.get_text())
+    for one in read[alike].itertuples():
+        assert f"{one.field.replace('_', ' ')} {one.consensus}" in both
+    cells = [[cell.get_text() for cell in line.select("td")] for line in result.select("tbody tr")]
+    assert cells == read[~alike][["value_a", "value_b", "consensus", "agreed"]].to_numpy().tolist()
     assert str(row["source_url"]) in [link["href"] for link in result.select("a")]
 
 

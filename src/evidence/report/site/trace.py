@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,8 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
     for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
         names = arms.get(str(row["trial_id"]), {})
         groups = [row[key] for key in ("arm_id", "comparator_arm_id") if key in row]
+        read = readings.get(str(row["result_id"]), [])
+        same = [one["value_a"] == one["value_b"] == one["consensus"] for one in read]
         yield {
             "id": row["result_id"],
             "file": f"{table}.csv",
@@ -296,7 +299,8 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
                 for key in _NUMBERS[table]
                 if not _missing(row[key])
             },
-            "readings": readings.get(str(row["result_id"]), []),
+            "same": list(compress(read, same)),
+            "differing": [one for one, alike in zip(read, same, strict=True) if not alike],
             "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
             **{key: row[key] for key in _AS_IT_STANDS},
         }
