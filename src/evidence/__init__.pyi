@@ -43,6 +43,7 @@ from .appraisal.statements import certainty_levels as certainty_levels
 from .appraisal.statements import combined_analyses as combined_analyses
 from .appraisal.statements import finding as finding
 from .appraisal.unpooled import evidence_map as evidence_map
+from .appraisal.unpooled import reports_counts as reports_counts
 from .appraisal.unpooled import reports_statement as reports_statement
 from .appraisal.unpooled import reports_table as reports_table
 from .diagnostics.blup import blup as blup

@@ -172,6 +172,15 @@ def test_no_page_scrolls_sideways(watched: Watched, report: Path, width: int) ->
     assert wide == {}
 
 
+def test_no_page_is_endless_while_details_are_folded(watched: Watched, report: Path) -> None:
+    watched.page.set_viewport_size({"width": 1440, "height": 900})
+    heights = {
+        path.name: watched.open(path).evaluate("document.documentElement.scrollHeight")
+        for path in report.glob("*.html")
+    }
+    assert {name: height for name, height in heights.items() if height > 8_000} == {}
+
+
 def test_keyboard_reaches_text_search_and_theme(watched: Watched, report: Path) -> None:
     page = watched.open(report / "index.html")
     page.keyboard.press("Tab")

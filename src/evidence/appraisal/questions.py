@@ -125,6 +125,7 @@ def _record(one: Finding) -> dict[str, Any]:
     ]
     return {
         "analysis": one.analysis.id,
+        "comparison": one.analysis.comparison,
         "outcome": words.name,
         "term": one.analysis.term,
         "clause": one.clause,

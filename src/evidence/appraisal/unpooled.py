@@ -19,7 +19,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, p_value, parts_of
 
-__all__ = ["FAVOURS", "evidence_map", "reports_statement", "reports_table"]
+__all__ = ["FAVOURS", "evidence_map", "reports_counts", "reports_statement", "reports_table"]
 
 _CHANCE = 0.05
 
@@ -79,7 +79,7 @@ def _counts(reports: Reports) -> str:
 
 
 def _tally(found: EffectDirection) -> str:
-    text = f"{found.positive} towards the treatment and {found.negative or 'none'} towards the comparator"
+    text = f"{found.positive or 'none'} towards the treatment and {found.negative or 'none'} towards the comparator"
     return f"{text} ({found.unclear} to neither side)" if found.unclear else text
 
 
@@ -97,10 +97,17 @@ def _sides(reports: Reports) -> str:
     text = f"Of the trials without a usable effect that tell a direction, {_tally(without)}"
     if told is None:
         return f"{text}; there is no trial with an effect to set beside them."
-    one, other = _lean(told), _lean(without)
-    lean = "both lean the same way" if one * other > 0 else "the two do not lean the same way"
-    lean = "they lean opposite ways" if one * other < 0 else lean
-    return f"{text}; of those with one, {_tally(told)}: {lean}."
+    lean = {1: "both lean the same way", 0: "the two do not lean the same way", -1: "they lean opposite ways"}
+    return f"{text}; of those with one, {_tally(told)}: {lean[_lean(told) * _lean(without)]}."
+
+
+def _beside(reports: Reports) -> str:
+    """The same in a cell."""
+    told, without = reports.directions.get("with an effect"), reports.directions.get("without")
+    if told is None or without is None:
+        return ""
+    lean = {1: "lean the same way", 0: "do not lean the same way", -1: "lean the opposite way"}
+    return lean[_lean(told) * _lean(without)]
 
 
 def _untimed(reports: Reports) -> str:
@@ -148,6 +155,64 @@ def _piled(reports: Reports) -> str:
     piled = "they pile up just below .05, as chosen results would"
     found = piled if curve.p_piling < _CHANCE else "they do not pile up just below .05"
     return f"{text} ({p_value(curve.p_piling)}): {found}."
+
+
+def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.DataFrame:
+    """Count the trials that report on analyses by what they give, and by the way those without an effect point.
+
+    Parameters
+    ----------
+    review : Review
+    analyses : iterable of str or Analysis
+
+    Returns
+    -------
+    DataFrame
+        One row for each analysis that a trial reports on, under headings for people: Result (its comparison
+        where there are several), Trials, With an effect, P value or other scale, Direction in words, Nothing usable
+        (doubtful and left out among them); of the trials with a P value or in words, Towards the treatment, Towards
+        the comparator, Neither; Those with an effect, whether these lean the same way; P values together.
+
+    Raises
+    ------
+    DataError
+        If an analysis is unknown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.reports_counts(review, ["massage-inactive-pain-short"]).columns[:3].tolist()
+    ['Result', 'Trials', 'With an effect']
+    """
+    rows = []
+    every = [reports_on(review, name) for name in analyses]
+    several = len({reports.analysis.comparison for reports in every}) > 1
+    for reports in every:
+        if reports.trials.empty:
+            continue
+        title = reports.analysis.title
+        counts, without = reports.trials["kind"].value_counts(), reports.directions.get("without")
+        given = [int(counts.get(kind, 0)) for kind in ("effect", "P value", "direction")]
+        combined = reports.combined
+        rows.append(
+            {
+                "Result": title if several else capital(title.partition(": ")[2]),
+                "Trials": len(reports.trials),
+                **dict(
+                    zip(
+                        ("With an effect", "P value or other scale", "Direction in words"), given, strict=True
+                    )
+                ),
+                "Nothing usable": len(reports.trials) - sum(given),
+                "Towards the treatment": without.positive if without else 0,
+                "Towards the comparator": without.negative if without else 0,
+                "Neither": without.unclear if without else 0,
+                "Those with an effect": _beside(reports),
+                "P values together": "" if combined is None else p_value(combined.p_value),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from evidence.appraisal.harms import HARMS, harms_statement, harms_table
 from evidence.appraisal.questions import QuestionAnswer
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding
-from evidence.appraisal.unpooled import reports_statement, reports_table
+from evidence.appraisal.unpooled import reports_counts, reports_statement, reports_table
 from evidence.errors import EvidenceError
 from evidence.measures import measure_of
 from evidence.report.publish import publish_figure, publish_table
@@ -23,15 +23,17 @@ from evidence.wording import capital
 
 __all__ = ["publish_choices", "publish_published", "publish_reports", "publish_results"]
 
-OPEN = 3
-"""How many results of a question show their forest plots at once; further ones are a click away."""
+OPEN = 12
+"""How many comparisons the open forest plots of a page hold, the first apart; further ones are a click away."""
+SHOWN = 6
+"""How many rows a table of counts has at most where it is open."""
 SIDES = ("favours treatment", "favours comparator")
 
 
 def publish_results(review: Review, answer: QuestionAnswer) -> None:
     """Show each combined result of a question: its forest plot and, folded, its trials by size and by year.
 
-    The forest plots of the first three are open, those of further results folded.
+    The forest plot of the first is open, and those of others as long as the page stays short.
 
     Parameters
     ----------
@@ -50,10 +52,12 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
 
     several = len({one.analysis.spec.id for one in answer.findings}) > 1
     combined = [one for one in answer.findings if one.fit is not None]
-    for number, one in enumerate(combined):
+    rows = 0
+    for one in combined:
+        rows += one.k
         name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
         display(Markdown(f"### {name}"))
-        _forest(review, one, folded=number >= OPEN)
+        _forest(review, one, folded=rows > OPEN and one is not combined[0])
         _small_trials(review, one)
         _sequence(review, one)
     if not combined:
@@ -167,7 +171,8 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     )
     name = answer.question.id
     caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
-    publish_figure(figure, f"published-{name}", caption=caption)
+    own = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
+    publish_figure(figure, f"published-{name}", caption=caption, folded=not own)
     columns = ["group", "kind", "label", "measure", "estimate", "ci_low", "ci_high", "k", "n", "certainty"]
     shown = beside[[*columns, "comparison", "population", "note"]]
     caption = "The same in numbers, with the comparison in the words of each source."
@@ -195,18 +200,25 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
     from evidence import figures
 
     name, told = answer.question.id, []
-    for one in answer.findings:
-        if said := reports_statement(review, one.analysis):
-            display(Markdown(f"**{one.analysis.title}.** {said}"))
-            reports = reports_on(review, one.analysis)
-            rows = reports.of("effect", "P value", "direction")
-            sign = rows["direction"] * reports.benefit
-            told.append(
-                rows.assign(direction=sign, kind=rows["kind"].map(REPORT_KINDS), question=one.analysis.title)
-            )
-    if not told:
+    counts = reports_counts(review, answer.question.analyses)
+    if counts.empty:
         display(Markdown("No trial reports on this question."))
         return
+    lead = answer.lead.analysis
+    if said := reports_statement(review, lead):
+        display(Markdown(f"**{lead.title}.** {said}"))
+    for one in answer.findings:
+        reports = reports_on(review, one.analysis)
+        rows = reports.of("effect", "P value", "direction")
+        sign = rows["direction"] * reports.benefit
+        told.append(
+            rows.assign(direction=sign, kind=rows["kind"].map(REPORT_KINDS), question=one.analysis.title)
+        )
+    caption = (
+        "Trials that report on each result, by what they give, and which way those with a P value or words alone "
+        "point. P values together: Stouffer's test of all trials that have one, weighted by size."
+    )
+    publish_table(counts, f"reports-{name}-counts", caption=caption, folded=len(counts) > SHOWN)
     every = pd.concat(told, ignore_index=True)
     every = every[every["direction"].notna()]
     if len(every):

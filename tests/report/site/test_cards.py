@@ -77,6 +77,20 @@ def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
     assert "Shown and not combined" in soup.get_text()
 
 
+def test_a_question_of_several_comparisons_names_each(review: Review) -> None:
+    record = ev.answer_question(review, "manual-other", deep=False).record()
+    soup = BeautifulSoup(card_html(record, whole=False), "html.parser")
+    heads = [tag.contents[0].strip() for tag in soup.select(".when")]
+    found = [one for one in record["findings"] if one["k"]]
+    assert sorted(heads) == sorted(f"{one['comparison']}, {one['term']}" for one in found)
+    lines = soup.select_one(".told.none")
+    assert lines
+    for one in record["findings"]:
+        assert (f"{one['comparison']}, {one['outcome']}, {one['term']} (" in lines.get_text()) == (
+            one["k"] == 0
+        )
+
+
 def test_texts_are_escaped(answer: ev.QuestionAnswer) -> None:
     record = answer.record() | {"title": "<script>alert(1)</script>"}
     assert "<script>" not in card_html(record)

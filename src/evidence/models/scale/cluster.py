@@ -75,6 +75,7 @@ def use(
     A local cluster has one process of one thread a worker and listens on the loopback alone.
     """
     try:
+        import dask
         import distributed
     except ImportError as error:
         raise DataError(f"several workers need Dask; {SCALE}") from error
@@ -85,6 +86,8 @@ def use(
         return
     with ExitStack() as stack:
         if cluster is None or cluster == "local":
+            # Workers run one function of ours: a hundred looks a second at what it does cost time and tell nothing.
+            stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
             local = distributed.LocalCluster(
                 n_workers=workers or os.cpu_count() or 1,
                 threads_per_worker=1,

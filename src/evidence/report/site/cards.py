@@ -94,8 +94,9 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
         HTML in which every text is escaped.
     """
     lead = record["findings"][record["lead"]]
+    several = len({one["comparison"] for one in record["findings"]}) > 1
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for one in record["findings"]:
+    for one in sorted(record["findings"], key=lambda one: not one["level"]):  # the combined ones first
         groups.setdefault((one["outcome"], one["unit"]), []).append(one)
     changes = sorted(record["changes"], key=lambda row: not row["changed"])
     return (
@@ -107,8 +108,8 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
             page=page,
             whole=whole,
             symbols=SYMBOLS,
-            outcomes=[_outcome(name, unit, group) for (name, unit), group in groups.items()],
-            lacking="; ".join(_lacking(one) for one in record["findings"] if not one["k"]),
+            outcomes=[_outcome(name, unit, group, several) for (name, unit), group in groups.items()],
+            lacking="; ".join(_lacking(one, several) for one in record["findings"] if not one["k"]),
             people=_people(record["people"]),
             changes=[row["sentence"] for row in (changes[:OPEN_CHANGES] if whole else record["changes"])],
             more=len(changes) - OPEN_CHANGES if whole else 0,
@@ -116,26 +117,23 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
     )
 
 
-def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Rows of one outcome on one scale."""
+def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], several: bool) -> dict[str, Any]:
+    """Rows of one outcome on one scale; each names its comparison where there are several."""
     drawn = [one for one in findings if one["k"]]
-    scale = BarScale.of(drawn) if drawn else None
     better = "lower" if findings[0]["lower_is_better"] else "higher"
     return {
         "name": capital(name),
         "unit": "ratio" if findings[0]["ratio"] else unit,
         "better": better,
-        "rows": [_row(one, scale) for one in findings],
-        "drawn": bool(drawn),
+        "rows": [_row(one, BarScale.of(drawn), several) for one in drawn],
         "mid": "" if findings[0]["mid"] is None else number(findings[0]["mid"], findings[0]["digits"]),
     }
 
 
-def _row(one: Mapping[str, Any], scale: BarScale | None) -> dict[str, Any]:
+def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, Any]:
     """What one line of the drawing shows, with the same in words."""
-    row: dict[str, Any] = {"one": one, "when": capital(one["term"]), "bars": [], "said": one["numbers"]}
-    if scale is None or not one["k"]:
-        return row
+    when = _listed([one["comparison"] if several else "", one["term"]])
+    row: dict[str, Any] = {"one": one, "when": capital(when), "bars": [], "said": one["numbers"]}
     row["zero"] = scale.place(scale.none)
     if one["mid"] is not None:
         first, last = sorted(map(scale.place, (1 / one["mid"] if scale.ratio else -one["mid"], one["mid"])))
@@ -149,11 +147,15 @@ def _row(one: Mapping[str, Any], scale: BarScale | None) -> dict[str, Any]:
     return row
 
 
-def _lacking(one: Mapping[str, Any]) -> str:
+def _lacking(one: Mapping[str, Any], several: bool) -> str:
     """A result that no trial gives usable numbers for, in a few words."""
-    told = ", ".join(filter(None, [one["outcome"], one["term"]]))
-    trials = counted(one["reported"], "trial")
-    return f"{told} ({trials} {'reports' if one['reported'] == 1 else 'report'} it)"
+    told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
+    trials = counted(one["reported"], "trial") if one["reported"] else "no trial"
+    return f"{told} ({trials} {'report' if one['reported'] > 1 else 'reports'} it)"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return ", ".join(filter(None, parts))
 
 
 def _people(people: Mapping[str, float]) -> dict[str, Any] | None:
