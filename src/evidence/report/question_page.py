@@ -171,8 +171,8 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     )
     name = answer.question.id
     caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
-    own = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
-    publish_figure(figure, f"published-{name}", caption=caption, folded=not own)
+    subject = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
+    publish_figure(figure, f"published-{name}", caption=caption, folded=not subject)
     columns = ["group", "kind", "label", "measure", "estimate", "ci_low", "ci_high", "k", "n", "certainty"]
     shown = beside[[*columns, "comparison", "population", "note"]]
     caption = "The same in numbers, with the comparison in the words of each source."

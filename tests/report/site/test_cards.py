@@ -80,7 +80,7 @@ def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
 def test_a_question_of_several_comparisons_names_each(review: Review) -> None:
     record = ev.answer_question(review, "manual-other", deep=False).record()
     soup = BeautifulSoup(card_html(record, whole=False), "html.parser")
-    heads = [tag.contents[0].strip() for tag in soup.select(".when")]
+    heads = [next(tag.stripped_strings) for tag in soup.select(".when")]
     found = [one for one in record["findings"] if one["k"]]
     assert sorted(heads) == sorted(f"{one['comparison']}, {one['term']}" for one in found)
     lines = soup.select_one(".told.none")
