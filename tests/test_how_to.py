@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,10 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.report.against.r import missing_in_r
+from evidence.errors import DataError
+from evidence.report.against.r import against_r, missing_in_r
+from evidence.report.against.second_opinion import against_statsmodels
+from evidence.report.export.revman import write_revman
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "how-to"
@@ -72,6 +77,46 @@ def test_from_a_csv(tmp_path: Path) -> None:
     follow("from-a-csv.md", tmp_path)
     for name in ("my-trials", "cold", "revman"):
         assert (tmp_path / name / "report" / "index.html").exists()
+
+
+def test_single_groups(tmp_path: Path) -> None:
+    (table,) = blocks("single-groups.md", "csv")
+    (tmp_path / "asthma.csv").write_text(table, "utf-8")
+    said = dict(follow("single-groups.md", tmp_path))
+    dry = said["evidence import asthma.csv --dry-run --intervention children --outcome asthma"]
+    assert "children-asthma-any: PLO, 4 studies" in dry
+    assert "columns: study = study, events = cases, n = total, year = year" in dry
+    direct = ev.effect_size("PLO", events="cases", n="total", data=pd.read_csv(tmp_path / "asthma.csv"))
+    share = f"{100 * ev.pool(direct, ci='z').on().estimate:.1f}%"
+    assert f"Proportion {share} (95% CI" in said["evidence pool children-asthma-any --data asthma"]
+    review = ev.read_review(tmp_path / "asthma")
+    assert ev.check(review).empty
+    site = tmp_path / "asthma" / "report"
+    page = (site / "children.html").read_text("utf-8")
+    shown = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)
+    assert f"On average over studies, asthma (children) is {share}" in shown
+    assert "0/55" in shown
+    assert "Certainty: not rated" in shown
+    every = [shown, (site / "index.html").read_text("utf-8"), (site / "explorer.html").read_text("utf-8")]
+    for text in every:
+        words = re.sub(r"<[^>]*>", " ", text).lower()
+        for wrong in ("favours ", "comparator", "control group", "no difference", "more than", "placebo"):
+            assert wrong not in words, wrong
+    assert 'class="zero" x1="' not in shown.partition('<tr class="axis"')[0]
+    results = json.loads((tmp_path / "export" / "json" / "results.json").read_text("utf-8"))
+    (one,) = results["analyses"]
+    fit = ev.synthesise(review, "children-asthma-any").fit
+    assert fit is not None
+    assert one["result"]["estimate"] == fit.estimate
+    assert one["result"]["p_value"] is None
+    assert one["result"]["shown"]["estimate"] == pytest.approx(fit.on().estimate, rel=1e-12)
+    data = pd.read_csv(tmp_path / "export" / "r" / "data" / "children-asthma-any.csv")
+    assert data["yi"].tolist() == pytest.approx(fit.effect.tolist(), rel=1e-12)
+    with pytest.raises(DataError, match="RevMan has no outcome of single groups"):
+        write_revman(review, tmp_path / "revman")
+    assert against_statsmodels(review).differences.empty
+    if not missing_in_r():
+        assert against_r(review).differences.empty
 
 
 def test_add_a_trial(tmp_path: Path) -> None:

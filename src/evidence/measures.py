@@ -21,6 +21,7 @@ __all__ = [
     "ESTIMATORS",
     "INTERVALS",
     "MEASURES",
+    "PAIR_MEASURES",
     "PREDICTIONS",
     "REVIEW_MEASURES",
     "Measure",
@@ -120,7 +121,7 @@ class Measure:
     in_units : bool
         Whether it is in units of the outcome, so that its size says how many decimals suit it.
     digits : int
-        Decimals in a sentence, on the natural scale.
+        Decimals in a sentence, on the natural scale; of a proportion, of percent.
     also : tuple of str
         Other names that people give it.
     """
@@ -138,6 +139,21 @@ class Measure:
     def counted(self) -> bool:
         """Whether it compares events of two groups: how many, how often, how soon."""
         return self.of in ("events", "rates", "times")
+
+    @property
+    def one_group(self) -> bool:
+        """Whether it takes one group, measured once: then nothing is compared, and nobody is favoured."""
+        return self.of in ("mean", "proportion", "rate", "correlation")
+
+    @property
+    def keeps_small(self) -> bool:
+        """Whether a small value keeps two significant digits: a ratio, a rate or a proportion, however near to 0."""
+        return self.ratio or self.of in ("rate", "proportion")
+
+    @property
+    def has_null(self) -> bool:
+        """Whether zero on the scale of the analysis means none: not so for a mean, a proportion or a rate."""
+        return not self.one_group or self.of == "correlation"
 
     @property
     def difference_of_means(self) -> bool:
@@ -180,6 +196,15 @@ class Measure:
         pairs = zip(values.ravel().tolist(), sizes.ravel().tolist(), strict=True)
         return np.array([self.transform.back(*pair) for pair in pairs]).reshape(values.shape)
 
+    @property
+    def sign(self) -> str:
+        """What stands after a value that is told to people: ``%`` after a proportion."""
+        return "%" if self.of == "proportion" else ""
+
+    def told(self, value: float) -> float:
+        """Take an analysed effect to the number that people are told: as `natural`, a proportion in percent."""
+        return (100.0 if self.sign else 1.0) * float(self.natural(value))
+
     def analysed(self, value: float) -> float:
         """Take a value of the natural scale to that of the analysis: a ratio to its logarithm."""
         return self.transform.forward(value)
@@ -209,11 +234,12 @@ _ALL = (
     Measure("IRR", "Rate ratio", "log rate ratio", "rates", LOG, also=("Incidence rate ratio",)),
     Measure("IRD", "Rate difference", "rate difference", "rates", in_units=True, also=("Incidence rate difference",)),
     Measure("IRSD", "Difference of root rates", "difference of root rates", "rates", in_units=True),
-    Measure("PR", "Proportion", "proportion", "proportion", also=("Prevalence",)),
-    Measure("PLN", "Proportion", "log proportion", "proportion", LOG),
-    Measure("PLO", "Proportion", "logit of a proportion", "proportion", LOGIT, also=("Logit proportion",)),
-    Measure("PAS", "Proportion", "arcsine proportion", "proportion", ARCSINE),
-    Measure("PFT", "Proportion", "double arcsine proportion", "proportion", DOUBLE_ARCSINE, also=("Freeman-Tukey",)),
+    Measure("PR", "Proportion", "proportion", "proportion", digits=1, also=("Prevalence",)),
+    Measure("PLN", "Proportion", "log proportion", "proportion", LOG, digits=1),
+    Measure("PLO", "Proportion", "logit of a proportion", "proportion", LOGIT, digits=1, also=("Logit proportion",)),
+    Measure("PAS", "Proportion", "arcsine proportion", "proportion", ARCSINE, digits=1),
+    Measure("PFT", "Proportion", "double arcsine proportion", "proportion", DOUBLE_ARCSINE, digits=1,
+            also=("Freeman-Tukey",)),
     Measure("IR", "Rate", "rate", "rate", in_units=True, also=("Incidence rate",)),
     Measure("IRLN", "Rate", "log rate", "rate", LOG, in_units=True),
     Measure("IRS", "Rate", "root rate", "rate", ROOT, in_units=True),
@@ -224,9 +250,14 @@ _ALL = (
     Measure("ZCOR", "Correlation", "correlation (Fisher's z)", "correlation", FISHER_Z, also=("Fisher's z",)),
 )  # fmt: skip
 MEASURES = {one.code: one for one in _ALL}
-ReviewMeasure = Literal["MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"]
+ReviewMeasure = Literal[
+    "MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR",
+    "PR", "PLN", "PLO", "PAS", "IR", "IRLN", "IRS", "MN", "MNLN", "COR", "ZCOR",
+]  # fmt: skip
 REVIEW_MEASURES = get_args(ReviewMeasure)
-"""Measures that a review's tables hold and in which it pools outcomes."""
+"""Measures in which a review pools outcomes; not PFT and IRFT, whose way back depends on the sizes of studies."""
+PAIR_MEASURES = tuple(code for code in REVIEW_MEASURES if not MEASURES[code].one_group)
+"""Those among them that compare two groups, which a review's tables can hold as an estimate."""
 
 
 class Named(NamedTuple):

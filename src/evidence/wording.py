@@ -47,13 +47,19 @@ def ratio_number(value: float, digits: int = 2) -> str:
 
 
 def interval(
-    estimate: float, low: float, high: float, *, digits: int = 2, level: float = 0.95, ratio: bool = False
+    estimate: float,
+    low: float,
+    high: float,
+    *,
+    digits: int = 2,
+    level: float = 0.95,
+    ratio: bool = False,
+    sign: str = "",
 ) -> str:
-    """Write an estimate with its confidence interval: ``−2.90 (95% CI −4.00 to −1.80)``."""
+    """Write an estimate with its interval, a sign such as % after each: ``−2.90 (95% CI −4.00 to −1.80)``."""
     write = ratio_number if ratio else number
-    if math.isnan(low):
-        return f"{write(estimate, digits)} (no interval)"
-    return f"{write(estimate, digits)} ({100 * level:.12g}% CI {write(low, digits)} to {write(high, digits)})"
+    at, first, last = (f"{write(value, digits)}{sign}" for value in (estimate, low, high))
+    return f"{at} (no interval)" if math.isnan(low) else f"{at} ({100 * level:.12g}% CI {first} to {last})"
 
 
 def p_value(p: float) -> str:

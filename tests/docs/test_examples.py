@@ -17,8 +17,6 @@ from evidence.cli import app
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/review.yaml"))
-IMPORTED = [name for name in EXAMPLES if name != "vasospasm-therapy"]
-"""Series of single groups are not imported: a review compares groups."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +39,7 @@ def test_each_field_has_its_example() -> None:
     assert EXAMPLES == ["bcg-vaccine", "rosiglitazone", "smoking-cessation", "vasospasm-therapy"]
 
 
-@pytest.mark.parametrize("name", IMPORTED)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_the_tables_are_what_the_import_in_the_readme_gives(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,21 +106,27 @@ def test_the_network_of_counselling_agrees_with_metafor(reference: dict[str, Any
 
 
 def test_the_proportion_agrees_with_metafor(reference: dict[str, Any]) -> None:
-    results = ev.read_review(ROOT / "examples" / "vasospasm-therapy").arm_results
-    fit = ev.pool(ev.effect_size("PLO", events=results["events"], n=results["n"]))
+    review = ev.read_review(ROOT / "examples" / "vasospasm-therapy")
+    fit = ev.synthesise(review, "therapy-improvement-any").fit
     ends(fit, reference["logit"])
+    assert fit is not None
     near(fit.tau2, reference["logit"]["tau2"])
     printed = pd.read_csv(ROOT / "examples" / "vasospasm-therapy" / "pritz.csv")
+    results = review.arm_results
     assert (
         results[["events", "n"]].astype(int).to_numpy().tolist()
         == printed[["events", "n"]].to_numpy().tolist()
     )
+    listed = ev.inventory(review)
+    assert set(listed["status"]) == {"poolable"}
 
 
-def test_a_review_without_analyses_has_an_inventory() -> None:
-    listed = ev.inventory(ev.read_review(ROOT / "examples" / "vasospasm-therapy"))
-    assert set(listed["status"]) == {"reported, not poolable"}
-    assert set(listed["reason"]) == {"only baseline values or a single arm"}
+def test_the_notebooks_of_single_groups_are_those_of_the_import() -> None:
+    ours = ROOT / "examples" / "vasospasm-therapy" / "notebooks"
+    made = ROOT / "src" / "evidence" / "tables" / "templates" / "every" / "notebooks"
+    for path in made.glob("*.ipynb"):
+        assert (ours / path.name).read_text("utf-8") == path.read_text("utf-8")
+    assert {path.name for path in ours.glob("*.ipynb")} == {path.name for path in made.glob("*.ipynb")}
 
 
 def test_trials_without_counts_cannot_join_a_total_of_counts() -> None:

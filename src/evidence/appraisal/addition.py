@@ -94,7 +94,8 @@ class Addition(Shown):
             lines.append(f"{analysis}: {measure_of(rows['measure'].iloc[0]).name.lower()}")
             for row in rows.to_dict("records"):
                 what = _numbers(row, "") if row["status"] == "pooled" else f"not combined: {row['reason']}"
-                lines.append(f"  this trial, {row['arm']} v {row['comparator']}: {what}")
+                arms = " v ".join(filter(None, (row["arm"], row["comparator"])))
+                lines.append(f"  this trial, {arms}: {what}")
             first = rows.to_dict("records")[0]
             lines += [
                 f"  {words} it: {_combined(first, side)}"
@@ -109,12 +110,13 @@ class Addition(Shown):
 
 def _numbers(row: Mapping[Any, object], side: str) -> str:
     measure = measure_of(str(row["measure"]))
-    values = (float(str(row[f"{name}{side}"])) for name in _NUMBERS)
-    return interval(*values, digits=measure.digits, ratio=measure.ratio)
+    factor = 100.0 if measure.sign else 1.0
+    values = (factor * float(str(row[f"{name}{side}"])) for name in _NUMBERS)
+    return interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
 
 
 def _combined(row: Mapping[Any, object], side: str) -> str:
-    count = counted(int(str(row[f"k{side}"])), "comparison")
+    count = counted(int(str(row[f"k{side}"])), "comparison" if row["comparator"] else "group")
     if row[f"estimate{side}"] != row[f"estimate{side}"]:
         return f"{count}, not combined"
     return f"{_numbers(row, side)}, {count}"

@@ -141,9 +141,11 @@ def headline(findings: Sequence[Sequence[Finding]]) -> str:
         levels = Counter(one.level for group in some for one in group)
         count = sum(levels.values())
         sure = [f"{in_words(levels[name])} of {name}" for name in reversed(CERTAINTIES) if levels[name]]
+        said = [f"{joined(sure)} certainty"] if sure else []
+        said += [f"the certainty of {in_words(levels[''])} is not rated"] if levels[""] else []
         parts.append(
             f"{in_words(len(some))} can be answered with combined results "
-            f"({counted(count, 'result')}: {joined(sure)} certainty)"
+            f"({counted(count, 'result')}: {'; '.join(said)})"
         )
     if lone:
         have = "has" if lone == 1 else "have"

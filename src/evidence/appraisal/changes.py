@@ -28,7 +28,12 @@ UNCLEAR = "no clear difference"
 
 
 def reading(finding: Finding, fit: Pooled | Alternative) -> str:
-    """What the interval of a combined result says: a benefit or harm, whether it matters, or nothing clear."""
+    """What the interval of a combined result says: a benefit or harm, whether it matters, or nothing clear.
+
+    Empty for what one group has, which is neither.
+    """
+    if finding.analysis.one_group:
+        return ""
     if fit.ci_low <= 0 <= fit.ci_high:
         return UNCLEAR
     kind = "benefit" if finding.words.benefit * fit.estimate > 0 else "harm"
@@ -70,7 +75,7 @@ def _more(finding: Finding) -> dict[str, Any]:
         text = f"Usable numbers from {counted(lacking, 'more trial')} would let the results be combined"
         if finding.reported:
             have = "report it" if finding.reported > 1 else "reports it"
-            text += f"; {counted(finding.reported, 'trial')} {have} without such numbers"
+            text += f"; {finding.counted(finding.reported)} {have} without such numbers"
         text += "."
     return {"kind": "more trials", "what": "", "changed": False, "sentence": text}
 
@@ -118,9 +123,12 @@ def _left_out(finding: Finding, body: Evidence) -> Iterator[dict[str, Any]]:
     moved = [row for row in rows if row["changed"]]
     if not moved:
         top = rows[0]
-        top["sentence"] = (
-            f"No single trial decides: the most that leaving one out does is this. {top['sentence']}"
+        opening = (
+            "The most that leaving one study out does is this."
+            if finding.analysis.one_group
+            else "No single trial decides: the most that leaving one out does is this."
         )
+        top["sentence"] = f"{opening} {top['sentence']}"
         yield top
     yield from moved[:3]
     if len(moved) > 3:
@@ -154,20 +162,21 @@ def _row(
     assert finding.fit is not None
     said, before = reading(finding, fit), reading(finding, finding.fit)
     told = (
-        f"{words.change(fit.estimate)} ({words.within(fit.ci_low, fit.ci_high)}; {counted(trials, 'trial')})"
+        f"{words.change(fit.estimate)} ({words.within(fit.ci_low, fit.ci_high)}; {finding.counted(trials)})"
     )
     verdict = (
         f"still {said}"
         if said == before
         else f"then {said}, and no longer {before}".replace(f"no longer {UNCLEAR}", "no longer unclear")
     )
+    verdict = f"; {verdict}" if said or before else ""
     return row | {
         "estimate": fit.estimate,
         "ci_low": fit.ci_low,
         "ci_high": fit.ci_high,
         "reading": said,
         "changed": said != before,
-        "sentence": f"{what}: {told}; {verdict}.",
+        "sentence": f"{what}: {told}{verdict}.",
     }
 
 

@@ -9,7 +9,7 @@ from evidence.appraisal.certainty.absolute_data import instrument_sd
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
-from evidence.wording import number
+from evidence.wording import number, ratio_number
 
 __all__ = ["OutcomeWords", "outcome_words", "word"]
 
@@ -61,9 +61,21 @@ class OutcomeWords:
         """Whether the effect is a ratio, analysed as its logarithm."""
         return measure_of(self.measure).ratio
 
+    @property
+    def one_group(self) -> bool:
+        """Whether it is what one group has, which is told as it is: without a direction, and without a benefit."""
+        return measure_of(self.measure).one_group
+
     def shown(self, value: float) -> float:
         """An effect in the unit: a difference in points, a ratio as a ratio."""
         return float(measure_of(self.measure).natural(value)) * self.factor
+
+    def plain(self, value: float, *, unit: bool = True) -> str:
+        """What one group has: ``68.1%``, ``3.2 per 1000 person-years``, ``54.2 mmHg``; percent keeps its sign."""
+        sign = measure_of(self.measure).sign
+        words = f" {self.unit}" if unit and self.unit and not sign else ""
+        write = ratio_number if measure_of(self.measure).keeps_small else number
+        return f"{write(self.shown(value), self.digits)}{sign}{words}"
 
     def size(self, value: float, *, rough: bool = False) -> str:
         """The size of an effect without its unit: ``11.4``, roughly ``11``; a ratio as it is: ``1.40``."""
@@ -79,6 +91,8 @@ class OutcomeWords:
 
         A ratio of odds, hazards, rates or means says of what it is one: ``1.40 times the odds of relief``.
         """
+        if self.one_group:
+            return self.plain(value)
         if self.ratio:
             size = self.size(value, rough=rough)
             of = _RATIO_OF.get(self.measure)
@@ -93,6 +107,8 @@ class OutcomeWords:
 
         With its unit ``4.6 points of 100 less to 2.1 more``, where it has both sides.
         """
+        if self.one_group:
+            return f"{self.plain(low, unit=False)} to {self.plain(high, unit=unit)}"
         both = low < 0 < high
         bounds = (low, high) if self.ratio or self.benefit < 0 else (high, low)
         if not self.ratio and not both:
@@ -148,6 +164,8 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
         unit, digits = "times", 2
     elif measure == "RD":
         unit, factor = "of 100 people", 100.0
+    elif measure_of(measure).one_group:
+        unit, factor, digits = _own_unit(outcome, measure)
     elif measure == "MD" and outcome.rescale:
         unit = f"points of {outcome.rescale[1] - outcome.rescale[0]:g}"
     elif measure == "SMD":
@@ -175,9 +193,28 @@ def word(protocol: Protocol, name: str) -> str:
     """Words for an outcome, component or group: those of ``certainty.wording``, a title, else its name."""
     own = protocol.certainty.wording.get(name)
     if own is None and name in protocol.outcomes and (title := protocol.outcomes[name].title):
-        events = measure_of(protocol.outcomes[name].measure).of == "events"
+        events = measure_of(protocol.outcomes[name].measure).of in ("events", "proportion")
         own = f"the share of people with {title}" if events else title
     return own or name.replace("_", " ")
+
+
+def _own_unit(outcome: Outcome, measure: str) -> tuple[str, float, int]:
+    """Unit, factor and decimals of what one group has."""
+    own, of = outcome.present_as or {}, measure_of(measure)
+    unit = str(own.get("unit", ""))
+    if of.of == "rate":
+        per = float(own.get("per", 1.0))
+        return (
+            f"per {per:g} {unit or 'units of time at risk'}"
+            if per != 1.0
+            else f"per {unit or 'unit of time at risk'}",
+            per,
+            of.digits,
+        )
+    if of.of == "mean":
+        scale = f"points of {outcome.rescale[0]:g} to {outcome.rescale[1]:g}" if outcome.rescale else ""
+        return unit or scale, 1.0, 1
+    return of.sign, 100.0 if of.sign else 1.0, of.digits
 
 
 def _instrument_unit(review: Review, outcome: Outcome) -> tuple[str, float, int]:

@@ -105,11 +105,17 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
             "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
-            "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
+            "Certainty": [_certainty(one) for one in found],
             "Trials without usable numbers": [one.reported for one in found],
         }
     )
     return PageTable(shown, pd.concat([one.to_frame() for one in found], ignore_index=True))
+
+
+def _certainty(one: Finding) -> str:
+    if one.level:
+        return f"{SYMBOLS[one.level]} {one.level}"
+    return "" if one.fit is None else "not rated"
 
 
 def _result(one: Finding) -> str:
@@ -168,7 +174,7 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
 
 
 def certainty_reasons(findings: Sequence[Finding]) -> PageTable:
-    """Say why the certainty of combined results is not high, one row for each domain that lowers it.
+    """Say why the certainty of combined results is not high, one row for each domain that lowers it or is not rated.
 
     Examples
     --------
@@ -181,13 +187,13 @@ def certainty_reasons(findings: Sequence[Finding]) -> PageTable:
         {
             "Result": one.analysis.title,
             "Domain": capital(domain.name),
-            "Levels": domain.downgrade,
+            "Levels": "not rated" if domain.not_rated else domain.downgrade,
             "Why": domain.reason,
         }
         for one in findings
         if one.fit is not None
         for domain in one.certainty.domains
-        if domain.downgrade
+        if domain.downgrade or domain.not_rated
     ]
     shown = pd.DataFrame(rows, columns=["Result", "Domain", "Levels", "Why"])
     frames = [one.certainty.to_frame() for one in findings if one.fit is not None]
@@ -233,7 +239,10 @@ def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTa
     shown = pd.DataFrame(
         {
             "Trial": grouped["label"],
-            "Comparison": grouped["arm"].astype(str) + " v " + grouped["comparator"].astype(str),
+            "Comparison": [
+                " v ".join(filter(None, pair))
+                for pair in zip(grouped["arm"], grouped["comparator"], strict=True)
+            ],
             "For": grouped["result"].map(capital),
             "Why it is not used": grouped["reason"].astype(str).map(capital),
         }

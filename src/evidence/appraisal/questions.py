@@ -38,8 +38,8 @@ class QuestionAnswer(Shown):
     absolute : AbsoluteEffects
         The lead's result for people.
     multiverse : Multiverse or None
-        The lead's result along every path of defensible choices; None where nothing was combined or this was not
-        asked.
+        The lead's result along every path of defensible choices; None where nothing was combined or compared, or this
+        was not asked.
     changes : DataFrame
         What would change the lead's result, as `evidence.appraisal.changes.changes` gives it.
 
@@ -127,6 +127,8 @@ def _record(one: Finding) -> dict[str, Any]:
         "analysis": one.analysis.id,
         "comparison": one.analysis.comparison,
         "outcome": words.name,
+        "combined": fit is not None,
+        "one_group": words.one_group,
         "term": one.analysis.term,
         "clause": one.clause,
         "numbers": one.numbers,
@@ -185,7 +187,8 @@ def answer_question(review: Review, question: str | Question, *, deep: bool = Tr
     findings = tuple(finding_of(review, body, rate(body)) for body in bodies)
     lead = _lead(findings)
     body, first = bodies[lead], findings[lead]
-    many = multiverse(review, first.analysis.id) if deep and first.fit is not None else None
+    varied = deep and first.fit is not None and not first.analysis.one_group
+    many = multiverse(review, first.analysis.id) if varied else None
     return QuestionAnswer(
         asked, findings, first, absolute_of(review, body), many, changes(review, first, body, many)
     )

@@ -52,6 +52,8 @@ def sequential_analysis(review: Review, analysis: str | Analysis, **overrides: A
     delta = overrides.pop("delta", None)
     result = synthesise(review, analysis, **overrides)
     outcome = review.protocol.outcomes[result.analysis.outcome]
+    if result.analysis.one_group:
+        raise DataError(f"{result.analysis.id} compares nothing, so there is no effect to be missed.")
     if result.fit is None:
         raise ModelError(f"{result.analysis.id}: {result.note}")
     if delta is None and result.measure == outcome.measure:

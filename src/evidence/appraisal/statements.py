@@ -187,8 +187,8 @@ class Finding(Shown):
 
     @property
     def size(self) -> str:
-        """Size of the combined effect, one of `SIZES`; empty where nothing was combined."""
-        if self.fit is None:
+        """Size of the combined effect, one of `SIZES`; empty where nothing was combined, or nothing compared."""
+        if self.fit is None or self.analysis.one_group:
             return ""
         slight, large = self.limits
         return size_of(self.fit.estimate, self.words.mid, slight=slight, large=large)
@@ -198,18 +198,25 @@ class Finding(Shown):
         """When, and compared with what: ``in the short term, compared with a sham treatment``."""
         term = self.analysis.term
         own = term if self.analysis.window_title else f"in the {term}" if term else ""
-        return ", ".join(filter(None, [own, f"compared with {self.names[2]}"]))
+        against = "" if self.analysis.one_group else f"compared with {self.names[2]}"
+        return ", ".join(filter(None, [own, against]))
 
     @property
     def base(self) -> str:
         """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
-        people = f"{self.n:,.0f} people"
-        if self.effects["n"].isna().any():
-            people = f"at least {people}"
-        counts = counted(self.trials, "trial")
+        unknown = self.effects["n"].isna()
+        people = f", {'at least ' if unknown.any() else ''}{self.n:,.0f} people"
+        if self.k and unknown.all():
+            people = ""
+        counts = self.counted(self.trials)
         if self.k != self.trials:
-            counts = f"{counted(self.k, 'comparison')} from {counts}"
-        return f"{counts}, {people}"
+            each = "group" if self.analysis.one_group else "comparison"
+            counts = f"{counted(self.k, each)} from {counts}"
+        return f"{counts}{people}"
+
+    def counted(self, trials: int) -> str:
+        """Count trials, or studies where nothing is compared."""
+        return counted(trials, *(("study", "studies") if self.analysis.one_group else ("trial",)))
 
     @property
     def amount(self) -> str:
@@ -232,7 +239,9 @@ class Finding(Shown):
 
     @cached_property
     def clause(self) -> str:
-        """The statement without numbers, without a full stop."""
+        """The statement without numbers, without a full stop; of one group with the one that it is about."""
+        if self.analysis.one_group:
+            return self._of_one_group()
         what, outcome, _ = self.names
         if not self.k:
             if not self.reported:
@@ -269,11 +278,33 @@ class Finding(Shown):
         ending = "" if self.level == "low" else "s"
         return f"{capital(what)} {_STRENGTH[self.level]}{verb}{ending} {rest} {self.where}"
 
+    def _of_one_group(self) -> str:
+        what, outcome, _ = self.names
+        asked = f"{outcome} ({', '.join(filter(None, [what, self.where]))})"
+        if not self.k:
+            if not self.reported:
+                return f"No study reports {asked}"
+            number_of = (
+                f"{capital(in_words(self.reported))} studies report"
+                if self.reported > 1
+                else "One study reports"
+            )
+            return f"{number_of} {asked} without numbers that can be used"
+        if self.fit is None:
+            only = (
+                "Only one study gives"
+                if self.trials == 1
+                else f"{capital(in_words(self.trials))} studies give"
+            )
+            shown = "it is" if self.k == 1 else "they are"
+            return f"{only} usable numbers on {asked}; {shown} shown and not combined"
+        return f"On average over studies, {asked} is {self.words.change(self.fit.estimate)}"
+
     @property
     def leaves_open(self) -> str:
         """What else the interval of a combined result holds, in a few words; empty if nothing else."""
         fit, mid = self.fit, self.words.mid
-        if fit is None:
+        if fit is None or self.analysis.one_group:
             return ""
         turn = self.words.benefit
         at = turn * fit.estimate
@@ -293,6 +324,9 @@ class Finding(Shown):
     def numbers(self) -> str:
         """The numbers behind the statement, without a full stop; each result of a few that are not combined."""
         if self.fit is not None:
+            if self.analysis.one_group:  # the clause has the estimate
+                within = self.words.within(self.fit.ci_low, self.fit.ci_high)
+                return f"{within}; {self.base}; certainty {self.level or 'not rated'}"
             text = f"{capital(self.amount)}; {self.base}; {self.level} certainty"
             return f"{text}. The interval also allows for {self.leaves_open}" if self.leaves_open else text
         if not self.k:

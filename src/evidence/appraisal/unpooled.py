@@ -73,9 +73,12 @@ def reports_statement(review: Review, analysis: str | Analysis) -> str:
 
 def _counts(reports: Reports) -> str:
     counts = reports.trials["kind"].value_counts()
-    told = [f"{counts[kind]} with {words}" for kind, words in _COUNTED.items() if kind in counts.index]
+    alone = reports.analysis.one_group
+    words_of = {**_COUNTED, "effect": "numbers that can be used"} if alone else _COUNTED
+    told = [f"{counts[kind]} with {words}" for kind, words in words_of.items() if kind in counts.index]
     report = "reports" if len(reports.trials) == 1 else "report"
-    return f"{capital(counted(len(reports.trials), 'trial'))} {report} on this: {', '.join(told)}."
+    number = counted(len(reports.trials), *(("study", "studies") if alone else ("trial",)))
+    return f"{capital(number)} {report} on this: {', '.join(told)}."
 
 
 def _tally(found: EffectDirection) -> str:
@@ -227,7 +230,8 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
     -------
     DataFrame
         One row for each result and trial, under headings for people: Result, Trial, Comparison, Gives, People,
-        Favours, P, Why it is not pooled, As printed, Place.
+        Favours, P, Why it is not pooled, As printed, Place. Where no analysis compares, Group for Comparison, and
+        neither Favours nor P.
 
     Raises
     ------
@@ -241,17 +245,23 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
     >>> ev.reports_table(review, ["massage-inactive-pain-short"]).columns[:3].tolist()
     ['Result', 'Trial', 'Comparison']
     """
-    parts = []
-    for name in analyses:
+    parts, names = [], list(analyses)
+    for name in names:
         reports = reports_on(review, name)
         rows = reports.trials
+        words = REPORT_KINDS
+        if reports.analysis.one_group:
+            words = words | {"effect": "numbers that can be used"}
         parts.append(
             pd.DataFrame(
                 {
                     "Result": reports.analysis.title,
                     "Trial": rows["label"],
-                    "Comparison": rows["arm"].astype(str) + " v " + rows["comparator"].astype(str),
-                    "Gives": rows["kind"].map(lambda kind: capital(REPORT_KINDS[kind])),
+                    "Comparison": [
+                        " v ".join(filter(None, pair))
+                        for pair in zip(rows["arm"], rows["comparator"], strict=True)
+                    ],
+                    "Gives": rows["kind"].map({kind: capital(text) for kind, text in words.items()}),
                     "People": rows["n"],
                     "Favours": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
@@ -261,7 +271,10 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if all(review.analysis(name).one_group for name in names):  # nothing is compared
+        table = table.drop(columns=["Favours", "P"], errors="ignore").rename(columns={"Comparison": "Group"})
+    return table
 
 
 def _favours(direction: float, benefit: int) -> str:

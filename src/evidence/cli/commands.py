@@ -141,6 +141,7 @@ def pool(
 ) -> None:
     """Pool the comparisons of an analysis."""
     import evidence as ev
+    from evidence.measures import measure_of
 
     given = {"method": method, "counts": counts, "ci": ci, "level": level, "prediction": prediction}
     overrides = {name: value for name, value in given.items() if value is not None}
@@ -153,12 +154,16 @@ def pool(
         studies = studies.assign(weight=synthesis.fit.weights)
     names = ("label", "arm", "comparator", "effect", "ci_low", "ci_high", "n", "weight")
     headings = {name: name for name in names}
-    if synthesis.ratio:  # told as ratios, under the name of the measure
+    measure, alone = measure_of(synthesis.measure), synthesis.analysis.one_group
+    if measure.ratio or alone:  # told as ratios, or as what one group has, under the name of the measure
         numbers = ("effect", "ci_low", "ci_high")
-        studies = studies.assign(**{name: studies[name].map(synthesis.shown) for name in numbers})
-        headings["effect"] = synthesis.measure
+        studies = studies.assign(**{name: studies[name].map(measure.told) for name in numbers})
+        headings["effect"] = f"{measure.name} {measure.sign}".strip() if alone else synthesis.measure
+    if alone:
+        del headings["comparator"]
     if len(studies):
-        print_frame(studies, form, columns=headings, decimals={"n": 0, "weight": 1})
+        fine = dict.fromkeys(("effect", "ci_low", "ci_high"), 4) if measure.of == "rate" else {}
+        print_frame(studies, form, columns=headings, decimals={"n": 0, "weight": 1, **fine})
     print(synthesis.summary())
 
 

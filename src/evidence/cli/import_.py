@@ -22,7 +22,7 @@ def import_(
         typer.Argument(
             help="A review of RevMan 5 (.rm5), a CSV export of RevMan, results from ClinicalTrials.gov (.json), or a "
             "table (CSV, tabs, .xlsx) with columns such as yi vi; or lower upper; m1i sd1i n1i m2i sd2i n2i; "
-            "ai bi ci di; or one arm a row: arm events n."
+            "ai bi ci di; or one arm a row: arm events n; or one group a study: events n."
         ),
     ],
     output: Annotated[
@@ -39,7 +39,10 @@ def import_(
     ] = False,
     measure: Annotated[
         str | None,
-        typer.Option(help="MD, SMD, ROM, RR, OR, RD, HR or IRR, where the file does not say; needed for yi."),
+        typer.Option(
+            help="MD, SMD, ROM, RR, OR, RD, HR or IRR, where the file does not say; needed for yi. Of one group a "
+            "study PR, PLN, PLO, PAS, IR, IRLN, IRS, MN, MNLN, COR or ZCOR."
+        ),
     ] = None,
     column: Annotated[
         list[str] | None,

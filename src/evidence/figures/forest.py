@@ -15,7 +15,14 @@ from evidence.figures.drawing.axis import Scale, check_shows, range_of
 from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
 from evidence.figures.drawing.layout import Block, Row
-from evidence.figures.drawing.measure import choose_scale, has_null, measure_code, measure_name, on_axis
+from evidence.figures.drawing.measure import (
+    as_told,
+    choose_scale,
+    has_null,
+    measure_code,
+    measure_name,
+    on_axis,
+)
 from evidence.figures.drawing.reported import Count, Share
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import (
@@ -27,7 +34,7 @@ from evidence.figures.drawing.sentences import (
 )
 from evidence.figures.drawing.studies import GROUPS, DrawnStudies, read_studies
 from evidence.figures.drawing.text import clean, significant
-from evidence.measures import Measure
+from evidence.measures import Measure, measure_of
 from evidence.models.on_scale import OnScale, read_fit
 from evidence.models.pooled import Pooled
 from evidence.models.refit import estimate_of
@@ -115,7 +122,8 @@ def forest(
     xlim : (float, float), optional
         Range of the axis on the shown scale; chosen from the data by default.
     digits : int, optional
-        Decimals of effects; by default 2, or 1 for measures in units with wide intervals.
+        Decimals of effects; by default 2, or 1 for measures in units with wide intervals and for proportions, which
+        are printed in percent.
     notes : sequence of str
         Further lines under the plot, such as sources.
 
@@ -141,7 +149,9 @@ def forest(
     code = measure_code(measure_label, data, fit)
     read, natural = on_axis(fit, code, transform, data)
     studies = read_studies(fit, data, columns, read=read, groups=groups)
-    scale = choose_scale(studies.typical_half_width, code, transform, digits)
+    scale = as_told(
+        choose_scale(studies.typical_half_width, code, transform, digits), code, transform, digits
+    )
     order = studies.order(sort, data)
     parts = {} if subgroups is None else subgroups.groups
     members = {} if subgroups is None else _members(fit, subgroups, order)
@@ -275,7 +285,8 @@ def axis_name(label: str | None, code: str, natural: Measure | None, transform: 
 
 def short_name(code: str, natural: Measure | None) -> str:
     """Heading of the numbers: the code, which people know for differences and ratios, else the name."""
-    return natural.name if natural is not None else code or "Estimate"
+    measure = natural or measure_of(code)
+    return measure.name if natural is not None or measure.one_group else code or "Estimate"
 
 
 def important_band(important: float | tuple[float, float], scale: Scale) -> tuple[float, float]:
@@ -372,7 +383,8 @@ def axis_limits(
     least, most = (
         BOUNDS.get(natural.of, (-math.inf, math.inf)) if natural is not None else (-math.inf, math.inf)
     )
-    return max(low, least), min(high, most)
+    room = 0.06 * (high - low)  # for the mark at a bound, which else is cut
+    return max(low, least - room), min(high, most + room)
 
 
 def numbers_of(

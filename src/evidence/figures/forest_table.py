@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -18,10 +18,11 @@ from evidence.errors import DataError, EvidenceError, takes
 from evidence.figures.drawing.axis import Axis, Scale, check_shows, make_axis
 from evidence.figures.drawing.bias_signs import bias_signs
 from evidence.figures.drawing.layout import Row
-from evidence.figures.drawing.measure import choose_scale, has_null, measure_code, on_axis
+from evidence.figures.drawing.measure import as_told, choose_scale, has_null, measure_code, on_axis
 from evidence.figures.drawing.sentences import heterogeneity_line, interval_name, model_line
 from evidence.figures.drawing.studies import GROUPS, DrawnStudies, read_studies
 from evidence.figures.forest import FAVOURS, axis_limits, axis_name, important_band, numbers_of, short_name
+from evidence.measures import measure_of
 from evidence.models.pooled import Pooled
 from evidence.models.refit import refit
 from evidence.results import Shown
@@ -178,14 +179,21 @@ def forest_table(
             favours, certainty, risk_of_bias, minimum = _of_review(
                 review, result, favours, certainty, risk_of_bias
             )
-            reported = _arm_means(review, result.effects) if columns is None else None
+            if result.analysis.one_group:
+                data = _as_reported(review, data)
+            elif columns is None:
+                reported = _arm_means(review, result.effects)
     else:
         fit = result
     code = measure_code(measure_label, data, fit)
     read, natural = on_axis(fit, code, transform, data)
+    per, unit_words = _told_per(review, result)
     told = ("arm", "comparator") if data is not None and {"arm", "comparator"} <= set(data) else ()
     studies = read_studies(fit, data, columns, read=read, groups=groups)
-    scale = choose_scale(studies.typical_half_width, code, transform, digits)
+    half = per * studies.typical_half_width
+    scale = as_told(choose_scale(half, code, transform, digits), code, transform, digits)
+    if not scale.sign:
+        scale = replace(scale, factor=per)
     order = studies.order(sort, data)
     reference = 0.0 if has_null(code) else None
     if reference is None or (natural is not None and natural.of == "correlation") or code == "COR":
@@ -201,11 +209,11 @@ def forest_table(
         limits = axis_limits([*rows, *whole], reference, band, natural)
     else:
         limits = check_shows(scale.limits(xlim), [*read.effect, read.estimate], scale)
-    axis = make_axis(limits, AXIS_WIDTH, ratio=scale.ratio)
+    axis = make_axis(limits, AXIS_WIDTH, ratio=scale.ratio, factor=scale.factor, sign=scale.sign)
     letters, signs, meaning = ((), [()] * len(rows), "")
     if risk_of_bias is not None:
         letters, signs, meaning = bias_signs(risk_of_bias, fit, data)  # type: ignore[assignment]
-    unit = _unit(data, scale)
+    unit = _unit(data, scale) if unit_words is None else unit_words
     page = _Page(
         fit=fit,
         data=data,
@@ -250,7 +258,9 @@ def _of_review(
     from evidence.appraisal.risk_of_bias import risk_of_bias as judged
 
     analysis = result.analysis
-    if favours is FAVOURS:
+    if analysis.one_group:
+        favours = None if favours is FAVOURS else favours
+    elif favours is FAVOURS:
         treatment = " or ".join(analysis.spec.intervention).replace("_", " ")
         favours = (f"favours {treatment}", "favours comparator")
         if review.protocol.outcomes[analysis.outcome].better == "higher":
@@ -267,6 +277,31 @@ def _of_review(
         rows = rows[judged_at_all].rename(columns=domains).reset_index(drop=True)
         risk_of_bias = rows if judged_at_all else None
     return favours, certainty, risk_of_bias, review.protocol.model_of(analysis).minimum_studies
+
+
+def _told_per(review: Review | None, result: Any) -> tuple[float, str | None]:
+    """By what the values of single groups are multiplied, and their unit; 1 and None of all others."""
+    if review is None or not isinstance(result, Synthesis) or not result.analysis.one_group:
+        return 1.0, None
+    from evidence.appraisal.effect_words import outcome_words
+
+    words, measure = (
+        outcome_words(review, result.analysis.outcome, result.measure),
+        measure_of(result.measure),
+    )
+    return (1.0, "") if measure.sign else (words.factor, words.unit)
+
+
+def _as_reported(review: Review, data: pd.DataFrame) -> pd.DataFrame:
+    """Add what single groups report beside events and sizes: person-time, or mean and SD."""
+    found = review.arm_results.set_index("result_id")
+    rows = found.reindex([str(one).split("; ")[0] for one in data["result_ids"]])
+    names = {"time": "person_time", "m": "mean", "sd": "sd"}
+    known = {
+        name: rows[column].to_numpy(float) for name, column in names.items() if rows[column].notna().any()
+    }
+    data = data.assign(**known)
+    return data.drop(columns="n_arm") if "time" in known else data
 
 
 def _arm_means(review: Review, data: pd.DataFrame) -> pd.DataFrame | None:
@@ -304,6 +339,8 @@ def _certainty(certainty: Any) -> str:
         return f"Certainty: {escape(certainty)}."
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in certainty.reasons)
     level = f'Certainty: <b aria-hidden="true">{certainty.symbols}</b> {escape(certainty.level)}'
+    if not certainty.level:
+        level = "Certainty: not rated"
     return f"<details><summary>{level}</summary><ul>{reasons}</ul></details>" if reasons else f"{level}."
 
 
@@ -397,9 +434,8 @@ class _Page:
         if self.studies.letters[i]:
             parts.append(f"<sup>{escape(self.studies.letters[i])}</sup>")
         if "arm" in row and "comparator" in row:
-            parts.append(
-                f'<small class="arms">{escape(str(row["arm"]))} v {escape(str(row["comparator"]))}</small>'
-            )
+            arms = " v ".join(filter(None, (str(row["arm"]), str(row["comparator"]))))
+            parts.append(f'<small class="arms">{escape(arms)}</small>')
         if "derivation" in row and str(row["derivation"]).strip():
             parts.append(f'<span class="derivation">{escape(str(row["derivation"]))}</span>')
         cells = [f'<th scope="row">{"".join(parts)}</th>']
@@ -531,6 +567,8 @@ def _script_data(page: _Page, code: str, transform: str | None, natural: Any, mi
         "axis": [page.axis.low, page.axis.high],
         "ratio": page.scale.ratio,
         "digits": page.scale.digits,
+        "factor": page.scale.factor,
+        "sign": page.scale.sign,
         "short": page.short,
         "minimum": minimum,
         "trial": [str(trials[i]) for i in order],

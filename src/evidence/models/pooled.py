@@ -266,12 +266,13 @@ class Pooled(HasCriteria, HasScales):
             name, predicted = measure.title, f"{predicted}, log"
         elif measure is not None:
             name = measure.title
+        tested = f", {test}, P {p_text(self.p_value)}" if measure is None or measure.has_null else ""
         rows.append(
             (
                 name[:1].upper() + name[1:],
                 number(self.estimate),
                 span(self.ci_low, self.ci_high),
-                f"{basis}, SE {number(self.se)}, {test}, P {p_text(self.p_value)}",
+                f"{basis}, SE {number(self.se)}{tested}",
             )
         )
         if self.k > 1 and not common:

@@ -81,9 +81,12 @@ def _refuse_changed(folder: Path, before: Mapping[str, str], new: Collection[str
 
 
 def figures_of(review: Review, synthesis: Synthesis) -> dict[str, EvidenceFigure]:
-    """Draw the forest and the funnel plot of an analysis that was pooled."""
+    """Draw the forest and the funnel plot of an analysis that was pooled; of single groups the forest plot alone."""
     fit, analysis = synthesis.fit, synthesis.analysis
     assert fit is not None
+    if analysis.one_group:  # small studies have no side to lie on where nothing is compared
+        shown = forest(fit, data=synthesis.effects, title=analysis.title, notes=[synthesis.provenance])
+        return {"forest": shown}
     favours = "favours " + " or ".join(analysis.spec.intervention).replace("_", " "), "favours comparator"
     if review.protocol.outcomes[analysis.outcome].better == "higher":
         favours = favours[1], favours[0]

@@ -64,7 +64,10 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
         display(Markdown("Nothing was combined for this question."))
 
 
-def _sides(one: Finding) -> tuple[str, str]:
+def _sides(one: Finding) -> tuple[str, str] | None:
+    """What lies on the two sides of no difference; None where nothing is compared."""
+    if one.analysis.one_group:
+        return None
     return SIDES if one.words.benefit < 0 else (SIDES[1], SIDES[0])
 
 
@@ -76,7 +79,8 @@ def _forest(review: Review, one: Finding, *, folded: bool) -> None:
         return
     certainty = one.certainty if one.certainty.level else None
     table = forest_table(result, review=review, certainty=certainty, favours=_sides(one))
-    caption = f"{one.analysis.title}: each comparison, and all together."
+    each = "group" if one.analysis.one_group else "comparison"
+    caption = f"{one.analysis.title}: each {each}, and all together."
     publish_table(table, f"forest-{one.analysis.id}", caption=caption, folded=folded)
 
 
@@ -84,7 +88,8 @@ def _small_trials(review: Review, one: Finding) -> None:
     """A funnel plot, where there are enough comparisons for it to say anything."""
     from evidence import figures
 
-    if one.fit is None or one.k < FEW_STUDIES:
+    # Small studies have no side to lie on where nothing is compared.
+    if one.fit is None or one.k < FEW_STUDIES or one.analysis.one_group:
         return
     figure = figures.funnel(one.fit, favours=_sides(one), title=one.analysis.title)
     caption = f"Are small trials different? Funnel plot. {one.analysis.title}."
@@ -124,6 +129,9 @@ def publish_choices(answer: QuestionAnswer) -> None:
     from evidence import figures
 
     many, name = answer.multiverse, answer.lead.analysis.id
+    if answer.lead.analysis.one_group:
+        display(Markdown("Nothing is compared here, so there are no sides to count along other choices."))
+        return
     if many is None:
         display(Markdown("Nothing was combined for this question, so there is nothing to vary."))
         return
@@ -167,7 +175,11 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     drawn = beside[beside["estimate"].notna()].copy()
     drawn["panel"] = drawn["measure"].map(lambda code: measure_of(code).name)
     figure = figures.comparison(
-        drawn, panel="panel", digits=2, favours=SIDES, title="This review beside published ones"
+        drawn,
+        panel="panel",
+        digits=2,
+        favours=_sides(answer.lead) and SIDES,
+        title="This review beside published ones",
     )
     name = answer.question.id
     caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
@@ -227,9 +239,9 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
         figure = figures.harvest(every, kind="kind", sides=sides)
         publish_figure(figure, f"directions-{name}", caption=caption, folded=True)
     _albatross(review, answer)
-    caption = (
-        "Every trial that reports on this question: what it gives, which way it points, why it is not pooled."
-    )
+    alone = all(one.one_group for one in answer.question.analyses)
+    points = "" if alone else " which way it points,"
+    caption = f"Every trial that reports on this question: what it gives,{points} why it is not pooled."
     table = reports_table(review, answer.question.analyses)
     publish_table(table, f"reports-{name}", caption=caption, decimals={"People": 0}, folded=True)
     if name == HARMS:

@@ -50,8 +50,8 @@ class ReviewNetwork:
 def review_networks(review: Review) -> list[ReviewNetwork]:
     """Fit every network of at least three treatments of the outcomes and windows that the protocol analyses.
 
-    Reproductions of other reviews have windows of their own and are left out. The model is the protocol's; where it
-    names an estimator that networks do not have, REML.
+    Reproductions of other reviews have windows of their own and are left out, as are analyses of single groups. The
+    model is the protocol's; where it names an estimator that networks do not have, REML.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ def review_networks(review: Review) -> list[ReviewNetwork]:
     list of ReviewNetwork
     """
     asked = [review.analysis(name) for name in review.analyses]
-    pairs = dict.fromkeys((one.outcome, one.window) for one in asked if one.spec.role != "reproduction")
+    compared = [one for one in asked if one.spec.role != "reproduction" and not one.one_group]
+    pairs = dict.fromkeys((one.outcome, one.window) for one in compared)
     model = review.protocol.model
     options: dict[str, Any] = {
         "method": model.method if model.method in METHODS else "REML",

@@ -261,7 +261,7 @@ def _without_effect(
         **nothing,
         "kind": kind,
         "order": order,
-        "n": contrast.n_arm + contrast.n_comparator,
+        "n": contrast.n,
         "direction": sign,
         "p": p if kind == "P value" else "",
         "printed": kind == "P value" and bool(contrast.p),
@@ -296,6 +296,8 @@ def _class(one: Suited, kinds: set[str], p: str, sign: float) -> tuple[int, Repo
 def _printed(one: Suited, betters: dict[str, str], benefit: int) -> tuple[str, float]:
     """Give the two-sided P value of a result and the sign of its effect on the scale of the analysis."""
     contrast = one.contrast
+    if contrast.group is not None:  # nothing is compared
+        return "", math.nan
     p = contrast.p.removeprefix("=")
     if not p and contrast.se > 0 and not math.isnan(contrast.estimate):
         p = _p(contrast.estimate, contrast.se)
@@ -321,6 +323,8 @@ def _one(told: list[dict[Hashable, Any]]) -> dict[Hashable, Any]:
     weights = [1 / row["se"] ** 2 for row in same]
     effect = sum(weight * row["effect"] for weight, row in zip(weights, same, strict=True)) / sum(weights)
     people = sum(row["n"] for row in same)
+    if not first["comparator_arm_id"]:  # nothing is compared, so there is no direction
+        return {**kept, "n": people, "direction": math.nan, "p": ""}
     sign = float((effect > 0) - (effect < 0))
     return {**kept, "n": people, "direction": sign, "p": _p(first["effect"], first["se"])}
 

@@ -112,7 +112,9 @@ class PoolingRule:
             cells = a, effects["n_arm"] - a, c, effects["n_comparator"] - c
             fit = pool_counts(*cells, measure=self.measure, counts=self.counts, labels=labels, **self.model)
         else:
-            fit = pool(effects["effect"], effects["variance"], labels=labels, **self.model)
+            # What one group has says nothing without its measure; a difference is told with the outcome's words.
+            own = self.measure if measure_of(self.measure).one_group else None
+            fit = pool(effects["effect"], effects["variance"], labels=labels, measure=own, **self.model)
         if self.leaves_scale(fit.ci_low, fit.ci_high):
             return None, "the interval of the combined result would leave the scale, so it says nothing"
         return fit, ""
@@ -185,7 +187,9 @@ def _prior(known: HeterogeneityPrior | None, measure: str) -> priors.TauPrior | 
     """Put a published distribution on the scale of a measure; None where it fits none."""
     if known is None or measure_of(measure).ratio != (known.distribution == "turner2015"):
         return None
-    if measure == "RD":
+    if (
+        measure == "RD" or measure_of(measure).one_group
+    ):  # they are of comparisons, as is what is published of them
         return None
     prior = getattr(priors, known.distribution)(known.outcome, known.comparison)
     return priors.scaled(prior, known.sd) if measure == "MD" and not math.isclose(known.sd, 1.0) else prior

@@ -66,7 +66,8 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at all, at
     the precision that the other trials have for their size. It is no estimate: it shows how much the result could owe
     to what is missing. The selection model lets results that are not significant (two-sided P above 0.05, or on the
-    other side) be seen less often than others (Vevea and Hedges 1995); it takes ten comparisons or more.
+    other side) be seen less often than others (Vevea and Hedges 1995); it takes ten comparisons or more. What one
+    group has knows neither.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     for entry in review.protocol.sensitivity:
         other = synthesise(review, main.analysis, **entry.model_dump(exclude={"title"}, exclude_none=True))
         yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)
+    if main.analysis.one_group:  # there is no such thing as no difference, and no side to be selected for
+        return
     effects = _with_nothing_shown(review, main)
     if effects is not None:
         fit, hindrance = rule.combine(effects)

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.reasons import step
-from evidence.measures import measure_of
+from evidence.measures import IDENTITY, measure_of
 from evidence.models.bayes.posterior import Posterior
 from evidence.models.pooled import Pooled
 from evidence.results import Shown
@@ -77,12 +77,14 @@ class Synthesis(Shown):
     @property
     def scale(self) -> str:
         """Name of the scale on which results are told; of a ratio, also whose standard error stands beside it."""
-        name = measure_of(self.measure).name.lower()
-        return f"{name} (se and tau2 of its logarithm)" if self.ratio else name
+        measure = measure_of(self.measure)
+        name = measure.name.lower()
+        analysed = "its logarithm" if measure.ratio else f"the {measure.title}"
+        return name if measure.transform is IDENTITY else f"{name} (se and tau2 of {analysed})"
 
     def shown(self, value: float) -> float:
-        """Take a value of the analysis to the scale on which it is told: the logarithm of a ratio to the ratio."""
-        return float(measure_of(self.measure).natural(value)) if self.ratio else value
+        """Take a value of the analysis to the scale on which it is told: a log to a ratio, a logit to a share."""
+        return float(measure_of(self.measure).natural(value))
 
     @property
     def k(self) -> int:
@@ -107,8 +109,8 @@ class Synthesis(Shown):
     def to_frame(self) -> pd.DataFrame:
         """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity.
 
-        Estimate, interval and prediction are on the scale that `scale` names: ratios are ratios, while se and tau2
-        are those of the logarithm.
+        Estimate, interval and prediction are on the scale that `scale` names: ratios are ratios and proportions
+        shares, while se and tau2 are those of the logarithm or logit. There is no P value where zero means nothing.
         """
         row: dict[str, Any] = {
             "analysis": self.analysis.id,
@@ -127,7 +129,7 @@ class Synthesis(Shown):
                 "ci_low": self.shown(fit.ci_low),
                 "ci_high": self.shown(fit.ci_high),
                 "level": fit.level,
-                "p_value": fit.p_value,
+                "p_value": fit.p_value if measure_of(self.measure).has_null else math.nan,
                 "prediction_low": self.shown(fit.prediction_low),
                 "prediction_high": self.shown(fit.prediction_high),
                 "tau2": fit.tau2,
@@ -148,8 +150,15 @@ class Synthesis(Shown):
         row["note"] = self.note
         return pd.DataFrame([row])
 
+    def _counted(self) -> str:
+        """Count comparisons and trials, or groups and studies where nothing is compared, in words."""
+        each, of = _NOUNS[self.analysis.one_group]
+        return f"{counted(self.k, each)} from {counted(self.trials, *of)}"
+
     def _people(self) -> str:
         """Count the patients in words."""
+        if self.k and self.effects["n"].isna().all():
+            return "numbers of patients not stated"
         people = counted(round(self.n), "patient")
         if self.effects["n"].isna().any():
             people = f"at least {people} (not every trial states its size)"
@@ -158,19 +167,21 @@ class Synthesis(Shown):
     @property
     def provenance(self) -> str:
         """A line for a figure: how many comparisons, trials and patients it shows, and where they come from."""
-        shown = f"{counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, {self._people()}"
-        return f"{shown}. Source and derivation of each: evidence effects {self.analysis.id}."
+        source = f"Source and derivation of each: evidence effects {self.analysis.id}."
+        return f"{self._counted()}, {self._people()}. {source}"
 
     def sentence(self) -> str:
         """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""
         measure = measure_of(self.measure)
-        words, digits, shown = measure.name.lower(), measure.digits, measure.natural
+        words, digits, shown, sign = measure.name.lower(), measure.digits, measure.told, measure.sign
         people = self._people()
         if self.fit is None:
             names = ("effect", "ci_low", "ci_high")
             single = [
                 f"{row['label']}: {words} "
-                + interval(*(shown(row[name]) for name in names), digits=digits, ratio=measure.ratio)
+                + interval(
+                    *(shown(row[name]) for name in names), digits=digits, ratio=measure.keeps_small, sign=sign
+                )
                 for row in self.effects.to_dict("records")
             ]
             return " ".join([self.note, *(f"{text}." for text in single)])
@@ -179,17 +190,20 @@ class Synthesis(Shown):
             *(shown(value) for value in (fit.estimate, fit.ci_low, fit.ci_high)),
             digits=digits,
             level=fit.level,
-            ratio=measure.ratio,
+            ratio=measure.keeps_small,
+            sign=sign,
         )
         by = {"MH": "Mantel-Haenszel, ", "PETO": "Peto, "}.get(fit.counts, "")
         predicted = ""
         if not math.isnan(fit.prediction_low):
-            write = ratio_number if measure.ratio else number
-            low, high = (write(shown(value), digits) for value in (fit.prediction_low, fit.prediction_high))
+            write = ratio_number if measure.keeps_small else number
+            low, high = (
+                f"{write(shown(value), digits)}{sign}" for value in (fit.prediction_low, fit.prediction_high)
+            )
             predicted = f"{100 * fit.level:.12g}% prediction interval {low} to {high}; "
         return (
-            f"{words.capitalize()} {pooled}; {counted(self.k, 'comparison')} from {counted(self.trials, 'trial')}, "
-            f"{people}; {by}{fit.method} with {fit.ci} interval; {predicted}I² {number(fit.i2, 0)}%."
+            f"{words.capitalize()} {pooled}; {self._counted()}, {people}; {by}{fit.method} with {fit.ci} interval; "
+            f"{predicted}I² {number(fit.i2, 0)}%."
             + (f" {fit.caution}" if fit.caution else "")
             + self._few(shown, digits)
         )
@@ -210,7 +224,7 @@ class Synthesis(Shown):
         lines = [self.analysis.title, self.note]
         if self.fit is not None:
             lines.append(self.sentence())
-            if self.ratio:
+            if measure_of(self.measure).transform is not IDENTITY:
                 lines.append(f"On the scale of the analysis, {measure_of(self.measure).title}:")
             lines.append(self.fit.summary())
         return "\n".join(lines)
@@ -270,7 +284,8 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
         fit, hindrance = rule.combine(effects)
     if fit is not None and fit.counts == "PETO":
         effects = _with_effects_of(effects, fit)
-    note = " ".join(filter(None, [_note(effects, rest, hindrance), rule.note(effects, fit)]))
+    said = _note(effects, rest, hindrance, question.one_group)
+    note = " ".join(filter(None, [said, rule.note(effects, fit)]))
     return Synthesis(question, measure, effects, rest, fit, note, rule.beside(effects, fit))
 
 
@@ -298,12 +313,17 @@ def _with_effects_of(effects: pd.DataFrame, fit: Pooled) -> pd.DataFrame:
     )
 
 
-def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str) -> str:
+_NOUNS = {False: ("comparison", ("trial",)), True: ("group", ("study", "studies"))}
+"""What is pooled and where it comes from, by whether the measure takes one group."""
+
+
+def _note(effects: pd.DataFrame, rest: pd.DataFrame, hindrance: str, one_group: bool) -> str:
+    each, of = _NOUNS[one_group]
     trials = count_trials(effects)
-    found = counted(len(effects), "poolable comparison")
+    found = counted(len(effects), f"poolable {each}")
     if trials:
-        found += f" from {counted(trials, 'trial')}"
-    others = f"{counted(len(_reported(rest)), 'further comparison')} reported but not poolable"
+        found += f" from {counted(trials, *of)}"
+    others = f"{counted(len(_reported(rest)), f'further {each}')} reported but not poolable"
     if hindrance:
         why = f"; {hindrance}" if trials else ""
         return f"Not combined: {found}{why}; {others}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evidence.measures import REVIEW_MEASURES
+from evidence.measures import PAIR_MEASURES, REVIEW_MEASURES
 
 __all__ = ["READING_TABLES", "TABLES", "Column", "Table", "doubt"]
 
@@ -30,6 +30,8 @@ class Column:
         Inclusive bounds of a number.
     optional : bool
         Whether a file may lack the column; its cells then count as empty.
+    rare : bool
+        Whether a new table has the column only where a row has a value for it; such a column is optional.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     optional: bool = False
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,10 @@ def _number(name: str, description: str = "", low: float | None = None, high: fl
     return Column(name, description, kind="number", minimum=low, maximum=high)
 
 
+def _rare(name: str, description: str, low: float, high: float | None = None) -> Column:
+    return replace(_number(name, description, low, high), optional=True, rare=True)
+
+
 def _integer(name: str, description: str = "", low: float | None = 0, high: float | None = None) -> Column:
     return Column(name, description, kind="integer", minimum=low, maximum=high)
 
@@ -134,11 +141,13 @@ _ARM_VALUES = (
     _number("median"),
     _number("q1", "first quartile"),
     _number("q3", "third quartile"),
-    _integer("events", "participants with the event"),
+    _integer("events", "participants with the event; with person_time, the events"),
+    _rare("person_time", "time at risk of all participants, in one unit throughout", 0),
+    _rare("correlation", "of two measurements in the arm", -1, 1),
     _ADJUSTED,
 )
 _CONTRAST_VALUES = (
-    _text("measure", "measure of the difference", choices=REVIEW_MEASURES),
+    _text("measure", "measure of the difference", choices=PAIR_MEASURES),
     _number("estimate", "score in the arm minus score in the comparator, or their ratio"),
     _number("ci_low", "lower bound of the confidence interval"),
     _number("ci_high", "upper bound of the confidence interval"),

@@ -15,7 +15,7 @@ __all__ = ["write_table"]
 def write_table(
     folder: Path, name: str, rows: Iterable[Mapping[str, object]], extra: Iterable[str] = ()
 ) -> None:
-    """Write a table of a review with all columns of its schema; cells that a row does not have stay empty.
+    """Write a table of a review with the columns of its schema; cells that a row does not have stay empty.
 
     Parameters
     ----------
@@ -28,7 +28,9 @@ def write_table(
         Columns beside those of the schema.
     """
     table = next(table for table in TABLES if table.name == name)
-    header = [*(column.name for column in table.columns), *extra]
+    rows = list(rows)
+    own = (one.name for one in table.columns if not one.rare or any(row.get(one.name) for row in rows))
+    header = [*own, *extra]
     with (folder / table.file).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, header, restval="", lineterminator="\n")
         csv.writer(file, lineterminator="\n").writerow(map(guarded, header))

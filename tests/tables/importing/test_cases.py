@@ -279,16 +279,59 @@ def test_rates_and_ratios_of_means(tmp_path: Path) -> None:
         ("mean,sd,n\n5,1,100\n9,2,80\n", "a mean", "MN", {"m": [5, 9], "sd": [1, 2], "n": [100, 80]}),
     ],
 )
-def test_one_group_a_study_is_refused_with_the_call_that_pools_it(
-    tmp_path: Path, text: str, words: str, measure: str, given: Any, monkeypatch: pytest.MonkeyPatch
+def test_one_group_a_study_becomes_a_review_without_a_comparator(
+    tmp_path: Path, text: str, words: str, measure: str, given: Any
 ) -> None:
-    path = write(tmp_path, "p.csv", text)
-    with pytest.raises(ev.DataError, match=f"one group a study, with {words}") as caught:
-        ev.import_effects(path)
-    monkeypatch.chdir(tmp_path)
-    call = str(caught.value).rpartition("; ")[2]
-    fit = eval(call, {"ev": ev, "pd": pd})
-    assert fit.estimate == pytest.approx(ev.pool(ev.effect_size(measure, **given)).estimate, rel=1e-12)
+    made = ev.import_effects(write(tmp_path, "p.csv", text), outcome="fever")
+    assert f"measure: {measure}" in made.said
+    assert "one group a study: nothing is compared" in made.said
+    assert not any("better" in line for line in made.said)
+    assert made.analyses == ("participants-fever-any",)
+    assert "comparator" not in made.protocol["analyses"][0]
+    assert made.to_frame().loc[0, ["measure", "arm", "comparator", "studies"]].tolist() == [
+        measure,
+        "participants",
+        "",
+        2,
+    ]
+    review = made.write(tmp_path / "review")
+    assert review.analyses["participants-fever-any"].title == "Participants: fever"
+    assert ev.check(review).empty
+    direct = ev.effect_size(measure, **given)
+    effects = review.effects("participants-fever-any").sort_values("result_ids")
+    assert effects["effect"].tolist() == pytest.approx(direct["effect"].tolist(), rel=1e-12)
+    assert effects["variance"].tolist() == pytest.approx(direct["variance"].tolist(), rel=1e-12)
+    # Only what a file has makes columns of its own.
+    columns = {"person_time", "correlation"} & set(pd.read_csv(tmp_path / "review" / "arm_results.csv"))
+    assert columns == {"IRLN": {"person_time"}, "ZCOR": {"correlation"}}.get(measure, set()), words
+
+
+def test_a_measure_of_one_group_takes_each_arm_of_a_row_for_itself(tmp_path: Path) -> None:
+    text = "study,group,events,n\nAnn,men,2,20\nAnn,women,4,30\nBob,men,3,25\n"
+    made = ev.import_effects(write(tmp_path, "p.csv", text), measure="PAS")
+    assert made.analyses == ("men-outcome-any", "women-outcome-any")
+    assert made.to_frame()["studies"].tolist() == [2, 1]
+    assert len(made.tables["trials"]) == 2
+
+
+def test_one_group_a_study_refuses_what_it_cannot_take(tmp_path: Path) -> None:
+    path = write(tmp_path, "p.csv", "study,cases,total\nA,5,100\nB,9,80\n")
+    with pytest.raises(ev.DataError, match="PLO takes one group, so there is no comparator"):
+        ev.import_effects(path, comparator="placebo")
+    with pytest.raises(ev.DataError, match="whose way back depends on the sizes of the studies; use one of"):
+        ev.import_effects(path, measure="PFT")
+    with pytest.raises(ev.DataError, match=r"proportion in p\.csv allow PR, PLN, PLO, PAS"):
+        ev.import_effects(path, measure="RR")
+    two = write(tmp_path, "two.csv", "study,ai,n1i,ci,n2i\nA,5,100,4,90\n")
+    with pytest.raises(ev.DataError, match="the column is missing"):
+        ev.import_effects(two, measure="PLO")
+    made = ev.import_effects(two, measure="PLO", columns={"events": "ai", "n": "n1i"})
+    assert made.tables["arm_results"][0]["events"] == "5"
+    bad = write(tmp_path, "bad.csv", "study,r,n\nA,1.5,100\nB,0.2,80\n")
+    with pytest.raises(ev.DataError, match=r"bad\.csv: row 2"):
+        ev.import_effects(bad).write(tmp_path / "bad")
+    more = write(tmp_path, "more.csv", "study,events,n\nA,5,4\nB,9,80\nC,9,80\n")
+    assert ev.import_effects(more).left_out == ("row 2: 5 events among 4 participants",)
 
 
 def test_subgroups_of_a_table_have_analyses_of_their_own(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def bears_on(analysis: Analysis, claim: Mapping[Any, Any], protocol: Protocol) -
     bool
     """
     spec, groups = analysis.spec, protocol.comparator_groups
+    if analysis.one_group:  # a claim is about an effect
+        return False
     if not set(spec.intervention) & set(parts_of(claim["intervention"])):
         return False
     if analysis.outcome not in parts_of(claim["outcome"]):

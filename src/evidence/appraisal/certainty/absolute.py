@@ -174,7 +174,7 @@ def absolute_of(
         )
     method = choose("method", method, METHODS)
     fit, outcome = evidence.fit, review.protocol.outcomes[evidence.analysis.outcome]
-    if fit is None:
+    if fit is None or evidence.analysis.one_group:  # what one group has is absolute as it is
         return AbsoluteEffects(evidence.analysis, "", _NONE, math.nan, _NONE, _NONE, math.nan, math.nan, ())
     effect: Span = (fit.estimate, fit.ci_low, fit.ci_high)
     if outcome.better == "higher":

@@ -13,12 +13,13 @@ from scipy.special import ndtri
 from evidence.appraisal.certainty.absolute_formulas import RISKS, risk_with
 from evidence.appraisal.certainty.evidence import Evidence
 from evidence.diagnostics.small_study.egger import egger
+from evidence.effects.reported.reasons import Reason
 from evidence.errors import ModelError
 from evidence.measures import measure_of
 from evidence.models.pooled import Pooled
 from evidence.wording import counted, number, p_value
 
-__all__ = ["RULES", "Domain", "optimal_information_size"]
+__all__ = ["NEEDS_TWO_GROUPS", "RULES", "Domain", "optimal_information_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Domain:
         Levels that the rule gives, the same as `downgrade` unless overridden.
     computed_reason : str
         The rule's sentence.
+    not_rated : Reason or None
+        Why nothing is judged; `downgrade` and `computed` are then 0 and count for nothing.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Domain:
     overridden: bool
     computed: int
     computed_reason: str
+    not_rated: Reason | None = None
 
 
 Judgement = tuple[int, str, dict[str, Any]]
@@ -111,6 +115,8 @@ def inconsistency(evidence: Evidence, fit: Pooled | None) -> Judgement:
     first, second = np.triu_indices(fit.k, 1)
     apart = float(np.mean((low[first] > high[second]) | (low[second] > high[first])))
     thresholds = {"an important difference": evidence.mid, "no effect": 0.0}
+    if evidence.analysis.one_group:  # nothing is compared, so there is no line to cross
+        thresholds = {}
     reached = [
         name
         for name, size in thresholds.items()
@@ -137,10 +143,17 @@ def inconsistency(evidence: Evidence, fit: Pooled | None) -> Judgement:
     crossing = "crosses no line that the confidence interval does not"
     if reached:
         crossing = f"crosses the line of {' and of '.join(reached)}, which the confidence interval does not"
+    each = "groups" if evidence.analysis.one_group else "comparisons"
     span = f"the prediction interval ({evidence.write(fit.prediction_low)} to {evidence.write(fit.prediction_high)})"
     reason = (
-        f"I² is {number(fit.i2, 0)}%; the intervals of {percent(apart)} of the pairs of comparisons do not overlap; "
-        + ("the model has no prediction interval" if math.isnan(fit.prediction_low) else f"{span} {crossing}")
+        f"I² is {number(fit.i2, 0)}%; the intervals of {percent(apart)} of the pairs of {each} do not overlap; "
+        + (
+            f"{span} has no line to cross, as nothing is compared"
+            if evidence.analysis.one_group
+            else "the model has no prediction interval"
+            if math.isnan(fit.prediction_low)
+            else f"{span} {crossing}"
+        )
         + "."
     )
     return downgrade, reason, inputs
@@ -328,3 +341,16 @@ RULES: dict[str, Callable[[Evidence, Pooled | None], Judgement]] = {
     "publication bias": publication_bias,
 }
 """Rule of each domain, in the order in which they are shown."""
+
+NEEDS_TWO_GROUPS = {
+    "imprecision": Reason(
+        "one group",
+        "Not rated: the rule sets the interval against an important difference between two groups, and nothing is "
+        "compared.",
+    ),
+    "publication bias": Reason(
+        "one group",
+        "Not rated: the rule asks on which side of no difference small studies lie, and nothing is compared.",
+    ),
+}
+"""Domains whose rule makes no sense of what one group has, with the reason."""

@@ -113,13 +113,17 @@ class Evidence:
 
     def write(self, value: float) -> str:
         """Write an effect."""
-        write = ratio_number if measure_of(self.measure).ratio else number
-        return write(self.show(value), self.digits)
+        measure = measure_of(self.measure)
+        write = ratio_number if measure.keeps_small else number
+        return f"{write(measure.told(value), self.digits)}{measure.sign}"
 
     def write_fit(self, fit: Pooled) -> str:
         """Write a pooled effect with its interval."""
-        values = (self.show(value) for value in (fit.estimate, fit.ci_low, fit.ci_high))
-        return interval(*values, digits=self.digits, level=fit.level, ratio=measure_of(self.measure).ratio)
+        measure = measure_of(self.measure)
+        values = (measure.told(value) for value in (fit.estimate, fit.ci_low, fit.ci_high))
+        return interval(
+            *values, digits=self.digits, level=fit.level, ratio=measure.keeps_small, sign=measure.sign
+        )
 
     def only(self, keep: np.ndarray) -> Pooled | None:
         """Pool some of the comparisons as all of them were pooled; None if there are none, or too few to combine."""
@@ -284,6 +288,12 @@ def important_difference(
     """
     rules = review.protocol.certainty
     outcome = review.protocol.outcomes[analysis.outcome]
+    if analysis.one_group:
+        if mid is not None:
+            raise DataError(
+                f"{analysis.id} compares nothing, so there is no important difference; leave mid out"
+            )
+        return math.nan
     # The protocol's difference is one of the outcome's own measure.
     own = outcome.minimal_important_difference if measure == outcome.measure else None
     value = mid if mid is not None else own

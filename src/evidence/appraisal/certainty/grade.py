@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.certainty.domains import RULES, Domain
+from evidence.appraisal.certainty.domains import NEEDS_TWO_GROUPS, RULES, Domain
 from evidence.appraisal.certainty.evidence import Evidence, gather
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
@@ -31,8 +32,9 @@ class Certainty(Shown):
     Attributes
     ----------
     analysis : Analysis
-    level : {"high", "moderate", "low", "very low"}
-        "very low" also where no comparison could be pooled; `k` is then 0 and `domains` empty.
+    level : {"high", "moderate", "low", "very low", ""}
+        "very low" also where no comparison could be pooled; `k` is then 0 and `domains` empty. Empty where a domain
+        is not rated, as of the results of single groups.
     domains : tuple of Domain
     k : int
         Comparisons on which the rating rests.
@@ -59,31 +61,31 @@ class Certainty(Shown):
 
     @property
     def symbols(self) -> str:
-        """The level as plus signs in circles."""
-        return SYMBOLS[self.level]
+        """The level as plus signs in circles; empty where it is not rated."""
+        return SYMBOLS.get(self.level, "")
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the certainty is not high, one sentence for each domain that lowers it."""
+        """Why the certainty is not high, one sentence for each domain that lowers it or is not rated."""
         lowered = tuple(
-            f"{domain.name} (−{domain.downgrade}): {domain.reason}"
+            f"{domain.name}{f' (−{domain.downgrade})' if domain.downgrade else ''}: {domain.reason}"
             for domain in self.domains
-            if domain.downgrade
+            if domain.downgrade or domain.not_rated
         )
         return (*lowered, *([self.note] if self.note else []))
 
     def to_frame(self) -> pd.DataFrame:
         """One row a domain: analysis, level, domain, downgrade, computed, overridden, both reasons, inputs.
 
-        Without comparisons one row whose domain is "no evidence".
+        Without comparisons one row whose domain is "no evidence". What is not rated has no downgrade.
         """
-        head = {"analysis": self.analysis.id, "level": self.level}
+        head: dict[str, Any] = {"analysis": self.analysis.id, "level": self.level}
         rows = [
             head
             | {
                 "domain": domain.name,
-                "downgrade": domain.downgrade,
-                "computed": domain.computed,
+                "downgrade": None if domain.not_rated else domain.downgrade,
+                "computed": None if domain.not_rated else domain.computed,
                 "overridden": domain.overridden,
                 "reason": domain.reason,
                 "computed_reason": domain.computed_reason,
@@ -104,9 +106,10 @@ class Certainty(Shown):
 
     def summary(self) -> str:
         """Describe the level and the reason of each domain as text."""
-        lines = [f"Certainty: {self.level} {self.symbols}", self.analysis.title, ""]
+        lines = [f"Certainty: {self.level or 'not rated'} {self.symbols}".rstrip(), self.analysis.title, ""]
         for domain in self.domains:
-            lines.append(f"  {domain.name:<17}{f'−{domain.downgrade}' if domain.downgrade else '0':>3}  ")
+            lost = "" if domain.not_rated else f"−{domain.downgrade}" if domain.downgrade else "0"
+            lines.append(f"  {domain.name:<17}{lost:>3}  ")
             text = domain.reason
             if domain.overridden:
                 text += f" (Written judgement; the rule gives {domain.computed}: {domain.computed_reason})"
@@ -124,6 +127,10 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
     replaces what a rule gives and shows both. A single comparison is rated by its own interval. Trials that are too
     few to combine are rated as they stand, without a common estimate (Murad 2017). Without any comparison the level
     is "very low": nothing is known, whatever was reported without usable numbers.
+
+    Of the results of single groups imprecision and publication bias are not rated, as their rules need a comparison,
+    and so there is no level, unless written overrides judge both. Studies without a control group start high, too,
+    as they answer such a question (Iorio 2015).
 
     Parameters
     ----------
@@ -146,6 +153,7 @@ def grade(review: Review, analysis: str | Analysis, *, mid: float | None = None)
     Guyatt G et al. (2011). GRADE guidelines 1 to 9. J Clin Epidemiol 64, 383-394, 407-415, 1277-1316.
     Zeng L et al. (2022). GRADE guidance 34. J Clin Epidemiol 150, 216-224.
     Guyatt G et al. (2023). GRADE guidance 36. J Clin Epidemiol 158, 70-83.
+    Iorio A et al. (2015). Use of GRADE for assessment of evidence about prognosis. BMJ 350, h870.
     Murad MH et al. (2017). Rating the certainty in evidence in the absence of a single estimate of effect. Evid Based
     Med 22(3), 85-87.
 
@@ -170,10 +178,11 @@ def rate(evidence: Evidence) -> Certainty:
     written: dict[str, Override] = {
         entry.domain: entry for entry in evidence.rules.overrides if entry.analysis == evidence.analysis.id
     }
+    alone = NEEDS_TWO_GROUPS if evidence.analysis.one_group else {}
     domains = []
     for name, rule in RULES.items():
-        levels, reason, inputs = rule(evidence, evidence.fit)
-        entry = written.get(name)
+        why, entry = alone.get(name), written.get(name)
+        levels, reason, inputs = (0, why.words, {}) if why else rule(evidence, evidence.fit)
         domains.append(
             Domain(
                 name=name,
@@ -183,12 +192,13 @@ def rate(evidence: Evidence) -> Certainty:
                 overridden=entry is not None,
                 computed=levels,
                 computed_reason=reason,
+                not_rated=None if entry else why,
             )
         )
     lost = sum(domain.downgrade for domain in domains)
     return Certainty(
         evidence.analysis,
-        LEVELS[max(len(LEVELS) - 1 - lost, 0)],
+        "" if any(domain.not_rated for domain in domains) else LEVELS[max(len(LEVELS) - 1 - lost, 0)],
         tuple(domains),
         len(evidence.effects),
         evidence.mid,

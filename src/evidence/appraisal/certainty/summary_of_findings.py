@@ -141,7 +141,7 @@ def _row(
         **absolute.named,
         "certainty": certainty.level,
         "symbols": certainty.symbols,
-        **{domain.name: domain.downgrade for domain in certainty.domains},
+        **{domain.name: nan if domain.not_rated else domain.downgrade for domain in certainty.domains},
         "statement": found.sentence,
         "footnotes": " ".join(certainty.reasons),
     }

@@ -92,7 +92,10 @@ def certainty_table(review: Review, analyses: Iterable[str | Analysis] | None = 
                 "title": certainty.analysis.title,
                 "k": certainty.k,
                 **dict.fromkeys(RULES),
-                **{domain.name: domain.downgrade for domain in certainty.domains},
+                **{
+                    domain.name: None if domain.not_rated else domain.downgrade
+                    for domain in certainty.domains
+                },
                 "overridden": Listed.of(domain.name for domain in certainty.domains if domain.overridden),
                 "level": certainty.level,
                 "symbols": certainty.symbols,
@@ -137,6 +140,10 @@ def certainty_by_difference(
     ['analysis', 'important_difference', 'size', 'inconsistency']
     """
     evidence = gather(review, analysis)
+    if evidence.analysis.one_group:
+        raise DataError(
+            f"{evidence.analysis.id} compares nothing, so there is no important difference to vary."
+        )
     if differences is None:
         low, high = review.protocol.certainty.mid_range.get(
             evidence.analysis.outcome, (evidence.show(evidence.mid / 2.0), evidence.show(2.0 * evidence.mid))
@@ -205,6 +212,8 @@ def improved_by_response(
     ['analysis', 'source', 'response']
     """
     evidence = gather(review, analysis)
+    if evidence.analysis.one_group:
+        raise DataError(f"{evidence.analysis.id} compares nothing, so nobody can improve more than others.")
     given: list[float | None] = [
         *(review.protocol.certainty.response_varied if responses is None else responses)
     ]

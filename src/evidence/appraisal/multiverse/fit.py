@@ -141,6 +141,11 @@ def multiverse(
         raise DataError(
             f"the protocol asks for no total of {question.id}, so nothing can be pooled otherwise"
         )
+    if question.one_group:
+        raise DataError(
+            f"{question.id} compares nothing, and a multiverse counts which side results favour; pool it under other "
+            "models with synthesise(review, analysis, method=, ci=), or evidence pool --method"
+        )
     model = review.protocol.model_of(question)
     default = synthesise(review, question)
     rules = review.protocol.outcomes[question.outcome]

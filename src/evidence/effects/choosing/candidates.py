@@ -10,8 +10,9 @@ from typing import Any
 
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.rescale import Instrument, Scaled, put_on_scale
-from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.effects.reported.contrasts import Contrast, reported_contrasts, reported_groups
 from evidence.effects.reported.reasons import Reason, ReasonKind
+from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Window
 from evidence.tables.review import Review
 
@@ -20,6 +21,10 @@ __all__ = ["ContrastOnScale", "Suited", "on_scale", "preference", "reasons", "su
 _NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
 _NO_TIME = Reason("time not stated", "the time of measurement is not stated")
 _PACKAGE = Reason("mixed", "the studied component is one of many in a package of treatments")
+_SCORES_OR_CHANGES = Reason(
+    "other statistic",
+    "means of scores and of changes are not pooled together; the first under statistic in the model is taken",
+)
 _ONE_READER = Reason("read once", "read by one reader only")
 
 
@@ -70,7 +75,8 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
     Returns
     -------
     tuple of Suited
-        Two for each contrast whose time lies in the window or is not stated: as reported, and with arms exchanged.
+        Two for each contrast whose time lies in the window or is not stated: as reported, and with arms exchanged;
+        for a measure of one group one for each arm.
     """
     rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
     return tuple(
@@ -97,11 +103,14 @@ def on_scale(
         for row in review.instruments.to_dict("records")
     }
     found = []
-    for reported in reported_contrasts(review, impute):
+    alone = measure_of(measure).one_group
+    for reported in reported_groups(review, impute) if alone else reported_contrasts(review, impute):
         if reported.outcome != outcome or not (math.isnan(reported.weeks) or span.holds(reported.weeks)):
             continue
+        if reported.weeks == 0.0 and span.end > 0.0:  # baseline, which only a window that ends there asks for
+            continue
         instrument = instruments.get(reported.instrument)
-        for contrast in (reported, reported.reversed()):
+        for contrast in (reported,) if alone else (reported, reported.reversed()):
             if instrument is None:
                 found.append(ContrastOnScale(contrast, "", Scaled(reason=_NO_INSTRUMENT)))
             else:
@@ -174,6 +183,8 @@ def reasons(
     yield Reason("source left out", words) if source in choices.no_sources else None
     once = not choices.single and not _rows_of(review)[1].isdisjoint(contrast.result_ids)
     yield _ONE_READER if once else None
+    mean = contrast.group is not None and not math.isnan(contrast.group.mean)
+    yield _SCORES_OR_CHANGES if mean and contrast.statistic != choices.statistic[0] else None
     yield one.scaled.reason
     refused = (
         Reason("assumption refused", f"needs an assumption that is refused: {assumption}")

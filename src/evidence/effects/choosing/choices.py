@@ -8,7 +8,7 @@ from typing import Any
 from evidence.effects.reported.imputed import IMPUTATIONS
 from evidence.effects.reported.reasons import Assumption
 from evidence.errors import DataError, closest
-from evidence.measures import REVIEW_MEASURES
+from evidence.measures import REVIEW_MEASURES, measure_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
@@ -148,6 +148,9 @@ class Choices:
             if getattr(choices, name) not in allowed:
                 wanted = ", ".join(str(value) for value in allowed)
                 raise DataError(f"{name} is '{getattr(choices, name)}'; use one of {wanted}")
+        if analysis and choices.measure and measure_of(choices.measure).one_group != analysis.one_group:
+            takes = "takes one group" if analysis.one_group else "compares two groups"
+            raise DataError(f"measure is '{choices.measure}', but {analysis.id} {takes}")
         return choices
 
 

@@ -32,7 +32,7 @@ COLUMNS = {
     "label": "name of the trial as figures show it",
     "year": "year of publication",
     "arm_id": "id of the intervention arm in arms.csv",
-    "comparator_arm_id": "id of the comparator arm in arms.csv",
+    "comparator_arm_id": "id of the comparator arm in arms.csv; empty where the measure takes one group",
     "arm": "name of the intervention arm",
     "comparator": "name of the comparator arm",
     "outcome": "outcome",
@@ -40,7 +40,7 @@ COLUMNS = {
     "timepoint_weeks": "weeks from randomisation",
     "statistic": "final score (post), change from baseline (change) or count",
     "measure": "measure of the effect; ratios of single comparisons are logarithms, pooled ones are ratios",
-    "effect": "effect of the comparison, intervention minus comparator",
+    "effect": "effect of the comparison, intervention minus comparator; of one group its value, as analysed",
     "se": "standard error of the effect, for ratios of its logarithm",
     "variance": "sampling variance of the effect",
     "ci_low": "lower limit of the confidence interval",
@@ -109,7 +109,8 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     Returns
     -------
     DataFrame
-        One row for each pair of arms that answers the analysis, ordered by year and label; columns as in `COLUMNS`,
+        One row for each pair of arms that answers the analysis, or for each arm where its measure takes one group,
+        ordered by year and label; columns as in `COLUMNS`,
         effects with 95% intervals, reported ones in units of the instrument and before sharing. Before
         comparator_group stands one column for each studied component on which the protocol has a condition, after
         risk_of_bias the subgroup columns of trials. What form, assumptions, derivation, result_ids and reason_kind
@@ -160,7 +161,7 @@ def _row(
     described = describe_trial(candidate.pair)
     se = math.sqrt(scaled.variance)
     half = float(ndtri(0.975)) * se
-    names = f"{described['arm']} v {described['comparator']}"
+    names = " v ".join(filter(None, (described["arm"], described["comparator"])))
     measured = step(f"{names}, {', '.join(contrast_words(contrast))}")
     # Counts of which the sign was turned cannot be read together with the effect.
     events = (math.nan,) * 4 if scaled.turned or contrast.events is None else contrast.events
@@ -184,7 +185,7 @@ def _row(
         "ci_high": scaled.effect + half,
         "n_arm": contrast.n_arm,
         "n_comparator": contrast.n_comparator,
-        "n": contrast.n_arm + contrast.n_comparator,
+        "n": contrast.n,
         "events_arm": events[0],
         "events_comparator": events[2],
         "reported_effect": contrast.estimate,

@@ -31,7 +31,7 @@ class TrialDescription:
         self._columns = [name for name in review.protocol.subgroups if name in self._trials]
 
     def __call__(self, pair: Pair) -> dict[str, Any]:
-        """Give the columns for one pair of arms."""
+        """Give the columns for one pair of arms, or for a single one, whose comparator is empty."""
         trial = self._trials.loc[pair.trial_id]
         return {
             "trial_id": pair.trial_id,
@@ -41,7 +41,7 @@ class TrialDescription:
             "arm_id": pair.arm_id,
             "comparator_arm_id": pair.comparator_arm_id,
             "arm": self._labels[pair.trial_id, pair.arm_id],
-            "comparator": self._labels[pair.trial_id, pair.comparator_arm_id],
+            "comparator": self._labels.get((pair.trial_id, pair.comparator_arm_id), ""),
             "comparator_group": pair.group,
             "doi": trial["doi"],
             "risk_of_bias": self._bias.get(pair.trial_id, "not assessed"),
@@ -59,6 +59,8 @@ _HELD = {
     "intervention": "with the intervention",
     "comparator": "in the comparator",
     "both": "in both arms",
+    "with": "with it",
+    "without": "without it",
 }
 
 

@@ -56,7 +56,7 @@ def inventory(review: Review) -> pd.DataFrame:
         contrasts = by_trial.get(name, [])
         recovered = [one for one in contrasts if not one.reason and not one.doubt]
         reasons = Counter(_group(one) for one in contrasts if one.reason or one.doubt)
-        if recovered:
+        if recovered or name in used:
             status, reason = "poolable", "" if name in used else _why_unused(refused.get(name))
             main = reason
         elif rows[name]:

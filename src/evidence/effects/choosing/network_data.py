@@ -13,6 +13,7 @@ from evidence.effects.choosing.candidates import Suited, suited
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.reported.contrasts import Contrast
 from evidence.errors import DataError
+from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import ComponentClasses
 from evidence.tables.review import Review
 
@@ -115,6 +116,8 @@ def network_data(
             raise DataError(f"the protocol has no {word} '{name}'; it has {', '.join(known)}")
     choices = Choices.of(review, options)
     measure = choices.measure or protocol.outcomes[outcome].measure
+    if measure_of(measure).one_group:
+        raise DataError(f"{measure} of {outcome} takes one group, and a network compares; give measure=")
     node, kind = {}, {}
     for arm in review.arms.to_dict("records"):
         key = str(arm["trial_id"]), str(arm["arm_id"])

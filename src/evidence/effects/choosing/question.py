@@ -17,11 +17,12 @@ __all__ = ["Pair", "admits", "compare_arms", "pairs"]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two arms of a trial, read as intervention and comparator.
+    """Two arms of a trial, read as intervention and comparator; or one arm, with nothing beside it.
 
     Attributes
     ----------
     trial_id, arm_id, comparator_arm_id : str
+        The last is empty for a single arm, as are `comparator` and `group`.
     comparator : str
         The component that makes the comparator what it is: the most active one that the intervention arm does
         not have, or, where it has them all, the most active one of the shared background.
@@ -33,7 +34,8 @@ class Pair:
     extra : tuple of str
         Components that only the intervention arm received.
     held_by : dict of str to str
-        For each studied component, which of the arms have it: neither, intervention, comparator or both.
+        For each studied component, which of the arms have it: neither, intervention, comparator or both; for a single
+        arm whether it stands with or without it.
     """
 
     trial_id: str
@@ -89,7 +91,9 @@ def pairs(review: Review, analysis: Analysis) -> list[Pair]:
     apart but components on which the analysis has a condition, usual care or an inactive treatment; the
     conditions hold; and the comparator is one of the analysis's comparators. Where the intervention is added
     to a shared *active* treatment, the comparison answers neither "against that treatment" nor "against
-    nothing" and is left out, unless the analysis names the treatment in a condition.
+    nothing" and is left out, unless the analysis names the treatment in a condition. An analysis without a
+    comparator is answered by every arm that has a component of the intervention and nothing beside it but what a
+    pair may have.
 
     Parameters
     ----------
@@ -101,11 +105,40 @@ def pairs(review: Review, analysis: Analysis) -> list[Pair]:
     list of Pair
         In the order of the table of arms.
     """
+    if analysis.one_group:
+        return [arm for arm in _single_arms(review) if _stands_for(arm, analysis, review.protocol)]
     return [
         pair
         for pair, comparator_parts in _pairs_of_arms(review)
         if _answers(pair, comparator_parts, analysis, review.protocol)
     ]
+
+
+@lru_cache(maxsize=8)
+def _single_arms(review: Review) -> tuple[Pair, ...]:
+    """List every arm by itself."""
+    found = []
+    for row in review.arms.itertuples():
+        parts = frozenset(str(row.components).split("+"))
+        held_by = {
+            name: "with" if name in parts else "without" for name in review.protocol.components.studied
+        }
+        found.append(
+            Pair(str(row.trial_id), str(row.arm_id), "", "", "", False, tuple(sorted(parts)), held_by)
+        )
+    return tuple(found)
+
+
+def _stands_for(arm: Pair, analysis: Analysis, protocol: Protocol) -> bool:
+    """Tell whether a single arm answers an analysis without a comparator."""
+    spec, components = analysis.spec, protocol.components
+    allowed = {*spec.intervention, *spec.conditions, *components.inactive, *components.usual}
+    if not set(arm.extra) & set(spec.intervention) or set(arm.extra) - allowed:
+        return False
+    wanted = {"yes": "with", "no": "without"}
+    return all(
+        arm.held_by[name] == wanted.get(how, arm.held_by[name]) for name, how in spec.conditions.items()
+    )
 
 
 @lru_cache(maxsize=8)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from evidence.effects.reported.arm_values import ArmValues
 from evidence.effects.reported.contrasts import Contrast
 from evidence.effects.reported.reasons import Assumption, Reason, Step, step
 from evidence.effects.sizes.continuous import gamma_correction
 from evidence.effects.sizes.effect_size import effect_size
+from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome
 
@@ -79,8 +82,10 @@ def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, m
     -------
     Scaled
         Oriented so that a negative effect favours the intervention, or, for an outcome of which the protocol says
-        ``better: higher``, a positive one.
+        ``better: higher``, a positive one; what one group has favours nobody and keeps its sign.
     """
+    if measure_of(measure).one_group:
+        return _one_group(contrast, instrument, outcome, measure)
     # Without any event no ratio is defined, but the difference of the risks is zero.
     if contrast.reason and not (measure == "RD" and contrast.events):
         return Scaled(reason=contrast.reason)
@@ -107,19 +112,116 @@ def _rescaled(contrast: Contrast, instrument: Instrument, outcome: Outcome) -> S
         return Scaled(contrast.estimate, contrast.se**2, unit)
     low, high = outcome.rescale
     unit = f"points of {low:g} to {high:g}"
-    if outcome.rescalable and instrument.family not in outcome.rescalable:
-        words = f"{contrast.instrument} cannot be put on {low:g} to {high:g}"
-        return Scaled(reason=Reason("not rescalable", words))
-    bottom = instrument.scale_min if math.isnan(contrast.scale_min) else contrast.scale_min
-    top = instrument.scale_max if math.isnan(contrast.scale_max) else contrast.scale_max
-    if math.isnan(bottom + top):
-        return Scaled(reason=Reason("range not stated", "the range of the scale is not stated"))
-    factor = (high - low) / (top - bottom)
+    span = _range(contrast, instrument, outcome)
+    if isinstance(span, Reason):
+        return Scaled(reason=span)
+    factor = (high - low) / (span[1] - span[0])
     if factor == 1:
         return Scaled(contrast.estimate, contrast.se**2, unit)
     effect, se = contrast.estimate * factor, contrast.se * factor
     words = f"on {low:g}-{high:g}: × {factor:g} gives MD {effect:.4g}, SE {se:.4g}"
     return Scaled(effect, se**2, unit, (step(words),))
+
+
+def _range(contrast: Contrast, instrument: Instrument, outcome: Outcome) -> tuple[float, float] | Reason:
+    """Range of the scale of a result that is to be rescaled, or why it cannot be."""
+    if outcome.rescalable and instrument.family not in outcome.rescalable:
+        low, high = outcome.rescale or (math.nan, math.nan)
+        return Reason("not rescalable", f"{contrast.instrument} cannot be put on {low:g} to {high:g}")
+    bottom = instrument.scale_min if math.isnan(contrast.scale_min) else contrast.scale_min
+    top = instrument.scale_max if math.isnan(contrast.scale_max) else contrast.scale_max
+    if math.isnan(bottom + top):
+        return Reason("range not stated", "the range of the scale is not stated")
+    return bottom, top
+
+
+def _one_group(contrast: Contrast, instrument: Instrument, outcome: Outcome, measure: str) -> Scaled:
+    """Take what one arm reports to a measure of one group."""
+    of, group = measure_of(measure), contrast.group
+    assert group is not None
+    found = {"proportion": _share_of, "rate": _rate_of, "correlation": _correlation_of}.get(of.of)
+    given = found(group) if found else _mean_of(group, contrast, instrument, outcome)
+    if isinstance(given, Reason):
+        return Scaled(reason=given)
+    values, said, unit = given
+    try:
+        effect, variance = _of_group(measure, tuple(values.items()))
+    except DataError as error:
+        return Scaled(reason=Reason("inconsistent", str(error)))
+    added = " (1/2 added to counts, one of which is zero)" if _adds(measure, values) else ""
+    words = step(f"{said}: {of.title} {effect:.4g}, variance {variance:.4g}{added}")
+    # A rate knows its time at risk, so the number of people plays no part in it.
+    assumptions = () if of.of == "rate" else contrast.size_assumptions
+    if of.of == "mean":
+        assumptions = tuple(dict.fromkeys((*assumptions, *group.sd_assumptions)))
+    return Scaled(effect, variance, unit, (*group.steps, words), assumptions)
+
+
+_Given = tuple[dict[str, float], str, str] | Reason
+"""Arguments of `effect_size`, what they are in words, and the unit; or why there are none."""
+
+
+def _share_of(group: ArmValues) -> _Given:
+    events, n = group.row.events, group.n
+    if math.isnan(events):
+        return Reason("no events", "the number of events is not stated")
+    if math.isnan(n):
+        return Reason("no size", "the number of patients is not stated")
+    return {"events": events, "n": n}, f"{events:g} of {n:g}", ""
+
+
+def _rate_of(group: ArmValues) -> _Given:
+    events, time = group.row.events, group.row.person_time
+    if math.isnan(events):
+        return Reason("no events", "the number of events is not stated")
+    if not time > 0:
+        return Reason("no person-time", "the time at risk is not stated")
+    return {"events": events, "time": time}, f"{events:g} events in {time:g}", ""
+
+
+def _correlation_of(group: ArmValues) -> _Given:
+    r, n = group.row.correlation, group.n
+    if math.isnan(r):
+        return Reason("no correlation", "no correlation is stated")
+    if math.isnan(n):
+        return Reason("no size", "the number of patients is not stated")
+    return {"r": r, "n": n}, f"r = {r:g} of {n:g}", ""
+
+
+def _mean_of(group: ArmValues, contrast: Contrast, instrument: Instrument, outcome: Outcome) -> _Given:
+    """Mean of a group, on the range that the outcome is to have."""
+    if group.reason:
+        return group.reason
+    if math.isnan(group.mean):
+        return Reason("no mean", "no mean is stated")
+    if math.isnan(group.n):
+        return Reason("no size", "the number of patients is not stated")
+    if not group.sd > 0:
+        return Reason("no spread", "no SD, SE, interval or quartiles")
+    unit, mean, sd = "points", group.mean, group.sd
+    if outcome.rescale is not None:
+        low, high = outcome.rescale
+        span = _range(contrast, instrument, outcome)
+        if isinstance(span, Reason):
+            return span
+        factor = (high - low) / (span[1] - span[0])
+        # A change has no place on the scale, only a size.
+        mean = mean * factor if contrast.statistic == "change" else low + (mean - span[0]) * factor
+        unit, sd = f"points of {low:g} to {high:g}", sd * factor
+    return {"m": mean, "sd": sd, "n": group.n}, f"mean {mean:.4g}, SD {sd:.4g}, n {group.n:g}", unit
+
+
+@lru_cache(maxsize=4096)
+def _of_group(measure: str, values: tuple[tuple[str, float], ...]) -> tuple[float, float]:
+    given: Any = dict(values)
+    effect, variance = effect_size(measure, **given).iloc[0][["effect", "variance"]]
+    return float(effect), float(variance)
+
+
+def _adds(measure: str, values: dict[str, float]) -> bool:
+    """Whether 1/2 is added to the counts of a group, as `effect_size` does where one is zero."""
+    empty = "events" in values and 0.0 in (values["events"], values.get("n", math.nan) - values["events"])
+    return empty and measure in ("PR", "PLN", "PLO", "IR", "IRLN")
 
 
 def _other_measure(contrast: Contrast, wanted: str) -> Scaled:

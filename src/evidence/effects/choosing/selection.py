@@ -167,7 +167,7 @@ def _without_cells(
     kinds = _kinds(review)
 
     def both(pair: Pair) -> set[str]:
-        return {kinds[pair.trial_id, pair.arm_id], kinds[pair.trial_id, pair.comparator_arm_id]}
+        return {kinds[pair.trial_id, arm] for arm in (pair.arm_id, pair.comparator_arm_id) if arm}
 
     margins = {candidate.pair.trial_id for candidate in chosen if both(candidate.pair) == {"margin"}}
     kept = []

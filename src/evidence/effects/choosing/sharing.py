@@ -29,12 +29,12 @@ def split_shared_arms(chosen: list[Candidate]) -> list[Candidate]:
     uses: Counter[tuple[str, str]] = Counter()
     for candidate in chosen:
         pair = candidate.pair
-        uses.update([(pair.trial_id, pair.arm_id), (pair.trial_id, pair.comparator_arm_id)])
+        uses.update([(pair.trial_id, arm) for arm in (pair.arm_id, pair.comparator_arm_id) if arm])
     split = []
     for candidate in chosen:
         pair, contrast, scaled = candidate.pair, candidate.contrast, candidate.scaled
         times = uses[pair.trial_id, pair.arm_id], uses[pair.trial_id, pair.comparator_arm_id]
-        if times == (1, 1):
+        if max(times) == 1:
             split.append(candidate)
             continue
         share = contrast.arm_share
@@ -91,7 +91,7 @@ def one_each(chosen: list[Candidate]) -> tuple[list[Candidate], Reasons]:
 
 
 def _precedence(candidate: Candidate) -> tuple[Any, ...]:
-    n = candidate.contrast.n_arm + candidate.contrast.n_comparator
+    n = candidate.contrast.n
     return (
         candidate.rank,
         0.0 if math.isnan(n) else -n,
@@ -131,7 +131,10 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             ]
         ).drop_duplicates("arm")
         intervention = arms["arm"].isin(group["arm_id"])
-        sizes = {"n_arm": arms["n"][intervention].sum(), "n_comparator": arms["n"][~intervention].sum()}
+        sizes = {
+            "n_arm": arms["n"][intervention].sum(min_count=1),
+            "n_comparator": arms["n"][~intervention].sum(min_count=1),
+        }
         steps = (each for row in members for each in row["derivation"].parts)
         yield {
             **first,

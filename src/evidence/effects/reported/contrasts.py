@@ -24,7 +24,7 @@ from evidence.measures import measure_of
 from evidence.tables.review import Review
 from evidence.tables.schema import doubt
 
-__all__ = ["Contrast", "reported_contrasts"]
+__all__ = ["Contrast", "reported_contrasts", "reported_groups"]
 
 _NAN = math.nan
 _NO_SIZE = Reason("no size", "the number of patients is not stated")
@@ -32,11 +32,12 @@ _NO_SIZE = Reason("no size", "the number of patients is not stated")
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """One reported comparison of two arms of a trial.
+    """One reported comparison of two arms of a trial, or the result of one arm.
 
     Attributes
     ----------
     trial_id, arm_id, comparator_arm_id : str
+        The comparator is empty where there is one arm.
     outcome, instrument, statistic, adjusted : str
         As in the tables.
     scale_min, scale_max, weeks : float
@@ -63,6 +64,8 @@ class Contrast:
         Events and patients of the arm, then of the comparator.
     means : tuple of float or None
         Mean and its standard error of the arm, then of the comparator.
+    group : ArmValues or None
+        The numbers of the one arm.
     forms : tuple of Form
         What the number was recovered from; two where the arms differ.
     assumptions : tuple of Assumption
@@ -106,6 +109,7 @@ class Contrast:
     from_arms: bool = False
     events: tuple[float, float, float, float] | None = None
     means: tuple[float, float, float, float] | None = None
+    group: ArmValues | None = None
     forms: tuple[Form, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -118,6 +122,11 @@ class Contrast:
     source_kind: str = ""
     source_url: str = ""
     locator: str = ""
+
+    @property
+    def n(self) -> float:
+        """Patients of both arms, or of the one; NaN where one number is not known."""
+        return self.n_arm if self.group is not None else self.n_arm + self.n_comparator
 
     def reversed(self) -> Contrast:
         """Give the same comparison with the arms exchanged."""
@@ -173,6 +182,46 @@ def reported_contrasts(review: Review, impute: tuple[str, ...] = ()) -> tuple[Co
             if first.row.arm_id != second.row.arm_id:
                 contrasts.append(_from_arms(first, second))
     return tuple(contrasts)
+
+
+@lru_cache(maxsize=8)
+def reported_groups(review: Review, impute: tuple[str, ...] = ()) -> tuple[Contrast, ...]:
+    """Give every result of one arm by itself, for measures of one group; those at baseline too.
+
+    Parameters
+    ----------
+    review, impute
+        As for `reported_contrasts`.
+
+    Returns
+    -------
+    tuple of Contrast
+        Without a comparator; ``group`` has the numbers.
+    """
+    sizes = ArmSizes(review.trials, review.arms)
+    arms: dict[tuple[Any, ...], list[ArmValues]] = defaultdict(list)
+    for row in review.arm_results.itertuples():
+        arms[_measurement(row)].append(arm_values(row, sizes))
+    lent = borrow_sd(arms, review.instruments) if "borrowed SD" in impute else arms
+    return tuple(
+        Contrast(
+            **_described(values.row, ""),
+            arm_id=values.row.arm_id,
+            comparator_arm_id="",
+            arm_share=1.0,
+            n_arm=values.n,
+            size_assumptions=values.n_assumptions,
+            from_arms=True,
+            events=(values.row.events, values.n, _NAN, _NAN),
+            group=values,
+            forms=(Form.COUNTS if values.row.statistic == "count" else values.form,),
+            doubt=_doubt(values.row),
+            result_ids=(values.row.result_id,),
+            as_reported=values.row.as_reported,
+        )
+        for reported in lent.values()
+        for values in reported
+    )
 
 
 def _distinct(*assumptions: Assumption) -> tuple[Assumption, ...]:

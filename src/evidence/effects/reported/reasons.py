@@ -37,8 +37,11 @@ ReasonKind = Literal[
     "no size",
     "no mean",
     "no events",
+    "no person-time",
+    "no correlation",
     "skewed",
     "inconsistent",
+    "one group",
 ]
 """All there are, as the column `reason_kind` of comparisons holds them."""
 

@@ -19,10 +19,15 @@ __all__ = ["Axis", "Scale", "check_shows", "make_axis", "range_of"]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From the analysis scale to the shown scale: the same, or its exponential for ratios."""
+    """From the analysis scale to the shown scale: the same, or its exponential for ratios.
+
+    What is printed is multiplied by `factor` and followed by `sign`, as a share is by 100 and ``%``.
+    """
 
     ratio: bool
     digits: int
+    factor: float = 1.0
+    sign: str = ""
 
     def show(self, value: float) -> float:
         """Value on the shown scale."""
@@ -32,7 +37,8 @@ class Scale:
 
     def text(self, value: float) -> str:
         """Value on the shown scale as it is printed."""
-        return (ratio_number if self.ratio else number)(self.show(value), self.digits)
+        write = ratio_number if self.ratio else number
+        return f"{write(self.factor * self.show(value), self.digits)}{self.sign}"
 
     def limits(self, shown: tuple[float, float]) -> tuple[float, float]:
         """Bring a range from the shown to the analysis scale.
@@ -120,8 +126,10 @@ def check_shows(limits: tuple[float, float], values: Iterable[float], scale: Sca
     return limits
 
 
-def make_axis(limits: tuple[float, float], width: float, *, ratio: bool) -> Axis:
-    """Place tick marks whose labels fit into `width` points.
+def make_axis(
+    limits: tuple[float, float], width: float, *, ratio: bool, factor: float = 1.0, sign: str = ""
+) -> Axis:
+    """Place tick marks whose labels fit into `width` points; factor and sign are those of the scale.
 
     Raises
     ------
@@ -136,18 +144,19 @@ def make_axis(limits: tuple[float, float], width: float, *, ratio: bool) -> Axis
     candidates = [*_ratio_ticks(low, high)] if ratio else []
     for steps in range(7, 1, -1):
         shown_low, shown_high = (math.exp(low), math.exp(high)) if ratio else (low, high)
+        shown_low, shown_high = factor * shown_low, factor * shown_high
         ticks = MaxNLocator(nbins=steps, steps=[1, 2, 2.5, 5, 10]).tick_values(shown_low, shown_high)
         candidates.append([float(t) for t in ticks if shown_low <= t <= shown_high and (t > 0 or not ratio)])
     for shown in candidates:
-        places = [math.log(t) for t in shown] if ratio else shown
-        labels = _tick_labels(shown)
+        places = [math.log(t) for t in shown] if ratio else [t / factor for t in shown]
+        labels = [f"{label}{sign}" for label in _tick_labels(shown)]
         centres = [width * (place - low) / (high - low) for place in places]
         halves = [text_width(label, SMALL) / 2 + 3 for label in labels]
         ends = zip(centres[1:], centres[:-1], halves[1:], halves[:-1], strict=True)
         if len(shown) >= 2 and all(right - left >= a + b for right, left, a, b in ends):
             return Axis(low, high, tuple(places), tuple(labels))
     middle = 0.5 * (low + high)
-    return Axis(low, high, (middle,), (number(math.exp(middle) if ratio else middle, 2),))
+    return Axis(low, high, (middle,), (f"{number(math.exp(middle) if ratio else factor * middle, 2)}{sign}",))
 
 
 def _ratio_ticks(low: float, high: float) -> Iterable[list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,7 @@ from evidence.figures.drawing.axis import Scale
 from evidence.measures import Measure, find_measure, measure_of
 from evidence.models.on_scale import OnScale, needs_size, on_scale, read_fit, study_sizes
 
-__all__ = ["choose_scale", "has_null", "measure_code", "measure_name", "on_axis"]
-
-ONE_GROUP = ("mean", "proportion", "rate")
+__all__ = ["as_told", "choose_scale", "has_null", "measure_code", "measure_name", "on_axis"]
 
 
 def measure_code(label: str | None, data: pd.DataFrame | None, fit: Any = None) -> str:
@@ -34,7 +33,7 @@ def measure_name(label: str | None, code: str) -> str:
 
 def has_null(code: str) -> bool:
     """Whether zero on the scale of the analysis means no difference: not so for a mean, a proportion or a rate."""
-    return measure_of(code).of not in ONE_GROUP
+    return measure_of(code).has_null
 
 
 def on_axis(
@@ -71,6 +70,16 @@ def on_axis(
         elif whole is not None:
             sizes = study_sizes(whole[0], measure)[list(whole[1])]
     return on_scale(fit, code, n=sizes), measure
+
+
+def as_told(scale: Scale, code: str, transform: str | None, digits: int | None) -> Scale:
+    """Print proportions in percent where the axis has their natural scale, with one decimal or more as needed."""
+    measure = measure_of(code)
+    if not measure.sign or transform not in (None, "natural"):
+        return scale
+    return replace(
+        scale, factor=100.0, sign=measure.sign, digits=max(scale.digits - 2, 1) if digits is None else digits
+    )
 
 
 def choose_scale(half: float, code: str, transform: str | None, digits: int | None) -> Scale:

@@ -105,7 +105,13 @@ def draw(
 
 
 def _part(block: Block, rows: tuple[Placed, ...], columns: Sequence[TextColumn], layout: Layout) -> Part:
-    axis = make_axis(block.limits, layout.panel_width, ratio=block.scale.ratio)
+    axis = make_axis(
+        block.limits,
+        layout.panel_width,
+        ratio=block.scale.ratio,
+        factor=block.scale.factor,
+        sign=block.scale.sign,
+    )
     measure = wrap(block.measure, layout.panel_width, BODY, "bold")
     others = [*(column.heading for column in columns), *(block.weight_headings if layout.weights else ())]
     lines = max([len(measure), *(heading.count("\n") + 1 for heading in others)])

@@ -43,9 +43,8 @@ def estimate_text(estimate: float, low: float, high: float, scale: Scale, level:
     """Any estimate with its interval, as in a sentence; a missing one was not pooled."""
     if math.isnan(estimate):
         return "not pooled"
-    return interval(
-        *map(scale.show, (estimate, low, high)), digits=scale.digits, level=level, ratio=scale.ratio
-    )
+    values = (scale.factor * scale.show(value) for value in (estimate, low, high))
+    return interval(*values, digits=scale.digits, level=level, ratio=scale.ratio, sign=scale.sign)
 
 
 def heterogeneity_line(fit: Any) -> str:

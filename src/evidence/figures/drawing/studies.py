@@ -197,6 +197,8 @@ def _cells(
     groups: tuple[str, str],
 ) -> tuple[list[TextColumn], pd.DataFrame]:
     table = pd.DataFrame() if data is None else data.reset_index(drop=True)
+    if "comparator_arm_id" in table and (table["comparator_arm_id"] == "").all():
+        table = _of_one_group(table)
     if columns is None and not set(GROUP_SIZES) & set(table):
         reported = reported_of(fit)
         found = None if reported is None else reported_columns(reported.reset_index(drop=True), groups)
@@ -221,6 +223,15 @@ def _cells(
         name: [Count(float(n)) for n in cells[name]] for name in GROUP_SIZES if name in cells
     }
     return shown, cells.assign(**sizes)
+
+
+def _of_one_group(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of a review's single groups by the names of `effect_size`; those that nobody reports are left out."""
+    renamed = table.drop(columns=[*GROUP_SIZES[1:], "n"], errors="ignore").rename(
+        columns={"n_arm": "n", "events_arm": "events"}
+    )
+    silent = [name for name in ("n", "events") if name in renamed and renamed[name].isna().all()]
+    return renamed.drop(columns=silent)
 
 
 def _total(cells: pd.Series[Any]) -> object:

@@ -44,7 +44,7 @@ class ModelUsed(_Part):
 
 
 class ShownResult(_Part):
-    """The result on the scale on which it is told: ratios as ratios."""
+    """The result on the scale on which it is told: ratios as ratios, proportions as shares."""
 
     estimate: float
     ci_low: float
@@ -57,7 +57,7 @@ class Combined(_Part):
     """A combined result on the scale of the analysis: ratios as logarithms."""
 
     estimate: float = Field(
-        description="pooled effect, intervention minus comparator; of ratios the logarithm"
+        description="pooled effect, intervention minus comparator; of ratios the logarithm; of one group what it has"
     )
     se: float = _of("se")
     ci_low: float = _of("ci_low")
@@ -278,6 +278,7 @@ def _analysis(review: Review, one: Synthesis) -> dict[str, Any]:
         "result": None
         if fit is None
         else _numbers(fit, Combined, "shown")
+        | ({} if measure_of(one.measure).has_null else {"p_value": None})
         | {"shown": {name: plain(one.shown(getattr(fit, name))) for name in ShownResult.model_fields}},
         "bayes": None
         if bayes is None

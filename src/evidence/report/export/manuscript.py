@@ -86,7 +86,7 @@ def write_manuscript(review: Review, output: Path) -> list[Path]:
 
 def _scale(measure: str, values: list[float]) -> list[str]:
     one = measure_of(measure)
-    return [number(one.natural(value), one.digits) for value in values]
+    return [f"{number(one.told(value), one.digits)}{one.sign}" * (value == value) for value in values]
 
 
 def _range(low: str, high: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.effects.sizes.effect_size import effect_size
+from evidence.errors import DataError
 from evidence.files import draft, drafts, plain, write, write_csv
 from evidence.measures import measure_of
 from evidence.synthesis.rule import PoolingRule, rule_of
@@ -106,11 +107,16 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If the folder cannot be written to; nothing is written then.
+        If the folder cannot be written to, or no analysis compares two groups; nothing is written then.
     ReportError
         If the disk is full, likewise.
     """
     done = [one for one in (synthesise(review, name) for name in review.analyses) if one.k]
+    if done and all(one.analysis.one_group for one in done):
+        raise DataError(
+            "RevMan has no outcome of single groups, and no analysis compares two: "
+            f"{', '.join(one.analysis.id for one in done)}; export r, excel, json or frictionless instead"
+        )
     labels = _labels(review)
     groups: dict[str, int] = {}
     numbers: Counter[str] = Counter()
@@ -120,9 +126,10 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     remarks: list[str] = []
     for one in done:
         if one.measure not in _MEASURES:
-            remarks.append(
-                f"Not written, for RevMan does not have its measure: {one.analysis.id} ({one.measure})."
+            what = (
+                "has no outcome of single groups" if one.analysis.one_group else "does not have its measure"
             )
+            remarks.append(f"Not written, for RevMan {what}: {one.analysis.id} ({one.measure}).")
             continue
         comparison = one.analysis.comparison
         group = groups.setdefault(comparison, len(groups) + 1)

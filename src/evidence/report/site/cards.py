@@ -33,7 +33,7 @@ class BarScale:
     low, high : float
         What the drawing holds, of the same size to both sides of no difference.
     none : float
-        The value of no difference: 0, or 1 for ratios.
+        The value of no difference: 0, or 1 for ratios; NaN of what one group has.
     """
 
     low: float
@@ -43,6 +43,16 @@ class BarScale:
     @classmethod
     def of(cls, findings: Sequence[Mapping[str, Any]]) -> BarScale:
         """Return the scale that holds the intervals of findings in one unit, and what is too small to matter."""
+        if findings[0]["one_group"]:
+            ends = [
+                part[name]
+                for one in findings
+                for part in (one, *one["single"])
+                for name in ("ci_low", "ci_high", "prediction_low", "prediction_high")
+                if part.get(name) is not None
+            ]
+            percent = findings[0]["unit"] == "%"
+            return cls(0.0, 100.0, math.nan) if percent else cls(min(ends), max(ends), math.nan)
         ratio = bool(findings[0]["ratio"])
         sizes = [0.0]
         for one in findings:
@@ -96,7 +106,7 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
     lead = record["findings"][record["lead"]]
     several = len({one["comparison"] for one in record["findings"]}) > 1
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for one in sorted(record["findings"], key=lambda one: not one["level"]):  # the combined ones first
+    for one in sorted(record["findings"], key=lambda one: not one["combined"]):  # these first
         groups.setdefault((one["outcome"], one["unit"]), []).append(one)
     changes = sorted(record["changes"], key=lambda row: not row["changed"])
     return (
@@ -124,7 +134,7 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
     return {
         "name": capital(name),
         "unit": "ratio" if findings[0]["ratio"] else unit,
-        "better": better,
+        "better": "" if findings[0]["one_group"] else f"; {better} is better",
         "rows": [_row(one, BarScale.of(drawn), several) for one in drawn],
         "mid": "" if findings[0]["mid"] is None else number(findings[0]["mid"], findings[0]["digits"]),
     }
@@ -134,11 +144,12 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
     """What one line of the drawing shows, with the same in words."""
     when = _listed([one["comparison"] if several else "", one["term"]])
     row: dict[str, Any] = {"one": one, "when": capital(when), "bars": [], "said": one["numbers"]}
-    row["zero"] = scale.place(scale.none)
+    if not math.isnan(scale.none):
+        row["zero"] = scale.place(scale.none)
     if one["mid"] is not None:
         first, last = sorted(map(scale.place, (1 / one["mid"] if scale.ratio else -one["mid"], one["mid"])))
         row["band"] = (first, round(last - first, 2))
-    parts = [one] if one["level"] else one["single"]
+    parts = [one] if one["combined"] else one["single"]
     for part in parts:
         places = {name: scale.place(part[name]) for name in ("estimate", "ci_low", "ci_high")}
         if part.get("prediction_low") is not None and part.get("prediction_high") is not None:

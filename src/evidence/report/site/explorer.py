@@ -40,7 +40,8 @@ def explorer_data(review: Review) -> dict[str, Any]:
     dict
         ``methods``, ``intervals`` and ``exclusions`` by id with their labels; ``level``; ``default``, the protocol's
         method and interval; ``analyses``, for each analysis that can be pooled its studies, with effects and
-        variances on the analysis scale, and the rules by which they are pooled. A missing number is null.
+        variances on the analysis scale, and the rules by which they are pooled. A missing number is null. Analyses of
+        single groups are left out, as the page asks which side is favoured.
     """
     model = review.protocol.model
     exclusions = {
@@ -54,7 +55,7 @@ def explorer_data(review: Review) -> dict[str, Any]:
     analyses = [
         _analysis(review, done, indirect)
         for done in (synthesise(review, name) for name in review.analyses)
-        if done.fit is not None
+        if done.fit is not None and not done.analysis.one_group
     ]
     used = {flag for one in analyses for study in one["studies"] for flag in study["flags"]}
     return {
@@ -102,7 +103,7 @@ def write_explorer(
         styles=(FOREST, "explorer.css"),
         toc=False,
         kind="explorer",
-        lead=f"<p>{html.escape(_LEAD)}</p>",
+        lead=f"<p>{html.escape(_lead(review, data))}</p>",
     )
     write(site, "explorer.html", shown)
 
@@ -134,6 +135,18 @@ _LEAD = (
     "Choose a question, and how it is answered; take trials out one by one or by kind. The result follows at once, "
     "with the numbers that the library gives; the first shown is the one of the protocol."
 )
+_ALONE = (
+    "Analyses of single groups are not here, as nothing is compared in them; the table on the page of their question "
+    "takes studies out, too."
+)
+
+
+def _lead(review: Review, data: Mapping[str, Any]) -> str:
+    alone = any(analysis.one_group for analysis in review.analyses.values())
+    said = [_LEAD] if data["analyses"] or not alone else []
+    return " ".join([*said, *([_ALONE] if alone else [])])
+
+
 _BODY = """<noscript><p>This page needs scripts. The same results, under the protocol's model, are on the pages of the
 questions.</p></noscript>
 <form id="choices" class="wide" aria-label="Choices" hidden></form>

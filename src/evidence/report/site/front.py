@@ -55,10 +55,12 @@ def _known(review: Review | None, answer: Answer | None, pages: Sequence[Page]) 
     from evidence.appraisal.statements import certainty_levels
 
     claims = answer.verdicts.drop(columns="claim_id", errors="ignore")
+    compares = any(not one.one_group for one in review.protocol.expand())
     return {
+        "compares": compares,
         "status": status(review),
         "cards": [Markup(card_html(record, page=page)) for record, page in _records(review, pages)],
-        "levels": certainty_levels().to_dict("records"),
+        "levels": certainty_levels().to_dict("records") if compares else [],
         "verdicts": answer.verdicts["verdict"].value_counts(sort=False).to_dict(),
         "claims": Markup(_folded(claims, "Verdict on each claim")),
     }

@@ -248,12 +248,14 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
     weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
     measure = measure_of(one.measure)
     for row, weight in zip(one.effects.to_dict("records"), weights, strict=True):
-        values = [measure.natural(row[key]) for key in ("effect", "ci_low", "ci_high")]
+        values = [measure.told(row[key]) for key in ("effect", "ci_low", "ci_high")]
+        name = measure.name if measure.one_group else one.measure
+        told = interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
         yield {
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{one.measure} {interval(*values, digits=measure.digits, ratio=measure.ratio)}",
+            "effect": f"{name} {told}",
             "unit": row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
@@ -270,7 +272,7 @@ def _refusals(one: Synthesis) -> Iterator[dict[str, str]]:
         yield {
             "trial_id": row["trial_id"],
             "title": one.analysis.title,
-            "arms": f"{row['arm']} v {row['comparator']}",
+            "arms": " v ".join(filter(None, (row["arm"], row["comparator"]))),
             "reason": signs(row["reason"]),
         }
 

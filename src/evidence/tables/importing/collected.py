@@ -54,7 +54,8 @@ class Entry:
         Key among the studies.
     values : dict of str to str
         Digits as in the file: ``total_1`` and ``total_2`` with ``events_1``, ``events_2`` or ``mean_1``, ``sd_1``,
-        ``mean_2``, ``sd_2``, or ``estimate`` and ``se`` (ratios as logs). 1 is the intervention.
+        ``mean_2``, ``sd_2``, or ``estimate`` and ``se`` (ratios as logs). 1 is the intervention; of one group also
+        ``time_1`` or ``correlation_1``.
     place, printed : str
         Where in the file, and what stands there.
     subgroup, note : str
@@ -85,7 +86,7 @@ class Comparison:
     measure : str
         One of `evidence.measures.REVIEW_MEASURES`, or "" for one that no table can hold.
     arm, comparator : str
-        What is compared.
+        What is compared; the comparator is "" where there is one group.
     better : {"lower", "higher", ""}
         "" if the file does not say it.
     method, counts, interval : str

@@ -183,7 +183,8 @@ class _Composer:
             seen[entry.study, again] += bool(again)
             trial = self._trial(entry.study, again)
             for name, label in ((arm, one.arm), (comparator, one.comparator)):
-                self._arm(trial, name, label)
+                if name:
+                    self._arm(trial, name, label)
             added = {}
             if subgroups:
                 self.added.add("subgroup")
@@ -212,7 +213,7 @@ class _Composer:
         outcome = self._unique("outcome", slug(one.outcome, "_", 40), "_")
         instrument = self._unique("instrument", one.outcome, " ")
         self.named[one.outcome] = outcome
-        if not one.better:
+        if not one.better and one.comparator:
             self.unknown.append(one.outcome)
         self.rows["instruments"].append(
             {
@@ -223,7 +224,9 @@ class _Composer:
                 "note": "the file names outcomes, not instruments",
             }
         )
-        self.outcomes[outcome] = {"measure": one.measure, "better": one.better or "lower"}
+        self.outcomes[outcome] = {"measure": one.measure}
+        if one.better or one.comparator:
+            self.outcomes[outcome]["better"] = one.better or "lower"
         if one.measure == "SMD" and self.collected.program == "RevMan":
             self.outcomes[outcome]["hedges"] = "RevMan"
         return outcome, instrument
@@ -240,7 +243,8 @@ class _Composer:
         label: str = "",
     ) -> None:
         """Enter an analysis and, where the file has it, its total."""
-        name = arm if self.collected.program == "RevMan" or not self.networked else f"{arm}_v_{comparator}"
+        alone = self.collected.program == "RevMan" or not self.networked or not comparator
+        name = arm if alone else f"{arm}_v_{comparator}"
         wanted = slug(f"{name} {label}", "-", 80)
         outcome_name = outcome.replace("_", "-")
         # The id of the analysis has to be its own together with the outcome.
@@ -251,7 +255,7 @@ class _Composer:
             {
                 "id": f"{wanted}{number}",
                 "intervention": arm,
-                "comparator": [comparator],
+                **({"comparator": [comparator]} if comparator else {}),
                 "outcomes": [outcome],
                 "windows": ["any"],
                 **({"where": where} if where else {}),
@@ -283,6 +287,9 @@ class _Composer:
     def _components(self, one: Comparison) -> tuple[str, str]:
         names = []
         for label, default in ((one.arm, "experimental"), (one.comparator, "control")):
+            if measure_of(one.measure).one_group and default == "control":
+                names.append("")
+                continue
             name = slug(label, "_") or default
             if label.lower() in _GENERIC and self.several:
                 name += f"_{one.number}"
@@ -294,7 +301,7 @@ class _Composer:
             comparator += "_comparator"
         if arm not in self.studied:
             self.studied.append(arm)
-        if comparator not in self.others:
+        if comparator and comparator not in self.others:
             self.others.append(comparator)
         return arm, comparator
 
@@ -317,7 +324,7 @@ class _Composer:
         """Enter the numbers of one study: two arms, or one difference."""
         values = entry.values
         measure = measure_of(one.measure)
-        counted = measure.counted
+        counted = measure.counted or measure.of in ("proportion", "rate")
         # What was worked out from the file is no phrase of it.
         told = [
             values[name] for name in ("estimate", "se", "ci_low", "ci_high", "p_value") if values.get(name)
@@ -365,11 +372,21 @@ class _Composer:
                 }
             )
             return
-        for number, name in (("1", arms[0]), ("2", arms[1])):
-            size = _positive(values[f"total_{number}"])
+        columns = {
+            "events": "events",
+            "mean": "mean",
+            "sd": "sd",
+            "time": "person_time",
+            "correlation": "correlation",
+        }
+        for number, name in (("1", arms[0]), ("2", arms[1]))[: len([arm for arm in arms if arm])]:
+            size = _positive(values.get(f"total_{number}", ""))
             # Without patients there is no result: programs write zeros there.
+            known = size or values.get(f"time_{number}")
             given = {
-                key: values.get(f"{key}_{number}", "") if size else "" for key in ("events", "mean", "sd")
+                column: values[f"{key}_{number}"]
+                for key, column in columns.items()
+                if known and f"{key}_{number}" in values
             }
             identity = f"{trial}-{outcome}-{name}"
             if identity in self.results:  # an arm that was compared with another one before

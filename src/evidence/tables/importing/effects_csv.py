@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 from evidence.errors import DataError, Fault, closest
-from evidence.measures import REVIEW_MEASURES, measure_of
+from evidence.measures import PAIR_MEASURES, REVIEW_MEASURES, measure_of
 from evidence.tables.importing.collected import (
     LARGEST_LOG,
     Collected,
@@ -20,7 +20,7 @@ from evidence.tables.importing.collected import (
     Study,
     impossible,
 )
-from evidence.tables.importing.spreadsheet import WORKBOOKS, Sheet, read_sheet
+from evidence.tables.importing.spreadsheet import Sheet, read_sheet
 from evidence.tables.schema import TABLES
 
 __all__ = ["collect_effects"]
@@ -43,25 +43,31 @@ _SHAPES: dict[tuple[str, ...], str] = {
 }
 _SIZE = ("ni", "n", "total", "sample.size")
 _EVENTS = ("xi", "events", "event", "cases", "responders")
-# One group a study: what it is, its usual measure, and the headings by arguments of `effect_size`.
-_ONE_GROUP: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
-    ("a mean", "MN", {"m": ("mi", "mean"), "sd": ("sdi", "sd"), "n": _SIZE}),
-    ("a correlation", "ZCOR", {"r": ("ri", "cor", "correlation", "r"), "n": _SIZE}),
-    (
-        "a rate",
-        "IRLN",
-        {"events": _EVENTS, "time": ("ti", "time", "person.years", "person.time", "exposure")},
-    ),
-    ("a proportion", "PLO", {"events": _EVENTS, "n": _SIZE}),
-    ("a proportion", "PLO", {"events": ("xi",), "others": ("mi",)}),
+# One group a study: what it is, and the headings of its numbers; the first that is whole is taken.
+_ONE_GROUP: tuple[tuple[str, dict[str, tuple[str, ...]]], ...] = (
+    ("mean", {"mean": ("mi", "mean"), "sd": ("sdi", "sd"), "n": _SIZE}),
+    ("correlation", {"ri": ("ri", "cor", "correlation", "r"), "n": _SIZE}),
+    ("rate", {"events": _EVENTS, "time": ("ti", "time", "person.years", "person.time", "exposure")}),
+    ("proportion", {"events": _EVENTS, "n": _SIZE}),
+    ("proportion", {"xi": ("xi",), "mi": ("mi",)}),
 )
+_ALONE = tuple(dict.fromkeys(kind for kind, _ in _ONE_GROUP))
 _MEASURES = {
-    "estimates": REVIEW_MEASURES,
+    **{kind: tuple(one for one in REVIEW_MEASURES if measure_of(one).of == kind) for kind in _ALONE},
+    "estimates": PAIR_MEASURES,
     "means": ("MD", "SMD", "ROM"),
     "counts": ("RR", "OR", "RD"),
     "rates": ("IRR",),
 }
-_USUAL = {"means": "MD", "counts": "RR", "rates": "IRR"}
+_USUAL = {
+    "means": "MD",
+    "counts": "RR",
+    "rates": "IRR",
+    "mean": "MN",
+    "correlation": "ZCOR",
+    "rate": "IRLN",
+    "proportion": "PLO",
+}
 _LABELS = ("slab", "studlab", "author", "authors", "study", "trial", "label", "name", "source", "id")
 # Other headings for a column, in small letters and with points for what parts words.
 _ALSO = {
@@ -97,7 +103,7 @@ _ALSO = {
     "year": ("publication.year",),
 }
 _BESIDE = ("treat1", "treat2", "outcome", "subgroup", "year", "n1i", "n2i")
-_WHOLE = ("ai", "bi", "ci", "di", "n1i", "n2i", "x1i", "x2i", "events", "n")
+_WHOLE = ("ai", "bi", "ci", "di", "n1i", "n2i", "x1i", "x2i", "xi", "mi", "events", "n")
 _POSITIVE = ("vi", "sei", "t1i", "t2i", "time", *_RATIO_COLUMNS)
 _NOT_BELOW_0 = (*_WHOLE, "sd1i", "sd2i", "sd", "pval")
 
@@ -116,10 +122,16 @@ class _Layout:
     def long(self) -> bool:
         return "arm" in self.shape
 
+    @property
+    def alone(self) -> bool:
+        """Whether a study has one group."""
+        return self.kind in _ALONE
+
     def said(self) -> str:
         """The mapping in words."""
         used = [
             *([self.label] if self.label else []),
+            *(["arm"] if self.alone and "arm" in self.headings else []),
             *self.shape,
             *(n for n in _BESIDE if n in self.headings),
         ]
@@ -148,11 +160,12 @@ def collect_effects(
     path : Path
         A table with a header.
     measure : str or None
-        Measure; by default that of the columns: MD for means, RR for counts, IRR for rates.
+        Measure; by default that of the columns: MD for means, RR for counts, IRR for rates; for one group a study PLO
+        for events among people, IRLN for events over time, MN for means, ZCOR for correlations.
     columns : mapping of str to str
         Name of the column in the file for a name of metafor, or for ``study``, where it is another.
     names : tuple of str
-        The intervention and the comparator, where the rows do not name them.
+        The intervention and the comparator, where the rows do not name them; for one group a study the group alone.
     outcome : str
         The outcome, likewise.
     better : {"lower", "higher", ""}
@@ -169,13 +182,17 @@ def collect_effects(
         If columns are missing or values are wrong; every fault is named with its row and column.
     """
     table = read_sheet(path, sheet)
-    layout = _layout(table, columns, path.name)
+    layout = _layout(table, columns, path.name, measure)
     measure = _measure(measure, layout, path.name)
+    if layout.alone:
+        names = _the_group(names, measure)
     collected = Collected(
         path.name, path.stem.replace("_", " "), "metafor", said=[*table.said, layout.said()]
     )
     collected.headings = {name: heading for heading, name in layout.kept.items()}
     collected.said.append(f"measure: {measure}")
+    if layout.alone:
+        collected.said.append("one group a study: nothing is compared")
     numbers = Numbers(path.name)
     rows = [
         (row, {name: given[heading] for name, heading in layout.headings.items()}, given)
@@ -190,7 +207,7 @@ def collect_effects(
             number = str(len(found) + 1)
             known = Comparison(
                 number,
-                f"{arm} v {comparator}",
+                " v ".join(filter(None, (arm, comparator))),
                 of,
                 measure,
                 arm,
@@ -223,9 +240,12 @@ def _norm(heading: str) -> str:
     return re.sub(r"[\s_\-.]+", ".", heading.strip().lower()).strip(".")
 
 
-def _layout(table: Sheet, columns: Mapping[str, str], file: str) -> _Layout:
+def _layout(table: Sheet, columns: Mapping[str, str], file: str, measure: str | None) -> _Layout:
     """Tell which column is what."""
-    allowed = dict.fromkeys([*(name for shape in _SHAPES for name in shape), *_ALSO, "study", "year"])
+    single = [name for _, wanted in _ONE_GROUP for name in wanted]
+    allowed = dict.fromkeys(
+        [*(name for shape in _SHAPES for name in shape), *single, *_ALSO, "study", "year"]
+    )
     named = {}
     for name, given in columns.items():
         if name not in allowed:
@@ -247,10 +267,11 @@ def _layout(table: Sheet, columns: Mapping[str, str], file: str) -> _Layout:
     for name in _LABELS:
         if name not in known and name in free and free[name] not in known.values():
             known[name] = free[name]
-    shape, kind = _shape(known, table.header, file)
+    shape, kind = _shape(known, named, table.header, file, measure)
     long = "arm" in shape
-    label = _label_column(table, known)
-    used = {known[name] for name in (*shape, *(["slab"] if long else []), *_BESIDE) if name in known}
+    label = _label_column(table, {name: given for name, given in known.items() if name not in shape})
+    beside = (*(["slab"] if long else []), *(["arm"] if kind in _ALONE else []), *_BESIDE)
+    used = {known[name] for name in (*shape, *beside) if name in known}
     used |= {known[label]} if label else set()
     return _Layout(
         known, shape, kind, label, _kept([name for name in table.header if name and name not in used])
@@ -274,43 +295,38 @@ def _kept(headings: list[str]) -> dict[str, str]:
     return kept
 
 
-def _shape(known: Mapping[str, str], header: tuple[str, ...], file: str) -> tuple[tuple[str, ...], str]:
-    for shape, kind in _SHAPES.items():
+def _shape(
+    known: dict[str, str],
+    named: Mapping[str, str],
+    header: tuple[str, ...],
+    file: str,
+    measure: str | None,
+) -> tuple[tuple[str, ...], str]:
+    """Find the set of columns that is whole, and add the headings of one group to those that are known."""
+    asked = measure_of(measure).of if measure and measure_of(measure).one_group else ""
+    for shape, kind in {} if asked else _SHAPES.items():
         # A column for itself is no set: "ci" is a count of metafor and the start of many other headings.
         if set(shape) <= set(known) and len({known[name] for name in shape}) == len(shape):
             return shape, kind
-    _refuse_one_group(known, header, file)
-    nearest = max(_SHAPES, key=lambda shape: len(set(shape) & set(known)) / len(shape))
-    missing = next(name for name in nearest if name not in known)
-    sets = "; ".join(" ".join(shape) for shape in _SHAPES)
+    given = {_norm(name): name for name in reversed(header) if name}
+    for kind, wanted in _ONE_GROUP:
+        found = {
+            key: named.get(key) or next((given[one] for one in names if one in given), "")
+            for key, names in wanted.items()
+        }
+        if asked in ("", kind) and all(found.values()):
+            known.update(found)
+            return tuple(found), kind
+    alone = [tuple(wanted) for kind, wanted in _ONE_GROUP if asked in ("", kind)]
+    wide = () if asked else tuple(_SHAPES)
+    nearest = max(wide or alone, key=lambda shape: len(set(shape) & set(known)) / len(shape))
+    missing = next((name for name in nearest if name not in known), nearest[0])
+    sets = "; ".join(" ".join(shape) for shape in (*wide, *alone))
     expected = (
         f"the column is missing; the file has {', '.join(sorted(filter(None, header)))}. Needed is one of: {sets}. "
         f"Name a column that is headed otherwise with columns= (--column {missing}=HEADING)"
     )
     raise DataError([Fault(file, 1, missing, "", expected)])
-
-
-def _refuse_one_group(known: Mapping[str, str], header: tuple[str, ...], file: str) -> None:
-    """Say of a file with one group a study how it is pooled: the tables of a review hold what two arms had."""
-    given = {_norm(name): name for name in reversed(header) if name}
-    for what, code, wanted in _ONE_GROUP:
-        found = {key: next((given[n] for n in names if n in given), "") for key, names in wanted.items()}
-        if not all(found.values()):
-            continue
-        label = next(
-            (known[name] for name in _LABELS if name in known and known[name] not in found.values()), ""
-        )
-        read = f"read_excel({file!r})" if file.lower().endswith(WORKBOOKS) else f"read_csv({file!r})"
-        options = [f"{key}={name!r}" for key, name in found.items() if key != "others"]
-        if "others" in found:
-            options.append(f"n=pd.{read}[[{found['events']!r}, {found['others']!r}]].sum(axis=1)")
-        options.append(f"data=pd.{read}")
-        options += [f"labels={label!r}"] if label else []
-        raise DataError(
-            f"{file} has one group a study, with {what} ({', '.join(found.values())}). A review compares two arms of "
-            "each trial, so there is nothing that its tables could hold. Pool it in Python: import evidence as ev, "
-            f'pandas as pd; ev.pool(ev.effect_size("{code}", {", ".join(options)}))'
-        )
 
 
 def _measure(measure: str | None, layout: _Layout, file: str) -> str:
@@ -346,7 +362,8 @@ Row = tuple[int, dict[str, str], dict[str, str]]
 
 def _studies(rows: list[Row], layout: _Layout, collected: Collected) -> dict[int, str]:
     """Enter the studies; rows of one label are of one study where other columns tell its rows apart."""
-    several = layout.long or any(name in layout.headings for name in ("treat1", "outcome", "subgroup"))
+    telling = ("treat1", "outcome", "subgroup", *(("arm",) if layout.alone else ()))
+    several = layout.long or any(name in layout.headings for name in telling)
     keys: dict[int, str] = {}
     differing: dict[str, None] = {}
     for row, texts, given in rows:
@@ -393,6 +410,8 @@ def _entries(
         found: list[Found] = []
         for row, texts, _ in rows:
             arms = texts.get("treat1", "") or names[0], texts.get("treat2", "") or names[1]
+            if layout.alone:
+                arms = texts.get("arm", "") or names[0], ""
             found.append((row, texts, _values(texts, layout, measure, row, numbers), arms))
         return found
     groups: dict[tuple[str, str, str], list[tuple[int, dict[str, str], dict[str, str]]]] = {}
@@ -468,6 +487,22 @@ def _rates(x1: str, t1: str, x2: str, t2: str) -> dict[str, str]:
     return {"estimate": repr(estimate), "se": repr(se), "printed": printed}
 
 
+def _the_group(names: tuple[str, str], measure: str) -> tuple[str, str]:
+    """Name the one group where no row does; it is compared with nothing."""
+    group, comparator = names
+    if comparator != "control":
+        raise DataError(f"{measure} takes one group, so there is no comparator; leave '{comparator}' out")
+    return ("participants" if group == "treatment" else group), ""
+
+
+def _of_one_group(read: dict[str, str]) -> dict[str, str]:
+    """Give the numbers of one group by the names that tables are made from."""
+    if "mi" in read:  # events, and people without
+        read = {"events": read["xi"], "n": str(int(read["xi"]) + int(read["mi"]))}
+    keys = {"n": "total", "ri": "correlation"}
+    return {f"{keys.get(name, name)}_1": text for name, text in read.items()}
+
+
 def _values(
     texts: dict[str, str], layout: _Layout, measure: str, row: int, numbers: Numbers
 ) -> dict[str, str] | None:
@@ -512,6 +547,8 @@ def _values(
         else:
             values["se"] = read["sei"] if "sei" in read else repr(math.sqrt(float(read["vi"])))
         return values | printed
+    if layout.alone:
+        return _of_one_group(read) | printed
     if kind == "rates":
         return _rates(*(read[name] for name in shape)) | printed
     if kind == "means":

@@ -143,7 +143,7 @@ class Imported(Shown):
         return "\n".join(lines) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per analysis: analysis, measure, arm, comparator, studies, note."""
+        """One row per analysis: analysis, measure, arm, comparator ("" for single groups), studies, note."""
         results = [row for name in ("arm_results", "contrast_results") for row in self.tables[name]]
         return pd.DataFrame(
             [
@@ -151,7 +151,7 @@ class Imported(Shown):
                     "analysis": name,
                     "measure": self.protocol["outcomes"][one["outcomes"][0]]["measure"],
                     "arm": one["intervention"],
-                    "comparator": one["comparator"][0],
+                    "comparator": next(iter(one.get("comparator", ())), ""),
                     "studies": _studies(one, results),
                     "note": one.get("note", ""),
                 }
@@ -180,7 +180,7 @@ class Imported(Shown):
 
 def _studies(analysis: dict[str, Any], results: list[dict[str, str]]) -> int:
     """Count the trials with a result that an analysis takes."""
-    arms = {analysis["intervention"], *analysis["comparator"]}
+    arms = {analysis["intervention"], *analysis.get("comparator", ())}
     held: dict[str, set[str]] = {}
     for row in results:
         where = analysis.get("where", {}).items()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evidence.errors import DataError
-from evidence.measures import REVIEW_MEASURES
+from evidence.measures import PAIR_MEASURES, REVIEW_MEASURES, find_measure
 from evidence.tables.importing.collected import Collected
 from evidence.tables.importing.effects_csv import collect_effects
 from evidence.tables.importing.imported import Imported, imported
@@ -65,7 +65,7 @@ def import_revman(
     ['trials', 'arms', 'instruments']
     """
     file = Path(path)
-    _check(file, measure, weeks, source_url)
+    _check(file, measure, weeks, source_url, PAIR_MEASURES)
     collected = collect_csv(file, measure) if file.suffix.lower() == ".csv" else collect_xml(file)
     return imported(_named(collected, source_url, title), weeks)
 
@@ -92,17 +92,21 @@ def import_effects(
         Text (parted by commas, semicolons or tabs; decimal points or commas; UTF-8, UTF-16 or Latin-1) or a workbook
         (.xlsx), with ``yi`` and ``vi``, ``sei``, ``ci.lb ci.ub`` or ``pval``; ``or`` (``rr hr irr rom``) with
         ``lower upper``; ``m1i sd1i n1i m2i sd2i n2i``; ``ai bi ci di``; ``ai n1i ci n2i``; ``x1i t1i x2i t2i``; or
-        one arm a row: ``arm events n``, ``arm mean sd n``, ``arm events time``. Headings count in any case, and under
-        many other usual names. Labels of the studies stand under ``study``, ``author`` and ``year``, ``slab``, ...;
-        ``treat1 treat2``, ``outcome`` and ``subgroup`` may tell rows of one study apart. Other columns become columns
-        of the table of trials. How the columns were understood stands in `Imported.said`.
-    measure : {"MD", "SMD", "ROM", "RR", "OR", "RD", "HR", "IRR"}, optional
-        Measure; for ``yi`` it must be named (ratios are logs there), else it is MD for means and RR for counts.
+        one arm a row: ``arm events n``, ``arm mean sd n``, ``arm events time``; or one group a study: ``events n``,
+        ``events time``, ``mean sd n``, ``ri n``. Headings count in any case, and under many other usual names. Labels
+        of the studies stand under ``study``, ``author`` and ``year``, ``slab``, ...; ``treat1 treat2``, ``outcome``
+        and ``subgroup`` may tell rows of one study apart. Other columns become columns of the table of trials. How
+        the columns were understood stands in `Imported.said`.
+    measure : str, optional
+        MD, SMD, ROM, RR, OR, RD, HR or IRR; for ``yi`` it must be named (ratios are logs there), else it is MD for
+        means and RR for counts. Of one group a study PR, PLN, PLO, PAS (proportions; PLO by default), IR, IRLN, IRS
+        (rates; IRLN), MN, MNLN (means; MN), COR or ZCOR (correlations; ZCOR); with one of these each arm of a row for
+        itself is a group.
     columns : mapping of str to str, optional
         Headings of the file for names of metafor, such as ``{"ai": "tpos"}``; also ``study`` and ``year``.
     intervention, comparator, outcome : str
         What was compared, and by which outcome, where the rows do not say it. With one arm a row `comparator` names
-        the arm that others are compared with.
+        the arm that others are compared with. Of one group a study `intervention` names the group.
     better : {"lower", "higher"}, optional
         Which direction of the outcome is good. Without it lower is taken, and `Imported.said` tells it.
     sheet : str, optional
@@ -113,7 +117,7 @@ def import_effects(
     Returns
     -------
     Imported
-        With one analysis for each outcome and pair of arms. ``write`` makes the folder of a review of it.
+        With one analysis for each outcome and pair of arms, or group. ``write`` makes the folder of a review of it.
 
     Raises
     ------
@@ -180,13 +184,22 @@ def _named(collected: Collected, source_url: str, title: str) -> Collected:
     )
 
 
-def _check(file: Path, measure: str | None, weeks: float | None, source_url: str) -> None:
+def _check(
+    file: Path,
+    measure: str | None,
+    weeks: float | None,
+    source_url: str,
+    measures: tuple[str, ...] = REVIEW_MEASURES,
+) -> None:
     if not file.is_file():
         raise DataError(f"there is no file '{file}'")
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in file.name):
         raise DataError(f"the name of the file {file.name!r} cannot be written down; give it another")
-    if measure is not None and measure not in REVIEW_MEASURES:
-        raise DataError(f"measure is '{measure}'; use one of {', '.join(REVIEW_MEASURES)}")
+    if measure is not None and measure not in measures:
+        found = find_measure(measure)
+        doubled = found is not None and found.code in ("PFT", "IRFT")
+        why = ", whose way back depends on the sizes of the studies" if doubled else ""
+        raise DataError(f"measure is '{measure}'{why}; use one of {', '.join(measures)}")
     if weeks is not None and not 0 < weeks < math.inf:
         raise DataError(f"weeks is {weeks:g}; it must be above 0")
     if source_url and not source_url.startswith(("http://", "https://")):

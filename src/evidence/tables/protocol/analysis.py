@@ -76,6 +76,8 @@ class AnalysisSpec(ProtocolPart):
         Words for the comparison; made from its parts if there are none.
     role : {"main", "lumped", "sensitivity", "reproduction"}
         What the analysis is for.
+    comparator : tuple of str
+        What the intervention is compared with; empty for a measure of one group, such as a proportion.
     where : dict of str to tuple of str
         Takes only results whose row, or whose trial, has one of these values in this column.
     pooled : bool
@@ -93,7 +95,7 @@ class AnalysisSpec(ProtocolPart):
     title: str = ""
     role: Role = "main"
     intervention: Names
-    comparator: Names
+    comparator: Names = ()
     outcomes: tuple[str, ...]
     windows: tuple[str, ...]
     conditions: dict[str, Condition] = Field(default_factory=dict)
@@ -110,7 +112,7 @@ class AnalysisSpec(ProtocolPart):
         if self.title:
             return self.title
         intervention = " or ".join(self.intervention).replace("_", " ")
-        comparator = " or ".join(self.comparator).replace("_", " ")
+        against = " v " * bool(self.comparator) + " or ".join(self.comparator).replace("_", " ")
         conditions = "".join(
             {
                 "yes": f" with {name}",
@@ -120,7 +122,7 @@ class AnalysisSpec(ProtocolPart):
             }[value].replace("_", " ")
             for name, value in self.conditions.items()
         )
-        return f"{intervention.capitalize()}{conditions} v {comparator}"
+        return f"{intervention.capitalize()}{conditions}{against}"
 
 
 class Analysis(ProtocolPart):
@@ -150,3 +152,8 @@ class Analysis(ProtocolPart):
     def comparison(self) -> str:
         """What is compared, in words."""
         return self.spec.comparison
+
+    @property
+    def one_group(self) -> bool:
+        """Whether it takes one group a trial and compares nothing; its measure is then one of one group."""
+        return not self.spec.comparator

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from evidence.errors import DataError, Fault
 from evidence.files import content as content_of
-from evidence.measures import ReviewMeasure
+from evidence.measures import ReviewMeasure, measure_of
 from evidence.tables.protocol.analysis import Analysis, AnalysisSpec, OwnChoices, QuestionGroup
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.protocol.certainty import CertaintyRules
@@ -69,6 +69,9 @@ class Outcome(ProtocolPart):
     ----------
     title : str
         Words for a heading; by default the name.
+    present_as : dict or None
+        How results are told: a standardised difference in points of an ``instrument`` (``sd``), a rate of one group
+        ``per`` so many of the ``unit`` of ``person_time``, a mean of one group in its ``unit``.
     widest : float or None
         Largest difference that the scale allows: an interval that goes beyond it says nothing. By default the
         width of the scale to which mean differences are rescaled, and 1 for a risk difference.
@@ -90,6 +93,22 @@ class Outcome(ProtocolPart):
     present_as: dict[str, Any] | None = None
     widest: float | None = Field(default=None, gt=0)
     heterogeneity: HeterogeneityPrior | None = None
+
+    @model_validator(mode="after")
+    def _compares_or_not(self) -> Outcome:
+        own = measure_of(self.measure)
+        other = self.alternative_measure
+        if other is not None and measure_of(other).one_group != own.one_group:
+            raise ValueError(
+                f"{self.measure} and {other} do not take the same number of groups; use one of a kind"
+            )
+        for name in ("minimal_important_difference", "widest", "heterogeneity"):
+            if own.one_group and getattr(self, name) is not None:
+                raise ValueError(f"{self.measure} takes one group, so {name} has no meaning; leave it out")
+        per = (self.present_as or {}).get("per", 1)
+        if not (isinstance(per, int | float) and 0 < per < math.inf):
+            raise ValueError(f"present_as says per: {per}; give a number above 0, such as 1000")
+        return self
 
     def limit(self, measure: str) -> float:
         """Largest difference that the scale of a measure allows; infinite where none is known."""
@@ -419,6 +438,7 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
             for name in getattr(spec, key):
                 if name not in names:
                     yield Fault(file, None, f"analyses.{number}.{key}", name, f"use one of {_listed(names)}")
+        yield from _wrong_groups(protocol, spec, file, f"analyses.{number}")
         if spec.group and spec.group not in protocol.groups:
             expected = (
                 f"use one of {_listed(set(protocol.groups))}" if protocol.groups else "define it in groups"
@@ -445,6 +465,25 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
     for place, name in named:
         if name not in seen:
             yield Fault(file, None, place, name, "the protocol has no such analysis")
+
+
+def _wrong_groups(protocol: Protocol, spec: AnalysisSpec, file: str, place: str) -> Iterator[Fault]:
+    """Find analyses that compare with nothing, and measures of one group that are to be compared."""
+    for outcome in spec.outcomes:
+        measure = spec.choices.measure or (
+            protocol.outcomes[outcome].measure if outcome in protocol.outcomes else ""
+        )
+        alone = measure_of(measure).one_group
+        if alone and spec.comparator:
+            words = f"{measure} of {outcome} takes one group; leave the comparator out"
+            yield Fault(file, None, f"{place}.comparator", ", ".join(spec.comparator), words)
+        elif measure and not alone and not spec.comparator:
+            words = f"{measure} of {outcome} takes two groups; say with what the intervention is compared"
+            yield Fault(file, None, f"{place}.comparator", "", words)
+    both = [name for name, condition in spec.conditions.items() if condition == "both_arms"]
+    if both and not spec.comparator:
+        words = "without a comparator there are no two arms; use yes, no or either"
+        yield Fault(file, None, f"{place}.{both[0]}", "both_arms", words)
 
 
 def _listed(names: set[str]) -> str:

@@ -22,7 +22,7 @@
     const region = table.closest(".scroll") ?? table;
     region.after(said, back);
 
-    const show = (value) => number(data.ratio ? Math.exp(value) : value, data.digits);
+    const show = (value) => number(data.factor * (data.ratio ? Math.exp(value) : value), data.digits) + data.sign;
     const range = (low, high) => `${show(low)} to ${show(high)}`;
     const share = (value) => 100 * Math.min(Math.max((value - data.axis[0]) / (data.axis[1] - data.axis[0]), 0), 1);
     const place = (fit) => {
