@@ -204,13 +204,8 @@ def _own_unit(outcome: Outcome, measure: str) -> tuple[str, float, int]:
     unit = str(own.get("unit", ""))
     if of.of == "rate":
         per = float(own.get("per", 1.0))
-        return (
-            f"per {per:g} {unit or 'units of time at risk'}"
-            if per != 1.0
-            else f"per {unit or 'unit of time at risk'}",
-            per,
-            of.digits,
-        )
+        so_many, usual = ("", "unit") if per == 1.0 else (f"{per:g} ", "units")
+        return f"per {so_many}{unit or f'{usual} of time at risk'}", per, of.digits
     if of.of == "mean":
         scale = f"points of {outcome.rescale[0]:g} to {outcome.rescale[1]:g}" if outcome.rescale else ""
         return unit or scale, 1.0, 1

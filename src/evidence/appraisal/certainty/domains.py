@@ -350,7 +350,7 @@ NEEDS_TWO_GROUPS = {
     ),
     "publication bias": Reason(
         "one group",
-        "Not rated: the rule asks on which side of no difference small studies lie, and nothing is compared.",
+        "Not rated: the rule asks to which side small studies lean, and nothing is compared.",
     ),
 }
 """Domains whose rule makes no sense of what one group has, with the reason."""

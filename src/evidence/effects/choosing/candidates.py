@@ -107,7 +107,9 @@ def on_scale(
     for reported in reported_groups(review, impute) if alone else reported_contrasts(review, impute):
         if reported.outcome != outcome or not (math.isnan(reported.weeks) or span.holds(reported.weeks)):
             continue
-        if reported.weeks == 0.0 and span.end > 0.0:  # baseline, which only a window that ends there asks for
+        if (
+            alone and reported.weeks == 0.0 < span.end
+        ):  # baseline, which only a window that ends there asks for
             continue
         instrument = instruments.get(reported.instrument)
         for contrast in (reported,) if alone else (reported, reported.reversed()):

@@ -110,12 +110,11 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     -------
     DataFrame
         One row for each pair of arms that answers the analysis, or for each arm where its measure takes one group,
-        ordered by year and label; columns as in `COLUMNS`,
-        effects with 95% intervals, reported ones in units of the instrument and before sharing. Before
-        comparator_group stands one column for each studied component on which the protocol has a condition, after
-        risk_of_bias the subgroup columns of trials. What form, assumptions, derivation, result_ids and reason_kind
-        list is joined to a text for people, with the parts for programs in its attribute `parts`, as long as no
-        operation makes the column one of plain text.
+        ordered by year and label; columns as in `COLUMNS`, effects with 95% intervals, reported ones in units of the
+        instrument and before sharing. Before comparator_group stands one column for each studied component on which
+        the protocol has a condition, after risk_of_bias the subgroup columns of trials. What form, assumptions,
+        derivation, result_ids and reason_kind list is joined to a text for people, with the parts for programs in its
+        attribute `parts`, as long as no operation makes the column one of plain text.
 
     Raises
     ------

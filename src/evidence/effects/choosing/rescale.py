@@ -11,9 +11,9 @@ import numpy as np
 
 from evidence.effects.reported.arm_values import ArmValues
 from evidence.effects.reported.contrasts import Contrast
-from evidence.effects.reported.reasons import Assumption, Reason, Step, step
+from evidence.effects.reported.reasons import Assumption, Form, Reason, Step, step
 from evidence.effects.sizes.continuous import gamma_correction
-from evidence.effects.sizes.effect_size import effect_size
+from evidence.effects.sizes.effect_size import RECIPES, effect_size
 from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome
@@ -148,15 +148,21 @@ def _one_group(contrast: Contrast, instrument: Instrument, outcome: Outcome, mea
         effect, variance = _of_group(measure, tuple(values.items()))
     except DataError as error:
         return Scaled(reason=Reason("inconsistent", str(error)))
-    added = " (1/2 added to counts, one of which is zero)" if _adds(measure, values) else ""
+    empty = 0.0 in (values.get("events"), values.get("n", math.nan) - values.get("events", math.nan))
+    added = " (1/2 added to counts, one of which is zero)" if empty and RECIPES[measure].add else ""
     words = step(f"{said}: {of.title} {effect:.4g}, variance {variance:.4g}{added}")
-    # A rate knows its time at risk, so the number of people plays no part in it.
-    assumptions = () if of.of == "rate" else contrast.size_assumptions
-    if of.of == "mean":
-        assumptions = tuple(dict.fromkeys((*assumptions, *group.sd_assumptions)))
-    return Scaled(effect, variance, unit, (*group.steps, words), assumptions)
+    # The number of people plays no part in a rate, whose time at risk is known, nor beside a standard error.
+    sized = of.of != "rate" and not (of.of == "mean" and group.form is Form.SES)
+    lent = of.of == "mean" and Assumption.BORROWED_SD in group.sd_assumptions
+    assumptions = (
+        *(contrast.size_assumptions if sized else ()),
+        *((Assumption.BORROWED_SD,) if lent else ()),
+    )
+    return Scaled(effect, variance, unit, (*group.steps, words) if of.of == "mean" else (words,), assumptions)
 
 
+_NO_EVENTS = Reason("no events", "the number of events is not stated")
+_NO_SIZE = Reason("no size", "the number of patients is not stated")
 _Given = tuple[dict[str, float], str, str] | Reason
 """Arguments of `effect_size`, what they are in words, and the unit; or why there are none."""
 
@@ -164,16 +170,16 @@ _Given = tuple[dict[str, float], str, str] | Reason
 def _share_of(group: ArmValues) -> _Given:
     events, n = group.row.events, group.n
     if math.isnan(events):
-        return Reason("no events", "the number of events is not stated")
+        return _NO_EVENTS
     if math.isnan(n):
-        return Reason("no size", "the number of patients is not stated")
+        return _NO_SIZE
     return {"events": events, "n": n}, f"{events:g} of {n:g}", ""
 
 
 def _rate_of(group: ArmValues) -> _Given:
     events, time = group.row.events, group.row.person_time
     if math.isnan(events):
-        return Reason("no events", "the number of events is not stated")
+        return _NO_EVENTS
     if not time > 0:
         return Reason("no person-time", "the time at risk is not stated")
     return {"events": events, "time": time}, f"{events:g} events in {time:g}", ""
@@ -184,7 +190,7 @@ def _correlation_of(group: ArmValues) -> _Given:
     if math.isnan(r):
         return Reason("no correlation", "no correlation is stated")
     if math.isnan(n):
-        return Reason("no size", "the number of patients is not stated")
+        return _NO_SIZE
     return {"r": r, "n": n}, f"r = {r:g} of {n:g}", ""
 
 
@@ -194,11 +200,9 @@ def _mean_of(group: ArmValues, contrast: Contrast, instrument: Instrument, outco
         return group.reason
     if math.isnan(group.mean):
         return Reason("no mean", "no mean is stated")
-    if math.isnan(group.n):
-        return Reason("no size", "the number of patients is not stated")
-    if not group.sd > 0:
-        return Reason("no spread", "no SD, SE, interval or quartiles")
-    unit, mean, sd = "points", group.mean, group.sd
+    if not group.se > 0:
+        return _NO_SIZE if group.sd > 0 else Reason("no spread", "no SD, SE, interval or quartiles")
+    unit, mean, se = "points", group.mean, group.se
     if outcome.rescale is not None:
         low, high = outcome.rescale
         span = _range(contrast, instrument, outcome)
@@ -207,8 +211,9 @@ def _mean_of(group: ArmValues, contrast: Contrast, instrument: Instrument, outco
         factor = (high - low) / (span[1] - span[0])
         # A change has no place on the scale, only a size.
         mean = mean * factor if contrast.statistic == "change" else low + (mean - span[0]) * factor
-        unit, sd = f"points of {low:g} to {high:g}", sd * factor
-    return {"m": mean, "sd": sd, "n": group.n}, f"mean {mean:.4g}, SD {sd:.4g}, n {group.n:g}", unit
+        unit, se = f"points of {low:g} to {high:g}", se * factor
+    # Whatever the number of people: the standard error is that of one mean.
+    return {"m": mean, "sd": se, "n": 1.0}, f"mean {mean:.4g}, SE {se:.4g}", unit
 
 
 @lru_cache(maxsize=4096)
@@ -216,12 +221,6 @@ def _of_group(measure: str, values: tuple[tuple[str, float], ...]) -> tuple[floa
     given: Any = dict(values)
     effect, variance = effect_size(measure, **given).iloc[0][["effect", "variance"]]
     return float(effect), float(variance)
-
-
-def _adds(measure: str, values: dict[str, float]) -> bool:
-    """Whether 1/2 is added to the counts of a group, as `effect_size` does where one is zero."""
-    empty = "events" in values and 0.0 in (values["events"], values.get("n", math.nan) - values["events"])
-    return empty and measure in ("PR", "PLN", "PLO", "IR", "IRLN")
 
 
 def _other_measure(contrast: Contrast, wanted: str) -> Scaled:

@@ -197,7 +197,7 @@ def _cells(
     groups: tuple[str, str],
 ) -> tuple[list[TextColumn], pd.DataFrame]:
     table = pd.DataFrame() if data is None else data.reset_index(drop=True)
-    if "comparator_arm_id" in table and (table["comparator_arm_id"] == "").all():
+    if columns is None and "comparator_arm_id" in table and (table["comparator_arm_id"] == "").all():
         table = _of_one_group(table)
     if columns is None and not set(GROUP_SIZES) & set(table):
         reported = reported_of(fit)
