@@ -310,3 +310,32 @@ def test_the_certainty_of_single_groups_is_not_rated_but_by_hand(tmp_path: Path)
     rated = ev.grade(review, name)
     assert rated.level == "very low"  # two by hand, and nobody has judged the risk of bias
     assert ev.finding(review, name).level == "very low"
+
+
+def test_a_study_is_added_with_its_one_group(tmp_path: Path) -> None:
+    text = "study,events,person-years\nAnn,3,1200\nBob,7,2500\nCyd,12,2400\n"
+    review = imported(tmp_path / "one", text, intervention="drug", outcome="falls")
+    assert review.path is not None
+    added = ev.add_trial(
+        review.path,
+        trial={"label": "Dee 2020", "design": "unknown", "citation": "Dee 2020"},
+        arms=[{"components": "drug"}],
+        # Events over time may come more than once to one person.
+        arm_results=[
+            {
+                "arm_id": "drug",
+                "outcome": "falls",
+                "instrument": "falls",
+                "events": "30",
+                "n": "20",
+                "person_time": "400",
+            }
+        ],
+        source={"source_url": "https://example.org", "source_kind": "full_text"},
+    )
+    (row,) = added.effects.to_dict("records")
+    assert (row["comparator"], row["k_before"], row["k_after"]) == ("", 3, 4)
+    assert row["estimate"] == pytest.approx(30 / 400)
+    assert "  this trial, Drug: 0.075 (95% CI 0.052 to 0.11)" in added.summary()
+    assert ", 4 groups" in added.summary()
+    assert ev.synthesise(added.write(), only(review)).k == 4

@@ -41,7 +41,7 @@ def test_its_tables_have_all_columns(tmp_path: Path) -> None:
     for table in TABLES:
         if table.name in names:
             with (place / table.file).open(encoding="utf-8") as file:
-                assert next(csv.reader(file)) == [column.name for column in table.columns]
+                assert next(csv.reader(file)) == [column.name for column in table.columns if not column.rare]
 
 
 def test_every_key_of_its_protocol_is_explained(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from evidence.cli.asking import NOTHING, ask, one_of, somebody_there
 from evidence.cli.options import Data
 
 if TYPE_CHECKING:
+    from evidence.measures import Measure
     from evidence.tables.adding import Rows
     from evidence.tables.review import Review
 
@@ -260,13 +261,15 @@ class _Asking:
 
     def arms(self) -> None:
         known = self.review.protocol.components
+        asked = self.review.analyses.values()
+        fewest = 1 if asked and all(analysis.one_group for analysis in asked) else 2
         more = True
         while more:
             row: dict[str, str] = {}
             self.rows["arms"].append(row)
             number = len(self.rows["arms"])
             self._arm(row, number, known.all)
-            more = number < 2 or typer.confirm("Another arm?", default=False, err=True)
+            more = number < fewest or typer.confirm("Another arm?", default=False, err=True)
 
     def _arm(self, row: dict[str, str], number: int, known: Sequence[str]) -> None:
         from evidence.wording import capital, slug
@@ -304,11 +307,13 @@ class _Asking:
         self.cell("arm_results", "locator", "Place in the text", common, self.source.get("locator", ""))
         if common.get("locator"):
             self.source["locator"] = common["locator"]
-        form = ask(
-            "Is it given for each arm, or as a difference of two (arm, difference)",
-            "arm",
-            one_of(("arm", "difference")),
-        )
+        form = "arm"
+        if not self._measure(outcome).one_group:
+            form = ask(
+                "Is it given for each arm, or as a difference of two (arm, difference)",
+                "arm",
+                one_of(("arm", "difference")),
+            )
         if form == "arm":
             for arm in self.rows["arms"]:
                 self.of_arm(arm, common)
@@ -342,10 +347,14 @@ class _Asking:
         self.cell("instruments", "scale_max", "Highest score, if it has one", row)
         self.rows["instruments"].append(row)
 
-    def _counted(self, outcome: str) -> bool:
+    def _measure(self, outcome: str) -> Measure:
         from evidence.measures import measure_of
 
-        return measure_of(self.review.protocol.outcomes[outcome].measure).counted
+        return measure_of(self.review.protocol.outcomes[outcome].measure)
+
+    def _counted(self, outcome: str) -> bool:
+        measure = self._measure(outcome)
+        return measure.counted or measure.of in ("proportion", "rate")
 
     def of_arm(self, arm: Mapping[str, str], common: Mapping[str, str]) -> None:
         row = {"arm_id": arm["arm_id"], **common}
@@ -357,6 +366,10 @@ class _Asking:
         number("n", "people analysed", arm.get("n_randomised", ""))
         if self._counted(row["outcome"]):
             number("events", "people with the event")
+            if self._measure(row["outcome"]).of == "rate":
+                number("person_time", "time at risk of all together")
+        elif self._measure(row["outcome"]).of == "correlation":
+            number("correlation", "correlation")
         else:
             if not any(one["outcome"] == row["outcome"] for one in self.rows["arm_results"]):
                 self.choice(

@@ -356,7 +356,7 @@ def _appended(old: bytes | None, spec: Table, rows: Sequence[Mapping[str, str]])
     DataError
         If the file lacks a column that a row has.
     """
-    names = [column.name for column in spec.columns]
+    names = [one.name for one in spec.columns if not one.rare or any(row.get(one.name) for row in rows)]
     ending = "\n"
     start = b""
     if old is None:

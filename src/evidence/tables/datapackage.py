@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from evidence.files import content
 from evidence.tables.review import Review, tables_of
 from evidence.tables.schema import Column, Table
 
@@ -48,11 +52,18 @@ def datapackage(review: Review) -> dict[str, Any]:
                 "path": table.file,
                 "profile": "tabular-data-resource",
                 "encoding": "utf-8",
-                "schema": _schema(table, names, keys),
+                "schema": _schema(_as_held(review.path / table.file, table), names, keys),
             }
             for table in present
         ],
     }
+
+
+def _as_held(path: Path, table: Table) -> Table:
+    """Leave out the columns that a file may lack and this one does."""
+    first = content(path).decode("utf-8-sig").partition("\n")[0].rstrip("\r")
+    held = next(csv.reader([first]), [])
+    return replace(table, columns=tuple(one for one in table.columns if not one.optional or one.name in held))
 
 
 def _schema(table: Table, names: set[str], keys: dict[str, tuple[str, ...]]) -> dict[str, Any]:

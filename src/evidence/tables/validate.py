@@ -249,6 +249,8 @@ def _row_faults(numbers: pd.DataFrame, cells: pd.DataFrame, table: Table, file: 
         yield from _flag(wrong, "median", cells, file, "quartiles must rise: q1, median, q3")
     if {"n", "events"} <= columns:
         wrong = numbers["events"] > numbers["n"]
+        if "person_time" in columns:  # events over time may come more than once
+            wrong &= numbers["person_time"].isna()
         yield from _flag(wrong, "events", cells, file, "there cannot be more events than participants (n)")
     if {"scale_min", "scale_max"} <= columns:
         wrong = numbers["scale_min"] >= numbers["scale_max"]

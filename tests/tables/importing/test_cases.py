@@ -288,12 +288,8 @@ def test_one_group_a_study_becomes_a_review_without_a_comparator(
     assert not any("better" in line for line in made.said)
     assert made.analyses == ("participants-fever-any",)
     assert "comparator" not in made.protocol["analyses"][0]
-    assert made.to_frame().loc[0, ["measure", "arm", "comparator", "studies"]].tolist() == [
-        measure,
-        "participants",
-        "",
-        2,
-    ]
+    (row,) = made.to_frame().to_dict("records")
+    assert (row["measure"], row["arm"], row["comparator"], row["studies"]) == (measure, "participants", "", 2)
     review = made.write(tmp_path / "review")
     assert review.analyses["participants-fever-any"].title == "Participants: fever"
     assert ev.check(review).empty

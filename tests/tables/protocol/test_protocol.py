@@ -105,7 +105,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     [
         (
             {"analyses": [{"id": "x"}]},
-            ["analyses.0.intervention", "analyses.0.comparator", "analyses.0.windows"],
+            ["analyses.0.intervention", "analyses.0.outcomes", "analyses.0.windows"],
         ),
         ({"colour": "red"}, ["column colour: found 'red'; extra inputs are not permitted"]),
         ({"outcomes": {"crying": {"measure": "WMD"}}}, ["outcomes.crying.measure: found 'WMD'"]),
