@@ -174,7 +174,8 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
         One row for each analysis that a trial reports on, under headings for people: Result (its comparison
         where there are several), Trials, With an effect, P value or other scale, Direction in words, Nothing usable
         (doubtful and left out among them); of the trials with a P value or in words, Towards the treatment, Towards
-        the comparator, Neither; Those with an effect, whether these lean the same way; P values together.
+        the comparator, Neither; Those with an effect, whether these lean the same way; P values together. Where no
+        analysis compares, Result, Studies, Usable numbers and Nothing usable.
 
     Raises
     ------
@@ -215,7 +216,11 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
                 "P values together": "" if combined is None else p_value(combined.p_value),
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if rows and all(reports.analysis.one_group for reports in every):
+        names = {"Trials": "Studies", "With an effect": "Usable numbers"}
+        table = table.rename(columns=names)[["Result", *names.values(), "Nothing usable"]]
+    return table
 
 
 def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.DataFrame:

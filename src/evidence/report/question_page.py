@@ -226,10 +226,13 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
         told.append(
             rows.assign(direction=sign, kind=rows["kind"].map(REPORT_KINDS), question=one.analysis.title)
         )
+    alone = all(one.one_group for one in answer.question.analyses)
     caption = (
         "Trials that report on each result, by what they give, and which way those with a P value or words alone "
         "point. P values together: Stouffer's test of all trials that have one, weighted by size."
     )
+    if alone:
+        caption = "Studies that report on each result, by what they give."
     publish_table(counts, f"reports-{name}-counts", caption=caption, folded=len(counts) > SHOWN)
     every = pd.concat(told, ignore_index=True)
     every = every[every["direction"].notna()]
@@ -239,7 +242,6 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
         figure = figures.harvest(every, kind="kind", sides=sides)
         publish_figure(figure, f"directions-{name}", caption=caption, folded=True)
     _albatross(review, answer)
-    alone = all(one.one_group for one in answer.question.analyses)
     points = "" if alone else " which way it points,"
     caption = f"Every trial that reports on this question: what it gives,{points} why it is not pooled."
     table = reports_table(review, answer.question.analyses)
