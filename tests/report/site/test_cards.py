@@ -98,6 +98,7 @@ def test_texts_are_escaped(answer: ev.QuestionAnswer) -> None:
 
 def test_ratios_are_placed_by_their_logarithms() -> None:
     row: dict[str, Any] = {
+        "one_group": False,
         "ratio": True,
         "mid": 1.25,
         "ci_low": 0.5,
