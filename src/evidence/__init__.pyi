@@ -22,10 +22,14 @@ from .appraisal.harms import harms_statement as harms_statement
 from .appraisal.harms import harms_table as harms_table
 from .appraisal.multiverse.fit import multiverse as multiverse
 from .appraisal.multiverse.result import Multiverse as Multiverse
+from .appraisal.networks import NetworkFinding as NetworkFinding
+from .appraisal.networks import NetworkFindings as NetworkFindings
+from .appraisal.networks import network_findings as network_findings
 from .appraisal.page_tables import PageTable as PageTable
 from .appraisal.page_tables import certainty_reasons as certainty_reasons
 from .appraisal.page_tables import certainty_rules_text as certainty_rules_text
 from .appraisal.page_tables import differences_table as differences_table
+from .appraisal.page_tables import network_table as network_table
 from .appraisal.page_tables import patients_table as patients_table
 from .appraisal.page_tables import results_table as results_table
 from .appraisal.page_tables import sensitivity_table as sensitivity_table

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa, to_table
 
 import evidence as ev
-from evidence.tables.agreement import cohen_kappa
+from evidence.tables.agreement import batches_of, cohen_kappa
 
 
 def test_kappa_by_hand() -> None:
@@ -96,6 +97,57 @@ def test_the_readings_of_the_repository(review: Any) -> None:
     assert categories["kappa"].between(0.6, 1).all()
     assert found["kappa"][found["kind"] != "category"].isna().all()
     assert (found["percent"][found["kind"] == "value"] > 95).all()
+
+
+def test_what_was_compared_belongs_to_the_batch_that_first_read_it(review: Any) -> None:
+    batch = batches_of(review)
+    assert (batch.index == review.agreement.index).all()
+    assert set(batch.unique()) - {""} == {
+        str(name)
+        for reading in review.readings.values()
+        for table in reading.values()
+        for name in table["batch"]
+    }
+    # Every value that was compared is counted in one batch.
+    parts = [ev.agreement(review, batches=[name]) for name in batch.unique()]
+    assert sum(part["n"][part["kind"] == "value"].sum() for part in parts) == (
+        ev.agreement(review).query("kind == 'value'")["n"].sum()
+    )
+    # A trial whose reading began in one batch and went on in another has results of both.
+    rows = review.agreement.assign(batch=batch)
+    results = rows[rows["table"].isin(["arm_results", "contrast_results"])]
+    assert len(results.drop_duplicates(["trial_id", "batch"])) > results["trial_id"].nunique()
+
+
+def test_rows_are_looked_up_by_what_tells_them_apart(small: Any) -> None:
+    small.trial("ava", song="singing", quiet="silence")
+    ids = [small.arm("ava", "song", mean=3, timepoint_weeks=weeks)["result_id"] for weeks in (10, 12, 52)]
+    for table, item in [("arm_results", one) for one in ids] + [("arms", "song"), ("trials", "")]:
+        small.add(
+            "agreement",
+            table=table,
+            field="n",
+            trial_id="ava",
+            result_id=item,
+            value_a="1",
+            value_b="1",
+            agreed="yes",
+        )
+    result = {"trial_id": "ava", "outcome": "crying", "statistic": "post"}
+    one = {
+        "trials": [{"batch": "first", "trial_id": "ava"}],
+        "arms": [{"batch": "first", "trial_id": "ava", "arm_id": "song"}],
+        "arm_results": [
+            {"batch": "first", "instrument": "CRY", "timepoint_weeks": 10.0, **result},
+            {"batch": "second", "instrument": "cry scale", "timepoint_weeks": 12.0, **result},
+        ],
+        "contrast_results": [],
+        "risk_of_bias": [],
+    }
+    readings = {"a": {name: pd.DataFrame(rows) for name, rows in one.items()}}
+    # Exactly; by outcome and time; by the trial's first result; an arm; the trial.
+    expected = ["first", "second", "first", "first", "first"]
+    assert batches_of(replace(small.read(), readings=readings)).tolist() == expected
 
 
 def test_a_review_without_a_comparison(small: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.appraisal.certainty.evidence import Evidence
+from evidence.appraisal.certainty.evidence import Estimate, Evidence
 from evidence.appraisal.effect_words import word
 from evidence.appraisal.multiverse.result import NOT_POOLED, Multiverse
 from evidence.appraisal.risk_of_bias import SETS
@@ -27,7 +27,7 @@ COLUMNS = ("kind", "what", "k", "trials", "estimate", "ci_low", "ci_high", "read
 UNCLEAR = "no clear difference"
 
 
-def reading(finding: Finding, fit: Pooled | Alternative) -> str:
+def reading(finding: Finding, fit: Estimate | Alternative) -> str:
     """What the interval of a combined result says: a benefit or harm, whether it matters, or nothing clear.
 
     Empty for what one group has, which is neither.

@@ -12,6 +12,7 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute import absolute_effects
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.appraisal.certainty.tables import certainty_by_difference, certainty_rules
+from evidence.appraisal.networks import NetworkFinding
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
@@ -27,6 +28,7 @@ __all__ = [
     "certainty_reasons",
     "certainty_rules_text",
     "differences_table",
+    "network_table",
     "patients_table",
     "results_table",
     "sensitivity_table",
@@ -124,6 +126,55 @@ def _result(one: Finding) -> str:
     if one.k:
         return "Shown and not combined"
     return "No usable numbers" if one.reported else "Not reported"
+
+
+def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
+    """Set out what networks found of one treatment against another.
+
+    Parameters
+    ----------
+    findings : iterable of NetworkFinding
+
+    Returns
+    -------
+    PageTable
+        One row for each. Printed: outcome, comparison, result with its interval, the trials that compare the two, how
+        much of the evidence is direct, trials and people that contribute, of how many people one trial would tell as
+        much, certainty. A result that is not told says so.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> found = ev.network_findings(review, "pain", "short", reference="usual care")
+    >>> ev.network_table(found.against()).shown.columns[:3].tolist()
+    ['Outcome', 'Comparison', 'Result']
+    """
+    found = list(findings)
+    told = [one.fit is not None for one in found]
+    shown = pd.DataFrame(
+        {
+            "Outcome": [capital(", ".join(filter(None, [one.names[1], one.analysis.term]))) for one in found],
+            "Comparison": [one.analysis.comparison for one in found],
+            "Result": [
+                _result(one)
+                if one.fit is not None or one.direct
+                else "Not told: too few trials connect the two"
+                for one in found
+            ],
+            "Trials that compare the two": ["; ".join(one.direct) or "None" for one in found],
+            "Evidence": [capital(one.directness) for one in found],
+            "Trials": [one.k for one in found],
+            "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "Worth one trial of": [
+                f"{one.worth:,.0f} people" if good and not math.isnan(one.worth) else ""
+                for one, good in zip(found, told, strict=True)
+            ],
+            "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
+        }
+    )
+    frames = [one.to_frame() for one in found]
+    return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
 
 
 def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:

@@ -13,10 +13,9 @@ from functools import cached_property
 
 import pandas as pd
 
-from evidence.appraisal.certainty.evidence import Evidence, gather
+from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
 from evidence.appraisal.effect_words import OutcomeWords, outcome_words, word
-from evidence.models.pooled import Pooled
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
@@ -136,7 +135,7 @@ class Finding(Shown):
         How effects on the outcome are told; its `mid` is the important difference of the rating.
     effects : DataFrame
         The comparisons with usable numbers, as `Review.effects` gives them.
-    fit : Pooled or None
+    fit : Estimate or None
         Their combined result; None where they are shown and not combined.
     certainty : Certainty
     trials : int
@@ -162,7 +161,7 @@ class Finding(Shown):
     analysis: Analysis
     words: OutcomeWords
     effects: pd.DataFrame
-    fit: Pooled | None
+    fit: Estimate | None
     certainty: Certainty
     trials: int
     reported: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +21,16 @@ _CATEGORICAL = frozenset(
     | {"p_operator", "statistic"}
 )
 
+_RESULT = ("outcome", "timepoint_weeks", "statistic", "instrument")
+_APART: dict[str, tuple[str, ...]] = {
+    "trials": (),
+    "arms": ("arm_id",),
+    "arm_results": _RESULT,
+    "contrast_results": _RESULT,
+    "risk_of_bias": ("domain",),
+}
+"""What tells rows of one trial apart, as far as both the readings and the tables name it alike."""
+
 
 def agreement(review: Review, *, batches: Collection[str] | None = None) -> pd.DataFrame:
     """Compare the two readings field by field.
@@ -29,7 +40,7 @@ def agreement(review: Review, *, batches: Collection[str] | None = None) -> pd.D
     review : Review
         With its table ``agreement``: one row for each value that both readings could have given.
     batches : collection of str, optional
-        Takes only trials that the readings first met in one of these batches (`batches_of`).
+        Takes only what the readings first met in one of these batches (`batches_of`).
 
     Returns
     -------
@@ -48,7 +59,7 @@ def agreement(review: Review, *, batches: Collection[str] | None = None) -> pd.D
     rows = review.agreement
     rows = rows[~rows["field"].str.contains(_WITH_THIRD)]
     if batches is not None:
-        rows = rows[rows["trial_id"].map(batches_of(review)).isin(list(batches))]
+        rows = rows[batches_of(review)[rows.index].isin(list(batches))]
     return agreement_of(rows)
 
 
@@ -91,13 +102,46 @@ def agreement_of(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(result, columns=columns)
 
 
-def batches_of(review: Review) -> dict[str, str]:
-    """Give the batch in which the readings first met each trial."""
-    found: dict[str, str] = {}
+def batches_of(review: Review) -> pd.Series:
+    """Give the batch in which the readings first met what each row of the table ``agreement`` is about.
+
+    The arm, judgement or result is looked up by what tells it apart from others of its trial, else, since readings
+    name arms and instruments in words of their own, by outcome and time alone, and at last by the trial.
+
+    Returns
+    -------
+    Series of str
+        With the index of ``review.agreement``; empty text where no reading has the trial.
+    """
+    found: dict[tuple[str, ...], str] = {}
     for reading in review.readings.values():
-        for row in reading["trials"][["trial_id", "batch"]].itertuples(index=False):
-            found.setdefault(str(row.trial_id), str(row.batch))
-    return found
+        for table, wholly in _APART.items():
+            for row in reading[table].to_dict("records"):
+                for columns in _ladder(wholly):
+                    key = table, str(row["trial_id"]), *(str(row[name]) for name in columns)
+                    found.setdefault(key, str(row["batch"]))
+    results = {
+        str(row["result_id"]): row
+        for table in (review.arm_results, review.contrast_results)
+        for row in table.to_dict("records")
+    }
+
+    def batch(row: dict[str, Any]) -> str:
+        table, trial = str(row["table"]), str(row["trial_id"])
+        wholly = _APART.get(table, ())
+        # Arms and domains stand where results have their id.
+        known = results.get(row["result_id"]) or dict.fromkeys(wholly, row["result_id"])
+        keys = [(table, trial, *(str(known[name]) for name in columns)) for columns in _ladder(wholly)]
+        return next((found[key] for key in [*keys, ("trials", trial)] if key in found), "")
+
+    return pd.Series(
+        [batch(row) for row in review.agreement.to_dict("records")], review.agreement.index, dtype=str
+    )
+
+
+def _ladder(wholly: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Columns by which a row is looked up, from all that tell it apart down to none."""
+    return [wholly, tuple(name for name in wholly if name in ("outcome", "timepoint_weeks")), ()]
 
 
 def _line(

@@ -68,7 +68,6 @@ def body(
         told=told,
         fit=combine(frame, rule),
         direct=held,
-        without_indirect=combine(frame[held], rule),
         mid=mid,
         sd=20.0 if measure == "MD" else 1.0,
         risk=0.4,

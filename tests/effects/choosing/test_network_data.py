@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import evidence as ev
-from evidence.effects.choosing.network_data import node_of
+from evidence.effects.choosing.network_data import network_refused, node_of
 from evidence.errors import DataError
 from evidence.tables.review import Review
 
@@ -53,6 +53,20 @@ def test_contrasts_of_a_trial_add_up_and_share_arm_variances(
         sizes = Counter(dict(zip(trial["treat1"], trial["n1"], strict=True)))
         assert set(sizes) <= set(nodes_of_trial)
     assert several
+
+
+def test_what_a_network_cannot_use_is_listed_with_its_reason(review: Review) -> None:
+    for outcome in ("pain", "disability"):
+        used = ev.network_data(review, outcome, "short")
+        rest = network_refused(review, outcome, "short")
+        assert not set(rest["trial_id"]) & set(used["trial_id"])
+        assert (rest["treat1"] < rest["treat2"]).all()
+        assert not rest.duplicated(["trial_id", "treat1", "treat2", "reason"]).any()
+        assert all(kind.parts for kind in rest["reason_kind"])
+        doubles = {name for group in review.protocol.same_patients for name in group.trials[1:]}
+        first = {group.trials[0]: group.trials[1:] for group in review.protocol.same_patients}
+        counted = {name for one, others in first.items() if one in set(used["trial_id"]) for name in others}
+        assert not counted & set(rest["trial_id"]) & doubles
 
 
 def test_two_arm_trials_keep_their_effect_and_standard_error(review: Review) -> None:

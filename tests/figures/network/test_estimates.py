@@ -83,6 +83,38 @@ def test_forest_sorts_and_leaves_out_predictions(texts):
         network_forest(SMALL, reference="tea")
 
 
+def test_only_some_treatments_are_shown_and_the_others_named(texts):
+    shown = ["treatment_4", "treatment_2"]
+    figure = network_forest(SMALL, reference="treatment_3", treatments=shown)
+    whole = network_forest(SMALL, reference="treatment_3").numbers.set_index("treatment")
+    assert set(figure.numbers.treatment) == set(shown)
+    for one in figure.numbers.to_dict("records"):
+        assert one["estimate"] == pytest.approx(whole.estimate[one["treatment"]])
+    others = [name for name in SMALL.treatments if name not in (*shown, "treatment_3")]
+    said = " ".join(texts(figure))
+    assert "In the network and not shown:" in said
+    assert all(name.replace("_", " ") in said for name in others if "+" not in name)
+    table = league(SMALL, treatments=[*shown, "treatment_3"])
+    assert len(table.numbers) == 3
+    assert set(table.numbers.treatment) | set(table.numbers.against) == {*shown, "treatment_3"}
+    with pytest.raises(DataError, match="'tea' is not in the network"):
+        network_forest(SMALL, treatments=["tea"])
+    with pytest.raises(DataError, match="treatments holds 1; give at least 2"):
+        league(SMALL, treatments=["treatment_2"])
+
+
+def test_direct_estimates_of_few_studies_are_left_out():
+    split = SMALL.split().set_index(["treat1", "treat2"])
+    few = {frozenset(pair) for pair, count in split["studies"].items() if count < 2}
+    numbers = league(SMALL, least_direct=2).numbers
+    whole = league(SMALL).numbers
+    for one, other in zip(numbers.to_dict("records"), whole.to_dict("records"), strict=True):
+        left_out = frozenset((one["treatment"], one["against"])) in few
+        assert one["direct"] == pytest.approx(np.nan if left_out else other["direct"], nan_ok=True)
+        assert one["estimate"] == other["estimate"]
+    assert few
+
+
 def test_ratios_are_shown_as_ratios():
     plain, ratios = network_forest(SMALL).numbers, network_forest(SMALL, measure_label="OR").numbers
     np.testing.assert_allclose(ratios.prediction_high, np.exp(plain.prediction_high))

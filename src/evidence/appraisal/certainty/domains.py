@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from evidence.appraisal.certainty.absolute_formulas import RISKS, risk_with
-from evidence.appraisal.certainty.evidence import Evidence
+from evidence.appraisal.certainty.evidence import Body, Estimate, Evidence
 from evidence.diagnostics.small_study.egger import egger
 from evidence.effects.reported.reasons import Reason
 from evidence.errors import ModelError
@@ -19,7 +19,7 @@ from evidence.measures import measure_of
 from evidence.models.pooled import Pooled
 from evidence.wording import counted, number, p_value
 
-__all__ = ["NEEDS_TWO_GROUPS", "RULES", "Domain", "optimal_information_size"]
+__all__ = ["NEEDS_TWO_GROUPS", "RULES", "Domain", "Judgement", "optimal_information_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def percent(share: float) -> str:
     return f"{number(100.0 * share, 0)}%"
 
 
-def risk_of_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
+def risk_of_bias(evidence: Body, fit: Estimate | None) -> Judgement:
     """One level if less than most of the weight comes from trials at low risk; two if most comes from high risk.
 
     Two only if the result changes, or too few trials are left, without the trials at high risk. A trial that was not
@@ -167,7 +167,7 @@ def _apart(evidence: Evidence) -> Judgement:
     return int(apart), f"The intervals of the comparisons {words}.", {"k": len(low), "intervals apart": apart}
 
 
-def indirectness(evidence: Evidence, fit: Pooled | None) -> Judgement:
+def indirectness(evidence: Body, fit: Estimate | None) -> Judgement:
     """One level if trials listed as indirect have much of the weight, or the result changes without them.
 
     Two levels if they have most of the weight and the result changes, or nothing is left, without them. The protocol
@@ -194,7 +194,7 @@ def indirectness(evidence: Evidence, fit: Pooled | None) -> Judgement:
     return int(share >= rules.indirect_share or (changed and rest is not None)), reason, inputs
 
 
-def imprecision(evidence: Evidence, fit: Pooled | None) -> Judgement:
+def imprecision(evidence: Body, fit: Estimate | None) -> Judgement:
     """One level for each limit of an important difference, benefit or harm, that lies inside the interval.
 
     If none does, one level for fewer patients than the optimal information size (what one trial would need to find
@@ -202,15 +202,14 @@ def imprecision(evidence: Evidence, fit: Pooled | None) -> Judgement:
     interval holds no effect.
     """
     rules, mid = evidence.rules, evidence.mid
+    n = evidence.n
     if fit is None:
-        n = float(evidence.effects["n"].sum())
         reason = (
             f"{counted(evidence.trials, 'trial')} with {number(n, 0)} patients, shown and not combined: there is no "
             "common interval, and how much effects vary cannot be told."
         )
         return 2, reason, {"n": n, "trials": evidence.trials}
     null = fit.ci_low < 0.0 < fit.ci_high
-    n = float(evidence.effects["n"].sum())
     needed = optimal_information_size(evidence)
     enough = n / needed if math.isfinite(needed) else math.nan
     inputs = {
@@ -232,14 +231,14 @@ def imprecision(evidence: Evidence, fit: Pooled | None) -> Judgement:
     limits = " and ".join(evidence.write(sign * mid) for sign in (-1.0, 1.0))
     held = {0: "neither", 1: "one", 2: "both"}[crossed]
     reason = f"{where}holds {held} of the limits of an important difference, {limits}"
-    size = f"{number(n, 0)} patients took part, and one trial would need {number(needed, 0)}"
+    size = f"{evidence.people}, and one trial would need {number(needed, 0)}"
     if crossed or math.isnan(enough):
         return crossed, f"{reason}{'' if math.isnan(enough) else f'; {size}'}.", inputs
     downgrade = 2 if enough < rules.far_below else int(enough < 1.0)
     return downgrade, f"{reason}; {size}.", inputs
 
 
-def optimal_information_size(evidence: Evidence) -> float:
+def optimal_information_size(evidence: Body) -> float:
     """Patients that one trial with two equal arms would need to find the important difference.
 
     Means: 4 (z_alpha/2 + z_beta)^2 (sd / mid)^2. Risks: 2 (z_alpha/2 + z_beta)^2 (p0 q0 + p1 q1) / (p0 - p1)^2,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,13 +19,22 @@ from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.synthesis.reports import reports_on
 from evidence.synthesis.rule import PoolingRule, count_trials, rule_of
-from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.synthesis.synthesis import synthesise
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import interval, number, ratio_number
 
-__all__ = ["Evidence", "combine", "gather", "important_difference"]
+__all__ = [
+    "Body",
+    "Estimate",
+    "Evidence",
+    "combine",
+    "gather",
+    "important_difference",
+    "missing_trials",
+    "withheld",
+]
 
 # Why a comparison can be absent without taking evidence away.
 _NOT_MISSING: frozenset[ReasonKind] = frozenset({"same patients", "set aside"})
@@ -34,31 +45,52 @@ _PRINTED: frozenset[ReasonKind] = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """The body of evidence of one analysis.
+class Estimate(Protocol):
+    """What a rating and a statement need of a combined result, be it of comparisons or of a network."""
+
+    @property
+    def estimate(self) -> float:
+        """On the analysis scale, as all but the level."""
+
+    @property
+    def se(self) -> float:
+        """Standard error."""
+
+    @property
+    def ci_low(self) -> float:
+        """Lower limit of the confidence interval."""
+
+    @property
+    def ci_high(self) -> float:
+        """Upper limit."""
+
+    @property
+    def prediction_low(self) -> float:
+        """Lower limit of the interval for the effect in a new study; NaN where there is none."""
+
+    @property
+    def prediction_high(self) -> float:
+        """Upper limit."""
+
+    @property
+    def level(self) -> float:
+        """Level of the intervals."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Body(ABC):
+    """A body of evidence on one comparison, whatever its result was combined by.
 
     Attributes
     ----------
     analysis : Analysis
     measure : str
     effects : DataFrame
-        Poolable comparisons, as `Review.effects` gives them.
-    missing : tuple of str
-        Trials that report the outcome but have no comparison that can be pooled. Trials whose patients stand in
-        another one, and results that the protocol sets aside, are not missing.
-    withheld : tuple of str
-        Those among them that may be missing because of their result: the source gives neither numbers that hold a
-        standard error nor a difference that is significant.
-    told : tuple of int
-        How many of the trials without a usable effect point to smaller values, to larger ones, and to neither side.
-    fit : Pooled or None
-        Their pooled result; of one comparison its own result; None without any, and where the comparisons are shown
-        and not combined.
+        Comparisons or trials that stand behind the result: trial_id, study, label, n, risk_of_bias and others.
+    fit : Estimate or None
+        Their combined result.
     direct : ndarray of bool, shape (k,)
-        Comparisons that fit the question fully.
-    without_indirect : Pooled or None
-        The result of those alone; None without any, or with too few to combine.
+        Those that fit the question fully.
     mid : float
         Important difference on the analysis scale (log for ratios), positive; NaN where none can be named.
     sd : float
@@ -75,12 +107,8 @@ class Evidence:
     analysis: Analysis
     measure: str
     effects: pd.DataFrame
-    missing: tuple[str, ...]
-    withheld: tuple[str, ...]
-    told: tuple[int, int, int]
-    fit: Pooled | None
+    fit: Estimate | None
     direct: np.ndarray
-    without_indirect: Pooled | None
     mid: float
     sd: float
     risk: float
@@ -89,17 +117,32 @@ class Evidence:
     note: str = ""
 
     @property
+    @abstractmethod
     def share(self) -> Floats:
-        """Share of each comparison in the weight, shape (k,); in the patients where nothing was combined."""
-        if self.fit is not None:
-            return self.fit.weights / 100.0
-        sizes = self.effects["n"].to_numpy(float)
-        sizes = sizes if np.isfinite(sizes).all() else np.ones(len(sizes))
-        return sizes / sizes.sum() if len(sizes) else sizes
+        """Share of each comparison or trial in the result, shape (k,)."""
+
+    @abstractmethod
+    def only(self, keep: np.ndarray) -> Estimate | None:
+        """Combine some of them as all were combined; None if there are none, or too few."""
+
+    @property
+    @abstractmethod
+    def without_indirect(self) -> Estimate | None:
+        """The result of those alone that fit the question fully; None without any, or with too few to combine."""
+
+    @property
+    @abstractmethod
+    def n(self) -> float:
+        """People whose numbers the result rests on; NaN where that is not known."""
+
+    @property
+    def people(self) -> str:
+        """The same in words."""
+        return f"{number(self.n, 0)} patients took part"
 
     @property
     def trials(self) -> int:
-        """Number of trials that the comparisons come from."""
+        """Number of trials that stand behind the result."""
         return count_trials(self.effects)
 
     def show(self, value: float) -> float:
@@ -117,25 +160,69 @@ class Evidence:
         write = ratio_number if measure.keeps_small else number
         return f"{write(measure.told(value), self.digits)}{measure.sign}"
 
-    def write_fit(self, fit: Pooled) -> str:
-        """Write a pooled effect with its interval."""
+    def write_fit(self, fit: Estimate) -> str:
+        """Write a combined effect with its interval."""
         measure = measure_of(self.measure)
         values = (measure.told(value) for value in (fit.estimate, fit.ci_low, fit.ci_high))
         return interval(
             *values, digits=self.digits, level=fit.level, ratio=measure.keeps_small, sign=measure.sign
         )
 
-    def only(self, keep: np.ndarray) -> Pooled | None:
-        """Pool some of the comparisons as all of them were pooled; None if there are none, or too few to combine."""
-        return combine(self.effects[keep], self.rule)
-
-    def changed(self, fit: Pooled | None) -> bool:
+    def changed(self, fit: Estimate | None) -> bool:
         """Tell whether another result differs by what matters; a result that is gone does."""
         if fit is None or self.fit is None:
             return True
         moved = abs(fit.estimate - self.fit.estimate)
         least = self.rules.material_change * self.mid
         return moved >= least if math.isfinite(least) else moved > self.fit.se
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evidence(Body):
+    """The body of evidence of one analysis: its poolable comparisons, as `Review.effects` gives them.
+
+    Attributes
+    ----------
+    fit : Pooled or None
+        Their pooled result; of one comparison its own result; None without any, and where the comparisons are shown
+        and not combined.
+    missing : tuple of str
+        Trials that report the outcome but have no comparison that can be pooled. Trials whose patients stand in
+        another one, and results that the protocol sets aside, are not missing.
+    withheld : tuple of str
+        Those among them that may be missing because of their result: the source gives neither numbers that hold a
+        standard error nor a difference that is significant.
+    told : tuple of int
+        How many of the trials without a usable effect point to smaller values, to larger ones, and to neither side.
+    """
+
+    fit: Pooled | None
+    missing: tuple[str, ...]
+    withheld: tuple[str, ...]
+    told: tuple[int, int, int]
+
+    @property
+    def share(self) -> Floats:
+        """Share of each comparison in the weight, shape (k,); in the patients where nothing was combined."""
+        if self.fit is not None:
+            return self.fit.weights / 100.0
+        sizes = self.effects["n"].to_numpy(float)
+        sizes = sizes if np.isfinite(sizes).all() else np.ones(len(sizes))
+        return sizes / sizes.sum() if len(sizes) else sizes
+
+    @property
+    def n(self) -> float:
+        """People in the comparisons, as far as it is known."""
+        return float(self.effects["n"].sum())
+
+    def only(self, keep: np.ndarray) -> Pooled | None:
+        """Pool some of the comparisons as all of them were pooled; None if there are none, or too few to combine."""
+        return combine(self.effects[keep], self.rule)
+
+    @cached_property
+    def without_indirect(self) -> Pooled | None:
+        """The result of the comparisons alone that fit the question fully."""
+        return self.only(self.direct)
 
 
 def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -> Evidence:
@@ -184,7 +271,7 @@ def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evid
     risks = comparator_risks(review, effects)
     risk = float(risks["risk"].median()) if len(risks) else math.nan
     sd = implied_sd(effects, result.measure) if measure_of(result.measure).difference_of_means else math.nan
-    rest = _missing(result)
+    rest = missing_trials(result.reported, result.effects)
     missing = tuple(rest["trial_id"].unique())
     least = important_difference(review, question, result.measure, mid=mid, sd=sd, risk=risk)
     return Evidence(
@@ -192,11 +279,10 @@ def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evid
         measure=result.measure,
         effects=effects,
         missing=missing,
-        withheld=_withheld(review, question, rest),
+        withheld=withheld(review, question, rest),
         told=_told(review, question),
         fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
-        without_indirect=combine(effects[direct], rule),
         mid=least,
         sd=sd,
         risk=risk,
@@ -227,15 +313,14 @@ def _check_names(review: Review) -> None:
             )
 
 
-def _missing(result: Synthesis) -> pd.DataFrame:
-    """Reported comparisons of trials that have none that can be pooled."""
-    rest = result.reported
+def missing_trials(rest: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
+    """Reported comparisons (trial_id, reason_kind) of trials that have none that can be pooled."""
     missing = [not _NOT_MISSING.issuperset(kinds.parts) for kinds in rest["reason_kind"]]
-    return rest[np.array(missing, dtype=bool) & ~rest["trial_id"].isin(result.effects["trial_id"])]
+    return rest[np.array(missing, dtype=bool) & ~rest["trial_id"].isin(effects["trial_id"])]
 
 
-def _withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
-    """Trials whose numbers may be missing because of what they would show."""
+def withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
+    """Trials among the missing whose numbers may be missing because of what they would show."""
     alpha = 1.0 - review.protocol.model_of(analysis).level + 1e-9
     unprinted = np.array([_PRINTED.isdisjoint(kinds.parts) for kinds in missing["reason_kind"]], dtype=bool)
     window, rows = review.protocol.windows[analysis.window], review.contrast_results

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.certainty.domains import NEEDS_TWO_GROUPS, RULES, Domain
-from evidence.appraisal.certainty.evidence import Evidence, gather
+from evidence.appraisal.certainty.domains import NEEDS_TWO_GROUPS, RULES, Domain, Judgement
+from evidence.appraisal.certainty.evidence import Body, Evidence, gather
+from evidence.effects.reported.reasons import Reason
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.certainty import Override
@@ -17,7 +19,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted
 
-__all__ = ["LEVELS", "SYMBOLS", "Certainty", "grade", "rate"]
+__all__ = ["LEVELS", "SYMBOLS", "Certainty", "conclude", "grade", "rate"]
 
 LEVELS = CERTAINTIES
 """From the least certain to the most."""
@@ -175,14 +177,24 @@ def rate(evidence: Evidence) -> Certainty:
         note = "No evidence: no comparison has numbers that can be used"
         note += f"; {counted(reported, 'trial')} reported the outcome without them." if reported else "."
         return Certainty(evidence.analysis, "very low", (), 0, evidence.mid, note)
+    alone = NEEDS_TWO_GROUPS if evidence.analysis.one_group else {}
+    judged = {
+        name: (0, alone[name].words, {}) if name in alone else rule(evidence, evidence.fit)
+        for name, rule in RULES.items()
+    }
+    return conclude(evidence, judged, alone)
+
+
+def conclude(
+    evidence: Body, judged: Mapping[str, Judgement], not_rated: Mapping[str, Reason] | None = None
+) -> Certainty:
+    """Make a rating of what the rule of each domain gives, put written overrides in its place, and add up."""
     written: dict[str, Override] = {
         entry.domain: entry for entry in evidence.rules.overrides if entry.analysis == evidence.analysis.id
     }
-    alone = NEEDS_TWO_GROUPS if evidence.analysis.one_group else {}
     domains = []
-    for name, rule in RULES.items():
-        why, entry = alone.get(name), written.get(name)
-        levels, reason, inputs = (0, why.words, {}) if why else rule(evidence, evidence.fit)
+    for name, (levels, reason, inputs) in judged.items():
+        why, entry = (not_rated or {}).get(name), written.get(name)
         domains.append(
             Domain(
                 name=name,

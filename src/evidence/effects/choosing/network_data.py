@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -16,8 +17,9 @@ from evidence.errors import DataError
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import ComponentClasses
 from evidence.tables.review import Review
+from evidence.wording import Listed
 
-__all__ = ["network_data", "node_of"]
+__all__ = ["network_data", "network_refused", "node_of"]
 
 _COLUMNS = [
     *(
@@ -106,6 +108,72 @@ def network_data(
     >>> contrasts.columns[:5].tolist()
     ['study', 'treat1', 'treat2', 'effect', 'se']
     """
+    known = _reports(review, outcome, window, nodes, options)
+    rows: list[dict[str, Any]] = []
+    for trial in review.trials.to_dict("records"):
+        name = str(trial["trial_id"])
+        if name in known.replaced:
+            continue
+        found = _one_kind(known.usable.get(name, []), known.kind)
+        chosen = _measurement(found, known.node)
+        described = {
+            "study": trial["label"],
+            "trial_id": name,
+            "year": trial["year"],
+            "measure": known.measure,
+        }
+        rows.extend({**described, **row} for row in _pairs_of_nodes(chosen, known.node))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def network_refused(
+    review: Review, outcome: str, window: str, *, nodes: str = "coarse", **options: Any
+) -> pd.DataFrame:
+    """List what trials report on pairs of nodes that a network cannot use.
+
+    Parameters
+    ----------
+    review : Review
+    outcome, window, nodes, **options
+        As for `network_data`.
+
+    Returns
+    -------
+    DataFrame
+        One row a trial, pair of nodes and reason, of trials with no contrast that can be used: trial_id, study
+        (label), treat1, treat2 (in alphabetical order), reason, reason_kind. Trials whose patients stand in another
+        one are left out.
+    """
+    known = _reports(review, outcome, window, nodes, options)
+    labels = dict(zip(review.trials["trial_id"].astype(str), review.trials["label"], strict=True))
+    rows = {}
+    for one in known.refused:
+        trial, reason = one.contrast.trial_id, one.reason
+        pair = sorted(known.node[trial, arm] for arm in _arms(one.contrast))
+        if reason is None or known.usable.get(trial) or trial in known.replaced or pair[0] == pair[1]:
+            continue
+        rows[trial, *pair, reason.words] = (
+            (trial, labels[trial], *pair, reason.words),
+            Listed.of([reason.kind]),
+        )
+    columns = ["trial_id", "study", "treat1", "treat2", "reason"]
+    kinds = pd.Series([kind for _, kind in rows.values()], dtype=object)  # not made plain text
+    return pd.DataFrame([row for row, _ in rows.values()], columns=columns).assign(reason_kind=kinds)
+
+
+@dataclass(frozen=True)
+class _Reports:
+    """What the trials report on an outcome and window, as a network can and cannot use it."""
+
+    measure: str
+    node: dict[tuple[str, str], str]
+    kind: dict[tuple[str, str], str]
+    usable: dict[str, list[Suited]]
+    refused: list[Suited]
+    replaced: set[str]
+
+
+def _reports(review: Review, outcome: str, window: str, nodes: str, options: dict[str, Any]) -> _Reports:
     protocol = review.protocol
     for word, name, known in (
         ("outcome", outcome, protocol.outcomes),
@@ -124,9 +192,12 @@ def network_data(
         node[key] = node_of(str(arm["components"]), protocol.components, protocol.nodes[nodes])
         kind[key] = arm["kind"]
     usable: dict[str, list[Suited]] = defaultdict(list)
+    refused = []
     for one in suited(review, outcome, window, measure, choices):
         if one.reason is None:
             usable[one.contrast.trial_id].append(one)
+        else:
+            refused.append(one)
     for trial_id, found in usable.items():
         # A network knows no intervention and comparator: what is refused from one arm is refused from the other.
         seen = {(_arms(one.contrast), one.contrast.result_ids) for one in found}
@@ -136,16 +207,7 @@ def network_data(
     once = [(group.trials[0], group.trials[1:]) for group in protocol.same_patients]
     once += [(strata.whole, strata.parts) for strata in protocol.strata]
     replaced = {other for first, others in once if usable.get(first) for other in others}
-    rows: list[dict[str, Any]] = []
-    for trial in review.trials.to_dict("records"):
-        name = str(trial["trial_id"])
-        if name in replaced:
-            continue
-        found = _one_kind(usable.get(name, []), kind)
-        chosen = _measurement(found, node)
-        described = {"study": trial["label"], "trial_id": name, "year": trial["year"], "measure": measure}
-        rows.extend({**described, **row} for row in _pairs_of_nodes(chosen, node))
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    return _Reports(measure, node, kind, usable, refused, replaced)
 
 
 def _one_kind(found: list[Suited], kind: dict[tuple[str, str], str]) -> list[Suited]:

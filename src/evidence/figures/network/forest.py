@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,12 @@ from evidence.figures.drawing.measure import choose_scale, measure_code, measure
 from evidence.figures.drawing.rows import draw
 from evidence.figures.drawing.sentences import estimate_text, interval_name
 from evidence.figures.drawing.text import clean
-from evidence.figures.network.treatments import network_line, treatment_name
+from evidence.figures.network.treatments import (
+    choose_treatments,
+    network_line,
+    not_shown,
+    treatment_name,
+)
 from evidence.models.bayes.network import NetworkPosterior
 from evidence.models.network.rare.result import CountNetwork
 from evidence.models.network.result import Network
@@ -33,6 +38,7 @@ def network_forest(
     net: Network | CountNetwork | NetworkPosterior,
     *,
     reference: str | None = None,
+    treatments: Collection[str] | None = None,
     sort: str = "effect",
     measure_label: str | None = None,
     favours: tuple[str, str] | None = ("favours treatment", "favours reference"),
@@ -50,6 +56,9 @@ def network_forest(
     net : Network, CountNetwork or NetworkPosterior
     reference : str, optional
         By default that of the network.
+    treatments : collection of str, optional
+        Those to show, such as those that enough studies connect with the reference; by default all. The others are
+        named below.
     sort : str
         `effect` (smallest first), `label`, or `studies` (most direct comparisons with the reference first).
     measure_label, favours, transform, title, xlim, digits, notes
@@ -67,7 +76,7 @@ def network_forest(
     Raises
     ------
     DataError
-        If the reference is not in the network, or an option is not usable.
+        If the reference or a treatment is not in the network, or an option is not usable.
 
     Examples
     --------
@@ -83,7 +92,12 @@ def network_forest(
     """
     must_be(net, (Network, CountNetwork, NetworkPosterior), "network_forest()")
     reference = net.reference if reference is None else reference
-    table = _sorted(net.relative_to(reference), sort)
+    table, others = net.relative_to(reference), ""
+    if treatments is not None:
+        chosen = choose_treatments(net.treatments, treatments, least=1)
+        others = not_shown(name for name in table.index if name not in chosen)
+        table = table[table.index.isin(chosen)]
+    table = _sorted(table, sort)
     code = measure_code(measure_label, None)
     scale = choose_scale(float((table.ci_high - table.ci_low).median() / 2), code, transform, digits)
     predicted = show_prediction and bool(table.prediction_low.notna().any())
@@ -109,7 +123,7 @@ def network_forest(
         interval_heading=f"{code or 'Estimate'} ({interval_name(net.level)})",
         favours=favours,
     )
-    lines = [network_line(net), PREDICTION if predicted else "", *notes]
+    lines = [network_line(net), PREDICTION if predicted else "", others, *notes]
     figure = draw(
         [block],
         [TextColumn("Direct\nstudies", "right")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,8 +33,10 @@ from evidence.figures.drawing.style import (
 from evidence.figures.drawing.text import clean, text_width, wrap
 from evidence.figures.network.treatments import (
     additivity_line,
+    choose_treatments,
     components_line,
     network_line,
+    not_shown,
     treatment_name,
 )
 from evidence.models.network.components_result import Components
@@ -55,6 +57,8 @@ SHOWN = [f"{source}{end}" for source in ("estimate", "direct") for end in ("", "
 def league(
     net: Network | Components,
     *,
+    treatments: Collection[str] | None = None,
+    least_direct: int = 1,
     small_values: str = "desirable",
     measure_label: str | None = None,
     transform: Literal["exp", "identity"] | None = None,
@@ -72,6 +76,11 @@ def league(
     Parameters
     ----------
     net : Network or Components
+    treatments : collection of str, optional
+        Those to show, at least two, such as those that enough studies connect; by default all. The others are named
+        in the caption, and count in the P-scores.
+    least_direct : int
+        Direct estimates of fewer studies are left out (of networks).
     small_values : str
         `desirable` or `undesirable`; decides the order, and blue favours the treatment higher up.
     measure_label, transform, title, digits, notes
@@ -87,7 +96,7 @@ def league(
     Raises
     ------
     DataError
-        If an option is not known, or the model of another class.
+        If an option or a treatment is not known, or the model of another class.
     ModelError
         If no treatments of a component model can be compared.
 
@@ -108,7 +117,13 @@ def league(
         scores, table = _component_pairs(net, small_values)
     else:
         scores = net.p_scores(small_values)
-        table = _pairs(net, scores)
+        table = _pairs(net, scores, least_direct)
+    others = ""
+    if treatments is not None:
+        chosen = choose_treatments(list(scores.index), treatments, least=2)
+        others = not_shown(name for name in scores.index if name not in chosen)
+        scores = scores[chosen]
+        table = table[table["treatment"].isin(chosen) & table["against"].isin(chosen)].reset_index(drop=True)
     code = measure_code(measure_label, None)
     half = float((table.estimate_high - table.estimate_low).median() / 2)
     scale = choose_scale(half, code, transform, digits)
@@ -116,7 +131,7 @@ def league(
     limit *= 1.0 if small_values == "desirable" else -1.0
     cells = _cells(table, len(scores), scale, limit)
     measure = measure_name(measure_label, code)
-    caption = clean(" ".join([_caption(net, len(scores) <= WITH_INTERVALS), *notes]))
+    caption = clean(" ".join(filter(None, [_caption(net, len(scores) <= WITH_INTERVALS), others, *notes])))
     with style():
         figure = _draw(scores, cells, scale, limit, measure, title, caption)
     figure.numbers = _numbers(table, scale)
@@ -144,7 +159,7 @@ class Cell:
         return ink_on(self.fill)
 
 
-def _pairs(net: Network, scores: pd.Series) -> pd.DataFrame:
+def _pairs(net: Network, scores: pd.Series, least_direct: int) -> pd.DataFrame:
     """One row a pair, the treatment with the higher P-score first, row by row of the upper triangle."""
     split = net.split().set_index(["treat1", "treat2"])
     records = []
@@ -162,6 +177,8 @@ def _pairs(net: Network, scores: pd.Series) -> pd.DataFrame:
                 values = [found[source], found[f"{source}_low"], found[f"{source}_high"]]
                 if turned:
                     values = [-values[0], -values[2], -values[1]]
+                if name == "direct" and found["studies"] < least_direct:
+                    values = [math.nan] * 3
                 record |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
             records.append(record)
     return pd.DataFrame(records)

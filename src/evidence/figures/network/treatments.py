@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from evidence.errors import DataError
 from evidence.figures.drawing.sentences import interval_name
 from evidence.figures.drawing.text import clean, significant
 from evidence.models.bayes.network import NetworkPosterior
@@ -15,12 +17,36 @@ if TYPE_CHECKING:
     from evidence.models.network.components_result import Components
     from evidence.models.network.result import Network
 
-__all__ = ["additivity_line", "component_name", "components_line", "network_line", "treatment_name"]
+__all__ = [
+    "additivity_line",
+    "choose_treatments",
+    "component_name",
+    "components_line",
+    "network_line",
+    "not_shown",
+    "treatment_name",
+]
 
 
 def treatment_name(name: object) -> str:
     """Name as printed: spaces for underscores and around every plus, so that long combinations can break."""
     return clean(str(name).replace("_", " ").replace("+", " + "))
+
+
+def choose_treatments(known: Sequence[str], chosen: Collection[str], *, least: int) -> list[str]:
+    """Take some treatments of a network, in its order; refuse unknown ones, and fewer than `least`."""
+    for name in chosen:
+        if name not in known:
+            raise DataError(f"{name!r} is not in the network; choose of {', '.join(known)}.")
+    if len(set(chosen)) < least:
+        raise DataError(f"treatments holds {len(set(chosen))}; give at least {least}.")
+    return [name for name in known if name in chosen]
+
+
+def not_shown(names: Iterable[str]) -> str:
+    """Name the treatments that a figure leaves out; empty if there are none."""
+    left = [treatment_name(name) for name in names]
+    return f"In the network and not shown: {'; '.join(left)}." if left else ""
 
 
 def component_name(comp: Components, name: str) -> str:

@@ -8,6 +8,7 @@ from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
 
 from evidence.errors import DataError
@@ -16,6 +17,7 @@ from evidence.models.core.weighted_tau2 import q_profile_interval
 from evidence.models.network.contrasts import Contrasts
 from evidence.models.network.contribution import contribution_table
 from evidence.models.network.decomposition import Decomposition, NetHeat, decompose, net_heat
+from evidence.models.network.graph import independent_paths
 from evidence.models.network.intervals import against_reference, prediction_quantile
 from evidence.models.network.least_squares import NetworkFit, fit_network, network_model
 from evidence.models.network.measures import funnel_data, path_measures
@@ -167,6 +169,14 @@ class Network(Shown):
             return nan, nan
         return q_profile_interval(network_model(self.contrasts), self.level)
 
+    @lasting_property
+    def independent_paths(self) -> pd.DataFrame:
+        """Number of paths between two treatments that share no study: on so many studies their comparison rests.
+
+        Without so many studies, chosen badly, nothing would connect the two.
+        """
+        return self._square(independent_paths(len(self.treatments), self.contrasts.arms))
+
     def relative_to(self, reference: str | None = None) -> pd.DataFrame:
         """Effects of all other treatments minus the reference.
 
@@ -285,7 +295,7 @@ class Network(Shown):
         np.fill_diagonal(half, 0.0)
         return half
 
-    def _square(self, values: Floats) -> pd.DataFrame:
+    def _square(self, values: Floats | NDArray[np.int64]) -> pd.DataFrame:
         return pd.DataFrame(values, index=list(self.treatments), columns=list(self.treatments))
 
     def _place(self, treatment: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from evidence.appraisal.networks import network_findings
 from evidence.files import drafts, plain, write
 from evidence.measures import measure_of
 from evidence.report.export.codebook import DESCRIPTIONS
@@ -140,6 +141,10 @@ class Against(_Part):
     prediction_low: float | None
     prediction_high: float | None
     studies: int = Field(description="studies that compare the two directly", ge=0)
+    rests_on: int = Field(
+        description="studies on which it rests: paths between the two that share none", ge=1
+    )
+    certainty: Literal["high", "moderate", "low", "very low"]
 
 
 class NetworkResult(_Part):
@@ -159,6 +164,7 @@ class NetworkResult(_Part):
     q: float
     q_df: int
     treatments: tuple[Against, ...]
+    not_told: dict[str, str] = Field(description="why, by treatment, where the protocol combines no result")
 
 
 class ReviewResults(_Part):
@@ -195,7 +201,7 @@ def review_results(review: Review) -> ReviewResults:
             "made_with": f"evidence {__version__}",
             "title": review.protocol.title,
             "analyses": [_analysis(review, synthesise(review, name)) for name in review.analyses],
-            "networks": [_network(one) for one in networks if one.fit is not None],
+            "networks": [_network(review, one) for one in networks if one.fit is not None],
             "networks_not_fitted": {one.id: one.hindrance for one in networks if one.fit is None},
         }
     )
@@ -297,15 +303,23 @@ def _compared(row: dict[Any, Any]) -> dict[str, Any]:
     return cells
 
 
-def _network(one: ReviewNetwork) -> dict[str, Any]:
+def _network(review: Review, one: ReviewNetwork) -> dict[str, Any]:
     fit = one.fit
     assert fit is not None
-    rows = fit.relative_to().reset_index().to_dict("records")
+    found = network_findings(review, one.outcome, one.window, nodes=one.nodes, reference=fit.reference)
+    rows = {str(row["treatment"]): row for row in fit.relative_to().reset_index().to_dict("records")}
+    more = {
+        each.one: {"rests_on": each.paths, "certainty": each.level} for each in found.against() if each.fit
+    }
     return {
         **{name: getattr(one, name) for name in ("id", "outcome", "window", "nodes", "measure")},
         **{
             name: plain(getattr(fit, name))
             for name in ("method", "level", "reference", "k", "tau2", "i2", "q", "q_df")
         },
-        "treatments": [{name: plain(row[name]) for name in Against.model_fields} for row in rows],
+        "treatments": [
+            {name: plain(({**rows[treatment], **added})[name]) for name in Against.model_fields}
+            for treatment, added in more.items()
+        ],
+        "not_told": {each.one: each.clause for each in found.against() if not each.fit},
     }

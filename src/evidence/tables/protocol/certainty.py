@@ -14,7 +14,7 @@ DomainName = Literal["risk of bias", "inconsistency", "indirectness", "imprecisi
 
 THRESHOLDS: dict[str, tuple[str, ...]] = {
     "risk of bias": ("low_risk_share", "high_risk_share", "material_change"),
-    "inconsistency": ("i2_serious", "i2_very_serious", "apart_share"),
+    "inconsistency": ("i2_serious", "i2_very_serious", "apart_share", "incoherence_p", "very_incoherent_p"),
     "indirectness": ("indirect_share", "very_indirect_share", "material_change"),
     "imprecision": ("standard_difference", "ratio", "alpha", "power", "far_below"),
     "publication bias": (
@@ -24,6 +24,7 @@ THRESHOLDS: dict[str, tuple[str, ...]] = {
         "missing_share",
         "lean_k",
         "lean_share",
+        "suspected_share",
         "small_n",
         "small_share",
     ),
@@ -81,6 +82,19 @@ class CertaintyRules(ProtocolPart):
         le=1,
         description="share of pairs of comparisons whose intervals do not overlap (set here)",
     )
+    # Networks: Nikolakopoulou 2020, PLoS Med 17, e1003082; Papakonstantinou 2020, Campbell Syst Rev 16, e1080.
+    incoherence_p: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="P value under which direct and indirect evidence disagree in a network",
+    )
+    very_incoherent_p: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="P value of the whole network under which estimates without direct evidence lose two levels",
+    )
     # Imprecision: Guyatt 2011, J Clin Epidemiol 64, 1283-1293; Zeng 2022, 150, 216-224.
     alpha: float = Field(
         default=0.05, gt=0, lt=1, description="two-sided error rate of the optimal information size"
@@ -133,6 +147,12 @@ class CertaintyRules(ProtocolPart):
         description="share of these that point the way of the combined result under which they speak against it "
         "(set here)",
     )
+    suspected_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of a network estimate from comparisons with suspected missing results (most of it)",
+    )
     small_n: int = Field(
         default=100, ge=1, description="patients under which a comparison is small (set here)"
     )
@@ -166,7 +186,11 @@ class CertaintyRules(ProtocolPart):
 
     @model_validator(mode="after")
     def _in_order(self) -> CertaintyRules:
-        for low, high in (("indirect_share", "very_indirect_share"), ("i2_serious", "i2_very_serious")):
+        for low, high in (
+            ("indirect_share", "very_indirect_share"),
+            ("i2_serious", "i2_very_serious"),
+            ("very_incoherent_p", "incoherence_p"),
+        ):
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not be above {high}")
         named = [(entry.analysis, entry.domain) for entry in self.overrides]

@@ -238,7 +238,8 @@ def _readme(title: str, shown: pd.DataFrame, networks: list[ReviewNetwork]) -> s
   comparator, of ratios the logarithm; `ai`, `n1i`, `ci`, `n2i`: events and patients, where known) and the contrasts
   of each network.
 - `analyses-evidence.csv` and `networks-evidence.csv` have the results of the review on the same scale. The scripts
-  write `...-from-r.csv` beside them, and say how far the two are apart.
+  write `...-from-r.csv` beside them, and say how far the two are apart. The values of networks are there to check the
+  computation: those that rest on fewer trials than the protocol combines are no results of the review.
 
 ```
 Rscript analyses.R
