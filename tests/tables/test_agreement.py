@@ -134,7 +134,7 @@ def test_rows_are_looked_up_by_what_tells_them_apart(small: Any) -> None:
             agreed="yes",
         )
     result = {"trial_id": "ava", "outcome": "crying", "statistic": "post"}
-    one = {
+    one: dict[str, list[dict[str, Any]]] = {
         "trials": [{"batch": "first", "trial_id": "ava"}],
         "arms": [{"batch": "first", "trial_id": "ava", "arm_id": "song"}],
         "arm_results": [

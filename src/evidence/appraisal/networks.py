@@ -52,6 +52,15 @@ class NetworkFinding(Finding):
         People of one trial that would tell as much as the estimate; NaN where sizes are not known.
     paths : int
         Trials on which the comparison rests: paths between the two that share no trial.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> found = ev.network_findings(review, "disability", "long", reference="usual care")
+    >>> one = found.finding("manual_therapy", "usual care")
+    >>> one.direct, one.paths
+    (('UK BEAM 2004',), 3)
     """
 
     one: str

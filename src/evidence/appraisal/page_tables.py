@@ -334,6 +334,12 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
 
 
+_SEQUENTIAL = (
+    *("Result", "Trials", "Information, of what is required", "People required", "z", "Boundary"),
+    "Conclusion",
+)
+
+
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     """Say whether the evidence is enough for a firm conclusion, for each combined result.
 
@@ -371,7 +377,7 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
             }
         )
         frames.append(found.looks.assign(analysis=one.analysis.id))
-    shown = pd.DataFrame(rows)
+    shown = pd.DataFrame(rows, columns=list(_SEQUENTIAL))
     return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
 
 

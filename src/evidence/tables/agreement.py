@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -126,7 +126,7 @@ def batches_of(review: Review) -> pd.Series:
         for row in table.to_dict("records")
     }
 
-    def batch(row: dict[str, Any]) -> str:
+    def batch(row: Mapping[Any, Any]) -> str:
         table, trial = str(row["table"]), str(row["trial_id"])
         wholly = _APART.get(table, ())
         # Arms and domains stand where results have their id.

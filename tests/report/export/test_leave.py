@@ -273,6 +273,21 @@ def test_networks_of_a_review_are_those_of_its_questions(filled: SmallReview) ->
         assert {*one.contrasts["treat1"]} <= {*data["treat1"], *data["treat2"]}
 
 
+def test_networks_tell_results_of_enough_trials_with_their_certainty(filled: SmallReview) -> None:
+    filled.trial("Told", a="storytelling", b="silence")
+    filled.arm("Told", "a", mean=30, sd=10, n=40)
+    filled.arm("Told", "b", mean=40, sd=11, n=41)
+    review = filled.read()
+    [network] = [one for one in review_results(review).networks if one.id == "crying-short-fine"]
+    # Two trials compare singing with silence, and here two are enough; one compares storytelling.
+    [told] = network.treatments
+    assert (told.treatment, network.reference, told.rests_on, told.studies) == ("singing", "silence", 2, 2)
+    found = ev.network_findings(review, "crying", "short", nodes="fine", reference="silence")
+    assert told.certainty == found.finding("singing", "silence").level
+    assert set(network.not_told) == {"storytelling"}
+    assert network.not_told["storytelling"].startswith("Only one trial gives usable numbers")
+
+
 def test_the_command_writes_each_form_in_its_place(
     filled: SmallReview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,8 +70,8 @@ class NetworkEstimate:
 
 def estimate_of(net: Network, one: str, other: str) -> NetworkEstimate:
     """Take the estimate of one treatment against another from a network."""
-    row = net.relative_to(other).loc[one]
-    return NetworkEstimate(*(float(row[name]) for name in SIZES), net.level)
+    row = net.relative_to(other).to_dict("index")[one]
+    return NetworkEstimate(**{name: float(row[name]) for name in SIZES}, level=net.level)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -93,7 +93,7 @@ class NetworkBase:
         return self.net.contributions("comparisons") / 100.0
 
     @cached_property
-    def split(self) -> dict[str, dict[str, Any]]:
+    def split(self) -> dict[str, dict[Any, Any]]:
         """Direct and indirect evidence of each comparison; rows of `Network.split` by their names."""
         return {row["comparison"]: row for row in self.net.split().to_dict("records")}
 
@@ -114,7 +114,7 @@ class NetworkBase:
         """One row a direct comparison: trials, lacking (cannot be used), withheld (perhaps for their result)."""
         rows = []
         for name in self.by_comparison:
-            row = self.split[name]
+            row = self.split[str(name)]
             rest = self.lacking(row["treat1"], row["treat2"])
             hidden = withheld(self.review, self.question(row["treat1"], row["treat2"]), rest)
             rows.append((name, row["studies"], rest["trial_id"].nunique(), len(hidden)))

@@ -307,19 +307,18 @@ def _network(review: Review, one: ReviewNetwork) -> dict[str, Any]:
     fit = one.fit
     assert fit is not None
     found = network_findings(review, one.outcome, one.window, nodes=one.nodes, reference=fit.reference)
-    rows = {str(row["treatment"]): row for row in fit.relative_to().reset_index().to_dict("records")}
-    more = {
-        each.one: {"rests_on": each.paths, "certainty": each.level} for each in found.against() if each.fit
-    }
+    rows = fit.relative_to().to_dict("index")
+    told = [
+        {**rows[each.one], "treatment": each.one, "rests_on": each.paths, "certainty": each.level}
+        for each in found.against()
+        if each.fit is not None
+    ]
     return {
         **{name: getattr(one, name) for name in ("id", "outcome", "window", "nodes", "measure")},
         **{
             name: plain(getattr(fit, name))
             for name in ("method", "level", "reference", "k", "tau2", "i2", "q", "q_df")
         },
-        "treatments": [
-            {name: plain(({**rows[treatment], **added})[name]) for name in Against.model_fields}
-            for treatment, added in more.items()
-        ],
-        "not_told": {each.one: each.clause for each in found.against() if not each.fit},
+        "treatments": [{name: plain(row[name]) for name in Against.model_fields} for row in told],
+        "not_told": {each.one: each.clause for each in found.against() if each.fit is None},
     }
