@@ -16,6 +16,7 @@ from evidence.appraisal.certainty.network import network_evidence, rate_network
 from evidence.appraisal.certainty.network_base import NetworkBase, gather_network
 from evidence.appraisal.networks import NetworkFindings, node_words
 from evidence.errors import DataError
+from evidence.tables.protocol.protocol import Strata
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -103,8 +104,9 @@ def test_sound_evidence_of_a_loop_stays_high(loop: Callable[..., Review]) -> Non
     assert (found.trials, found.paths, found.n) == (9, 6, 1800.0)
     assert found.sentence == (
         "Singing results in a large reduction in crying in the short term, compared with storytelling. 20.0 points "
-        "of 100 less crying (95% interval: 18.7 to 21.3 less); 9 trials, 3 of which compare the two (67% of the "
-        "evidence), with 1,800 people; together they tell as much as one trial of 900 people; high certainty."
+        "of 100 less crying (95% interval: 18.7 to 21.3 less); 9 trials, 3 of which compare the two "
+        "(Singing-Storytelling-0, Singing-Storytelling-1 and Singing-Storytelling-2; 67% of the evidence), with 1,800 "
+        "people; together they tell as much as one trial of 900 people; high certainty."
     )
 
 
@@ -316,6 +318,17 @@ def test_a_way_round_does_not_make_few_trials_many(loop: Callable[..., Review]) 
         "storytelling; it is shown and not combined, for what else connects the two in the network passes through "
         "fewer than three trials. "
     )
+
+
+def test_strata_of_one_trial_are_one_trial(loop: Callable[..., Review]) -> None:
+    review = loop(3, pairs=((A, C), (B, C)))
+    assert NetworkFindings(base_of(review)).finding(A, C).paths == 3
+    strata = Strata(whole="whole", parts=(f"{A}-{C}-0", f"{A}-{C}-1"))
+    counted = replace(review, protocol=review.protocol.model_copy(update={"strata": (strata,)}))
+    found = NetworkFindings(base_of(counted)).finding(A, C)
+    assert (found.paths, found.trials) == (2, 2)
+    assert found.fit is None
+    assert found.sentence.startswith("Two trials give usable numbers")
 
 
 def test_an_interval_beyond_the_scale_is_no_result(loop: Callable[..., Review]) -> None:

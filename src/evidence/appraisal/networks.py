@@ -16,6 +16,7 @@ from evidence.appraisal.effect_words import outcome_words, word
 from evidence.appraisal.statements import Finding
 from evidence.models.network.result import Network
 from evidence.results import Shown
+from evidence.synthesis.rule import count_trials
 from evidence.tables.protocol.protocol import Protocol
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, counted, in_words, joined, number
@@ -24,6 +25,9 @@ __all__ = ["NetworkFinding", "NetworkFindings", "network_findings", "node_words"
 
 ALONE = 0.5
 """Share of an estimate from which on the one trial that gives it is named (most of it)."""
+
+NAMED = 3
+"""Trials that compare two treatments up to which a statement names them."""
 
 
 def node_words(protocol: Protocol, node: str) -> str:
@@ -110,10 +114,11 @@ class NetworkFinding(Finding):
         people = f"{self.n:,.0f} people"
         if self.contributing["n"].isna().any():
             people = f"at least {people}"
-        direct = len(self.direct)
+        direct = count_trials(self.effects)
         which = f"{direct} of which compare{'s' if direct == 1 else ''} the two"
         if direct < self.trials and direct:
-            which += f" ({number(100.0 * self.direct_share, 0)}% of the evidence)"
+            named = f"{joined(self.direct)}; " if len(self.direct) <= NAMED else ""
+            which += f" ({named}{number(100.0 * self.direct_share, 0)}% of the evidence)"
         elif not direct:
             which = "none of which compares the two"
         elif direct == self.trials:
@@ -146,7 +151,7 @@ class NetworkFinding(Finding):
             .assign(
                 treatment=self.one,
                 against=self.other,
-                direct_trials=len(self.direct),
+                direct_trials=count_trials(self.effects),
                 direct=Listed.of(self.direct),
                 direct_share=self.direct_share,
                 paths=self.paths,

@@ -106,7 +106,7 @@ class NetworkEvidence(Body):
         dropped = frozenset(self.effects.index[~np.asarray(keep, dtype=bool)])
         for net in self.base.without(dropped):
             if {self.one, self.other} <= set(net.treatments):
-                left = int(net.independent_paths[self.other][self.one])
+                left = self.base.paths_in(net, self.one, self.other)
                 return None if self.rule.hindrance(left) else estimate_of(net, self.one, self.other)
         return None
 

@@ -16,6 +16,7 @@ from evidence.effects.choosing.description import overall_risk_of_bias
 from evidence.effects.choosing.network_data import network_data, network_refused
 from evidence.errors import DataError
 from evidence.models.network.fit import network, network_parts
+from evidence.models.network.graph import independent_paths
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import METHODS
 from evidence.tables.protocol.protocol import Analysis, AnalysisSpec
@@ -156,7 +157,12 @@ class NetworkBase:
 
     def paths(self, one: str, other: str) -> int:
         """Number of trials on which a comparison rests: paths between the two that share no trial."""
-        return int(self.net.independent_paths[other][one])
+        return self.paths_in(self.net, one, other)
+
+    def paths_in(self, net: Network, one: str, other: str) -> int:
+        """As `paths`, in a network of some of the trials; strata of one trial are one."""
+        place = net.treatments.index
+        return int(_paths(net, tuple(self.trials["study"][list(net.studies)]))[place(one), place(other)])
 
     def direct(self, one: str, other: str) -> pd.DataFrame:
         """The contrasts of two treatments, seen from the first, with columns as `Review.effects` has them."""
@@ -191,6 +197,15 @@ def _are(contrasts: pd.DataFrame, one: str, other: str) -> np.ndarray:
     """Which contrasts are of two treatments, whichever stands first."""
     first, second = contrasts["treat1"], contrasts["treat2"]
     return (((first == one) & (second == other)) | ((first == other) & (second == one))).to_numpy(dtype=bool)
+
+
+@lru_cache(maxsize=64)
+def _paths(net: Network, trials: tuple[str, ...]) -> np.ndarray:
+    """Independent paths in a network whose studies belong to these trials."""
+    arms: dict[str, set[int]] = {}
+    for trial, own in zip(trials, net.contrasts.arms, strict=True):
+        arms.setdefault(trial, set()).update(own)
+    return independent_paths(len(net.treatments), [tuple(sorted(own)) for own in arms.values()])
 
 
 @lru_cache(maxsize=64)
