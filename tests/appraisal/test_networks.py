@@ -105,8 +105,8 @@ def test_sound_evidence_of_a_loop_stays_high(loop: Callable[..., Review]) -> Non
     assert found.sentence == (
         "Singing results in a large reduction in crying in the short term, compared with storytelling. 20.0 points "
         "of 100 less crying (95% interval: 18.7 to 21.3 less); 9 trials, 3 of which compare the two "
-        "(Singing-Storytelling-0, Singing-Storytelling-1 and Singing-Storytelling-2; 67% of the evidence), with 1,800 "
-        "people; together they tell as much as one trial of 900 people; high certainty."
+        "(Singing-Storytelling-0, Singing-Storytelling-1 and Singing-Storytelling-2; 67% of the evidence), with "
+        "1,800 people; together they tell as much as one trial of 900 people; high certainty."
     )
 
 
