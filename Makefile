@@ -29,7 +29,7 @@ examples: $(VENV)/.installed  ## Make the report of each review in examples/ int
 		--output "build/$${folder%/}" --cache build/examples-cache; done
 
 test: $(VENV)/.installed  ## Run the tests with coverage (options for pytest: ARGS="-k forest").
-	$(BIN)/python -m pytest -n auto --mpl --cov $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --mpl --cov --durations 30 --durations-min 5 $(ARGS)
 
 browser: report  ## Look at the report in Chromium, as its readers do (Debian: apt install chromium).
 	$(BIN)/python -m pytest -m browser tests/browser
