@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -191,6 +192,11 @@ def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> Tabled:
 def p_clause(p_value: float) -> str:
     """P value for reading: "P = 0.0312", "P < 0.0001" or "P not defined"."""
     return f"P {p_text(p_value)}"
+
+
+def tested(names: Iterable[str]) -> str:
+    """Name the joint test of coefficients: of the moderators, or of the mean where there are none."""
+    return "Test of the mean" if tuple(names) == ("Intercept",) else "Test of moderators"
 
 
 def sentences(*parts: str) -> str:

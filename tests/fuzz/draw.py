@@ -168,6 +168,9 @@ def _dressed(rng: Rng, value: np.ndarray, form: str, index: list[str], *, first:
 
 
 def fit(rng: Rng, least: int = 1) -> ev.Pooled:
-    """Draw a pooled fit."""
+    """Draw a pooled fit, now and then with a tau2 that was given."""
     effect, variance = studies(rng, least)
-    return ev.pool(effect, variance, **fit_options(rng, effect.size))
+    options = fit_options(rng, effect.size)
+    if options["method"] not in ("EE", "GENQ") and options["ci"] != "KR" and rng.random() < 0.1:
+        options["tau2"] = float(variance.mean())
+    return ev.pool(effect, variance, **options)

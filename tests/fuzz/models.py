@@ -1,16 +1,11 @@
-"""Calls of the models beyond simple pooling, and of what examines pooled results."""
+"""Calls of the models beyond simple pooling."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import evidence as ev
-from evidence.diagnostics.small_study.egger import PREDICTORS
-from evidence.models.network.split import METHODS
 
 from .draw import (
     ALONE,
@@ -27,29 +22,12 @@ from .draw import (
     tables,
 )
 
-LINE = UNTESTED | {"tau2", "limit", "limit_low", "limit_high"}
-"""May be missing in tests of funnel asymmetry."""
 RARE = UNTESTED | {
     *("effect", "variance", "weights", "weight", "q", "q_p", "i2", "h2", "se", "ci_low", "ci_high"),
     *("cochran", "cochran_p", "cmh", "cmh_p", "breslow_day", "breslow_day_p", "tarone", "tarone_p"),
     *("tau2_p", "tau2_lrt", "lrt", "lrt_p", "sigma2"),
 }
 """May be missing where the events are too few."""
-NETWORK = UNTESTED | ALONE | {"q", "q_p", "i2", "h", "h2", "tau2"}
-"""May be missing in networks without a closed loop or a second study of a comparison."""
-NETWORK_METHODS = ("EE", "DL", "REML")
-SIDES = ("direct", "indirect", "difference")
-"""The evidence that a comparison is split into; each may be missing."""
-
-
-def of_fit(function: Callable[..., Any], *missing: str, **choices: Any) -> Callable[[Rng], Call]:
-    """Give a draw for a function of a pooled fit, whose options are drawn from those listed."""
-
-    def draw(rng: Rng) -> Call:
-        options = {name: pick(rng, values) for name, values in choices.items()}
-        return Call(function, (fit(rng),), options, missing=UNTESTED | ALONE | set(missing))
-
-    return draw
 
 
 def regress(rng: Rng) -> Call:
@@ -69,6 +47,21 @@ def regress(rng: Rng) -> Call:
     return Call(ev.regress, (f"effect ~ {right}", data), options, spoilt, missing)
 
 
+def regress_many(rng: Rng) -> Call:
+    effect, variance = studies(rng, 3)
+    data = pd.DataFrame({"x": rng.normal(size=effect.size), "g": np.resize(["a", "b"], effect.size)})
+    moved = effect[rng.permutation(effect.size)]
+    options = {"method": pick(rng, ["REML", "ML", "DL", "EE"]), "ci": pick(rng, ["z", "t", "HKSJ"])}
+    arguments = (
+        pick(rng, ["~ x", "~ g", "~ x + g"]),
+        data,
+        np.stack([effect, moved]),
+        np.stack([variance] * 2),
+    )
+    missing = UNTESTED | ALONE | {"qm", "qm_p", "log_likelihood"}
+    return Call(ev.regress_many, arguments, options, missing=missing)
+
+
 def location_scale(rng: Rng) -> Call:
     effect, variance = studies(rng, 3, 14)
     spoilt = spoil(rng, effect, variance)
@@ -80,14 +73,6 @@ def location_scale(rng: Rng) -> Call:
     return Call(
         ev.location_scale, (*formulas, data), options, spoilt, UNTESTED | {"qm", "qm_p", "qs", "qs_p"}
     )
-
-
-def permutation_test(rng: Rng) -> Call:
-    effect, variance = studies(rng, 4, 6)
-    data = pd.DataFrame({"effect": effect, "variance": variance, "x": rng.normal(size=effect.size)})
-    regression = ev.regress("effect ~ x", data, method=pick(rng, ["DL", "REML"]))
-    options = {"exact": False, "iterations": 30}
-    return Call(ev.permutation_test, (regression,), options, missing=UNTESTED | {"qm"})
 
 
 def multilevel(rng: Rng) -> Call:
@@ -104,8 +89,11 @@ def multilevel(rng: Rng) -> Call:
     if rng.random() < 0.3:
         kinds = ["ID", "DIAG", "CS", "HCS", "AR", "HAR", "CAR", "UN"]
         options |= {"outcome": rng.integers(0, 3, effect.size), "structure": pick(rng, kinds)}
+    given: np.ndarray = variance
+    if spoilt is None and rng.random() < 0.2:
+        given = ev.covariance_matrix(variance, outer, 0.5)
     missing = UNTESTED | {"qm", "qm_p", "bic", "aicc", "rho", "autocorrelation", "i2", "prediction_low"}
-    return Call(ev.multilevel, (effect, variance), options, spoilt, missing)
+    return Call(ev.multilevel, (effect, given), options, spoilt, missing)
 
 
 def robust(rng: Rng) -> Call:
@@ -115,12 +103,6 @@ def robust(rng: Rng) -> Call:
     return Call(
         ev.robust, (pooled, cluster), {"correction": pick(rng, ["CR0", "CR1", "CR2"])}, missing=missing
     )
-
-
-def cumulative(rng: Rng) -> Call:
-    pooled = fit(rng)
-    order = rng.integers(1990, 2020, pooled.k)
-    return Call(ev.cumulative, (pooled,), {"order": order}, missing=UNTESTED | ALONE)
 
 
 def covariance_matrix(rng: Rng) -> Call:
@@ -155,6 +137,32 @@ def glmm(rng: Rng) -> Call:
     return Call(ev.glmm, cells, {"model": pick(rng, ["UM.FS", "CM.EL", "CM.AL", "UM.RS"])}, spoilt, RARE)
 
 
+def glmm_of_events(rng: Rng) -> Call:
+    """Draw a model of one proportion, of one rate or of the ratio of two."""
+    k, measure = pick(rng, [1, 2, 3, 6, 12]), pick(rng, ["PLO", "IRLN", "IRR"])
+    size = 10.0 ** rng.uniform(0, pick(rng, [1, 3, 5]), (2, k))
+    if measure == "PLO":
+        size = np.ceil(size)
+    share = pick(rng, [0.0, 0.01, 0.3, 1.0])
+    events = (
+        np.floor(size * np.clip(share * 10.0 ** rng.uniform(-1, 0, (2, k)), 0, 1))
+        if share < 1
+        else np.floor(size)
+    )
+    names_of = {
+        "PLO": ("events", "n"),
+        "IRLN": ("events", "time"),
+        "IRR": ("events1", "time1", "events2", "time2"),
+    }
+    values = dict(zip(names_of[measure], (events[0], size[0], events[1], size[1]), strict=False))
+    spoilt = None
+    if rng.random() < 0.12:
+        i = int(rng.integers(k))
+        values[pick(rng, values)][i], spoilt = pick(rng, [-1.0, np.nan, np.inf]), f"Study {i + 1}"
+    options = {"measure": measure} | ({"model": pick(rng, ["UM.FS", "CM.EL"])} if measure == "IRR" else {})
+    return Call(ev.glmm, (), values | options, spoilt, RARE)
+
+
 def bayes(rng: Rng) -> Call:
     effect, variance = studies(rng, 1, 12)
     spoilt = spoil(rng, effect, variance)
@@ -177,78 +185,13 @@ def bayes(rng: Rng) -> Call:
     return Call(ev.bayes, (effect, variance), options, spoilt, missing)
 
 
-def egger(rng: Rng) -> Call:
-    pooled = fit(rng)
-    options = {"predictor": pick(rng, PREDICTORS), "model": pick(rng, ["rma", "lm"])}
-    return Call(ev.egger, (pooled,), options | {"n": rng.integers(2, 500, pooled.k)}, missing=LINE)
-
-
-def count_test(rng: Rng) -> Call:
-    cells, spoilt = tables(rng)
-    return Call(pick(rng, [ev.harbord, ev.peters]), cells, {}, spoilt, LINE)
-
-
-def debray(rng: Rng) -> Call:
-    pooled = fit(rng)
-    events = tuple(rng.integers(0, 50, (2, pooled.k)))
-    return Call(ev.debray, (pooled, *events), {"weights": pick(rng, ["FIV", "FAV"])}, missing=LINE)
-
-
 def gosh(rng: Rng) -> Call:
     effect, variance = studies(rng, 1, 8)
     spoilt = spoil(rng, effect, variance)
     return Call(ev.gosh, (effect, variance), {"method": pick(rng, SELF_WEIGHTED), "progress": False}, spoilt)
 
 
-def network(rng: Rng) -> Call:
-    contrasts, spoilt = two_arm_trials(rng)
-    return Call(
-        ev.network, tuple(contrasts.values()), {"method": pick(rng, NETWORK_METHODS)}, spoilt, NETWORK
-    )
-
-
-def components(rng: Rng) -> Call:
-    contrasts, spoilt = two_arm_trials(rng)
-    options = {"method": pick(rng, NETWORK_METHODS), "inactive": pick(rng, [None, "placebo"])}
-    missing = NETWORK | {
-        "p_additive",
-        "p_difference",
-        "effects",
-        "effects_common",
-        "se_common",
-        "estimate",
-        "se",
-    }
-    missing |= {"ci_low", "ci_high", "z"}
-    return Call(ev.components, (pd.DataFrame(contrasts),), options, spoilt, missing)
-
-
-def split(rng: Rng) -> Call:
-    contrasts, _ = two_arm_trials(rng, spoiling=False)
-    net = ev.network(*contrasts.values(), method=pick(rng, NETWORK_METHODS))
-    method = pick(rng, METHODS)
-    parts = [f"{part}{end}" for part in SIDES for end in ("", "_se", "_low", "_high")]
-    return Call(net.split, (method,), missing=frozenset({*parts, "z", "p_value"}))
-
-
-def decomposition(rng: Rng) -> Call:
-    contrasts, _ = two_arm_trials(rng, spoiling=False)
-    net = ev.network(*contrasts.values(), method=pick(rng, NETWORK_METHODS))
-    return Call(net.decomposition, missing=NETWORK | {"p_interaction", "p_between", "p_within"})
-
-
-def two_arm_trials(rng: Rng, *, spoiling: bool = True) -> tuple[dict[str, Any], str | None]:
-    """Draw the columns of a network of two-arm trials, and the study whose standard error was spoilt, if any."""
-    effect, variance = studies(rng, 2, 15)
-    treatments = np.array(["placebo", "a", "b", "a+b"])
-    one, apart = rng.integers(0, 4, effect.size), rng.integers(1, 4, effect.size)
-    se = np.sqrt(variance)
-    spoilt = spoil(rng, effect, se) if spoiling else None
-    columns = {
-        "study": names(effect.size),
-        "treat1": treatments[one],
-        "treat2": treatments[(one + apart) % 4],
-        "effect": effect,
-        "se": se,
-    }
-    return columns, spoilt
+def gosh_summary(rng: Rng) -> Call:
+    drawn = gosh(rng)
+    options = {"method": drawn.options["method"], "workers": 1}
+    return Call(ev.gosh_summary, drawn.arguments, options, drawn.spoilt, frozenset({"mean_without"}))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -23,6 +25,10 @@ from .draw import (
     spoil,
     studies,
 )
+
+CONVERTIBLE = ("OR", "SMD", "COR", "ZCOR")
+SUMMARISED = frozenset({"wider", "changes", "heterogeneity"})
+"""May be missing where no comparison could be fitted."""
 
 
 def pool(rng: Rng) -> Call:
@@ -71,9 +77,49 @@ def pool_many(rng: Rng) -> Call:
     return Call(but_the_last, (effect, variance), options, spoilt, UNTESTED | ALONE, must_work=True)
 
 
+@wraps(ev.pool_many)
 def but_the_last(effect: Any, variance: Any, **options: Any) -> pd.DataFrame:
     """Pool each row; the last one has no study."""
     return ev.pool_many(effect, variance, **options).to_frame().iloc[:-1]
+
+
+def pool_grid(rng: Rng) -> Call:
+    effect, variance = studies(rng, 2, 12)
+    moved = effect[rng.permutation(effect.size)]
+    options = {"methods": ["REML", pick(rng, SELF_WEIGHTED)], "intervals": ["HKSJ", "z"]}
+    return Call(
+        ev.pool_grid, (np.stack([effect, moved]), np.stack([variance] * 2)), options, missing=UNTESTED
+    )
+
+
+def comparisons(rng: Rng) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Draw a table of comparisons, of which one may have a study that cannot be used, and options of `batch`."""
+    effect, variance = studies(rng, 2)
+    spoil(rng, effect, variance)
+    frame = pd.DataFrame({"effect": effect, "variance": variance})
+    frame["review"], frame["comparison"] = (
+        rng.integers(0, 3, effect.size),
+        rng.choice(["1", "x"], effect.size),
+    )
+    return frame, {"methods": ["DL", pick(rng, SELF_WEIGHTED)], "ci": ["HKSJ", "z"], "workers": 1}
+
+
+def batch(rng: Rng) -> Call:
+    frame, options = comparisons(rng)
+    return Call(fitted_ones, (frame,), options, missing=UNTESTED | ALONE)
+
+
+@wraps(ev.batch)
+def fitted_ones(frame: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    """Fit each comparison; the others have the reason why they could not be fitted."""
+    results = ev.batch(frame, **options)
+    assert results.loc[results["estimate"].isna(), "error"].str.len().gt(9).all()
+    return results[results["error"] == ""]
+
+
+def batch_summary(rng: Rng) -> Call:
+    frame, options = comparisons(rng)
+    return Call(ev.batch_summary, (ev.batch(frame, **options),), missing=SUMMARISED)
 
 
 def subgroups(rng: Rng) -> Call:
@@ -158,8 +204,73 @@ def from_quartiles(rng: Rng) -> Call:
 
 def conversion(rng: Rng) -> Call:
     effect, variance = studies(rng)
-    function = pick(rng, [ev.smd_to_or, ev.or_to_smd, ev.r_to_z, ev.z_to_r])
-    return Call(function, (np.tanh(effect) if function is ev.r_to_z else effect, variance))
+    function = pick(
+        rng, [ev.smd_to_or, ev.or_to_smd, ev.smd_to_r, ev.r_to_smd, ev.r_to_z, ev.z_to_r, ev.convert]
+    )
+    options: dict[str, Any] = {}
+    if function is ev.convert:
+        options = {"from_": pick(rng, CONVERTIBLE), "to": pick(rng, CONVERTIBLE)}
+    if function in (ev.smd_to_r, ev.r_to_smd) and rng.random() < 0.5:
+        options = {name: rng.integers(2, 500, effect.size) for name in ("n1", "n2")}
+    bounded = function in (ev.r_to_z, ev.r_to_smd) or options.get("from_") == "COR"
+    return Call(function, (np.tanh(effect) if bounded else effect, variance), options)
+
+
+def pre_post(rng: Rng) -> Call:
+    k = pick(rng, [1, 2, 5])
+    means = [rng.normal(size=k) * 10.0 ** rng.uniform(-3, 3) for _ in range(4)]
+    sizes, spread = rng.integers(2, 500, (2, k)).astype(float), 10.0 ** rng.uniform(-3, 3, (2, k))
+    values = [*means[:2], spread[0], sizes[0], *means[2:], spread[1], sizes[1], rng.uniform(-1, 1, k)]
+    spoilt = None
+    if rng.random() < 0.15:
+        i = int(rng.integers(k))
+        values[int(rng.integers(9))][i], spoilt = pick(rng, [np.inf, -np.inf]), f"row {i}"
+    return Call(ev.pre_post_smd, tuple(values), {"sd": pick(rng, ["pooled", "separate"])}, spoilt)
+
+
+def p_values(rng: Rng) -> Call:
+    """Draw what is said of P values and directions alone; a P value may be a bound."""
+    k = pick(rng, [1, 2, 5, 30])
+    p: np.ndarray = 10.0 ** rng.uniform(pick(rng, [-1, -300]), 0, k)
+    direction, spoilt = rng.integers(-1, 2, k), None
+    if rng.random() < 0.12:
+        i = int(rng.integers(k))
+        p[i], spoilt = pick(rng, [0.0, -0.1, 1.5, np.nan, np.inf]), f"P value {i + 1}"
+    elif rng.random() < 0.3:
+        p = np.array([f"{pick(rng, ['<', '>', '='])}{value:.3g}" for value in p], dtype=object)
+    options: dict[str, Any] = {"method": pick(rng, ["fisher", "stouffer"])}
+    if rng.random() < 0.6:
+        options["direction"] = direction
+    if options["method"] == "stouffer" and rng.random() < 0.5:
+        options["weights"] = 10.0 ** rng.uniform(-6, 6, k)
+    if rng.random() < 0.3:
+        return Call(
+            ev.effect_direction, (direction,), missing=frozenset({"share", "ci_low", "ci_high", "p_value"})
+        )
+    if rng.random() < 0.4:
+        missing = frozenset({"share", "ci_low", "ci_high", "p_effect", "p_piling"})
+        return Call(ev.p_curve, (p,), {}, spoilt, missing)
+    return Call(
+        ev.combine_p,
+        (p,),
+        options,
+        spoilt,
+        frozenset({"statistic"} | (set() if "direction" in options else {"p_positive", "p_negative"})),
+    )
+
+
+def albatross(rng: Rng) -> Call:
+    k = pick(rng, [1, 4, 20])
+    columns = 10.0 ** rng.uniform(-9, 0, k), rng.integers(3, 10**5, k), rng.integers(-1, 2, k)
+    return Call(drawn, columns, missing=frozenset({"direction"}))
+
+
+@wraps(ev.figures.albatross)
+def drawn(*columns: Any) -> pd.DataFrame:
+    """Draw a figure; give its numbers."""
+    figure = ev.figures.albatross(*columns)
+    plt.close(figure)
+    return figure.numbers
 
 
 def design(rng: Rng) -> Call:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 import evidence as ev
 
@@ -69,6 +70,15 @@ def test_directions_make_the_test_two_sided():
     assert one.df == inf
 
 
+def test_tiny_p_values_against_each_other_do_not_cancel_all_evidence():
+    z = [float(-ndtri(0.5 * p)) for p in (1e-30, 1e-20)]
+    found = ev.combine_p([1e-30, 1e-20], [1, -1], "stouffer")
+    assert found.statistic == pytest.approx((z[0] - z[1]) / np.sqrt(2.0))
+    assert found.p_value == pytest.approx(0.12185466, rel=1e-6)
+    turned = ev.combine_p([1e-30, 1e-20], [-1, 1], "stouffer")
+    assert (turned.statistic, turned.p_value) == (-found.statistic, found.p_value)
+
+
 def test_p_curve_counts_exact_values_only():
     result = ev.p_curve(["<0.05", 0.001, 0.02, 0.049, 0.3, "0,012"])
     assert (result.k, result.low, result.left_out) == (4, 3, 2)
@@ -92,7 +102,7 @@ def test_labelled_columns_are_aligned():
         ({"p": [0.0]}, "P value 1 is 0.0"),
         ({"p": [0.2, "small"]}, "P value 2 is 'small'"),
         ({"p": [0.2, None]}, "P value 2 is None"),
-        ({"p": [0.2], "direction": [2]}, "-1, 0 or 1"),
+        ({"p": [0.2, 0.3], "direction": [1, 2]}, "direction 2 is 2; give -1, 0 or 1"),
         ({"p": [0.2], "direction": [1, 1]}, "2 values for 1"),
         ({"p": [0.2], "weights": [1.0]}, "belong to method='stouffer'"),
         ({"p": [0.2], "weights": [0.0], "method": "stouffer"}, "positive"),

@@ -131,13 +131,13 @@ def model_influence(fit: Pooled | Regression | Multilevel | Robust, cluster: Any
         own: Any = deleted
         change = _estimate(fit) - _estimate(without)
         cook[i] = _quadratic(change, whole)
-        dfbetas[i] = change / np.sqrt(
-            np.diagonal(spread) * (1.0 if isinstance(fit, Robust) else _factor(own, kept))
-        )
-        ratio[i] = np.exp(
-            np.linalg.slogdet(_covariance(without) / np.outer(scale, scale))[1]
-            - np.linalg.slogdet(whole / np.outer(scale, scale))[1]
-        )
+        spread = np.diagonal(spread) * (1.0 if isinstance(fit, Robust) else _factor(own, kept))
+        if (spread > 0.0).all() and (scale > 0.0).all():  # not where the model fits without error
+            dfbetas[i] = change / np.sqrt(spread)
+            ratio[i] = np.exp(
+                np.linalg.slogdet(_covariance(without) / np.outer(scale, scale))[1]
+                - np.linalg.slogdet(whole / np.outer(scale, scale))[1]
+            )
         tau2[i] = float(own.variances.sum()) if isinstance(own, Multilevel) else own.tau2
         if isinstance(own, Multilevel) and not own.variances.size:
             tau2[i] = nan
@@ -146,7 +146,8 @@ def model_influence(fit: Pooled | Regression | Multilevel | Robust, cluster: Any
             _marginal(kept)[np.ix_(mine, mine)] * _dispersion(own)
             + matrix[mine] @ _covariance(own) @ matrix[mine].T
         )
-        studentised[mine] = residual / np.sqrt(np.diagonal(of_residual))
+        if (np.diagonal(of_residual) > 0.0).all():
+            studentised[mine] = residual / np.sqrt(np.diagonal(of_residual))
         outlying[i] = _quadratic(residual, of_residual)
     sizes = np.bincount(groups, minlength=n)
     with np.errstate(invalid="ignore"):

@@ -224,6 +224,8 @@ def with_column(
 
     Raises
     ------
+    DataError
+        If tau2 was given.
     ModelError
         If the moderator follows from the others, or too few effects are left to estimate variances from.
     """
@@ -231,6 +233,8 @@ def with_column(
         model: Any = with_column(fit.fit, name, values)
         return with_cluster(model, fit)
     if isinstance(fit, Pooled):
+        if fit.tau2_given:
+            raise DataError("tau2 was given; a model with a moderator estimates its own. Pool without tau2.")
         frame = pd.DataFrame({"effect": fit.effect, "variance": fit.variance, name: values})
         return regress(
             f"effect ~ `{name}`",

@@ -59,7 +59,8 @@ class CombinedP(Shown):
     bounds: int
     """How many of them are known only as a bound, such as "<0.05"."""
     statistic: float
-    """Chi-squared ("fisher") or z ("stouffer"); with directions, of the side with the smaller P value."""
+    """Chi-squared ("fisher") or z ("stouffer"); with directions, of the side with the smaller P value. z is infinite
+    where a P value counts as 1."""
     df: float
     """2 k for "fisher"; infinite for "stouffer", whose statistic is normal."""
     p_value: float
@@ -294,7 +295,7 @@ def combine_p(p: Any, direction: Any = None, method: str = "fisher", weights: An
     # The largest P value within a bound.
     highest = np.where(operators == ">", 1.0, values)
     if direction is None:
-        statistic, df, combined = _combine(highest, name, weight)
+        statistic, df, combined = _combine(highest, name, weight, ndtri(highest))
         return CombinedP(name, values.size, bounds, statistic, df, combined, nan, nan)
     sign = read_direction(direction, values.size)
     lowest = np.where(operators == "<", 0.0, values)
@@ -302,7 +303,9 @@ def combine_p(p: Any, direction: Any = None, method: str = "fisher", weights: An
     for side in (1.0, -1.0):
         toward, away = 0.5 * highest, 1.0 - 0.5 * lowest
         one_sided = np.where(sign == 0.0, 0.5, np.where(sign == side, toward, away))
-        sides.append(_combine(one_sided, name, weight))
+        # 1 - P / 2 rounds to 1 where P is tiny; its normal quantile is that of P / 2 with the other sign.
+        quantile = np.where(sign == -side, -ndtri(0.5 * lowest), ndtri(one_sided))
+        sides.append(_combine(one_sided, name, weight, quantile))
     (up, df, p_up), (down, _, p_down) = sides
     statistic = up if p_up <= p_down else -down if name == "stouffer" else down
     return CombinedP(
@@ -397,12 +400,12 @@ def _share(count: int, total: int, alternative: str, level: float) -> tuple[floa
     return count / total, float(low), float(high), float(binomtest(count, total, 0.5, alternative).pvalue)
 
 
-def _combine(p: Floats, method: str, weight: Floats) -> tuple[float, float, float]:
+def _combine(p: Floats, method: str, weight: Floats, quantile: Floats) -> tuple[float, float, float]:
     """Statistic, degrees of freedom and P value; a one-sided P value of 1 leaves Stouffer's sum without evidence."""
     if method == "fisher":
         statistic = -2.0 * float(np.log(p).sum())
         return statistic, 2.0 * p.size, float(chdtrc(2.0 * p.size, statistic))
-    z = float(-(weight @ ndtri(p)) / np.sqrt(weight @ weight))
+    z = float(-(weight @ quantile) / np.sqrt(weight @ weight))
     return z, inf, float(ndtr(-z))
 
 
@@ -430,8 +433,12 @@ def read_p(p: Any) -> tuple[Floats, NDArray[np.str_]]:
 def read_direction(direction: Any, size: int | None) -> Floats:
     """Read signs, as many as `size` if it is given; refuse all but -1, 0 and 1."""
     sign = _numbers(direction, "direction")
-    if not sign.size or not np.isin(sign, (-1.0, 0.0, 1.0)).all():
-        raise DataError("direction must be -1, 0 or 1 for each study.")
+    known = np.isin(sign, (-1.0, 0.0, 1.0))
+    if not known.all():
+        place = int(np.argmin(known))
+        raise DataError(f"direction {place + 1} is {sign[place]:g}; give -1, 0 or 1 for each study.")
+    if not sign.size:
+        raise DataError("direction must be -1, 0 or 1 for each study; there is none.")
     if size is not None and sign.size != size:
         raise DataError(f"direction has {sign.size} values for {size} P values; give one a study.")
     return sign

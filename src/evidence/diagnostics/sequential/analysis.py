@@ -116,7 +116,14 @@ def sequential(
     """
     _check_plan(delta, alpha, power, better)
     plain = pool(
-        fit.effect, fit.variance, method=fit.method, ci="z", level=1.0 - alpha, labels=list(fit.labels)
+        fit.effect,
+        fit.variance,
+        method=fit.method,
+        ci="z",
+        level=1.0 - alpha,
+        labels=list(fit.labels),
+        weights=fit.given_weights,
+        tau2=fit.tau2 if fit.tau2_given else None,
     )
     steps = cumulative(plain, study_order(fit, order).to_list())
     place = study_order(fit, order).argsort(kind="stable").to_numpy()

@@ -107,7 +107,7 @@ def egger(
     if model == "rma":
         if fit.given_weights is not None:
             raise ModelError("Egger's test has no method='GENQ'; use model='lm' or pool by another method.")
-        tau2 = line_tau2(x, fit.effect, fit.variance, fit.method, what=f"the predictor {predictor}")
+        tau2 = line_tau2(fit, x, what=f"the predictor {predictor}")
         if fit.ci == "KR":
             note = "The test uses t with k - 2 degrees of freedom in place of Kenward-Roger."
     return regression_test(

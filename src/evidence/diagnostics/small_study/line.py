@@ -9,6 +9,7 @@ import numpy as np
 from evidence.errors import ModelError
 from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
+from evidence.models.pooled import Pooled
 
 __all__ = ["Line", "fit_line", "line_tau2"]
 
@@ -49,16 +50,21 @@ def fit_line(x: Floats, y: Floats, variance: Floats, tau2: float = 0.0, *, what:
     return Line(intercept, float(covariance[0, 0]), slope, float(covariance[1, 1]), float(fit.rss))
 
 
-def line_tau2(x: Floats, y: Floats, variance: Floats, method: str, *, what: str) -> float:
-    """Estimate the between-study variance about the line, by a method of `pool` but GENQ; DL2 takes one step, as DL.
+def line_tau2(fit: Pooled, x: Floats, *, what: str) -> float:
+    """Estimate the between-study variance about the line by the method of a fit, not GENQ; DL2 takes one step, as DL.
+
+    A tau2 that was given to the fit stays as it is.
 
     Raises
     ------
     ModelError
         If the predictor does not vary.
     """
-    fit_line(x, y, variance, what=what)
-    return float(estimate_tau2(_model(x, y, variance), "DL" if method == "DL2" else method))
+    fit_line(x, fit.effect, fit.variance, what=what)
+    if fit.tau2_given:
+        return fit.tau2
+    model = _model(x, fit.effect, fit.variance)
+    return float(estimate_tau2(model, "DL" if fit.method == "DL2" else fit.method))
 
 
 def _model(x: Floats, y: Floats, variance: Floats) -> Model:

@@ -139,6 +139,7 @@ def trim_and_fill(fit: Pooled, side: str | None = None, estimator: str = "L0") -
             prediction=fit.prediction,
             labels=[*fit.labels, *(f"Filled {i}" for i in range(1, missing + 1))],
             weights=None if weights is None else np.append(weights, weights[trimmed]),
+            tau2=fit.tau2 if fit.tau2_given else None,
         )
     return TrimAndFill(
         fit,
@@ -157,7 +158,7 @@ def _side(fit: Pooled) -> str:
     need(fit, 3, "finding the side of missing studies")
     x, what = np.sqrt(fit.variance), "the standard error"
     if fit.given_weights is None:
-        tau2 = line_tau2(x, fit.effect, fit.variance, fit.method, what=what)
+        tau2 = line_tau2(fit, x, what=what)
         line = fit_line(x, fit.effect, fit.variance, tau2, what=what)
     else:
         line = fit_line(x, fit.effect, 1.0 / fit.given_weights, what=what)
@@ -167,7 +168,8 @@ def _side(fit: Pooled) -> str:
 def _pool(fit: Pooled, effect: Floats, variance: Floats, order: NDArray[np.intp], count: int) -> Pooled:
     """Pool the first `count` of the sorted studies by the method of the fit."""
     weights = None if fit.given_weights is None else fit.given_weights[order][:count]
-    return pool(effect[:count], variance[:count], method=fit.method, ci="z", weights=weights)
+    tau2 = fit.tau2 if fit.tau2_given else None
+    return pool(effect[:count], variance[:count], method=fit.method, ci="z", weights=weights, tau2=tau2)
 
 
 def _estimate(deviation: Floats, estimator: str) -> float:

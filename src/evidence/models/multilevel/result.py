@@ -16,7 +16,7 @@ from evidence.models.multilevel.likelihood import Blocks, Evaluation, arrange_bl
 from evidence.models.multilevel.search import profile_interval
 from evidence.models.multilevel.structure import ONE_VARIANCE, STRUCTURES, Nested, Outcomes, Structure
 from evidence.models.regression.linear import LinearFit
-from evidence.results import lasting_property, number, p_text
+from evidence.results import lasting_property, number, p_text, tested
 
 __all__ = ["Multilevel"]
 
@@ -210,7 +210,7 @@ class Multilevel(LinearFit):
             ]
         lines += [
             "",
-            f"  Test of moderators {number(self.qm)}, df = {self.qm_df}, P {p_text(self.qm_p)} ({self.test})",
+            f"  {tested(self.names)} {number(self.qm)}, df = {self.qm_df}, P {p_text(self.qm_p)} ({self.test})",
             f"  Residual heterogeneity Q {number(self.qe)}, df = {self.qe_df}, P {p_text(self.qe_p)}",
         ]
         return "\n".join([*lines, "", self.note] if self.note else lines)

@@ -49,7 +49,10 @@ class CrossValidation(Shown):
 
     @property
     def r2(self) -> float:
-        """Percent by which the mean square error is smaller than that of the mean; negative if it is larger."""
+        """Percent by which the mean square error is smaller than that of the mean; negative if it is larger.
+
+        NaN where the mean has no error.
+        """
         some = np.isfinite(self.predicted)
         errors = [np.square(self.effect - one)[some].mean() for one in (self.predicted, self.mean)]
         return float(100.0 * (1.0 - errors[0] / errors[1])) if errors[1] > 0.0 else float("nan")
@@ -71,7 +74,8 @@ class CrossValidation(Shown):
         """Describe the predictions as text."""
         missing = int((~np.isfinite(self.predicted)).sum())
         note = f"{missing} studies could not be predicted without their fold." if missing else ""
-        head = f"Cross-validation: RMSE {number(self.rmse)}, R2 of prediction {self.r2:.1f}%"
+        said = "not defined" if np.isnan(self.r2) else f"{self.r2:.1f}%"
+        head = f"Cross-validation: RMSE {number(self.rmse)}, R2 of prediction {said}"
         return table_text(head, self.to_frame(), note)
 
 

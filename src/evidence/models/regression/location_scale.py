@@ -26,7 +26,7 @@ from evidence.models.multilevel.search import check_identified, information, lik
 from evidence.models.regression.design import Design, build_design, new_rows
 from evidence.models.regression.fit import build_effects, check_studies, model_rows
 from evidence.models.regression.linear import LinearFit
-from evidence.results import lasting_property, number, p_text
+from evidence.results import lasting_property, number, p_text, tested
 
 __all__ = ["LocationScale", "location_scale"]
 
@@ -144,7 +144,7 @@ class LocationScale(LinearFit):
             f"Location-scale model (k = {self.k}, {self.method}): {self.formula}; log tau2 {self.scale_formula}",
             *("", "Mean effect", location, "", "Logarithm of the variance between studies", scale, ""),
             f"  tau2 of the studies {number(self.tau2.min())} to {number(self.tau2.max())}",
-            f"  Test of moderators {number(self.qm)}, df = {self.qm_df}, P {p_text(self.qm_p)} ({self.test})",
+            f"  {tested(self.names)} {number(self.qm)}, df = {self.qm_df}, P {p_text(self.qm_p)} ({self.test})",
             f"  Test of the scale {number(self.qs)}, df = {self.qs_df}, P {p_text(self.qs_p)} ({self.test})",
             f"  Residual heterogeneity Q {number(self.qe)}, df = {self.qe_df}, P {p_text(self.qe_p)}",
         ]

@@ -23,7 +23,7 @@ from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
 from evidence.models.regression.result import Regression
 from evidence.models.scale.cluster import run
-from evidence.results import Shown, number, p_text
+from evidence.results import Shown, number, p_text, tested
 
 __all__ = ["PermutationTest", "permutation_test"]
 
@@ -89,7 +89,7 @@ class PermutationTest(Shown):
             else f"{self.iterations} of {self.count:.3g} rearrangements, seed {self.seed}"
         )
         table = self.coefficients.rename_axis(None).to_string(float_format=number)
-        test = f"Test of moderators {number(self.qm)}, P {p_text(self.qm_p)}"
+        test = f"{tested(self.coefficients.index)} {number(self.qm)}, P {p_text(self.qm_p)}"
         return f"Permutation test ({kind})\n\n{table}\n\n  {test}"
 
 

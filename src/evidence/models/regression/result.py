@@ -20,7 +20,7 @@ from evidence.models.core.weighted_tau2 import (
     tau2_standard_error,
 )
 from evidence.models.regression.linear import LinearFit
-from evidence.results import lasting_property, number, p_text
+from evidence.results import lasting_property, number, p_text, tested
 
 __all__ = ["Regression", "regression_remarks", "regression_summary"]
 
@@ -230,10 +230,10 @@ def regression_summary(fit: Regression) -> str:
     if fit.method != "EE":
         lines.append(
             f"  Residual tau2 {number(fit.tau2)} ({percent} CI {number(fit.tau2_low)} to {number(fit.tau2_high)}), "
-            f"I2 {fit.i2:.1f}%, R2 {fit.r2:.1f}%"
+            f"I2 {fit.i2:.1f}%" + ("" if np.isnan(fit.r2) else f", R2 {fit.r2:.1f}%")
         )
     lines += [
-        f"  Test of moderators {number(fit.qm)}, df = {degrees}, P {p_text(fit.qm_p)} ({fit.ci})",
+        f"  {tested(fit.names)} {number(fit.qm)}, df = {degrees}, P {p_text(fit.qm_p)} ({fit.ci})",
         f"  Residual heterogeneity Q {number(fit.qe)}, df = {fit.qe_df}, P {p_text(fit.qe_p)}",
     ]
     return "\n".join([*lines, "", fit.note] if fit.note else lines)
@@ -253,6 +253,6 @@ def regression_remarks(fit: Regression) -> str:
         notes.append("The estimate of tau2 is on its boundary, zero.")
     if fit.qe_df and fit.ci == "HKSJ" and fit.qe == 0.0:
         notes.append("The regression fits without error, so HKSJ intervals have no width; prefer HKSJ-adhoc.")
-    if fit.qe_df and fit.k < 10 * fit.qm_df:
+    if fit.qe_df and fit.names != ("Intercept",) and fit.k < 10 * fit.qm_df:
         notes.append(f"{fit.k} studies for {fit.qm_df} moderator coefficients: fewer than ten each.")
     return " ".join(notes)

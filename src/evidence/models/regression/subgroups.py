@@ -245,6 +245,8 @@ def _subgroups_of(fit: Fit, by: Any, common: bool, coefficient: str | None) -> S
     chosen = choose_coefficient(fit, coefficient)
     if common and not isinstance(fit, Pooled):
         raise DataError("common_tau2 is for fits by pool; the model of this fit has no tau2 to share.")
+    if common and getattr(fit, "tau2_given", False):
+        raise DataError("tau2 was given and is common to all subgroups already; leave common_tau2 out.")
     rows = {one: np.flatnonzero(np.array(names) == one) for one in dict.fromkeys(names)}
     groups: dict[str, Any] = {}
     for group, places in rows.items():

@@ -59,6 +59,13 @@ def design_contrasts(trials: Trials) -> Contrasts:
         spread = np.diagonal(covariance)
         variance = spread[:, None] + spread - 2.0 * covariance
         here = [arms[i] for i in kept]
+        spectrum = np.linalg.eigvalsh(covariance)  # that of their common shift is zero
+        if not spectrum[1] > 1e-8 * spectrum[-1]:
+            raise ModelError(
+                f"the design {name} ({', '.join(trial.name for trial in members)}) has too few events for the "
+                "covariances of its Mantel-Haenszel odds ratios: they contradict each other. Use "
+                'method="NCH", or leave it out.'
+            )
         if len(kept) == 2:
             rows.two_arms(len(names), here[0], here[1], float(effect[0, 1]), float(variance[0, 1]))
         else:
