@@ -85,6 +85,23 @@ CALLS: dict[str, tuple[tuple[str, ...], Callable[[Given], Any]]] = {
     "cumulative": (("year",), lambda g: ev.cumulative(fitted(TABLE), order=g("year"))),
     "subgroups": (("kind",), lambda g: ev.subgroups(fitted(TABLE), g("kind"))),
     "sequential": (("year",), lambda g: ev.sequential(fitted(TABLE), g("year"), delta=0.2)),
+    "influence": (("school",), lambda g: ev.influence(fitted(TABLE), cluster=g("school"))),
+    "leave_one_out": (("school",), lambda g: ev.leave_one_out(fitted(TABLE), cluster=g("school"))),
+    "on": (("n",), lambda g: fitted(TABLE.assign(effect=TABLE["weeks"])).on("IRFT", n=g("n"))),
+    "glmm, rates": (("a", "weeks"), lambda g: ev.glmm(measure="IRLN", events=g("a"), time=g("weeks"))),
+    "combine_p": (("variance", "sign"), lambda g: ev.combine_p(g("variance"), g("sign"))),
+    "albatross": (
+        ("variance", "n", "sign"),
+        lambda g: ev.figures.albatross(g("variance"), g("n"), g("sign")).numbers,
+    ),
+    "contrasts_from_arms": (
+        ("trial", "arm", "a", "n"),
+        lambda g: ev.contrasts_from_arms(g("trial"), g("arm"), events=g("a"), n=g("n"), measure="OR"),
+    ),
+    "network_counts": (
+        ("trial", "arm", "a", "n"),
+        lambda g: ev.network_counts(g("trial"), g("arm"), g("a"), g("n")),
+    ),
     "covariance_matrix": (
         ("variance", "school"),
         lambda g: pd.DataFrame(ev.covariance_matrix(g("variance"), g("school"), 0.5)),
@@ -96,6 +113,9 @@ CALLS: dict[str, tuple[tuple[str, ...], Callable[[Given], Any]]] = {
 }
 NETWORK = TABLE.assign(
     study=list(TABLE.index),
+    trial=np.arange(K) // 2,
+    arm=np.array(["p", "q", "q", "r"])[np.arange(K) % 4],
+    sign=np.where(np.arange(K) % 3, 1, -1),
     treat1=np.array(["p", "q", "r"])[np.arange(K) % 3],
     treat2=np.array(["q", "r", "s"])[np.arange(K) % 3],
 )

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -324,6 +325,25 @@ def selection_fit(test: ModuleType, case: dict[str, Any]) -> Any:
         return None
 
 
+def selection_models() -> Iterator[Comparison]:
+    """Compare selection models with smooth weights or moderators with metafor's, where it found the same maximum."""
+    test = tests("diagnostics/selection/test_reference")
+    for number, case in enumerate(test.CASES):
+        for ours, theirs in test.compare_values(number).values():
+            moderated = "with moderators" if case["moderator"] else "smooth weights"
+            yield Comparison(f"selection_model ({moderated})", "metafor", case["data"], ours, theirs)
+
+
+def influence_on_models() -> Iterator[Comparison]:
+    """Compare influence, leaving out and small-study regression of larger models with metafor and clubSandwich."""
+    test = tests("diagnostics/test_model_influence")
+    for case in test.REFERENCE["cases"]:
+        source = "clubSandwich" if case["model"] == "robust" else "metafor"
+        for name, ours in test.compute(case).items():
+            theirs = np.reshape(np.array(case["values"][name], dtype=float), ours.shape)
+            yield Comparison(f"{case['kind']} ({case['model']})", source, case["data"], ours, theirs)
+
+
 def networks() -> Iterator[Comparison]:
     """Compare networks with netmeta, and with metafor where netmeta's REML leaves covariances out."""
     test = tests("models/network/test_reference")
@@ -338,9 +358,18 @@ def networks() -> Iterator[Comparison]:
                 yield Comparison("network", "netmeta", name, found, table["values"])
             for ours, theirs in ((net.tau2, "tau2"), (net.q, "q"), (net.i2 / 100.0, "i2")):
                 yield Comparison("network", "netmeta", name, ours, expected[theirs])
+            parts, scores = net.decomposition(), pd.Series(expected["p_scores_random"])
+            for theirs in ("q_within", "q_between"):
+                yield Comparison("decomposition", "netmeta", name, getattr(parts, theirs), expected[theirs])
+            small = "undesirable" if name == "smoking" else "desirable"
+            yield Comparison("p_scores", "netmeta", name, net.p_scores(small)[scores.index], scores)
+        elif case["analysis"] == "split":
+            for found, values in test.split_values(case):
+                yield Comparison("split", "netmeta", name, found, values)
         elif case["analysis"] == "components":
             model = ev.components(test.fit(case, method="DL"), inactive=case["inactive"])
-            for part in ("effects_random", "se_random", "effects_common", "se_common", "tau2", "q_additive"):
+            parts = ("effects_random", "se_random", "effects_common", "se_common", "tau2", "q_additive")
+            for part in (*parts, "q_difference"):
                 ours = getattr(model, part.removesuffix("_random"))
                 yield Comparison("components", "netmeta", name, ours, expected[part])
     for case in test.METAFOR:
@@ -356,6 +385,49 @@ def networks() -> Iterator[Comparison]:
             ours = [result.tau2, result.q, *table["estimate"], *table["se"]]
             expected = [theirs["tau2"], theirs["q"], *theirs["estimate"], *theirs["se"]]
             yield Comparison(function, "metafor", case["dataset"], ours, expected)
+    for case in test.PIMETA:
+        for function, ours, theirs in test.diagnostic_values(case):
+            yield Comparison(function, "pimeta", case["dataset"], ours, theirs)
+    test = tests("models/network/rare/test_rare_fit")
+    for case in test.REFERENCE["cases"]:
+        source = "metafor" if "contrast" in case else "BiasedUrn and optim"
+        for name, ours in test.compute(case).items():
+            function = f"network_counts ({case['method']})"
+            yield Comparison(function, source, case["data"], ours, case["values"][name])
+
+
+def scales() -> Iterator[Comparison]:
+    """Compare effects on their natural scale with metafor's transformations, where a study could have them."""
+    test = tests("test_measures")
+    for code in test.SHOWN:
+        yield Comparison(f"natural scale ({code})", "metafor", "made-up numbers", *test.natural_values(code))
+
+
+def files_and_examples() -> Iterator[Comparison]:
+    """Compare what is pooled from imported files, and the reviews in examples/, with metafor and RevMan."""
+    test = tests("tables/importing/test_effects_csv")
+    for result in test.IMPORTED:
+        with TemporaryDirectory() as folder:
+            values = test.imported_values(result, Path(folder))
+        yield Comparison("import_effects", "metafor", "fleiss1993", *values)
+    test = tests("tables/importing/test_revman")
+    for function, reference, ours, theirs in test.pooled_values():
+        yield Comparison(function, reference, "fleiss1993", ours, theirs)
+    test = tests("docs/test_examples")
+    for name in test.EXAMPLES:
+        for function, ours, theirs in test.values(name).values():
+            yield Comparison(function, "metafor", f"examples/{name}", ours, theirs)
+
+
+def certainty() -> Iterator[Comparison]:
+    """Compare the shares, probabilities and sizes that certainty rests on with formulas in R."""
+    test, grade = tests("appraisal/certainty/test_absolute"), tests("appraisal/certainty/test_grade")
+    for ours, theirs in test.improved_values():
+        yield Comparison("share improved", "base R", "made-up numbers", ours, theirs)
+    for ours, theirs in test.beyond_values():
+        yield Comparison("probability beyond a threshold", "metafor", "bcg", ours, theirs)
+    for ours, theirs in grade.size_values():
+        yield Comparison("optimal information size", "base R", "made-up numbers", ours, theirs)
 
 
 def monitoring() -> Iterator[Comparison]:
@@ -394,9 +466,14 @@ FAMILIES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "Diagnostics": diagnostics,
     "Some of the studies": refits,
     "Small-study effects": small_study_effects,
+    "Selection models": selection_models,
+    "Influence on models": influence_on_models,
     "Networks": networks,
     "Monitoring boundaries": monitoring,
     "Without effects": without_effects,
+    "Natural scales": scales,
+    "Files and examples": files_and_examples,
+    "Certainty": certainty,
 }
 
 
@@ -427,6 +504,12 @@ def maxima() -> Iterator[Maxima]:
         height = case["values"]["log_likelihood"]
         gains.append(np.nan if result is None else result.log_likelihood - height)
     yield count_maxima("selection_model", gains)
+    test = tests("diagnostics/selection/test_reference")
+    gains = [
+        test.select(number).log_likelihood - case["values"]["log_likelihood"]
+        for number, case in enumerate(test.CASES)
+    ]
+    yield count_maxima("selection_model, smooth weights or moderators", gains)
 
 
 def count_maxima(function: str, gains: list[float]) -> Maxima:

@@ -15,7 +15,8 @@ full <- list(
 full <- lapply(full, function(d) as.data.frame(lapply(d, as.numeric)))
 
 # selmodel() integrates over a line on which weight functions have corners; it is given Gauss-Legendre rules between them,
-# over mean -/+ 12 standard deviations, which is exact to rounding and lets derivatives be taken.
+# over mean -/+ 12 standard deviations, which is exact to rounding and lets derivatives be taken. Two-sided, some powers of
+# 1 - P have no derivative at zero, so that the pieces shrink towards it.
 rule <- local({
   n <- 30; b <- seq_len(n - 1) / sqrt(4 * seq_len(n - 1)^2 - 1)
   e <- eigen(rbind(cbind(0, diag(b)), 0) + t(rbind(cbind(0, diag(b)), 0)), symmetric = TRUE)
@@ -26,7 +27,8 @@ exact <- local({
   own$integrate <- function(f, lower, upper, yi, vi, preci, yhat, wi.fun, delta, tau2, alternative, pval.min, steps, ...) {
     sd <- sqrt(vi + tau2)
     p <- c(1e-5, 1 - 1e-5, steps[steps > 0 & steps < 1])
-    corners <- c(0, qnorm(p), -qnorm(p), qnorm(p / 2), -qnorm(p / 2)) * sqrt(vi)
+    near <- if (alternative == "two.sided") 10^seq(-4.5, 0, by = 0.5)
+    corners <- c(0, near, -near, qnorm(p), -qnorm(p), qnorm(p / 2), -qnorm(p / 2)) * sqrt(vi)
     cut <- sort(unique(c(yhat + sd * seq(-12, 12, by = 3), corners[abs(corners - yhat) < 12 * sd])))
     half <- diff(cut) / 2; mid <- head(cut, -1) + half
     y <- as.vector(outer(rule$x, half) + rep(mid, each = length(rule$x)))
@@ -58,11 +60,20 @@ polish <- function(r, method) {
   target <- function(par) { at <- split(par); height(r, at$beta, at$tau2, at$delta) }
   at <- c(r$beta, if (tau2_free) r$tau2, delta[free])
   best <- target(at)
-  lowest <- c(rep(-Inf, p), if (tau2_free) 0, rep(least, length(free)))
-  for (step in 1:6) {
+  for (step in 1:12) {
     H <- numDeriv::hessian(target, at); g <- numDeriv::grad(target, at)
     if (!all(is.finite(H)) || any(eigen(-H, symmetric = TRUE)$values <= 0)) return(NULL)
     move <- solve(-H, g)
+    # A parameter of the weights that goes below its bound from close by stays on it.
+    own <- (p + tau2_free) + seq_along(free)
+    over <- (at + move)[own] < least & at[own] < least + 0.05
+    if (any(over)) {
+      delta[free[over]] <- least
+      at <- at[setdiff(seq_along(at), own[over])]; free <- free[!over]
+      best <- target(at)
+      next
+    }
+    lowest <- c(rep(-Inf, p), if (tau2_free) 0, rep(least, length(free)))
     while (any(at + move < lowest) || !isTRUE(target(at + move) >= best - 1e-9)) {
       move <- move / 2
       if (max(abs(move)) < 1e-10) return(NULL)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_ndtr
 
+from evidence.columns import align, labels_of, numbers, texts
 from evidence.errors import DataError
 from evidence.figures.drawing.axis import Axis
 from evidence.figures.drawing.canvas import EvidenceFigure, redrawable
@@ -72,7 +73,8 @@ def albatross(
     direction : array-like of -1, 0 or 1, shape (k,)
         Sign of each effect. Studies with 0 have no side and are not drawn; the caption counts them.
     labels : sequence of str, optional
-        Names written beside the points where there is room.
+        Names written beside the points where there is room; by default the labels of the columns, by which they are
+        paired.
     group : sequence of str, optional
         Up to four groups, told apart by colour.
     contours : sequence of float
@@ -105,15 +107,14 @@ def albatross(
     >>> p, n = [0.001, 0.04, 0.3, 0.01, 0.6], [200, 90, 60, 150, 40]
     >>> figure = ev.figures.albatross(p, n, [1, 1, -1, 1, -1])
     """
-    values, operators = read_p(p)
-    sign = read_direction(direction, values.size)
-    size = np.asarray(n, dtype=np.float64)
-    names = (
-        [f"Study {place}" for place in range(1, values.size + 1)] if labels is None else [*map(str, labels)]
-    )
-    groups = [""] * values.size if group is None else [*map(str, group)]
-    if not values.size == size.size == len(names) == len(groups):
-        raise DataError(f"n, labels and group must have one value for each of the {values.size} P values.")
+    columns, index = align({"p": p, "n": n, "direction": direction, "group": group}, labels=labels)
+    values, operators = read_p(columns["p"])
+    sign = read_direction(columns["direction"], values.size)
+    size = numbers(columns["n"], "n")
+    names = labels_of(columns.get("labels"), index, values.size)
+    groups = [""] * values.size if group is None else texts(columns["group"], "group")
+    if not values.size == size.size == len(groups):
+        raise DataError(f"n and group must have one value for each of the {values.size} P values.")
     if not (np.isfinite(size) & (size > 0)).all():
         raise DataError("n must be above 0 for each study; leave out studies whose size is not known.")
     if not sign.any():
@@ -184,7 +185,7 @@ def albatross(
             write_keys(figure, left, top + HEIGHT + BELOW - 4, keys)
     figure.numbers = pd.DataFrame(
         {
-            "label": names,
+            "label": list(names),
             "p": values,
             "bound": operators,
             "n": size,

@@ -107,6 +107,15 @@ def test_scale_and_order_of_the_rows_do_not_matter(fit, result):
         np.testing.assert_allclose(other.looks[name], result.looks[name], rtol=1e-9)
 
 
+def test_a_given_tau2_and_given_weights_stay():
+    effect, variance = [0.3, -0.1, 0.55, 0.2], [0.02, 0.01, 0.09, 0.03]
+    for options in ({"tau2": 0.1}, {"tau2": 0.0}, {"method": "GENQ", "weights": [1.0, 2.0, 3.0, 4.0]}):
+        fit = ev.pool(effect, variance, ci="z", **options)
+        last = ev.sequential(fit, delta=0.3).looks.iloc[-1]
+        assert last["z"] == pytest.approx(fit.statistic)
+        assert last["estimate"] == pytest.approx(fit.estimate)
+
+
 def test_looks_too_close_to_tell_apart_are_one():
     fit = ev.pool([0.1, 0.2, 0.1], [0.01, 1e6, 0.01], method="EE", ci="z")
     looks = ev.sequential(fit, delta=0.2).looks

@@ -165,6 +165,18 @@ def test_units_do_not_matter(studies: tuple[list[float], list[float]], unit: flo
     assert failsafe_n(one, "Fisher").n == failsafe_n(other, "Fisher").n
 
 
+@pytest.mark.parametrize(
+    ("tau2", "z", "limit"), [(0.0, 3.2093807394, -0.3603410713), (0.1, 1.7938760286, -0.2974735746)]
+)
+def test_a_tau2_that_was_given_stays(tau2: float, z: float, limit: float) -> None:
+    effect, variance = [0.3, -0.1, 0.55, 0.2, 0.9, 0.05], [0.02, 0.01, 0.09, 0.03, 0.16, 0.015]
+    fit = pool(effect, variance, tau2=tau2, ci="z")
+    found = egger(fit)  # the numbers are those of regtest of metafor
+    assert (found.statistic, found.limit) == pytest.approx((z, limit), abs=1e-9)
+    filled = trim_and_fill(fit, "left").filled
+    assert (filled.tau2, filled.tau2_given) == (tau2, True)
+
+
 def test_trim_and_fill_restores_a_symmetrical_funnel() -> None:
     effect = np.array([0.0, -0.1, 0.1, -0.2, 0.2, -0.5, 0.5, -0.9, 0.9])
     variance = np.array([0.01, 0.02, 0.02, 0.05, 0.05, 0.2, 0.2, 0.5, 0.5])

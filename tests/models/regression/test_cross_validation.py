@@ -40,3 +40,10 @@ def test_folds_are_dealt_evenly_and_wrong_ones_refused() -> None:
             ev.cross_validate(fit, folds=folds)
     with pytest.raises(ev.ModelError, match="too few studies"):
         ev.cross_validate(regression(2)[1])
+
+
+def test_what_the_mean_predicts_without_error_has_no_r2():
+    data = pd.DataFrame({"effect": 0.0, "variance": [0.1, 0.2, 0.1, 0.3], "x": [1.0, 2.0, 4.0, 3.0]})
+    found = ev.cross_validate(ev.regress("effect ~ x", data))
+    assert np.isnan(found.r2)
+    assert "R2 of prediction not defined" in found.summary()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from evidence.models.regression.fit import regress
@@ -27,18 +28,39 @@ def fit_case(data: str, formula: str, method: str, ci: str) -> Regression:
     return regress(formula, frame, variance="vi", method=method, ci=ci, prediction=prediction)
 
 
+@cache
+def predicted(fit: Regression) -> pd.DataFrame:
+    return fit.predict()
+
+
 def value(fit: Regression, name: str) -> Any:
     if name in COLUMNS:
         return fit.coefficients[name].to_numpy()
     if name.startswith("predict_"):
         if fit.formula.endswith("~ 1"):
-            return fit.predict().iloc[0][name.removeprefix("predict_")]
-        return fit.predict().head(3)[name.removeprefix("predict_")].to_numpy()
+            return predicted(fit).iloc[0][name.removeprefix("predict_")]
+        return predicted(fit).head(3)[name.removeprefix("predict_")].to_numpy()
     if name.startswith("test_"):
         test = fit.test(fit.names[1:3])
         return test["statistic" if name == "test_statistic" else "p_value"]
     found = getattr(fit, name)
     return found.to_numpy() if isinstance(found, pd.Series) else found
+
+
+def test_predictions_take_tables_of_others() -> None:
+    data = pd.DataFrame({"effect": [0.1, 0.4, 0.3, 0.9], "variance": [0.1, 0.2, 0.1, 0.3], "x": [1, 2, 3, 4]})
+    fit = regress("effect ~ x", data)
+    new = pd.DataFrame({"x": [0.5, 2.5]})
+    pd.testing.assert_frame_equal(fit.predict(pl.from_pandas(new)), fit.predict(new))
+
+
+def test_without_moderators_the_test_is_that_of_the_mean() -> None:
+    data = pd.DataFrame({"effect": [0.1, 0.4, 0.3, 0.9], "variance": [0.1, 0.2, 0.1, 0.3], "x": [1, 2, 3, 4]})
+    text = regress("effect ~ 1", data).summary()
+    assert "Test of the mean" in text
+    assert "moderator" not in text
+    assert "nan" not in text
+    assert "Test of moderators" in regress("effect ~ x", data).summary()
 
 
 @pytest.mark.parametrize("data", REFERENCE["data"])

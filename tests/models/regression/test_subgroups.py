@@ -95,3 +95,11 @@ def test_groups_know_their_rows_whatever_the_index() -> None:
     assert {name: rows.tolist() for name, rows in found.rows.items()} == {"b": [0, 2], "a": [1, 3]}
     for name, rows in found.rows.items():
         np.testing.assert_array_equal(found.groups[name].effect, data["effect"].to_numpy()[rows])
+
+
+def test_a_given_tau2_is_common_already() -> None:
+    fit = pool([0.1, 0.4, 0.3, 0.9], [0.1, 0.2, 0.1, 0.3], tau2=0.2)
+    found = subgroups(fit, list("aabb"))
+    assert {one.tau2 for one in found.groups.values()} == {0.2}
+    with pytest.raises(DataError, match="common to all subgroups already"):
+        subgroups(fit, list("aabb"), common_tau2=True)

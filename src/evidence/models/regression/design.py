@@ -90,7 +90,7 @@ def build_design(formula: str, data: pd.DataFrame, *, missing: np.ndarray | None
         if isinstance(rows[column].dtype, pd.CategoricalDtype):
             rows[column] = rows[column].cat.remove_unused_categories()
     matrix, spec = _evaluate(formula, right, rows)
-    response = _evaluate(formula, left, rows)[0].iloc[:, 0] if left is not None else pd.Series(dtype=float)
+    response = _response(formula, left, rows)
     names = tuple(str(name) for name in matrix.columns)
     if not names:
         raise ModelError(f"{formula!r} has no coefficients; add a moderator or keep the intercept.")
@@ -98,7 +98,17 @@ def build_design(formula: str, data: pd.DataFrame, *, missing: np.ndarray | None
     values = _finite(matrix, formula)
     intercept = names[0] == "Intercept"
     check_rank(values, names)
-    return Design(values, names, _terms(spec, names), intercept, response.to_numpy(dtype=float), kept, spec)
+    return Design(values, names, _terms(spec, names), intercept, response, kept, spec)
+
+
+def _response(formula: str, left: Any, rows: pd.DataFrame) -> Floats:
+    """Left side of a formula; a column of numbers is itself."""
+    if left is None:
+        return np.empty(0)
+    name = str(next(iter(left)))
+    if name in rows.columns and isinstance(rows[name].dtype, np.dtype) and rows[name].dtype.kind in "fiu":
+        return rows[name].to_numpy(dtype=float)
+    return _evaluate(formula, left, rows)[0].iloc[:, 0].to_numpy(dtype=float)
 
 
 def _refuse_one_level(formula: str, spec: ModelSpec, rows: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from evidence.columns import Origin
+from evidence.columns import Origin, as_frame
 from evidence.models.core.coefficients import (
     Coefficients,
     coefficient_table,
@@ -145,6 +145,7 @@ class LinearFit(HasCriteria, HasScales):
         """Rows of the design for new data, by default those of the model."""
         if new_data is None:
             return self.matrix, pd.Index(self.labels, name="label")
+        new_data = as_frame(new_data, "new data")
         return new_rows(self.design.spec, new_data), new_data.index
 
     def _predicted(

@@ -31,8 +31,9 @@ def network_counts(
 ) -> CountNetwork:
     """Compare treatments by odds ratios from the events of each arm, also where events are rare.
 
-    Effects are common to all studies. Cells without events need no correction; studies in which nobody or everybody
-    had the event say nothing of odds ratios and are named in the note.
+    Effects are common to all studies; there is no version with random effects. Cells without events need no
+    correction; studies in which nobody or everybody had the event say nothing of odds ratios and are named in the
+    note.
 
     Parameters
     ----------
