@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -41,8 +42,11 @@ def read(name: str) -> Any:
 
 @cache
 def tests(name: str) -> ModuleType:
-    """Import a test file for the functions with which it reads the references."""
+    """Import a test file for the functions with which it reads the references; fits that tests made are kept."""
     path = HERE.parent / "tests" / f"{name}.py"
+    for loaded in list(sys.modules.values()):
+        if getattr(loaded, "__file__", None) == str(path):
+            return loaded
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -27,7 +27,7 @@ exact <- local({
   own$integrate <- function(f, lower, upper, yi, vi, preci, yhat, wi.fun, delta, tau2, alternative, pval.min, steps, ...) {
     sd <- sqrt(vi + tau2)
     p <- c(1e-5, 1 - 1e-5, steps[steps > 0 & steps < 1])
-    near <- if (alternative == "two.sided") 10^seq(-4.5, 0, by = 0.5)
+    near <- if (alternative == "two.sided") 10^seq(-4.5, 0, by = 0.5) else numeric()
     corners <- c(0, near, -near, qnorm(p), -qnorm(p), qnorm(p / 2), -qnorm(p / 2)) * sqrt(vi)
     cut <- sort(unique(c(yhat + sd * seq(-12, 12, by = 3), corners[abs(corners - yhat) < 12 * sd])))
     half <- diff(cut) / 2; mid <- head(cut, -1) + half

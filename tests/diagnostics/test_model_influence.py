@@ -95,10 +95,11 @@ def table(seed: int = 5, k: int = 18) -> pd.DataFrame:
     )
 
 
+@pytest.mark.parametrize("method", ["REML", "DL", "EE"])
 @pytest.mark.parametrize("ci", ["z", "t", "HKSJ", "HKSJ-adhoc"])
-def test_clusters_of_one_study_give_the_influence_of_studies(ci: str) -> None:
+def test_clusters_of_one_study_give_the_influence_of_studies(ci: str, method: str) -> None:
     data = table()
-    fit = ev.pool("effect", "variance", data=data, labels="row", ci=ci)
+    fit = ev.pool("effect", "variance", data=data, labels="row", ci=ci, method=method)
     single, grouped = ev.influence(fit), ev.influence(fit, cluster=data["row"])
     order = np.argsort(grouped.omitted)
     assert [grouped.omitted[i] for i in order] == sorted(fit.labels)

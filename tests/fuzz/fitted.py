@@ -21,7 +21,7 @@ FITTED = UNTESTED | ALONE | {"tau2", "i2", "h2", "q", "q_p", "r2", "weights", "t
 WITHOUT = frozenset(
     {
         *("estimate", "se", "cook", "dfbetas", "dffits", "covariance_ratio", "studentised", "standardised"),
-        *("outlying", "outlying_p", "hat", "tau2_deleted"),
+        *("outlying", "outlying_p", "hat", "tau2_deleted", "dfbetas mean", "dfbetas Intercept", "dfbetas x"),
     }
 )
 """Missing where the model cannot be fitted without a study or a cluster."""

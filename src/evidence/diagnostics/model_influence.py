@@ -200,7 +200,7 @@ def _at_variances_of(fit: Any, deleted: Any) -> Any:
     if isinstance(fit, Multilevel):
         return replace(fit, theta=deleted.theta)
     if isinstance(fit, Pooled):
-        return refit(fit, np.arange(fit.k), tau2=deleted.tau2)
+        return fit if fit.method == "EE" else refit(fit, np.arange(fit.k), tau2=deleted.tau2)
     return replace(fit, tau2=deleted.tau2)
 
 
@@ -213,8 +213,12 @@ def _dispersion(fit: Any) -> float:
 
 
 def _factor(deleted: Any, kept: Any) -> float:
-    """What takes the dispersion of all effects to that without some, at the same between-study variance."""
-    return _dispersion(deleted) / _dispersion(kept)
+    """What takes the dispersion of all effects to that without some, at the same between-study variance.
+
+    NaN where all effects fit without error.
+    """
+    whole = _dispersion(kept)
+    return _dispersion(deleted) / whole if whole > 0.0 else nan
 
 
 def _quadratic(values: Floats, covariance: Floats) -> float:

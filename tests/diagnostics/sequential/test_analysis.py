@@ -116,6 +116,13 @@ def test_a_given_tau2_and_given_weights_stay():
         assert last["estimate"] == pytest.approx(fit.estimate)
 
 
+def test_a_diversity_of_one_is_refused():
+    fit = ev.pool([0.1, -0.4, 3e6], [1e-12, 1e-12, 1e-12], method="DL", ci="z")
+    with pytest.raises(ModelError, match="diversity is 1"):
+        ev.sequential(fit, delta=0.3)
+    assert np.isfinite(ev.sequential(fit, delta=0.3, heterogeneity="none").required)
+
+
 def test_looks_too_close_to_tell_apart_are_one():
     fit = ev.pool([0.1, 0.2, 0.1], [0.01, 1e6, 0.01], method="EE", ci="z")
     looks = ev.sequential(fit, delta=0.2).looks

@@ -33,6 +33,11 @@ def predicted(fit: Regression) -> pd.DataFrame:
     return fit.predict()
 
 
+@cache
+def tested(fit: Regression) -> pd.Series:
+    return fit.test(fit.names[1:3])
+
+
 def value(fit: Regression, name: str) -> Any:
     if name in COLUMNS:
         return fit.coefficients[name].to_numpy()
@@ -41,8 +46,7 @@ def value(fit: Regression, name: str) -> Any:
             return predicted(fit).iloc[0][name.removeprefix("predict_")]
         return predicted(fit).head(3)[name.removeprefix("predict_")].to_numpy()
     if name.startswith("test_"):
-        test = fit.test(fit.names[1:3])
-        return test["statistic" if name == "test_statistic" else "p_value"]
+        return tested(fit)["statistic" if name == "test_statistic" else "p_value"]
     found = getattr(fit, name)
     return found.to_numpy() if isinstance(found, pd.Series) else found
 

@@ -12,7 +12,7 @@ from evidence.columns import study_numbers
 from evidence.diagnostics.sequential.boundaries import CLOSEST, drift, planned_boundaries
 from evidence.diagnostics.sequential.result import Sequential
 from evidence.diagnostics.subsets import cumulative, study_order
-from evidence.errors import DataError, takes
+from evidence.errors import DataError, ModelError, takes
 from evidence.models.core.studies import Floats
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
@@ -98,6 +98,8 @@ def sequential(
     ------
     DataError
         If an option is out of range, or `order` or `n` do not have one value a study.
+    ModelError
+        If the diversity is 1, to rounding.
 
     References
     ----------
@@ -128,6 +130,11 @@ def sequential(
     steps = cumulative(plain, study_order(fit, order).to_list())
     place = study_order(fit, order).argsort(kind="stable").to_numpy()
     share = diversity(plain) if heterogeneity == "diversity" else _given(heterogeneity)
+    if share == 1.0:
+        raise ModelError(
+            "heterogeneity is so large against the variances of the studies that their diversity is 1, and no amount "
+            "of information would do; give heterogeneity='none' or a diversity below 1."
+        )
     required = np.square(drift(alpha, power) / delta) / (1.0 - share)
     information = np.cumsum(1.0 / plain.variance[place])
     people = np.cumsum(_people(n, fit)[place])

@@ -62,8 +62,8 @@ def design_contrasts(trials: Trials) -> Contrasts:
         spectrum = np.linalg.eigvalsh(covariance)  # that of their common shift is zero
         if not spectrum[1] > 1e-8 * spectrum[-1]:
             raise ModelError(
-                f"the design {name} ({', '.join(trial.name for trial in members)}) has too few patients or events for "
-                "the covariances of its Mantel-Haenszel odds ratios: they contradict each other. Use "
+                f"the design {name} ({', '.join(trial.name for trial in members)}) has too few patients or events "
+                "for the covariances of its Mantel-Haenszel odds ratios: they contradict each other. Use "
                 'method="NCH", or leave it out.'
             )
         if len(kept) == 2:
