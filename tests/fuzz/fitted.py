@@ -164,7 +164,7 @@ def selection_with_moderators(rng: Rng) -> Call:
     )
     options = {"type": pick(rng, ["step", "beta", "halfnorm", "negexp", "logistic", "power"])}
     options["alternative"] = pick(rng, [None, "greater", "two-sided"])
-    missing = UNTESTED | {"se", "ci_low", "ci_high", "delta_se", "tau2_se", "covariance"}
+    missing = UNTESTED | {"se", "ci_low", "ci_high", "delta_se", "tau2_se", "covariance", "qm", "qm_p"}
     return Call(ev.selection_model, (model,), options, missing=missing)
 
 

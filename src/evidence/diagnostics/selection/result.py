@@ -128,7 +128,9 @@ class SelectionRegression(Selected, Shown):
             "",
             self.coefficients.rename_axis(None).to_string(float_format=number, na_rep="-"),
             "",
-            f"  Moderators   QM = {number(self.qm)}, df = {self.qm_df}, {p_clause(self.qm_p)}",
+            "  Moderators   QM not defined"
+            if np.isnan(self.qm)
+            else f"  Moderators   QM = {number(self.qm)}, df = {self.qm_df}, {p_clause(self.qm_p)}",
             f"  tau2         {number(self.tau2)}",
             self._test,
             "",
