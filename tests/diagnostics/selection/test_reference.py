@@ -48,9 +48,11 @@ def compare_values(number: int) -> dict[str, tuple[Any, Any]]:
     names = ["unadjusted_log_likelihood"]
     if "estimate" in values and abs(result.log_likelihood - values["log_likelihood"]) < SAME:
         names += ["log_likelihood", "estimate", "tau2", "delta", "lrt", "lrt_df"]
-        if "se" in values and (result.tau2 > 0.0 or case["method"] == "EE"):
+        # On the numerical bound of the beta function the reference takes its parameter as given, we as estimated.
+        bound = case["type"] == "beta" and min(result.delta) < 1.1e-5
+        if "se" in values and not bound and (result.tau2 > 0.0 or case["method"] == "EE"):
             names += ["se"]
-    ours = {name: getattr(result, name, None) for name in names}
+    ours: dict[str, Any] = {name: getattr(result, name, None) for name in names}
     if "se" in names and case["moderator"]:
         ours["se"] = result.coefficients["se"].to_numpy()
     return {name: (np.ravel(value), np.ravel(values[name])) for name, value in ours.items()}

@@ -82,7 +82,7 @@ def split_values(case: dict[str, Any]) -> Iterator[tuple[list[float], list[float
     for _, row in expected.iterrows():
         one, other = row["comparison"].split(":")
         sign = 1.0 if f"{one} v {other}" in table.index else -1.0
-        ours = table.loc[f"{one} v {other}" if sign > 0.0 else f"{other} v {one}"]
+        ours: Any = table.loc[f"{one} v {other}" if sign > 0.0 else f"{other} v {one}"]
         turned = [float(sign * ours[name]) for name in SPLIT[:3]]
         yield [*turned, ours["difference_se"], ours["p_value"]], [float(row[name]) for name in SPLIT]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,12 +135,12 @@ class Multilevel(LinearFit):
         """Log-likelihood: the restricted one for REML, else the full one."""
         return -0.5 * self._fit.deviance
 
-    def predict(self, new_data: pd.DataFrame | None = None, *, outcome: str | None = None) -> pd.DataFrame:
+    def predict(self, new_data: Any = None, *, outcome: str | None = None) -> pd.DataFrame:
         """Predict the mean effect for given moderators.
 
         Parameters
         ----------
-        new_data : DataFrame, optional
+        new_data : DataFrame (pandas, polars or alike), optional
             Columns that the formula uses; by default the mean, in a model without moderators, else the
             effects of the model.
         outcome : str, optional

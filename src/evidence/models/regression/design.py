@@ -125,7 +125,7 @@ def _refuse_one_level(formula: str, spec: ModelSpec, rows: pd.DataFrame) -> None
         )
 
 
-def new_rows(spec: ModelSpec, data: pd.DataFrame) -> Floats:
+def new_rows(spec: ModelSpec, data: Any) -> Floats:
     """Encode further rows as the rows of a design were.
 
     Raises

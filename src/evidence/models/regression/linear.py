@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,7 +142,7 @@ class LinearFit(HasCriteria, HasScales):
     def _sample(self) -> int:
         return self.k - self.p * (self.method == "REML")
 
-    def _new_rows(self, new_data: pd.DataFrame | None) -> tuple[Floats, pd.Index]:
+    def _new_rows(self, new_data: Any) -> tuple[Floats, pd.Index]:
         """Rows of the design for new data, by default those of the model."""
         if new_data is None:
             return self.matrix, pd.Index(self.labels, name="label")

@@ -104,12 +104,12 @@ class LocationScale(LinearFit):
         """Effects less fitted values, shape (k,)."""
         return self._model.at(0.0).residual
 
-    def predict(self, new_data: pd.DataFrame | None = None) -> pd.DataFrame:
+    def predict(self, new_data: Any = None) -> pd.DataFrame:
         """Predict the mean effect and the variance between studies for given moderators.
 
         Parameters
         ----------
-        new_data : DataFrame, optional
+        new_data : DataFrame (pandas, polars or alike), optional
             Columns that both formulas use; by default the studies of the model.
 
         Returns

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,12 +133,12 @@ class Regression(LinearFit):
         weight = 1.0 / (self.variance + self.tau2)
         return 100.0 * weight / weight.sum()
 
-    def predict(self, new_data: pd.DataFrame | None = None) -> pd.DataFrame:
+    def predict(self, new_data: Any = None) -> pd.DataFrame:
         """Predict the mean effect for given moderators.
 
         Parameters
         ----------
-        new_data : DataFrame, optional
+        new_data : DataFrame (pandas, polars or alike), optional
             Columns that the formula uses; by default the studies of the model.
 
         Returns
