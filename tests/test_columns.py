@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 
 import evidence as ev
 from evidence.columns import align, factor, numbers
+from evidence.results import Shown
 
 K = 12
 RNG = np.random.default_rng(7)
@@ -361,7 +362,11 @@ def results() -> dict[str, Any]:
         "peto": CALLS["peto"][1](lambda one: TABLE[one]),
         "glmm": CALLS["glmm"][1](lambda one: TABLE[one]),
         "network": net,
-        "ranking": net.ranking() if hasattr(net, "ranking") else net,
+        "rankogram": net.rankogram(draws=100),
+        "decomposition": net.decomposition(),
+        "net_heat": ev.network(data=NETWORK.assign(treat2=np.resize(list("qrpqss"), K))).net_heat(),
+        "network_counts": CALLS["network_counts"][1](lambda one: NETWORK[one]),
+        "bayes_network": ev.bayes_network(net, tau_prior=ev.priors.half_normal(0.5)),
         "components": ev.components(combined),
         "network_regression": ev.network_regression(
             net, dict(zip(NETWORK["study"], NETWORK["weeks"], strict=True))
@@ -381,12 +386,43 @@ def results() -> dict[str, Any]:
                 *(ev.blup, ev.profile_tau2, ev.selection_model),
             )
         },
+        "influence, regression": ev.influence(regression),
+        "selection_model, regression": ev.selection_model(regression),
+        "on": fit.on("analysis"),
+        "cross_validate": ev.cross_validate(regression),
+        "regress_many": ev.regress_many("~ weeks", TABLE, [TABLE["effect"]], [TABLE["variance"]]),
+        "compare_fits": ev.compare_fits(fit, ev.pool(fit.effect, fit.variance, method="EE")),
+        "linear_contrasts": ev.linear_contrasts(regression),
+        "pool_grid": ev.pool_grid([TABLE["effect"]], [TABLE["variance"]], methods=["DL"], intervals=["z"]),
+        "gosh_summary": ev.gosh_summary(TABLE["effect"], TABLE["variance"], subsets=50),
+        "bootstrap": ev.bootstrap(fit, repetitions=10),
+        "batch_summary": ev.batch_summary(ev.batch(TABLE.assign(review="r"), by=["review"])),
+        "combine_p": ev.combine_p(TABLE["variance"]),
+        "effect_direction": ev.effect_direction(NETWORK["sign"]),
+        "p_curve": ev.p_curve(TABLE["variance"]),
         "sequential": ev.sequential(fit, delta=0.2),
         "recover": ev.recover(estimate=TABLE["effect"], se=TABLE["se"]),
     }
 
 
 RESULTS = results()
+
+
+def test_every_class_of_result_is_looked_at() -> None:
+    def below(one: type) -> Iterator[type]:
+        yield one
+        for other in one.__subclasses__():
+            yield from below(other)
+
+    floors = ("evidence.models.", "evidence.diagnostics.")
+    classes = {one for one in below(Shown) if one.__module__.startswith(floors) and not below_only(one)}
+    seen = {type(result) for result in RESULTS.values()}
+    assert {one.__name__ for one in classes - seen} == set()
+
+
+def below_only(one: type) -> bool:
+    """Whether a class exists for others to be made of."""
+    return bool(one.__subclasses__())
 
 
 def arrays_of(value: Any) -> list[np.ndarray]:

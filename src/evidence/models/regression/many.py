@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from evidence.models.core.weighted_tau2 import (
 )
 from evidence.models.pool_many import check_table
 from evidence.models.regression.design import Design, build_design
-from evidence.results import Shown, table_text
+from evidence.results import Shown, lasting_property, table_text
 
 __all__ = ["RegressedMany", "fit_many", "regress_many"]
 
@@ -92,7 +91,7 @@ class RegressedMany(Shown):
         """Upper limit of the Q-profile interval for tau2, shape (n,)."""
         return self._interval[1]
 
-    @cached_property
+    @lasting_property
     def log_likelihood(self) -> Floats:
         """Log-likelihood at tau2, shape (n,): the restricted one for REML, else the full one."""
 
@@ -116,7 +115,7 @@ class RegressedMany(Shown):
         table = self.to_frame().groupby("coefficient", sort=False)["estimate"].describe().reset_index()
         return table_text(f"{len(self)} meta-regressions, method {self.method}, {self.ci}", table)
 
-    @cached_property
+    @lasting_property
     def _interval(self) -> Floats:
         if self.method == "EE":
             return np.full((2, len(self)), np.nan)
