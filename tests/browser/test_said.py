@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
 import evidence as ev
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.appraisal.statements import MEANS
+from evidence.synthesis.reports import reports_on
 from evidence.tables.protocol.questions import main_questions, questions
 from evidence.tables.review import Review
 
@@ -123,3 +125,54 @@ def test_the_counts_of_trials_are_related(review: Review, texts: dict[str, str])
     assert re.search(
         r"give numbers that some analysis can use, \w+ of them for a main question, and \w+ stand", text
     )
+
+
+def test_each_trial_that_reports_on_a_main_question_is_named_on_its_page(
+    review: Review, texts: dict[str, str]
+) -> None:
+    for question in main_questions(review.protocol):
+        for analysis in question.analyses:
+            for label in reports_on(review, analysis).trials["label"]:
+                assert label in texts[f"{question.id}.html"], (analysis.id, label)
+
+
+def test_no_table_combines_fewer_trials_than_the_protocol(review: Review, report: Path) -> None:
+    least = review.protocol.model.minimum_studies
+    for path in sorted((report / "tables").glob("*.csv")):
+        frame = pd.read_csv(path)
+        count = next((name for name in ("trials", "k") if name in frame), None)
+        if count is None or "ci_low" not in frame:
+            continue
+        # What other reviews print is theirs.
+        own = frame[frame["kind"] != "published"] if "kind" in frame else frame
+        few = pd.to_numeric(own[count], errors="coerce") < least
+        assert own.loc[few, "ci_low"].isna().all(), path.name
+
+
+def test_the_network_page_tells_what_enough_trials_carry_with_its_certainty(
+    review: Review, report: Path, texts: dict[str, str]
+) -> None:
+    for name in ("network-estimates", "combination-answer"):
+        told = pd.read_csv(report / "tables" / f"{name}.csv")
+        assert (told["paths"] >= review.protocol.model.minimum_studies).all()
+        assert told["certainty"].isin(list(SYMBOLS)).all()
+        for row in told.to_dict("records"):
+            assert f"{row['certainty']} certainty" in row["statement"]
+            assert f"{row['trials']} trials" in row["statement"]
+            assert ("very uncertain" in row["statement"]) == (row["certainty"] == "very low")
+        # Both orientations of a comparison are one row.
+        pairs = [
+            (outcome, term, frozenset(pair))
+            for outcome, term, *pair in told[["outcome", "term", "treatment", "against"]].itertuples(
+                index=False
+            )
+        ]
+        assert len(pairs) == len(set(pairs))
+    squeezed = texts["09-network.html"].replace(" ", "")
+    for statement in pd.read_csv(report / "tables" / "combination-answer.csv")["statement"]:
+        # Words that the glossary explains have the explanation behind them.
+        said = statement.partition("compared with ")[2].partition(" certainty")[0]
+        assert said.replace(" ", "") in squeezed
+    for name in ("network-not-told", "combination-not-told"):
+        rest = pd.read_csv(report / "tables" / f"{name}.csv")
+        assert rest[["estimate", "ci_low", "ci_high", "certainty"]].isna().all(axis=None)
