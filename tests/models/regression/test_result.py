@@ -34,7 +34,7 @@ def predicted(fit: Regression) -> pd.DataFrame:
 
 
 @cache
-def tested(fit: Regression) -> pd.Series:
+def joint_test_of(fit: Regression) -> pd.Series:
     return fit.test(fit.names[1:3])
 
 
@@ -46,7 +46,7 @@ def value(fit: Regression, name: str) -> Any:
             return predicted(fit).iloc[0][name.removeprefix("predict_")]
         return predicted(fit).head(3)[name.removeprefix("predict_")].to_numpy()
     if name.startswith("test_"):
-        return tested(fit)["statistic" if name == "test_statistic" else "p_value"]
+        return joint_test_of(fit)["statistic" if name == "test_statistic" else "p_value"]
     found = getattr(fit, name)
     return found.to_numpy() if isinstance(found, pd.Series) else found
 
