@@ -383,7 +383,7 @@ def axis_limits(
     least, most = (
         BOUNDS.get(natural.of, (-math.inf, math.inf)) if natural is not None else (-math.inf, math.inf)
     )
-    room = 0.06 * (high - low)  # for the mark at a bound, which else is cut
+    room = 0.08 * (high - low)  # for the mark at a bound, which else is cut
     return max(low, least - room), min(high, most + room)
 
 
