@@ -132,7 +132,10 @@ def linear_contrasts(rng: Rng) -> Call:
     options = {"adjust": pick(rng, ["single-step", "holm", "bonferroni", "none"])}
     contrasts = pick(rng, [None, "g", rng.normal(size=(2, 3)), {"b and c": [0.0, 1.0, -1.0]}])
     return Call(
-        ev.linear_contrasts, (model, contrasts), options, missing=UNTESTED | {"df_error", "p_adjusted"}
+        ev.linear_contrasts,
+        (model, contrasts),
+        options,
+        missing=UNTESTED | {"df_error", "p_adjusted", "critical", "ci_low", "ci_high"},
     )
 
 

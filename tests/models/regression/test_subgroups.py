@@ -10,6 +10,7 @@ import pytest
 
 from evidence.errors import DataError, ModelError
 from evidence.models.pool import pool
+from evidence.models.regression.robust import robust
 from evidence.models.regression.subgroups import subgroups
 
 REFERENCE = json.loads((Path(__file__).parents[3] / "validation" / "pool.json").read_text())
@@ -103,3 +104,9 @@ def test_a_given_tau2_is_common_already() -> None:
     assert {one.tau2 for one in found.groups.values()} == {0.2}
     with pytest.raises(DataError, match="common to all subgroups already"):
         subgroups(fit, list("aabb"), common_tau2=True)
+
+
+def test_a_subgroup_without_error_is_named() -> None:
+    fit = robust(pool([0.3, 0.3, 0.3, 0.1, 0.5, 0.2], [0.1, 0.2, 0.1, 0.3, 0.2, 0.1]), list("xyxxyz"))
+    with pytest.raises(ModelError, match="subgroup 'a': its effects fit the model without error"):
+        subgroups(fit, list("aaabbb"))

@@ -261,6 +261,12 @@ def _subgroups_of(fit: Fit, by: Any, common: bool, coefficient: str | None) -> S
             groups = {one: refit(fit, places, tau2=tau2) for one, places in rows.items()}
         return _compare(name, groups, rows, common, tau2)
     found = [estimate_of(one, chosen) for one in groups.values()]
+    exact = next((group for group, one in zip(groups, found, strict=True) if one.se == 0.0), None)
+    if exact is not None:
+        raise ModelError(
+            f"subgroup {exact!r}: its effects fit the model without error, so that there is no standard error to "
+            "compare it by; leave it out."
+        )
     test = _between([one.estimate for one in found], np.array([1.0 / one.se**2 for one in found]))
     return Subgroups(name, groups, rows, common, *test, coefficient=chosen)
 
