@@ -34,4 +34,7 @@ def write_table(
     with (folder / table.file).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, header, restval="", lineterminator="\n")
         csv.writer(file, lineterminator="\n").writerow(map(guarded, header))
-        writer.writerows({name: guarded(cell) for name, cell in row.items()} for row in rows)
+        # An empty cell of a column that the table does without is none; one with a value has its column.
+        writer.writerows(
+            {name: guarded(cell) for name, cell in row.items() if cell or name in header} for row in rows
+        )
