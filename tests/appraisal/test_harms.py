@@ -55,7 +55,7 @@ def test_how_little_is_known(harmed: Any) -> None:
         "2 of 4 trials say anything about harm in the texts that were read, and 1 of them counts it"
     )
     # Three over 40 people are 7.5 in 100.
-    assert "with 40 people whose number is stated" in said
+    assert "with 40 people in the groups whose size is stated" in said
     assert "fewer than about 8 in 100 people could easily stay unseen" in said
 
 

@@ -144,7 +144,7 @@ def headline(findings: Sequence[Sequence[Finding]]) -> str:
         said = [f"{joined(sure)} certainty"] if sure else []
         said += [f"the certainty of {in_words(levels[''])} is not rated"] if levels[""] else []
         parts.append(
-            f"{in_words(len(some))} can be answered with combined results "
+            f"{in_words(len(some))} {'has' if len(some) == 1 else 'have'} combined results "
             f"({counted(count, 'result')}: {'; '.join(said)})"
         )
     if lone:

@@ -164,11 +164,7 @@ def _row(
     told = (
         f"{words.change(fit.estimate)} ({words.within(fit.ci_low, fit.ci_high)}; {finding.counted(trials)})"
     )
-    verdict = (
-        f"still {said}"
-        if said == before
-        else f"then {said}, and no longer {before}".replace(f"no longer {UNCLEAR}", "no longer unclear")
-    )
+    verdict = f"still {said}" if said == before else f"then {said}, where the combined result shows {before}"
     verdict = f"; {verdict}" if said or before else ""
     return row | {
         "estimate": fit.estimate,

@@ -128,6 +128,6 @@ def harms_statement(review: Review) -> str:
         return f"{text}: how often harm happens is not known. {_SILENCE}"
     seldom = number(100 * 3 / people, 0 if people < 300 else 1)
     return (
-        f"{text}, with {people:,.0f} people whose number is stated. Among so many, a harm that befalls fewer than "
-        f"about {seldom} in 100 people could easily stay unseen. {_SILENCE}"
+        f"{text}, with {people:,.0f} people in the groups whose size is stated. Among so many, a harm "
+        f"that befalls fewer than about {seldom} in 100 people could easily stay unseen. {_SILENCE}"
     )

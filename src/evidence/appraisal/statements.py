@@ -71,7 +71,7 @@ def certainty_levels() -> pd.DataFrame:
         "high": "reduces",
         "moderate": "probably reduces",
         "low": "may reduce",
-        "very low": "it is very uncertain whether",
+        "very low": "the evidence is very uncertain",
     }
     rows = [(level, SYMBOLS[level], verbs[level], MEANS[level]) for level in reversed(CERTAINTIES)]
     return pd.DataFrame(rows, columns=["certainty", "symbols", "wording", "meaning"])

@@ -250,7 +250,7 @@ def test_every_part_must_hold(sung: Any) -> None:
     audited = ev.audit(sung.read(), certainty=certain())
     row = audited.claims.set_index("claim_id").loc["both"]
     assert (row["verdict"], row["step"]) == (UNCERTAIN, "mixed parts")
-    assert "singing for sleep: the effect goes the other way" in row["why"]
+    assert "Singing v inactive or usual, sleep, short term: the effect goes the other way" in row["why"]
     claim(sung, "sleep", outcome="sleep")
     assert verdicts(sung)["sleep"] == CONTRADICTED
 

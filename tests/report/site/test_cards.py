@@ -77,6 +77,19 @@ def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
     assert "Shown and not combined" in soup.get_text()
 
 
+def test_an_interval_that_goes_beyond_the_drawing_ends_in_an_arrow(answer: ev.QuestionAnswer) -> None:
+    record = answer.record()
+    one = record["findings"][record["lead"]]
+    one["prediction_low"] = one["ci_low"]
+    for high, signs in ((one["ci_high"], []), (1000.0, ["▸"])):
+        one["prediction_high"] = high
+        soup = BeautifulSoup(card_html(record), "html.parser")
+        bar = soup.select_one("svg.bar")
+        assert bar
+        assert [sign.get_text() for sign in bar.select(".beyond")] == signs
+    assert all(float(str(sign["x"]).rstrip("%")) == 97 for sign in bar.select(".beyond"))
+
+
 def test_a_question_of_several_comparisons_names_each(review: Review) -> None:
     record = ev.answer_question(review, "manual-other", deep=False).record()
     soup = BeautifulSoup(card_html(record, whole=False), "html.parser")

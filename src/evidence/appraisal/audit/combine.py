@@ -47,8 +47,12 @@ class ClaimPart:
 
     @property
     def name(self) -> str:
-        """The part in plain letters."""
-        return f"{self.intervention} for {self.outcome}".replace("_", " ")
+        """The part in plain letters: what the deciding result compares, on which outcome and when."""
+        if not self.results:
+            return f"{self.intervention} for {self.outcome}".replace("_", " ")
+        decides = self.results[0][0]
+        told = (decides.analysis.comparison, decides.words.name, decides.analysis.term)
+        return ", ".join(filter(None, told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def _in_window(
     by_step: dict[str, list[str]] = {}
     for part in deciding:
         by_step.setdefault(part.judgement.step, []).append(part.name)
-    why = "; ".join(f"{', '.join(names)}: {IN_SHORT[name]}" for name, names in by_step.items())
+    why = "; ".join(f"{' and '.join(names)}: {IN_SHORT[name]}" for name, names in by_step.items())
     return ClaimVerdict(verdict, step, why, details, parts, deciding)
 
 

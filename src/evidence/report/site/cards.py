@@ -20,6 +20,7 @@ ROOM = 0.03
 """Share of the width that stays free at either end."""
 OPEN_CHANGES = 3
 """Sentences on what would change a result that stand on the first page; the others are on the question's own."""
+_ENDS = ("ci_low", "ci_high", "prediction_low", "prediction_high")
 TIMES_MID = 2.5
 """How many important differences a scale shows at least."""
 
@@ -154,6 +155,15 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
         places = {name: scale.place(part[name]) for name in ("estimate", "ci_low", "ci_high")}
         if part.get("prediction_low") is not None and part.get("prediction_high") is not None:
             places["from"], places["to"] = (scale.place(part[f"prediction_{end}"]) for end in ("low", "high"))
+        ends = [part[name] for name in _ENDS if part.get(name) is not None]
+        places["beyond"] = [
+            (sign, scale.place(end))
+            for sign, end, over in (
+                ("◂", scale.low, min(ends) < scale.low),
+                ("▸", scale.high, max(ends) > scale.high),
+            )
+            if over
+        ]
         row["bars"].append(places)
     return row
 
@@ -161,8 +171,9 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
 def _lacking(one: Mapping[str, Any], several: bool) -> str:
     """A result that no trial gives usable numbers for, in a few words."""
     told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
-    trials = counted(one["reported"], "trial") if one["reported"] else "no trial"
-    return f"{told} ({trials} {'report' if one['reported'] > 1 else 'reports'} it)"
+    if not one["reported"]:
+        return f"{told} (reported by no trial)"
+    return f"{told} ({counted(one['reported'], 'trial')} {'report' if one['reported'] > 1 else 'reports'} it)"
 
 
 def _listed(parts: Sequence[str]) -> str:
