@@ -183,7 +183,12 @@ def _choices(many: Multiverse) -> dict[str, Any]:
     parts = {"favour the treatment": favours, "leave it open": float(shares["uncertain"])}
     parts["favour the comparator"] = float(shares["favours comparator"])
     said = [f"{number(100 * share, 0)}% {words}" for words, share in parts.items() if share > 0.005]
-    text = f"Of {len(many):,} ways to analyse these trials that can be defended, {joined(said)}"
+    drawn = f", of which {len(many):,} were drawn at random" if many.total > len(many) else ""
+    combined = int(many.conclusions["paths"].iloc[:NOT_POOLED].sum())
+    text = (
+        f"Of {many.total:,} ways to analyse these trials that can be defended{drawn}, {combined:,} give a combined "
+        f"result: {joined(said)}"
+    )
     if len(many.importance):
         text += f"; what moves the result most is {_choice(str(many.importance['choice'].iloc[0]))}"
     own = str(many.default["conclusion"])

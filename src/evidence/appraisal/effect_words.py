@@ -129,6 +129,8 @@ class OutcomeWords:
 
     def within(self, low: float, high: float) -> str:
         """An interval with its level, or that it leaves the scale: ``95% interval: 4.6 to 18.3 less``."""
+        if math.isnan(low) or math.isnan(high):
+            return "no interval can be given"
         if self.leaves(low, high):
             return "its interval leaves the scale"
         return f"{100 * self.level:.12g}% interval: {self.span(low, high)}"

@@ -228,9 +228,14 @@ class Finding(Shown):
 
     @property
     def predicted(self) -> str:
-        """Where the effect of a new, similar trial would be expected; empty where that is not known."""
+        """Where the effect of a new, similar trial would be expected; empty where that is not known.
+
+        Nor is it where no difference between the trials was found: few trials cannot rule one out.
+        """
         fit = self.fit
         if fit is None or math.isnan(fit.prediction_low):
+            return ""
+        if fit.prediction_high - fit.prediction_low <= (fit.ci_high - fit.ci_low) * (1.0 + 1e-9):
             return ""
         if self.words.leaves(fit.prediction_low, fit.prediction_high):
             return "anything that the scale allows"

@@ -82,7 +82,12 @@ def _counts(reports: Reports) -> str:
 
 
 def _tally(found: EffectDirection) -> str:
-    text = f"{found.positive or 'none'} towards the treatment and {found.negative or 'none'} towards the comparator"
+    points = "points" if found.positive == 1 else "point"
+    sides = (
+        f"{found.positive or 'none'} {points} towards the treatment",
+        f"{found.negative or 'none'} towards the comparator",
+    )
+    text = " and ".join(sides)
     return f"{text} ({found.unclear} to neither side)" if found.unclear else text
 
 
@@ -122,7 +127,7 @@ def _untimed(reports: Reports) -> str:
     favour, others = (int((side * rows["direction"] * reports.benefit > 0).sum()) for side in (1, -1))
     does, belongs = ("does", "it") if len(rows) == 1 else ("do", "they")
     return (
-        f"{capital(counted(len(rows), 'trial'))} {does} not state the time, so {belongs} may belong to another one: "
+        f"{capital(counted(len(rows), 'trial'))} {does} not state the time, so {belongs} may belong to another time: "
         f"{favour or 'none'} towards the treatment, {others or 'none'} towards the comparator."
     )
 
@@ -130,18 +135,20 @@ def _untimed(reports: Reports) -> str:
 def _together(reports: Reports) -> str:
     """The combined P value, where it brings in trials that have no effect."""
     combined, printed = reports.combined, reports.of("P value")
+    if reports.opposed:
+        return "P values that are known only as small point both ways, so that they cannot be combined."
     if combined is None or printed["direction"].dropna().empty:
         return ""
     bounds = f" ({combined.bounds} of them bounds)" if combined.bounds else ""
     text = (
         f"Taken together, the {combined.k} P values with a direction{bounds} give {p_value(combined.p_value)} "
-        "(Stouffer's test, weighted by size): "
+        "(Stouffer's test, weighted by size)"
     )
     if combined.p_value >= _CHANCE:
-        return f"{text}no evidence of an effect in any trial, which does not show that there is none."
+        return f"{text}. That shows neither an effect nor that there is none, and opposite ones may cancel."
     side = "treatment" if combined.p_positive <= combined.p_negative else "comparator"
     return (
-        f"{text}an effect towards the {side} in at least one trial. How large it is, or whether trials agree, the "
+        f"{text}: an effect towards the {side} in at least one trial. How large it is, or whether trials agree, the "
         "test does not say, and small P values are printed more readily than large ones."
     )
 
@@ -149,7 +156,7 @@ def _together(reports: Reports) -> str:
 def _piled(reports: Reports) -> str:
     """Whether printed P values pile up just below the limit."""
     curve = reports.curve
-    if curve is None or not curve.k:
+    if curve is None or curve.k < 3:
         return ""
     values = counted(curve.k, "exactly printed P value")
     text = f"Of {values} below .05, {curve.low or 'none'} {'lies' if curve.low == 1 else 'lie'} below .025"

@@ -166,7 +166,11 @@ _CONTRAST_VALUES = (
     ),
 )
 _SCALE = (_number("scale_min", "lowest score"), _number("scale_max", "highest score"))
-_DIRECTION = _text("higher_means", "direction of the scale", choices=("worse", "better"))
+_DIRECTION = _text(
+    "higher_means",
+    "direction of the scale; where hazards are compared, of the hazard",
+    choices=("worse", "better"),
+)
 
 _TRIALS = Table(
     "trials",

@@ -87,7 +87,7 @@ def test_an_interval_that_goes_beyond_the_drawing_ends_in_an_arrow(answer: ev.Qu
         bar = soup.select_one("svg.bar")
         assert bar
         assert [sign.get_text() for sign in bar.select(".beyond")] == signs
-    assert all(float(str(sign["x"]).rstrip("%")) == 97 for sign in bar.select(".beyond"))
+        assert all(at(sign, "x") == 97 for sign in bar.select(".beyond"))
 
 
 def test_a_question_of_several_comparisons_names_each(review: Review) -> None:

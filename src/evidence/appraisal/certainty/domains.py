@@ -103,7 +103,7 @@ def inconsistency(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level for two of three signs; two levels if I² is also considerable.
 
     The signs: a substantial I²; comparisons whose intervals do not overlap; a prediction interval that crosses a line
-    (an important benefit, no effect, an important harm) which the confidence interval does not.
+    (an important decrease, no effect, an important increase) which the confidence interval does not.
     """
     if fit is None:
         return _apart(evidence)
@@ -114,17 +114,13 @@ def inconsistency(evidence: Evidence, fit: Pooled | None) -> Judgement:
     low, high = fit.effect - half, fit.effect + half
     first, second = np.triu_indices(fit.k, 1)
     apart = float(np.mean((low[first] > high[second]) | (low[second] > high[first])))
-    thresholds = {"an important difference": evidence.mid, "no effect": 0.0}
-    if evidence.analysis.one_group:  # nothing is compared, so there is no line to cross
-        thresholds = {}
+    lines = {"an important decrease": -evidence.mid, "no effect": 0.0, "an important increase": evidence.mid}
     reached = [
         name
-        for name, size in thresholds.items()
-        if any(
-            fit.prediction_low < sign * size < fit.prediction_high
-            and not fit.ci_low < sign * size < fit.ci_high
-            for sign in (-1.0, 1.0)
-        )
+        for name, line in lines.items()
+        if not evidence.analysis.one_group  # nothing is compared, so there is no line to cross
+        and fit.prediction_low < line < fit.prediction_high
+        and not fit.ci_low < line < fit.ci_high
     ]
     signs = [fit.i2 >= rules.i2_serious, apart >= rules.apart_share, bool(reached)]
     downgrade = 0 if sum(signs) < 2 else 2 if fit.i2 >= rules.i2_very_serious else 1

@@ -185,7 +185,7 @@ def selection_model(
             else "A parameter of the weight function is on its bound; treat the result with caution."
             if not best.free[m + 1 :].all()
             else "",
-            "The information matrix is not positive definite: no standard errors."
+            "The likelihood is too flat to say how uncertain the result is: no standard errors."
             if np.isnan(errors[:m]).any()
             else "",
         ),

@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.report.site.shell import templates
-from evidence.wording import capital, counted, number
+from evidence.wording import capital, counted
 
 __all__ = ["BarScale", "card_html"]
 
@@ -137,7 +137,7 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
         "unit": "ratio" if findings[0]["ratio"] else unit,
         "better": "" if findings[0]["one_group"] else f"; {better} is better",
         "rows": [_row(one, BarScale.of(drawn), several) for one in drawn],
-        "mid": "" if findings[0]["mid"] is None else number(findings[0]["mid"], findings[0]["digits"]),
+        "mid": "" if findings[0]["mid"] is None else f"{round(findings[0]['mid'], findings[0]['digits']):g}",
     }
 
 
@@ -152,7 +152,7 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
         row["band"] = (first, round(last - first, 2))
     parts = [one] if one["combined"] else one["single"]
     for part in parts:
-        places = {name: scale.place(part[name]) for name in ("estimate", "ci_low", "ci_high")}
+        places: dict[str, Any] = {name: scale.place(part[name]) for name in ("estimate", "ci_low", "ci_high")}
         if part.get("prediction_low") is not None and part.get("prediction_high") is not None:
             places["from"], places["to"] = (scale.place(part[f"prediction_{end}"]) for end in ("low", "high"))
         ends = [part[name] for name in _ENDS if part.get(name) is not None]
@@ -185,6 +185,8 @@ def _people(people: Mapping[str, float]) -> dict[str, Any] | None:
     if not people:
         return None
     without, with_it, low, high = (round(people[name]) for name in ("without", "with", "low", "high"))
+    if low <= without <= high:  # a picture of more or fewer would say more than the interval
+        return None
     both, either = min(without, with_it), max(without, with_it)
     kind = "gain" if with_it >= without else "loss"
     kinds = ("same", kind, "no")
