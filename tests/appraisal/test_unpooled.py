@@ -41,15 +41,15 @@ def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(fille
         "5 trials report on this: 2 with an effect with its precision, 2 with a P value or an effect on another "
         "scale, 1 with nothing that can be used."
     )
-    assert "2 towards the treatment and none towards the comparator; of those with one, 2 towards" in said
+    assert "2 point towards the treatment and none towards the comparator; of those with one, 2 point" in said
     assert "both lean the same way." in said
     assert (
-        "1 trial does not state the time, so it may belong to another one: none towards the treatment, 1"
+        "1 trial does not state the time, so it may belong to another time: none towards the treatment, 1"
         in said
     )
     assert "the 4 P values with a direction (1 of them bounds) give P < .001 (Stouffer's test" in said
     assert "an effect towards the treatment in at least one trial" in said
-    assert "Of 1 exactly printed P value below .05, 1 lies below .025: too few to tell" in said
+    assert "exactly printed" not in said  # one P value cannot pile up
 
 
 def test_trials_that_lean_the_other_way_are_said_to(filled: Any) -> None:
@@ -64,8 +64,21 @@ def test_without_an_effect_and_without_evidence(small: Any) -> None:
     add(small, "dora", "comparator", p_value=0.5, p_operator="=")
     said = ev.reports_statement(small.read(), CRYING)
     assert "there is no trial with an effect to set beside them" in said
-    assert "no evidence of an effect in any trial, which does not show that there is none" in said
+    assert "That shows neither an effect nor that there is none, and opposite ones may cancel." in said
     assert ev.reports_statement(small.read(), "singing-settled-long") == ""
+
+
+def test_bounds_that_point_both_ways_are_not_combined(small: Any) -> None:
+    add(small, "cid", "arm", p_value=0.001, p_operator="=")
+    add(small, "dora", "arm", p_value=0.05, p_operator="<")
+    together = ev.reports_on(small.read(), CRYING).combined
+    assert together is not None
+    assert together.p_value < 0.001
+    add(small, "eve", "comparator", p_value=0.05, p_operator="<")
+    review = small.read()
+    assert ev.reports_on(review, CRYING).combined is None
+    assert "point both ways, so that they cannot be combined." in ev.reports_statement(review, CRYING)
+    assert ev.reports_counts(review, [CRYING])["P values together"].tolist() == [""]
 
 
 def test_the_table_names_every_trial(filled_with_p: Any) -> None:
