@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import evidence as ev
-from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN, SELECTED
+from evidence.synthesis.sensitivity import BAYES, MAIN, NOTHING_SHOWN, SELECTED
 
 
 def test_rows_are_those_of_the_protocol_and_the_bound(review: Any) -> None:
@@ -46,6 +46,27 @@ def test_trials_that_showed_nothing_have_the_precision_of_their_size(small: Any)
 
 def test_without_such_trials_there_is_no_bound(filled: Any) -> None:
     assert list(ev.sensitivity(filled.read(), "singing-crying-short")["title"]) == [MAIN]
+
+
+def test_a_bayesian_result_stands_beside_few_trials(review: Any) -> None:
+    few = review.protocol.model.few_studies
+    found = {}
+    for name in (
+        "massage-usual-pain-short",
+        "with-exercise-usual-disability-short",
+        "manual-usual-pain-short",
+    ):
+        main = ev.synthesise(review, name)
+        frame: Any = ev.sensitivity(review, name).set_index("title")
+        found[name] = BAYES in frame.index
+        assert found[name] == (main.trials <= few)
+        if main.bayes is not None:
+            assert frame.loc[BAYES, "estimate"] == main.bayes.estimate
+            assert frame.loc[BAYES, "ci_high"] == main.bayes.ci_high
+            assert main.bayes.tau_prior.source in frame.loc[BAYES, "note"]
+    assert list(found.values()) == [True, True, False]
+    said = ev.answer_question(review, "with-exercise-usual", deep=False).changes["sentence"]
+    assert said.str.startswith("With a published distribution of the heterogeneity (Bayes): ").sum() == 1
 
 
 def test_the_selection_model_stands_beside_ten_comparisons_or_more(review: Any) -> None:

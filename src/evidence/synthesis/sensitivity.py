@@ -20,9 +20,10 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, number
 
-__all__ = ["MAIN", "NOTHING_SHOWN", "SELECTED", "Alternative", "alternatives", "sensitivity"]
+__all__ = ["BAYES", "MAIN", "NOTHING_SHOWN", "SELECTED", "Alternative", "alternatives", "sensitivity"]
 
 MAIN = "main analysis"
+BAYES = "with a published distribution of the heterogeneity (Bayes)"
 NOTHING_SHOWN = "if the trials that report without usable numbers had shown no difference"
 SELECTED = "if results that are not significant had been reported less often"
 
@@ -34,8 +35,8 @@ class Alternative:
     Attributes
     ----------
     kind : str
-        "other trials" (a sensitivity analysis of the protocol), "missing results" (the bound), "selection" (a
-        selection model).
+        "few trials" (a Bayesian result of the same trials), "other trials" (a sensitivity analysis of the protocol),
+        "missing results" (the bound), "selection" (a selection model).
     title : str
         What is different, in words.
     effects : DataFrame
@@ -45,7 +46,7 @@ class Alternative:
     note : str
     """
 
-    kind: Literal["other trials", "missing results", "selection"]
+    kind: Literal["few trials", "other trials", "missing results", "selection"]
     title: str
     effects: pd.DataFrame
     estimate: float
@@ -61,8 +62,9 @@ def _alternative(kind: Any, title: str, effects: pd.DataFrame, fit: Any, note: s
 
 
 def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
-    """Give the protocol's sensitivity analyses of a result, the bound, and the selection model, where they can be.
+    """Give what stands beside a result: Bayes of few trials, sensitivity analyses, the bound, the selection model.
 
+    Each where it can be. The Bayesian result takes the spread between trials from a published distribution.
     For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at all, at
     the precision that the other trials have for their size. It is no estimate: it shows how much the result could owe
     to what is missing. The selection model lets results that are not significant (two-sided P above 0.05, or on the
@@ -79,6 +81,9 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     Vevea JL, Hedges LV (1995). Psychometrika 60(3), 419-435.
     """
     rule = rule_of(review.protocol, main.analysis, main.measure)
+    if main.bayes is not None:
+        note = f"credible interval; distribution of the heterogeneity: {main.bayes.tau_prior.source}"
+        yield _alternative("few trials", BAYES, main.effects, main.bayes, note)
     for entry in review.protocol.sensitivity:
         other = synthesise(review, main.analysis, **entry.model_dump(exclude={"title"}, exclude_none=True))
         yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)

@@ -441,6 +441,8 @@ def test_other_important_differences(review: ev.Review) -> None:
     assert table["probability_important"].is_monotonic_decreasing
     assert len(ev.certainty_by_difference(review, name)) == 7
     assert ev.certainty_by_difference(review, name)["important_difference"].iloc[[0, -1]].tolist() == [5, 20]
+    standardised = ev.certainty_by_difference(review, "furlan-2015-frame-pain-cochrane-short")
+    assert standardised["important_difference"].iloc[[0, -1]].tolist() == pytest.approx([0.25, 1.0])
 
 
 @pytest.mark.parametrize(

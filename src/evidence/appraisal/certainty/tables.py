@@ -118,7 +118,8 @@ def certainty_by_difference(
     analysis : str or Analysis
     differences : sequence of float, optional
         In the units of the measure (ratios for ratios). By default seven, evenly spaced over the outcome's range in
-        ``certainty.mid_range``, or, where the protocol has none, from half to twice the important difference.
+        ``certainty.mid_range``, or, where the protocol has none for its measure, from half to twice the
+        important difference.
 
     Returns
     -------
@@ -145,9 +146,10 @@ def certainty_by_difference(
             f"{evidence.analysis.id} compares nothing, so there is no important difference to vary."
         )
     if differences is None:
-        low, high = review.protocol.certainty.mid_range.get(
-            evidence.analysis.outcome, (evidence.show(evidence.mid / 2.0), evidence.show(2.0 * evidence.mid))
-        )
+        low, high = evidence.show(evidence.mid / 2.0), evidence.show(2.0 * evidence.mid)
+        outcome = evidence.analysis.outcome
+        if evidence.measure == review.protocol.outcomes[outcome].measure:  # the range is in units of this one
+            low, high = review.protocol.certainty.mid_range.get(outcome, (low, high))
         if math.isnan(low):
             raise DataError(f"{evidence.analysis.id} has no important difference; give differences.")
         spaced = np.geomspace if measure_of(evidence.measure).ratio else np.linspace
