@@ -206,6 +206,7 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
         frames.append(frame)
         for row in frame.to_dict("records"):
             combined = not math.isnan(row["estimate"])
+            same = row["kind"] == "other trials" and row["k"] == one.k and row["difference"] == 0.0
             amount = (
                 f"{one.words.change(row['estimate'])} ({one.words.within(row['ci_low'], row['ci_high'])})"
                 if combined
@@ -216,8 +217,8 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
                     "Result": one.analysis.title,
                     "What is different": capital(row["title"]),
                     "Trials": row["trials"],
-                    "Amount": capital(amount),
-                    "Remark": "" if row["kind"] == "main" else capital(row["note"]),
+                    "Amount": "The same: no such trial has usable numbers" if same else capital(amount),
+                    "Remark": "" if same or row["kind"] == "main" else capital(row["note"]),
                 }
             )
     shown = pd.DataFrame(rows, columns=["Result", "What is different", "Trials", "Amount", "Remark"])

@@ -28,7 +28,7 @@ from evidence.models.refit import refit
 from evidence.results import Shown
 from evidence.synthesis.synthesis import Synthesis
 from evidence.tables.bias_tools import NOT_JUDGED
-from evidence.wording import number
+from evidence.wording import Listed, capital, number
 
 if TYPE_CHECKING:
     from evidence.appraisal.certainty.grade import Certainty
@@ -179,6 +179,7 @@ def forest_table(
             favours, certainty, risk_of_bias, minimum = _of_review(
                 review, result, favours, certainty, risk_of_bias
             )
+            data = _with_names(review, data)
             if result.analysis.one_group:
                 data = _as_reported(review, data)
             elif columns is None:
@@ -290,6 +291,23 @@ def _told_per(review: Review | None, result: Any) -> tuple[float, str | None]:
         measure_of(result.measure),
     )
     return (1.0, "") if measure.sign else (words.factor, words.unit)
+
+
+def _with_names(review: Review, data: pd.DataFrame) -> pd.DataFrame:
+    """Write the derivations of effects with the names of the arms for their ids."""
+    if not {"derivation", "trial_id"} <= set(data.columns):
+        return data
+    arms = {
+        trial: dict(zip(rows["arm_id"], rows["label"], strict=True))
+        for trial, rows in review.arms.groupby("trial_id")
+    }
+    told = [
+        ". ".join(capital(part.naming(arms.get(trial, {}))) for part in found.parts) + "."
+        if isinstance(found, Listed) and found.parts
+        else found
+        for trial, found in zip(data["trial_id"], data["derivation"], strict=True)
+    ]
+    return data.assign(derivation=told)
 
 
 def _as_reported(review: Review, data: pd.DataFrame) -> pd.DataFrame:

@@ -160,6 +160,8 @@ def publish_table(
     seen: pd.DataFrame = table if isinstance(table, pd.DataFrame) else getattr(table, "shown", written)
     show_index = not isinstance(seen.index, pd.RangeIndex) if index is None else index
     shown = drawn or table_html(seen.reset_index() if show_index else seen, decimals)
+    if not drawn and seen.empty:
+        shown = "<p>There is nothing to show here.</p>"
     folder = _claim(name)
     files = {"CSV": _write_csv(written, folder, name, index=show_index)} if folder else {}
     captioned = f"<figcaption>{html.escape(caption)}</figcaption>{shown}"

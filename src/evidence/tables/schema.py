@@ -80,7 +80,7 @@ class Table:
 def doubt(note: str) -> str:
     """Say why a reader doubts a row, from a note that begins with ``CHECK:``; empty for any other note."""
     words = note.removeprefix("CHECK:")
-    return "" if words == note else words.strip() or "no reason given"
+    return "" if words == note else words.replace("CHECK:", "").strip() or "no reason given"
 
 
 def _text(
