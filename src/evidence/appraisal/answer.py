@@ -188,23 +188,27 @@ def _results(review: Review) -> pd.DataFrame:
 
 def _trials(review: Review) -> str:
     """How the counts of trials on different pages hang together."""
-    every = [one for one in review.analyses if review.analyses[one].spec.role != "reproduction"]
     main = {one.id for question in main_questions(review.protocol) for one in question.analyses}
-    usable, asked, combined = set[str](), set[str](), set[str]()
-    for name in every:
+    usable, asked, combined, others = set[str](), set[str](), set[str](), set[str]()
+    for name, analysis in review.analyses.items():
         effects = review.effects(name)
         found = set(effects["study"])
+        if analysis.spec.role == "reproduction":
+            others |= found
+            continue
         usable |= found
         if name in main:
             asked |= found
-            if count_trials(effects) >= review.protocol.model_of(review.analyses[name]).minimum_studies:
+            if count_trials(effects) >= review.protocol.model_of(analysis).minimum_studies:
                 combined |= found
     people = _people(review)
+    more = len(usable | others)
+    beside = f" ({in_words(more)} with the questions of other reviews)" if more > len(usable) else ""
     size = f" with about {people:,.0f} people" if people else ""
     return (
         f"{counted(len(review.trials), 'trial')}{size} are in the tables. "
-        f"{capital(in_words(len(usable)))} give numbers that some analysis can use, {in_words(len(asked))} of them "
-        f"for a main question, and {in_words(len(combined))} stand in a combined result for one."
+        f"{capital(in_words(len(usable)))} give numbers that an analysis can use{beside}; {in_words(len(asked))} of "
+        f"them bear on a main question, and {in_words(len(combined))} stand in a combined result of one."
     )
 
 

@@ -335,10 +335,14 @@ class Finding(Shown):
             return f"{text}. The interval also allows for {self.leaves_open}" if self.leaves_open else text
         if not self.k:
             return ""
+        labels = self.effects["label"]
+        names = labels.where(
+            ~labels.duplicated(keep=False),
+            labels + " (" + self.effects["arm"] + " v " + self.effects["comparator"] + ")",
+        )
         shown = [
-            f"{row['label']}: {self.words.change(row['effect'])} "
-            f"({self.words.within(row['ci_low'], row['ci_high'])})"
-            for row in self.effects.to_dict("records")
+            f"{name}: {self.words.change(row['effect'])} ({self.words.within(row['ci_low'], row['ci_high'])})"
+            for name, row in zip(names, self.effects.to_dict("records"), strict=True)
         ]
         return "; ".join([*shown, self.base])
 
