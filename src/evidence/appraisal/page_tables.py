@@ -312,15 +312,15 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     >>> ev.patients_table(review, [ev.finding(review, "massage-inactive-pain-short")]).shown.columns[
     ...     :3
     ... ].tolist()
-    ['Result', 'Improve without', 'Improve with']
+    ['Result', 'Improve with the comparator', 'Improve with the treatment']
     """
     told = [(one, absolute_effects(review, one.analysis)) for one in findings if one.fit is not None]
     known = [(one, made) for one, made in told if not math.isnan(made.gain[0])]
     shown = pd.DataFrame(
         {
             "Result": [one.analysis.title for one, _ in known],
-            "Improve without": [f"{100 * made.response:.0f} of 100" for _, made in known],
-            "Improve with": [
+            "Improve with the comparator": [f"{100 * made.response:.0f} of 100" for _, made in known],
+            "Improve with the treatment": [
                 "{} ({} to {})".format(*(number(100 * share, 0) for share in made.improved))
                 for _, made in known
             ],

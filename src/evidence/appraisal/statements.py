@@ -322,6 +322,8 @@ class Finding(Shown):
             parts.append("no difference")
         if low <= -mid < at:
             parts.append("a harm that matters")
+        if parts == ["no difference"] and self.size == SIZES[0]:  # the statement says it already
+            return ""
         return joined(parts, "or")
 
     @property
