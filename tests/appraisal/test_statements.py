@@ -155,3 +155,14 @@ def test_a_question_without_a_combined_result_says_what_is_lacking(review: Revie
 def test_an_unknown_question_is_named(review: Review) -> None:
     with pytest.raises(ev.DataError, match="did you mean massage-sham"):
         ev.answer_question(review, "massage-sam")
+
+
+def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: list[Finding]) -> None:
+    seen = 0
+    for one in (one for one in findings if one.fit is None and one.k):
+        for label, rows in one.effects.groupby("label"):
+            seen += len(rows) > 1
+            for row in rows.itertuples():
+                name = f"{label} ({row.arm} v {row.comparator}): " if len(rows) > 1 else f"{label}: "
+                assert name in one.numbers
+    assert seen

@@ -337,11 +337,10 @@ class Finding(Shown):
             return f"{text}. The interval also allows for {self.leaves_open}" if self.leaves_open else text
         if not self.k:
             return ""
-        labels = self.effects["label"]
-        names = labels.where(
-            ~labels.duplicated(keep=False),
-            labels + " (" + self.effects["arm"] + " v " + self.effects["comparator"] + ")",
-        )
+        names = self.effects["label"]
+        if "arm" in self.effects and (twice := names.duplicated(keep=False)).any():
+            groups = self.effects["arm"] + " v " + self.effects["comparator"]
+            names = names.mask(twice, names + " (" + groups + ")")
         shown = [
             f"{name}: {self.words.change(row['effect'])} ({self.words.within(row['ci_low'], row['ci_high'])})"
             for name, row in zip(names, self.effects.to_dict("records"), strict=True)
