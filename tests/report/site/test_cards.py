@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import evidence as ev
-from evidence.report.site.cards import BarScale, card_html
+from evidence.report.site.cards import OPEN_CHANGES, BarScale, card_html
 from evidence.tables.review import Review
 
 
@@ -35,7 +35,8 @@ def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
     assert lead.base in text
     assert lead.amount in text
     assert f"{lead.level} certainty".capitalize() in text
-    assert len(soup.select(".change li")) == 3
+    changed = answer.changes.loc[answer.changes["changed"].astype(bool), "sentence"].tolist()
+    assert [one.get_text() for one in soup.select(".change li")] == changed[:OPEN_CHANGES]
     assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False
 
 

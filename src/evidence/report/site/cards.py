@@ -18,7 +18,7 @@ __all__ = ["BarScale", "card_html"]
 
 ROOM = 0.03
 """Share of the width that stays free at either end."""
-OPEN_CHANGES = 3
+OPEN_CHANGES = 2
 """Sentences on what would change a result that stand on the first page; the others are on the question's own."""
 _ENDS = ("ci_low", "ci_high", "prediction_low", "prediction_high")
 TIMES_MID = 2.5
@@ -109,7 +109,9 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for one in sorted(record["findings"], key=lambda one: not one["combined"]):  # these first
         groups.setdefault((one["outcome"], one["unit"]), []).append(one)
-    changes = sorted(record["changes"], key=lambda row: not row["changed"])
+    changes = record["changes"]
+    if whole:  # what changes the result, or else what comes nearest to it
+        changes = [row for row in changes if row["changed"]][:OPEN_CHANGES] or changes[:1]
     return (
         templates()
         .get_template("card.html")
@@ -122,8 +124,8 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
             outcomes=[_outcome(name, unit, group, several) for (name, unit), group in groups.items()],
             lacking="; ".join(_lacking(one, several) for one in record["findings"] if not one["k"]),
             people=_people(record["people"]),
-            changes=[row["sentence"] for row in (changes[:OPEN_CHANGES] if whole else record["changes"])],
-            more=len(changes) - OPEN_CHANGES if whole else 0,
+            changes=[row["sentence"] for row in changes],
+            more=len(record["changes"]) - len(changes),
         )
     )
 

@@ -56,10 +56,18 @@ def _known(review: Review | None, answer: Answer | None, pages: Sequence[Page]) 
 
     claims = answer.verdicts.drop(columns="claim_id", errors="ignore")
     compares = any(not one.one_group for one in review.protocol.expand())
+    records = _records(review, pages)
+    bands = {
+        f"{one['outcome']} {round(one['mid'], one['digits']):g} {'times' if one['ratio'] else one['unit']}"
+        for record, _ in records
+        for one in record["findings"]
+        if one["mid"] is not None and one["k"]
+    }
     return {
         "compares": compares,
+        "bands": "; ".join(sorted(bands)),
         "status": status(review),
-        "cards": [Markup(card_html(record, page=page)) for record, page in _records(review, pages)],
+        "cards": [Markup(card_html(record, page=page)) for record, page in records],
         "levels": certainty_levels().to_dict("records") if compares else [],
         "verdicts": answer.verdicts["verdict"].value_counts(sort=False).to_dict(),
         "claims": Markup(_folded(claims, "Verdict on each claim")),
