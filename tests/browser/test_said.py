@@ -123,7 +123,9 @@ def test_the_counts_of_trials_are_related(review: Review, texts: dict[str, str])
     text = texts["index.html"]
     assert f"{len(review.trials)} trials with about" in text
     assert re.search(
-        r"give numbers that some analysis can use, \w+ of them for a main question, and \w+ stand", text
+        r"give numbers that an analysis can use \(\w+ with the questions of other reviews\); "
+        r"\w+ of them bear on a main question, and \w+ stand in a combined result of one",
+        text,
     )
 
 
