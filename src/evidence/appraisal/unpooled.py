@@ -106,16 +106,19 @@ def _sides(reports: Reports) -> str:
     if told is None:
         return f"{text}; there is no trial with an effect to set beside them."
     lean = {1: "both lean the same way", 0: "the two do not lean the same way", -1: "they lean opposite ways"}
-    return f"{text}; of those with one, {_tally(told)}: {lean[_lean(told) * _lean(without)]}."
+    return f"{text}; of those with one, {_tally(told)}: {lean[_same_way(reports) or 0]}."
 
 
 def _beside(reports: Reports) -> str:
     """The same in a cell."""
+    lean = {None: "", 1: "lean the same way", 0: "do not lean the same way", -1: "lean the opposite way"}
+    return lean[_same_way(reports)]
+
+
+def _same_way(reports: Reports) -> int | None:
+    """Whether trials with and without an effect lean the same way: 1, 0 or, opposite ways, -1; None without both."""
     told, without = reports.directions.get("with an effect"), reports.directions.get("without")
-    if told is None or without is None:
-        return ""
-    lean = {1: "lean the same way", 0: "do not lean the same way", -1: "lean the opposite way"}
-    return lean[_lean(told) * _lean(without)]
+    return None if told is None or without is None else _lean(told) * _lean(without)
 
 
 def _untimed(reports: Reports) -> str:

@@ -14,7 +14,7 @@ from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.report.site.shell import templates
 from evidence.wording import capital, counted
 
-__all__ = ["BarScale", "card_html"]
+__all__ = ["BarScale", "card_html", "important"]
 
 ROOM = 0.03
 """Share of the width that stays free at either end."""
@@ -49,7 +49,7 @@ class BarScale:
                 part[name]
                 for one in findings
                 for part in (one, *one["single"])
-                for name in ("ci_low", "ci_high", "prediction_low", "prediction_high")
+                for name in _ENDS
                 if part.get(name) is not None
             ]
             percent = findings[0]["unit"] == "%"
@@ -133,14 +133,20 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
 def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], several: bool) -> dict[str, Any]:
     """Rows of one outcome on one scale; each names its comparison where there are several."""
     drawn = [one for one in findings if one["k"]]
+    scale = BarScale.of(drawn) if drawn else None
     better = "lower" if findings[0]["lower_is_better"] else "higher"
     return {
         "name": capital(name),
         "unit": "ratio" if findings[0]["ratio"] else unit,
         "better": "" if findings[0]["one_group"] else f"; {better} is better",
-        "rows": [_row(one, BarScale.of(drawn), several) for one in drawn],
-        "mid": "" if findings[0]["mid"] is None else f"{round(findings[0]['mid'], findings[0]['digits']):g}",
+        "rows": [_row(one, scale, several) for one in drawn] if scale else [],
+        "mid": important(findings[0]),
     }
+
+
+def important(one: Mapping[str, Any]) -> str:
+    """The smallest difference that matters, in the unit of a finding; empty where none is declared."""
+    return "" if one["mid"] is None else f"{round(one['mid'], one['digits']):g}"
 
 
 def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
-from evidence.report.site.cards import card_html
+from evidence.report.site.cards import card_html, important
 from evidence.report.site.render import Page
 from evidence.report.site.shell import templates
 from evidence.report.site.tables import table_html
@@ -58,10 +58,10 @@ def _known(review: Review | None, answer: Answer | None, pages: Sequence[Page]) 
     compares = any(not one.one_group for one in review.protocol.expand())
     records = _records(review, pages)
     bands = {
-        f"{one['outcome']} {round(one['mid'], one['digits']):g} {'times' if one['ratio'] else one['unit']}"
+        f"{one['outcome']} {important(one)} {'times' if one['ratio'] else one['unit']}"
         for record, _ in records
         for one in record["findings"]
-        if one["mid"] is not None and one["k"]
+        if one["k"] and important(one)
     }
     return {
         "compares": compares,
