@@ -20,6 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -205,26 +206,34 @@ def multiverse() -> dict[str, float]:
     return {"paths": len(largest), "seconds": statistics.median(times)}
 
 
-def dask() -> dict[str, float]:
-    """Seconds of one large simulation: in this process, with one worker and with two, without the cluster's start."""
+def dask(rounds: int = 5) -> dict[str, float]:
+    """Seconds of one large simulation: in this process, with one worker and with two, without the cluster's start.
+
+    The three take turns, and what counts is how each turn compares with the one beside it: the speed of a shared
+    machine changes more from minute to minute than Dask costs.
+    """
     from evidence.models.scale import cluster
 
     grid = {"k": [5, 10], "tau2": [0.0, 0.1], "size_sd": 0.5}
     options: dict[str, Any] = {"methods": ["REML", "DL", "PM"], "ci": ["HKSJ", "z"], "repetitions": 250_000}
-
-    def seconds(**where: Any) -> float:
-        start = time.perf_counter()
-        ev.simulate(grid, **options, **where)
-        return time.perf_counter() - start
-
-    out = {"alone": seconds()}
-    for workers in (1, 2):
-        with cluster.use("local", workers, note=lambda text: None) as client:
-            ev.simulate(
-                {"k": 5}, repetitions=5_000 * workers, cluster=client
-            )  # the workers import the package
-            out[f"workers {workers}"] = seconds(cluster=client)
-    return out
+    times: dict[str, list[float]] = {"alone": [], "workers 1": [], "workers 2": []}
+    with ExitStack() as stack:
+        places: dict[str, Any] = {"alone": None}
+        for workers in (1, 2):
+            client = stack.enter_context(cluster.use("local", workers, note=lambda text: None))
+            # The workers import the package.
+            ev.simulate({"k": 5}, repetitions=5_000 * workers, cluster=client)
+            places[f"workers {workers}"] = client
+        for _ in range(rounds):
+            for name, place in places.items():
+                start = time.perf_counter()
+                ev.simulate(grid, **options, cluster=place)
+                times[name].append(time.perf_counter() - start)
+    alone, one, two = (np.array(of) for of in times.values())
+    return {name: statistics.median(of) for name, of in times.items()} | {
+        "overhead": float(np.median(one / alone)) - 1,
+        "speedup": float(np.median(one / two)),
+    }
 
 
 def machine(metafor: Metafor | None) -> dict[str, Any]:
