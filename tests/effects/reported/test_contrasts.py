@@ -207,6 +207,42 @@ def test_events_not_stated(of_arms: Any) -> None:
     assert found.reason == Reason("no events", "the number of events is not stated")
 
 
+def test_events_over_time_are_rates_not_people(of_arms: Any) -> None:
+    """One patient may have several, so there may be more than patients."""
+    found = of_arms(
+        {"events": 60, "person_time": 100}, {"events": 20, "person_time": 110}, instrument="settled"
+    )
+    assert found.measure == "IRR"
+    assert found.estimate == pytest.approx(math.log((60 / 100) / (20 / 110)), rel=1e-12)
+    assert found.se == pytest.approx(math.sqrt(1 / 60 + 1 / 20), rel=1e-12)
+    assert found.arm_share == pytest.approx((1 / 60) / (1 / 60 + 1 / 20), rel=1e-12)
+    assert found.assumptions == ()
+    assert found.events is None  # no share of people can be taken from them
+
+
+def test_no_event_in_one_arm_over_time_gets_half_an_event(of_arms: Any) -> None:
+    found = of_arms(
+        {"events": 0, "person_time": 100}, {"events": 10, "person_time": 50}, instrument="settled"
+    )
+    assert found.estimate == pytest.approx(math.log((0.5 / 100) / (10.5 / 50)), rel=1e-12)
+    assert found.se == pytest.approx(math.sqrt(1 / 0.5 + 1 / 10.5), rel=1e-12)
+    assert "0.5 added" in found.steps[0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (0, 0, "no event in either arm: the ratio is not defined"),
+        (3, "", "the number of events is not stated"),
+    ],
+)
+def test_events_over_time_without_a_ratio(of_arms: Any, first: int, second: Any, words: str) -> None:
+    found = of_arms(
+        {"events": first, "person_time": 100}, {"events": second, "person_time": 50}, instrument="settled"
+    )
+    assert found.reason == Reason("no events", words)
+
+
 def test_results_of_different_measurements_are_not_subtracted(small: Any) -> None:
     small.trial("ava", song="singing, 40", quiet="silence, 50")
     small.arm("ava", "song", mean=3, sd=2)

@@ -43,7 +43,7 @@ class Contrast:
     scale_min, scale_max, weeks : float
         Range of the instrument and time from randomisation; NaN where not stated.
     measure : str
-        MD, SMD, RR, OR, RD or HR.
+        MD, SMD, ROM, RR, OR, RD, HR or IRR.
     estimate, se : float
         In reported units, ratios as logs; NaN where not recoverable.
     arm_share : float
@@ -395,7 +395,8 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
         as_reported="; ".join(dict.fromkeys(row.as_reported for row in rows if row.as_reported)),
     )
     if contrast.statistic == "count":
-        return _counted(contrast, first, second)
+        over_time = first.row.person_time > 0 and second.row.person_time > 0
+        return (_over_time if over_time else _counted)(contrast, first, second)
     missing = [values.row.arm_id for values in (first, second) if not values.se > 0]
     if first.reason or second.reason:
         return replace(contrast, reason=first.reason or second.reason)
@@ -461,6 +462,37 @@ def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contras
             ),
             step(f"RR = {math.exp(ratio['effect']):.4g}, log RR = {ratio['effect']:.4g}"),
             step(f"SE ={f' √(1/{a:g} - 1/{n1:g} + 1/{c:g} - 1/{n2:g}) =' if not extra else ''} {se:.4g}"),
+        ),
+    )
+
+
+def _over_time(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contrast:
+    """Take the ratio of the rates of two arms that report events and the time at risk."""
+    contrast = replace(contrast, measure="IRR")
+    a, t1 = first.row.events, first.row.person_time
+    c, t2 = second.row.events, second.row.person_time
+    if math.isnan(a + c):
+        return replace(contrast, reason=Reason("no events", "the number of events is not stated"))
+    if a == c == 0:
+        words = "no event in either arm: the ratio is not defined"
+        return replace(contrast, forms=(Form.COUNTS,), reason=Reason("no events", words))
+    ratio = effect_size("IRR", events1=a, time1=t1, events2=c, time2=t2).iloc[0]
+    effect, se = float(ratio["effect"]), math.sqrt(ratio["variance"])
+    extra = 0.5 if 0 in (a, c) else 0.0
+    added = f"; {extra:g} added to both because one is zero" if extra else ""
+    return replace(
+        contrast,
+        estimate=effect,
+        se=se,
+        arm_share=1 / (a + extra) / se**2,
+        forms=(Form.COUNTS,),
+        steps=(
+            step(
+                *(ArmId(contrast.arm_id), f": {a:g} events in {t1:g}; "),
+                *(ArmId(contrast.comparator_arm_id), f": {c:g} in {t2:g}{added}"),
+            ),
+            step(f"rate ratio = {math.exp(effect):.4g}, log rate ratio = {effect:.4g}"),
+            step(f"SE = √(1/{a + extra:g} + 1/{c + extra:g}) = {se:.4g}"),
         ),
     )
 

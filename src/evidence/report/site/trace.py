@@ -32,7 +32,10 @@ FOLDER = "trials"
 SCRIPT = "trials.js"
 STYLE = "trials.css"
 _NUMBERS = {
-    "arm_results": ("n", "mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "events"),
+    "arm_results": (
+        *("n", "mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "correlation"),
+        *("events", "person_time"),
+    ),
     "contrast_results": (
         "measure",
         "estimate",
@@ -54,6 +57,7 @@ _FIELDS = {
     "ci_level": "level in percent",
     "q1": "first quartile",
     "q3": "third quartile",
+    "person_time": "in a time at risk of",
     "p_value": "P",
     "n_arm": "patients in the first group",
     "n_comparator": "in the second",
@@ -249,13 +253,12 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
     measure = measure_of(one.measure)
     for row, weight in zip(one.effects.to_dict("records"), weights, strict=True):
         values = [measure.told(row[key]) for key in ("effect", "ci_low", "ci_high")]
-        name = measure.name if measure.one_group else one.measure
         told = interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
         yield {
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{name} {told}",
+            "effect": f"{measure.name} {told}",
             "unit": row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
@@ -297,9 +300,9 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "what": f"{row['outcome']}, {row['instrument']}".replace("_", " "),
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
             "numbers": {
-                _FIELDS.get(key, key): _plain(row[key], row["p_operator"] if key == "p_value" else "")
+                _FIELDS.get(key, key): _plain(key, row[key], row["p_operator"] if key == "p_value" else "")
                 for key in _NUMBERS[table]
-                if not _missing(row[key])
+                if not _missing(row.get(key))
             },
             "same": list(compress(read, same)),
             "differing": [one for one, alike in zip(read, same, strict=True) if not alike],
@@ -312,6 +315,8 @@ def _missing(value: Any) -> bool:
     return value == "" or value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(value: Any, operator: str) -> str:
+def _plain(key: str, value: Any, operator: str) -> str:
+    if key == "measure":
+        return measure_of(str(value)).name.lower()
     text = signs(f"{value:.12g}" if isinstance(value, float) else str(value))
     return f"{operator} {text}" if operator in ("<", ">") else text

@@ -441,16 +441,14 @@ def _entries(
                 one, other = first, second
             else:
                 one, other = second, first
-            values = _of_arms(one[2], other[2], layout.kind) if one[2] and other[2] else None
+            values = _of_arms(one[2], other[2]) if one[2] and other[2] else None
             found.append((one[0], one[1], values, (one[1]["arm"], other[1]["arm"])))
     return found
 
 
-def _of_arms(one: dict[str, str], other: dict[str, str], kind: str) -> dict[str, str]:
+def _of_arms(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
     """Put two rows of one arm each side by side."""
-    if kind == "rates":
-        return _rates(one["events"], one["time"], other["events"], other["time"])
-    keys = {"n": "total", "events": "events", "mean": "mean", "sd": "sd"}
+    keys = {"n": "total", "events": "events", "time": "time", "mean": "mean", "sd": "sd"}
     values = {
         f"{keys[name]}_{number}": text
         for number, arm in (("1", one), ("2", other))
@@ -475,16 +473,6 @@ def _read(texts: dict[str, str], shape: tuple[str, ...], row: int, numbers: Numb
         for name in shape
     }
     return read if len(numbers.faults) == before and all(read.values()) else None
-
-
-def _rates(x1: str, t1: str, x2: str, t2: str) -> dict[str, str]:
-    """Take the ratio of two rates; 1/2 is added to both counts where one is zero (Rothman 2008)."""
-    a, c = float(x1), float(x2)
-    half = 0.5 if 0 in (a, c) else 0.0
-    estimate = math.log((a + half) / float(t1)) - math.log((c + half) / float(t2))
-    se = math.sqrt(1 / (a + half) + 1 / (c + half))
-    printed = f"{x1} events in {t1} v {x2} events in {t2}"
-    return {"estimate": repr(estimate), "se": repr(se), "printed": printed}
 
 
 def _the_group(names: tuple[str, str], measure: str) -> tuple[str, str]:
@@ -550,7 +538,12 @@ def _values(
     if layout.alone:
         return _of_one_group(read) | printed
     if kind == "rates":
-        return _rates(*(read[name] for name in shape)) | printed
+        return {
+            "events_1": read["x1i"],
+            "time_1": read["t1i"],
+            "events_2": read["x2i"],
+            "time_2": read["t2i"],
+        } | printed
     if kind == "means":
         names = {"m": "mean", "sd": "sd", "n": "total"}
         return {
