@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,6 +11,8 @@ import nbformat
 import nbformat.v4 as nb
 from bs4 import BeautifulSoup
 
+from evidence import tables
+from evidence.files import file_name
 from evidence.report.build import build_report
 from evidence.report.export.excel import write_excel
 from evidence.report.export.frictionless import write_frictionless
@@ -95,9 +98,29 @@ def test_names_of_the_tables_reach_no_other_folder_and_run_nothing(tmp_path: Pat
     names = {path.name.lower() for place in own for path in place.rglob("*")}
     assert not names & {"con.html", "aux.txt.html", "nul.html", "con", "aux.txt"}
     assert max(map(len, names)) < 150
-    pages = sorted(report.rglob("*.html"))
-    assert len(pages) > len(NAMES)  # one for each trial
-    for page in pages:
+    assert len(list(report.rglob("*.html"))) > len(NAMES)  # one for each trial
+    leads_nowhere_else(report)
+
+
+def test_a_question_may_have_any_id(tmp_path: Path, filled: Any) -> None:
+    asked = "../My_Question <b>1</b>"
+    filled.protocol["analyses"][0]["id"] = asked
+    data = filled.write()
+    notebooks, report = tmp_path / "notebooks", tmp_path / "report"
+    shutil.copytree(Path(tables.__file__).with_name("templates") / "every" / "notebooks", notebooks)
+    before = files(tmp_path)
+    build_report(data, notebooks, report, cache=tmp_path / "cache")
+    after = files(tmp_path)
+    assert {name for name in set(after) - set(before) if not name.startswith(("report/", "cache/"))} == set()
+    page = report / f"{file_name(asked)}.html"
+    assert "Ben" in page.read_text("utf-8")
+    assert page.name in BeautifulSoup((report / "index.html").read_text("utf-8"), "html.parser").decode()
+    leads_nowhere_else(report)
+
+
+def leads_nowhere_else(report: Path) -> None:
+    """No page of a report runs a text of the tables, or links to what is not there."""
+    for page in sorted(report.rglob("*.html")):
         soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
         assert not soup.find_all(lambda tag: any(name.startswith("on") for name in tag.attrs)), page
         assert not [

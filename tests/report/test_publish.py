@@ -8,6 +8,7 @@ import pytest
 
 from evidence.errors import DataError, ReportError
 from evidence.figures import EvidenceFigure
+from evidence.files import file_name
 from evidence.report import FOLDER_VARIABLE
 from evidence.report.publish import MIME, publish_figure, publish_table
 
@@ -98,8 +99,21 @@ def test_a_name_is_used_once_in_a_report(tmp_path: Path, monkeypatch: pytest.Mon
         publish_table(table, "effects", caption="Effects again")
 
 
-@pytest.mark.usefixtures("shown")
-@pytest.mark.parametrize("name", ["", "../up", "Effects", "a b", "a--b", "-a", "a/b", "x.svg"])
-def test_names_that_are_no_file_names_are_refused(name: str) -> None:
-    with pytest.raises(DataError, match="small letters"):
-        publish_table(pd.DataFrame({"effect": [1.0]}), name, caption="Effects")
+@pytest.mark.parametrize("name", ["../up", "Effects", "a_b", "a b", "a--b", "-a", "a/b", "x.svg", "日本"])
+def test_a_name_of_any_letters_becomes_a_file_of_the_report(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, Any]]
+) -> None:
+    """Names of questions and analyses are the user's; what is published of them is called after them."""
+    folder = tmp_path / "report"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    publish_table(pd.DataFrame({"effect": [1.0]}), name, caption="Effects")
+    (place,) = shown[-1][MIME]["files"].values()
+    assert place == f"tables/{file_name(name)}.csv"
+    assert (folder / place).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(DataError, match="needs a name"):
+        publish_table(pd.DataFrame({"effect": [1.0]}), "", caption="Effects")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evidence.errors import DataError, ReportError
-from evidence.files import write_csv
+from evidence.files import file_name, write_csv
 from evidence.report import FOLDER_VARIABLE
 from evidence.report.site.tables import table_html
 
@@ -54,7 +54,7 @@ def publish_answer(answer: QuestionAnswer) -> None:
         "text/plain": answer.summary(),
         "text/html": f"<pre>{html.escape(answer.summary())}</pre>",
     }
-    if _claim(f"answer-{name}"):
+    if _claim(_file_name(f"answer-{name}")):
         bundle[MIME] = {
             "kind": "answer",
             "name": name,
@@ -74,7 +74,8 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: b
         A figure of `evidence.figures`. Its `alt_text` describes it to readers who cannot see it; its `numbers` are
         written as CSV.
     name : str
-        File name without ending: small letters, digits and hyphens, used once in a report.
+        What its files are called, used once in a report; a name that holds other than small letters, digits, ``_``,
+        ``-`` and ``.`` is written as `evidence.files.file_name` says.
     caption : str
         Plain text that says what is shown.
     folded : bool
@@ -83,7 +84,7 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: b
     Raises
     ------
     DataError
-        If the name has other characters.
+        If the name is empty.
     ReportError
         If the name is used for a second figure or table of the same report.
 
@@ -96,6 +97,7 @@ def publish_figure(figure: EvidenceFigure, name: str, *, caption: str, folded: b
     >>> ev.publish_figure(ev.figures.forest(fit), "trials", caption="Six trials.")
     {'text/plain': 'Six tr...
     """
+    name = _file_name(name)
     files: dict[str, str] = {}
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     if folder := _claim(name):
@@ -129,7 +131,8 @@ def publish_table(
         written; a `ForestTable` is shown as it is, and its numbers are
         written.
     name : str
-        File name without ending: small letters, digits and hyphens, used once in a report.
+        What its files are called, used once in a report; a name that holds other than small letters, digits, ``_``,
+        ``-`` and ``.`` is written as `evidence.files.file_name` says.
     caption : str
         Plain text that says what is shown.
     decimals : int or mapping from column name to int, default 2
@@ -142,7 +145,7 @@ def publish_table(
     Raises
     ------
     DataError
-        If the name has other characters.
+        If the name is empty.
     ReportError
         If the name is used for a second figure or table of the same report.
 
@@ -155,6 +158,7 @@ def publish_table(
     >>> ev.publish_table(fit.to_frame(), "pooled", caption="Six trials, pooled.")
     {'text/plain': 'Six tr...
     """
+    name = _file_name(name)
     written = table if isinstance(table, pd.DataFrame) else table.numbers
     drawn = "" if isinstance(table, pd.DataFrame) else getattr(table, "html", "")  # of a ForestTable
     seen: pd.DataFrame = table if isinstance(table, pd.DataFrame) else getattr(table, "shown", written)
@@ -169,12 +173,14 @@ def publish_table(
     _display("table", name, caption, files, captioned, html=shown, figure_kind=kind, folded=folded)
 
 
+def _file_name(name: str) -> str:
+    if not name:
+        raise DataError("What is published needs a name, by which its files are called.")
+    return file_name(name)
+
+
 def _claim(name: str) -> Path | None:
     """Return the folder of the report being made, if one is, with the name taken in it."""
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise DataError(
-            f"The name {name!r} cannot be published: use small letters, digits and single hyphens."
-        )
     if not (setting := os.environ.get(FOLDER_VARIABLE)):
         return None
     folder = Path(setting)

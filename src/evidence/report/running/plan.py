@@ -14,6 +14,7 @@ from types import EllipsisType
 from typing import Any
 
 from evidence.errors import DataError, closest
+from evidence.files import file_name
 
 __all__ = ["TAKEN", "Job", "declared_parameters", "literal", "parse_parameters", "plan", "read_cells"]
 
@@ -328,10 +329,10 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
             raise DataError(f"No notebook is named {name}; there are {', '.join(stems)}.")
     asked = {
         path: {
-            page: title
-            for number, (page, title) in enumerate((titles if path in several else {"": ""}).items())
+            one: title
+            for number, (one, title) in enumerate((titles if path in several else {"": ""}).items())
             if (not only and number < most[path])
-            or any(_fits(name, path.stem) or name == page != "" for name in only)
+            or any(_fits(name, path.stem) or name == one != "" for name in only)
         }
         for path in paths
     }
@@ -361,9 +362,9 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
         if path in several and EACH not in declared[path]:
             raise DataError(f"{path.name} runs for each {EACH}; assign {EACH} in its cell tagged parameters.")
         jobs += [
-            Job(path, own | ({EACH: page} if page else {}), timeouts[path], page, title)
-            for page, title in asked[path].items()
-            if not page or own.get(EACH, page) == page
+            Job(path, own | ({EACH: one} if one else {}), timeouts[path], one and file_name(one), title)
+            for one, title in asked[path].items()
+            if not one or own.get(EACH, one) == one
         ]
     _refuse_clashes(jobs)
     return jobs
