@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from evidence.figures import EvidenceFigure, save
 from evidence.report.shrink import shrink_svg
@@ -55,3 +58,27 @@ def test_a_group_of_many_marks_that_holds_a_group_is_soon_done(tmp_path: Path) -
     root = ElementTree.parse(path).getroot()
     assert [element.tag for element in root].count("use") == 60
     assert len(list(root.iter("path"))) == 61
+
+
+def test_rasters_of_few_colours_are_written_with_a_palette_and_keep_every_pixel(tmp_path: Path) -> None:
+    few = np.zeros((60, 200, 4), np.uint8)
+    few[10:20, 3:], few[30:, ::3], few[:, 7] = (0, 114, 178, 255), (0, 114, 178, 100), (213, 94, 0, 255)
+    many = np.random.default_rng(3).integers(0, 256, (20, 20, 4), dtype=np.uint8)
+    path = tmp_path / "plot.svg"
+    tags = "".join(f'<image href="data:image/png;base64,{encoded(one)}"/>' for one in (few, many))
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{tags}</svg>', "utf-8")
+    before = path.stat().st_size
+    shrink_svg(path)
+    images = [tag.attrib["href"].partition(",")[2] for tag in ElementTree.parse(path).getroot()]
+    for image, pixels in zip(images, (few, many), strict=True):
+        assert (np.asarray(Image.open(BytesIO(b64decode(image))).convert("RGBA")) == pixels).all()
+    assert images[1] == encoded(many)
+    assert len(images[0]) < 0.7 * len(encoded(few))
+    assert path.stat().st_size < before
+
+
+def encoded(pixels: np.ndarray) -> str:
+    """Write pixels as matplotlib does."""
+    made = BytesIO()
+    Image.fromarray(pixels).save(made, "PNG")
+    return b64encode(made.getvalue()).decode("ascii")

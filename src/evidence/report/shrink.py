@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from evidence.files import draft
 
@@ -28,6 +33,7 @@ EXACT = re.compile(
     r'(<path id="[^"]*" d="[^"]*"|(?:scale|matrix)\([^)]*\)|<title>.*?</title>|>[^<>]+</text>)', re.DOTALL
 )
 TEXT = re.compile(r"<text [^>]*>")
+RASTER = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\s]+")
 FAMILY = re.compile(r" ?font-family:([^;\"]*);?")
 USUAL = {"font-size: 8px", "text-anchor: start", "fill: #1a1a1a"}
 """The look of a text that needs no word, because the style sheet says it."""
@@ -40,7 +46,8 @@ def shrink_svg(path: Path) -> None:
     ----------
     path : Path
         The file, replaced in one step. What is written in it stays to the letter, and so does the title, which
-        describes the figure; references are written as SVG 2 has them, without XLink.
+        describes the figure; references are written as SVG 2 has them, without XLink. Rasters keep every pixel: those
+        of at most 256 colours are written with a palette.
     """
     text = path.read_text("utf-8")
     unread = r"<!DOCTYPE.*?>\s*|<!--.*?-->\s*|<metadata>.*?</metadata>\s*| xmlns:xlink=\"[^\"]*\""
@@ -62,8 +69,22 @@ def shrink_svg(path: Path) -> None:
     groups = 1
     while groups:
         text, groups = EMPTY_GROUP.subn(r"\1", text)
+    text = RASTER.sub(lambda found: _with_palette(found[0]), text)
     with draft(path) as beside:
         beside.write_text(text.strip() + "\n", "utf-8", newline="\n")
+
+
+def _with_palette(encoded: str) -> str:
+    """A PNG of at most 256 colours as one with a palette, where that is shorter; every pixel stays what it was."""
+    pixels = np.asarray(Image.open(BytesIO(b64decode(encoded))).convert("RGBA"))
+    colours, places = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
+    if len(colours) > 256:
+        return encoded
+    image = Image.fromarray(places.reshape(pixels.shape[:2]).astype(np.uint8), mode="P")
+    image.putpalette(colours[:, :3].tobytes())
+    made = BytesIO()
+    image.save(made, "PNG", optimize=True, transparency=colours[:, 3].tobytes())
+    return min(encoded, b64encode(made.getvalue()).decode("ascii"), key=len)
 
 
 def _rounded(found: re.Match[str]) -> str:
