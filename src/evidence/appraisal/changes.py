@@ -180,9 +180,12 @@ def _row(
 def _choices(many: Multiverse) -> dict[str, Any]:
     """How the result fares along every path of defensible choices."""
     shares = many.conclusions.set_index("conclusion")["share_of_pooled"].iloc[:NOT_POOLED]
-    favours = float(shares[shares.index.str.startswith("favours intervention")].sum())
-    parts = {"favour the treatment": favours, "leave it open": float(shares["uncertain"])}
-    parts["favour the comparator"] = float(shares["favours comparator"])
+    important, benefit, unclear, harm = map(float, shares)
+    parts = {
+        "favour the treatment": important + benefit,
+        "leave it open": unclear,
+        "favour the comparator": harm,
+    }
     said = [f"{number(100 * share, 0)}% {words}" for words, share in parts.items() if share > 0.005]
     drawn = f", of which {len(many):,} were drawn at random" if many.total > len(many) else ""
     combined = int(many.conclusions["paths"].iloc[:NOT_POOLED].sum())

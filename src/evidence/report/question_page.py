@@ -185,10 +185,26 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
     subject = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
     publish_figure(figure, f"published-{name}", caption=caption, folded=not subject)
-    columns = ["group", "kind", "label", "measure", "estimate", "ci_low", "ci_high", "k", "n", "certainty"]
-    shown = beside[[*columns, "comparison", "population", "note"]]
-    caption = "The same in numbers, with the comparison in the words of each source."
-    publish_table(shown, f"published-{name}-table", caption=caption, decimals={"k": 0, "n": 0}, folded=True)
+    headings = {
+        "group": "question",
+        "label": "result of",
+        "measure": "measure",
+        "estimate": "estimate",
+        "ci_low": "from",
+        "ci_high": "to",
+        "k": "comparisons",
+        "n": "people",
+        "certainty": "certainty",
+        "comparison": "comparison",
+        "population": "population",
+        "note": "remark",
+    }
+    shown = beside[list(headings)].rename(columns=headings)
+    caption = (
+        "The same in numbers, with 95% intervals (from, to) and the comparison in the words of each source."
+    )
+    whole = {"comparisons": 0, "people": 0}
+    publish_table(shown, f"published-{name}-table", caption=caption, decimals=whole, folded=True)
 
 
 def publish_reports(review: Review, answer: QuestionAnswer) -> None:

@@ -14,6 +14,7 @@ from evidence.report.site.cards import card_html, important
 from evidence.report.site.render import Page
 from evidence.report.site.shell import templates
 from evidence.report.site.tables import table_html
+from evidence.wording import capital
 
 if TYPE_CHECKING:
     from evidence.appraisal.answer import Answer
@@ -40,31 +41,40 @@ def front_html(review: Review | None, answer: Answer | None, pages: Sequence[Pag
         HTML in which every text is escaped.
     """
     lead = _question(review) if review and answer is None else ""
-    known = _known(review, answer, pages)
-    # The pages of the main questions are linked by their cards.
-    linked = "".join(known.get("cards", ()))
-    others = [page for page in pages if f'href="{quote(page.name)}.html"' not in linked]
+    records = _records(review, pages) if review is not None and answer is not None else []
+    known = _known(review, answer, records)
+    linked = {address for _, address in records}  # by the cards of the main questions
+    others = [page for page in pages if _address(page) not in linked]
     return lead, templates().get_template("front.html").render(answer=answer, pages=others, **known)
 
 
-def _known(review: Review | None, answer: Answer | None, pages: Sequence[Page]) -> dict[str, Any]:
+def _known(
+    review: Review | None, answer: Answer | None, records: Sequence[tuple[Mapping[str, Any], str]]
+) -> dict[str, Any]:
     """What the page says of a review that has an answer."""
     if review is None or answer is None:
         return {}
     from evidence.appraisal.answer import status
     from evidence.appraisal.statements import certainty_levels
+    from evidence.tables.protocol.questions import main_questions
 
     claims = answer.verdicts.drop(columns="claim_id", errors="ignore")
     compares = any(not one.one_group for one in review.protocol.expand())
-    records = _records(review, pages)
     bands = {
         f"{one['outcome']} {important(one)} {'times' if one['ratio'] else one['unit']}"
         for record, _ in records
         for one in record["findings"]
         if one["k"] and important(one)
     }
+    terms = {
+        one.term: review.protocol.windows[one.window].span
+        for question in main_questions(review.protocol)
+        for one in question.analyses
+        if one.term and not one.window_title
+    }
     return {
         "compares": compares,
+        "terms": capital("; ".join(f"{term}: {span}" for term, span in terms.items())),
         "bands": "; ".join(sorted(bands)),
         "status": status(review),
         "cards": [Markup(card_html(record, page=page)) for record, page in records],
@@ -80,7 +90,7 @@ def _records(review: Review, pages: Sequence[Page]) -> list[tuple[Mapping[str, A
     from evidence.tables.protocol.questions import main_questions
 
     told = {
-        item["name"]: (item["answer"], f"{quote(page.name)}.html")
+        item["name"]: (item["answer"], _address(page))
         for page in pages
         for item in page.items
         if item["kind"] == "answer"
@@ -89,6 +99,10 @@ def _records(review: Review, pages: Sequence[Page]) -> list[tuple[Mapping[str, A
         told.get(question.id) or (answer_question(review, question, deep=False).record(), "")
         for question in main_questions(review.protocol)
     ]
+
+
+def _address(page: Page) -> str:
+    return f"{quote(page.name)}.html"
 
 
 def _question(review: Review) -> str:
