@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import chdtrc, fdtrc, ndtri
-from scipy.stats import qmc
 
 from evidence.errors import DataError, choose, must_be
 from evidence.measures import check_level
@@ -109,6 +108,8 @@ def _directions(rank: int) -> Floats:
     if rank == 2:
         angle = (np.arange(POINTS) + 0.5) * np.pi / POINTS
         return np.column_stack([np.cos(angle), np.sin(angle)])
+    from scipy.stats import qmc  # slow to import, so only when needed
+
     uniform = qmc.Sobol(rank, scramble=True, seed=1).random(POINTS)
     normal = ndtri(np.clip(uniform, 1e-12, 1.0 - 1e-12))
     return normal / np.sqrt(np.square(normal).sum(axis=1, keepdims=True))

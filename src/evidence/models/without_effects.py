@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
-from scipy.stats import binomtest
 
 from evidence.columns import align
 from evidence.errors import DataError
@@ -394,6 +393,8 @@ def p_curve(p: Any, *, alpha: float = 0.05) -> PCurve:
 
 def _share(count: int, total: int, alternative: str, level: float) -> tuple[float, float, float, float]:
     """Share with Wilson's interval and the P value of an exact test of one half."""
+    from scipy.stats import binomtest  # slow to import, so only when needed
+
     if not total:
         return nan, nan, nan, nan
     low, high = binomtest(count, total).proportion_ci(level, method="wilson")

@@ -77,9 +77,10 @@ def shrink_svg(path: Path) -> None:
 def _with_palette(encoded: str) -> str:
     """A PNG of at most 256 colours as one with a palette, where that is shorter; every pixel stays what it was."""
     pixels = np.asarray(Image.open(BytesIO(b64decode(encoded))).convert("RGBA"))
-    colours, places = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
-    if len(colours) > 256:
+    codes, places = np.unique(np.ascontiguousarray(pixels).view(np.uint32), return_inverse=True)
+    if len(codes) > 256:
         return encoded
+    colours = codes.view(np.uint8).reshape(-1, 4)
     image = Image.fromarray(places.reshape(pixels.shape[:2]).astype(np.uint8), mode="P")
     image.putpalette(colours[:, :3].tobytes())
     made = BytesIO()
