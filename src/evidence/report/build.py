@@ -22,7 +22,7 @@ from evidence.report.running.execute import CAN_FORK, Executed, Reached, execute
 from evidence.report.running.imports import load_nbformat
 from evidence.report.running.inputs import Inputs, digest, listed
 from evidence.report.running.lock import locked
-from evidence.report.running.plan import Job, literal, plan
+from evidence.report.running.plan import Job, literal, plan, titles
 
 if TYPE_CHECKING:
     from evidence.report.site.site import Site
@@ -103,8 +103,8 @@ def build_report(
     output = output.resolve()
     try:
         refuse_foreign(output)
-        jobs = plan(notebooks, data, parameters or {}, only)
-        run = _Run(data, notebooks, dict(parameters or {}), jobs, title, cache, on_note, output)
+        run = _Run(data, notebooks, dict(parameters or {}), only, title, cache, on_note, output)
+        jobs = run.jobs
         if not force and run.stands(output):
             on_note("Nothing has changed since the report was made.")
             return output / "index.html"
@@ -143,7 +143,7 @@ class _Run:
         data: Path,
         notebooks: Path,
         parameters: dict[str, Any],
-        jobs: list[Job],
+        only: Sequence[str],
         title: str | None,
         cache: Path | None,
         on_note: Callable[[str], None],
@@ -151,9 +151,11 @@ class _Run:
     ) -> None:
         self.began, self.clock = datetime.now(UTC), time.time_ns()
         self.data, self.notebooks, self.parameters, self.on_note = data, notebooks, parameters, on_note
-        self.jobs, self.title, self.given = jobs, title, title is not None
+        self.title, self.given = title, title is not None
         self.inputs = Inputs(data, notebooks)
-        self.cache = Cache(cache or notebooks.resolve().parent / CACHE_NAME, self.inputs)
+        folder = cache or notebooks.resolve().parent / CACHE_NAME
+        self.jobs = plan(notebooks, data, parameters, only, partial(_questions, data, self.inputs, folder))
+        self.cache = Cache(folder, self.inputs)
         self.cache_works = True
         self.review: Review | None = None
         self.every = self.inputs.every()
@@ -161,7 +163,7 @@ class _Run:
         places = {folder.parent for folder in self.written}
         self.own = {place: listed(place) for place in places if place.is_dir()}
         self.commit = commit(notebooks)
-        self.chosen = [f"{job.name} {literal(dict(sorted(job.parameters.items())))}" for job in jobs]
+        self.chosen = [f"{job.name} {literal(dict(sorted(job.parameters.items())))}" for job in self.jobs]
         self.state = self.state_of(self.every)
         self.left: set[str] = set()
         self.owners: dict[str, str] = {}
@@ -367,23 +369,45 @@ class _Pages:
 def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]:
     """Return the title of a review and, unless its tables passed all checks before as they are, the review."""
     checked = {name: code for name, code in inputs.every().items() if not name.startswith("notebooks/")}
-    state = digest([inputs.environment, checked])
-    known = cache / "review.json"
-    try:
-        found = json.loads(known.read_text("utf-8"))
-        if found["state"] == state:
-            return str(found["title"]), None
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    known, state = cache / "review.json", digest([inputs.environment, checked])
+    if (title := _known(known, state)) is not None:
+        return str(title), None
     from evidence.tables.review import read_review
 
     review = read_review(data)
-    try:
-        with draft(known) as beside:
-            beside.write_text(json.dumps({"state": state, "title": review.protocol.title}), "utf-8")
-    except OSError:  # the next run checks again
-        pass
+    _keep(known, state, review.protocol.title)
     return review.protocol.title, review
+
+
+def _questions(data: Path, inputs: Inputs, cache: Path) -> dict[str, str]:
+    """Return the questions of a review by their ids, with their titles; the protocol is slow to read."""
+    rests_on = {name: code for name, code in inputs.every().items() if name.startswith("evidence/")}
+    state = digest([inputs.environment, rests_on, inputs.hash("data/review.yaml")])
+    known = cache / "questions.json"
+    found = _known(known, state)
+    if not isinstance(found, dict):
+        found = titles(data)
+        _keep(known, state, found)
+    return found
+
+
+def _known(path: Path, state: str) -> Any:
+    """Return what was kept for a state; None if there is no such thing."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return found["value"] if found["state"] == state else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(path: Path, state: str, value: Any) -> None:
+    """Keep a value for a state; where that is not possible the next run works it out again."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with draft(path) as beside:
+            beside.write_text(json.dumps({"state": state, "value": value}), "utf-8")
+    except OSError:
+        pass
 
 
 def _reads(

@@ -16,7 +16,16 @@ from typing import Any
 from evidence.errors import DataError, closest
 from evidence.files import file_name
 
-__all__ = ["TAKEN", "Job", "declared_parameters", "literal", "parse_parameters", "plan", "read_cells"]
+__all__ = [
+    "TAKEN",
+    "Job",
+    "declared_parameters",
+    "literal",
+    "parse_parameters",
+    "plan",
+    "read_cells",
+    "titles",
+]
 
 TAKEN = ("explorer", "figures-and-tables", "glossary", "index", "search", "search-index", "trials")
 """Names of the pages and files that every report has beside those of its notebooks."""
@@ -279,7 +288,7 @@ def _most(path: Path, metadata: Mapping[str, Any]) -> int | None:
     raise DataError(f"{path.name}: evidence.most in its metadata is {most!r}, not a whole number above 0.")
 
 
-def _titles(data: Path) -> dict[str, str]:
+def titles(data: Path) -> dict[str, str]:
     """Return the questions of a review by their ids, with their titles."""
     from evidence.tables.protocol.protocol import read_protocol
     from evidence.tables.protocol.questions import questions
@@ -287,7 +296,13 @@ def _titles(data: Path) -> dict[str, str]:
     return {one.id: one.title for one in questions(read_protocol(data / "review.yaml"))}
 
 
-def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence[str] = ()) -> list[Job]:
+def plan(
+    folder: Path,
+    data: Path,
+    parameters: Mapping[str, Any],
+    only: Sequence[str] = (),
+    asked_of: Callable[[], Mapping[str, str]] | None = None,
+) -> list[Job]:
     """Choose the notebooks of a folder, in the order of their names, and give each what it declares.
 
     A notebook whose metadata say ``{"evidence": {"each": "question"}}`` runs once for each question of the protocol
@@ -305,6 +320,8 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
     only : sequence of str
         Names of the notebooks to take, in full or up to a hyphen (``03`` for ``03-pooled``), or ids of questions; all
         if empty.
+    asked_of : callable, optional
+        Gives the questions of the review by their ids, with their titles, if that is quicker than reading them.
 
     Returns
     -------
@@ -321,16 +338,16 @@ def plan(folder: Path, data: Path, parameters: Mapping[str, Any], only: Sequence
         raise DataError(f"There is no notebook in {folder}; name the folder with --notebooks.")
     metadata = {path: _read(path)[0] for path in paths}
     several = [path for path in paths if _each(path, metadata[path])]
-    titles = _titles(data) if several else {}
-    most = {path: _most(path, metadata[path]) or len(titles) or 1 for path in paths}
-    stems = [*(path.stem for path in paths), *titles]
+    named = dict(asked_of() if asked_of else titles(data)) if several else {}
+    most = {path: _most(path, metadata[path]) or len(named) or 1 for path in paths}
+    stems = [*(path.stem for path in paths), *named]
     for name in only:
         if not any(_fits(name, stem) for stem in stems):
             raise DataError(f"No notebook is named {name}; there are {', '.join(stems)}.")
     asked = {
         path: {
             one: title
-            for number, (one, title) in enumerate((titles if path in several else {"": ""}).items())
+            for number, (one, title) in enumerate((named if path in several else {"": ""}).items())
             if (not only and number < most[path])
             or any(_fits(name, path.stem) or name == one != "" for name in only)
         }
