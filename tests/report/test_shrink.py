@@ -82,3 +82,19 @@ def encoded(pixels: np.ndarray) -> str:
     made = BytesIO()
     Image.fromarray(pixels).save(made, "PNG")
     return b64encode(made.getvalue()).decode("ascii")
+
+
+def test_marks_cut_off_by_one_outline_say_so_once(tmp_path: Path) -> None:
+    mark, turned = (
+        '<path d="M 0 0" clip-path="url(#c)"/>',
+        '<path transform="rotate(9)" clip-path="url(#c)"/>',
+    )
+    path = tmp_path / "plot.svg"
+    path.write_text(
+        f'<svg><clipPath id="c"><path d="M 1 1"/></clipPath>{mark * 4}{turned}{mark}{mark}</svg>', "utf-8"
+    )
+    shrink_svg(path)
+    group = '<g clip-path="url(#c)">' + '<path d="M0 0"/>' * 4 + "</g>"
+    text = path.read_text("utf-8")
+    assert group in text
+    assert text.count("clip-path=") == 4  # the group, the mark that is turned, and the two after it

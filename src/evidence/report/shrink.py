@@ -32,6 +32,9 @@ EMPTY_GROUP = re.compile(
 EXACT = re.compile(
     r'(<path id="[^"]*" d="[^"]*"|(?:scale|matrix)\([^)]*\)|<title>.*?</title>|>[^<>]+</text>)', re.DOTALL
 )
+# Marks in a row that are cut off by one outline. With a transform of its own a mark would move the outline.
+_CLIPPED = r'<(?:path|use) (?![^>]*transform)[^>]*clip-path="url\(#{}\)"[^>]*/>'
+CLIPPED = re.compile(_CLIPPED.format("(?P<clip>[^)]+)") + f"(?:{_CLIPPED.format('(?P=clip)')}){{2,}}")
 TEXT = re.compile(r"<text [^>]*>")
 RASTER = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\s]+")
 FAMILY = re.compile(r" ?font-family:([^;\"]*);?")
@@ -69,9 +72,15 @@ def shrink_svg(path: Path) -> None:
     groups = 1
     while groups:
         text, groups = EMPTY_GROUP.subn(r"\1", text)
+    text = CLIPPED.sub(_clipped_once, text)
     text = RASTER.sub(lambda found: _with_palette(found[0]), text)
     with draft(path) as beside:
         beside.write_text(text.strip() + "\n", "utf-8", newline="\n")
+
+
+def _clipped_once(found: re.Match[str]) -> str:
+    clip = f' clip-path="url(#{found["clip"]})"'
+    return f"<g{clip}>{found[0].replace(clip, '')}</g>"
 
 
 def _with_palette(encoded: str) -> str:
