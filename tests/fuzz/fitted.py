@@ -25,6 +25,7 @@ WITHOUT = frozenset(
     }
 )
 """Missing where the model cannot be fitted without a study or a cluster."""
+LARGEST_LOG = 709.78
 LIMITS = frozenset({"low", "high", "ci_low", "ci_high", "prediction_low", "prediction_high"})
 """Infinite where they are too large for a ratio."""
 
@@ -90,7 +91,11 @@ def on(rng: Rng) -> Call:
     if measure in ("PFT", "IRFT") and rng.random() < 0.5:
         pooled = ev.pool(es["effect"].to_numpy(), es["variance"].to_numpy(), **options)
         return Call(pooled.on, (measure,), {"n": n}, missing=LIMITS)
-    return Call(ev.pool(es, **options).on, (pick(rng, ["natural", "analysis", np.tanh]),), missing=LIMITS)
+    pooled = ev.pool(es, **options)
+    # The logarithm of a ratio may be so large that the ratio is no number, which then says infinite.
+    whole = max(pooled.estimate, *pooled.effect) < LARGEST_LOG
+    missing = LIMITS if whole else LIMITS | {"estimate", "effect"}
+    return Call(pooled.on, (pick(rng, ["natural", "analysis", np.tanh]),), missing=missing)
 
 
 def predict(rng: Rng) -> Call:

@@ -68,6 +68,8 @@ def location_scale(rng: Rng) -> Call:
     k = effect.size
     data = pd.DataFrame({"label": names(k), "effect": effect, "variance": variance, "x": rng.normal(size=k)})
     data["g"] = rng.choice(["a", "b"], k)
+    if spoilt is not None:  # one fault at a time
+        data.loc[[0, 1], "g"] = ["a", "b"]
     options = {"method": pick(rng, ["REML", "ML"]), "test": pick(rng, ["t", "z"])}
     formulas = pick(rng, ["effect ~ 1", "effect ~ x"]), pick(rng, ["~ x", "~ g", "~ x - 1", "~ x + g"])
     return Call(
