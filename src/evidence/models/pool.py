@@ -61,8 +61,8 @@ def pool(
         Estimator of the between-study variance: EE, DL, DL2, HE, HS, SJ, ML, REML, EB, PM, PMM or GENQ (see
         `evidence.measures.ESTIMATORS`). REML and ML give the global maximum.
     ci : str
-        Confidence interval of the mean: "z", "t", "HKSJ", "HKSJ-adhoc" or, with REML, "KR" (Kenward-Roger). With one
-        study it is the study's own, by the normal distribution.
+        Confidence interval of the mean: "z", "t", "HKSJ", "HKSJ-adhoc" or, with REML, "KR" (Kenward-Roger, at least
+        0.02 degrees of freedom). With one study it is the study's own, by the normal distribution.
     level : float
         Level of all intervals, between 0 and 1.
     prediction : str

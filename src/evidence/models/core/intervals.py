@@ -34,6 +34,9 @@ __all__ = [
     "q_profile_interval",
 ]
 
+LEAST_DF = 0.02
+"""Least degrees of freedom of Kenward and Roger: with fewer the t distribution has no quantile that is a number."""
+
 
 class Mean(NamedTuple):
     """The mean effect with its inference."""
@@ -191,7 +194,7 @@ def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:
 
     For a common mean and one variance component the adjustment (Kenward and Roger 1997, eqs 3 and 7 to 9) comes to
     V + 2 V^2 (sum w^3 - (sum w^2)^2 / sum w) / I with V = 1 / sum w and I = tr(PP) / 2, the expected information
-    about tau2, and to 2 I / (V sum w^2)^2 degrees of freedom with scale 1. At least 0.1 is kept, for a
+    about tau2, and to 2 I / (V sum w^2)^2 degrees of freedom with scale 1. At least `LEAST_DF` are kept, for a
     finite interval.
     """
     total = w + r
@@ -199,5 +202,5 @@ def _kenward_roger(w: Any, r: Any, r2: Any, r3: Any) -> tuple[Any, Any]:
     information = either(information > 0.0, information, np.inf)
     pairs = w * (w * (w * r - 2.0 * r2) + r3) + (r * r3 - r2 * r2)
     variance = 1.0 / total + 2.0 * np.maximum(pairs, 0.0) / (total * total * total * information)
-    df = np.maximum(2.0 * information * np.square(total / (w * w + r2)), 0.1)
+    df = np.maximum(2.0 * information * np.square(total / (w * w + r2)), LEAST_DF)
     return variance, df
