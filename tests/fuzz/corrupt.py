@@ -517,6 +517,6 @@ def corrupt(rng: Rng, folder: Path, right: Right, outside: Path) -> None:
         wide = ",".join(map(str, np.arange(200_000)))
         target = folder / right.file
         target = target / "trials.csv" if target.is_dir() else target
-        if target.suffix == ".csv" and not target.is_symlink():
+        if target.suffix == ".csv" and not target.is_symlink() and not target.is_dir():
             target.unlink(missing_ok=True)
             target.write_text(f"{wide}\n{wide}\n", "utf-8")
