@@ -136,6 +136,48 @@ def test_each_analysis_has_its_own_method_model_and_level(tmp_path: Path) -> Non
     assert shown(result)[0] == pytest.approx(np.exp(-9 / 26), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("measure", "model", "counts", "taken", "words"),
+    [
+        ("", "Fixed", "PETO", "OR", "the file names no measure, OR is taken"),
+        (
+            "RR",
+            "Fixed",
+            "MH",
+            "RR",
+            "Peto's method gives odds ratios of equal effects; Mantel-Haenszel is taken",
+        ),
+        (
+            "PETO_OR",
+            "Random",
+            "MH",
+            "OR",
+            "Peto's method gives odds ratios of equal effects; Mantel-Haenszel is taken",
+        ),
+    ],
+)
+def test_peto_with_another_measure_or_random_effects(
+    tmp_path: Path, measure: str, model: str, counts: str, taken: str, words: str
+) -> None:
+    """No import is written that the next command cannot pool."""
+    head = "Comparison Number,Outcome Number,Subgroup Number,Name,Data Type,Statistical Method,Effect Measure"
+    rows = [
+        f"{head},Analysis Model,Group Label 1,Group Label 2,Events 1,Total 1,Events 2,Total 2",
+        "1,0,0,Drug v placebo,,,,,,,,,,",
+        f"1,1,0,Death,DIC,PETO,{measure},{model},Drug,Placebo,,,,",
+        *(
+            f"1,1,0,{name},,,,,,,{numbers}"
+            for name, numbers in (("Ann 2001", "4,100,1,100"), ("Bob 2002", "3,90,2,95"))
+        ),
+    ]
+    made = ev.import_revman(write(tmp_path, "peto.csv", "\n".join(rows) + "\n"))
+    assert any(words in text for text in made.said)
+    review = made.write(tmp_path / "peto")
+    (name,) = made.analyses
+    result = pooled(review, name)
+    assert (result.measure, result.fit.counts) == (taken, counts)
+
+
 def test_headings_count_in_any_case(tmp_path: Path) -> None:
     made, review = effects("metafor-c.csv", tmp_path, measure="MD")
     assert list(review.trials["label"]) == ["Ann", "Bob"]

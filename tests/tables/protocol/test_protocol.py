@@ -94,6 +94,21 @@ def test_the_model_of_an_analysis_has_to_fit_that_of_the_protocol(
         read(tmp_path, content)
 
 
+def test_peto_is_for_odds_ratios(tmp_path: Path, content: dict[str, Any]) -> None:
+    """Else the first to pool the analysis would be told so."""
+    content["outcomes"]["settled"] = {"measure": "RR", "better": "higher"}
+    content["analyses"] = [content["analyses"][0] | {"outcomes": ["settled"], "windows": ["short"]}]
+    content["analyses"][0]["model"] = {"method": "EE", "counts": "PETO", "interval": "z"}
+    with pytest.raises(
+        ev.DataError, match="Peto's method gives odds ratios, not RR; use counts: MH or the measure OR"
+    ):
+        read(tmp_path, content)
+    content["outcomes"]["settled"]["measure"] = "OR"
+    assert {
+        protocol.model_of(one).counts for protocol in [read(tmp_path, content)] for one in protocol.expand()
+    } == {"PETO"}
+
+
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     text = "title: a\noutcomes:\n  x: {measure: MD,\n      measure: OR}\n"
     with pytest.raises(ev.DataError, match=r"row 4: .*the key 'measure' stands here and in row 3"):

@@ -71,6 +71,7 @@ class _Composer:
         self.named: dict[str, str] = {}
         self.results: set[str] = set()
         self.analyses: list[dict[str, Any]] = []
+        self._keep_peto_to_odds_ratios()
         self.model = self._usual_model()
         self.studied: list[str] = []
         self.others: list[str] = []
@@ -116,6 +117,14 @@ class _Composer:
             name = f"{wanted or kind}{joint}{number}"
         self.taken.add((kind, name))
         return name
+
+    def _keep_peto_to_odds_ratios(self) -> None:
+        """Take Mantel-Haenszel where a file asks for another measure, or for random effects, by Peto's method."""
+        for one in self.collected.comparisons:
+            if one.counts == "PETO" and (one.measure != "OR" or one.method not in ("", "EE")):
+                one.counts = "MH"
+                words = "Peto's method gives odds ratios of equal effects; Mantel-Haenszel is taken"
+                self.collected.said.append(f"'{one.outcome}': {words}")
 
     def _usual_model(self) -> dict[str, Any]:
         """Give the model of most comparisons of the file; that of the program if the file names none."""
@@ -250,7 +259,8 @@ class _Composer:
         # The id of the analysis has to be its own together with the outcome.
         full = self._unique("analysis", f"{wanted}-{outcome_name}")
         number = full.removeprefix(f"{wanted}-{outcome_name}")
-        own = {key: value for key, value in _model(one).items() if one.method and value != self.model[key]}
+        told = _model(one) if one.method else {"counts": "IV"} if self.model["counts"] == "PETO" else {}
+        own = {key: value for key, value in told.items() if value != self.model[key]}
         self.analyses.append(
             {
                 "id": f"{wanted}{number}",

@@ -471,6 +471,8 @@ def _usual_measure(one: Comparison, measure: str | None, collected: Collected) -
     if "estimate" in given:
         return measure or ""
     allowed = ("RR", "OR", "RD") if "events_1" in given else ("MD", "SMD", "ROM")
+    if one.counts == "PETO" and "events_1" in given:
+        allowed = ("OR",)
     chosen = measure if measure in allowed else allowed[0]
     if chosen != measure:
         collected.said.append(f"'{one.outcome}': the file names no measure, {chosen} is taken (--measure)")

@@ -460,6 +460,11 @@ def _dangling(protocol: Protocol, file: str) -> Iterator[Fault]:
         if analysis.id in seen:
             yield Fault(file, None, "analyses", analysis.id, "two analyses have this id; give each its own")
         seen.add(analysis.id)
+        if analysis.outcome in protocol.outcomes and protocol.model_of(analysis).counts == "PETO":
+            measure = protocol.pooled_measure(analysis)
+            if measure_of(measure).of == "events" and measure != "OR":
+                words = f"Peto's method gives odds ratios, not {measure}; use counts: MH or the measure OR"
+                yield Fault(file, None, "analyses", analysis.id, words)
     named = [("published", name) for published in protocol.published for name in published.analyses]
     named += [("reproductions", entry.analysis) for entry in protocol.reproductions]
     for place, name in named:
