@@ -470,7 +470,7 @@ def _usual_measure(one: Comparison, measure: str | None, collected: Collected) -
     given = one.entries[0].values.keys()
     if "estimate" in given:
         return measure or ""
-    allowed = ("RR", "OR", "RD") if "events_1" in given else ("MD", "SMD", "ROM")
+    allowed: tuple[str, ...] = ("RR", "OR", "RD") if "events_1" in given else ("MD", "SMD", "ROM")
     if one.counts == "PETO" and "events_1" in given:
         allowed = ("OR",)
     chosen = measure if measure in allowed else allowed[0]
