@@ -505,3 +505,12 @@ def test_the_sign_of_a_bound_has_a_column_of_its_own(small: Any) -> None:
     small.contrast("ava", "song", "quiet", estimate=1, p_value="<0.05")
     with pytest.raises(ev.DataError, match=r"found '<0.05'; write 0.05 in p_value and < in p_operator"):
         small.read()
+
+
+def test_a_header_cut_short_is_named_though_no_row_can_be_read(filled: Any) -> None:
+    """The rows alone do not show that columns are missing, and checks would look for them."""
+    folder = filled.write()
+    (folder / "contrast_results.csv").write_text("result_id,trial_id\nx,ava,more\n", "utf-8")
+    for function in (ev.read_review, lambda path: ev.check(str(path))):
+        with pytest.raises(ev.DataError, match="note"):
+            function(folder)

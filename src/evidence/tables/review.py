@@ -272,9 +272,9 @@ def _read_table(folder: Path, table: Table, prefix: str = "") -> tuple[pd.DataFr
             return None, [Fault(file, None, "", "", "the file is missing")]
         return typed(_without_rows(table), table), []
     cells, broken = read_cells(path, file)
-    if broken and cells.empty:
+    if broken and not len(cells.columns):
         return None, broken
-    if table.needed and cells.empty:
+    if table.needed and cells.empty and not broken:
         return None, [Fault(file, None, "", "", "the table has a header but no rows")]
     faults = check_cells(cells, table, file)
     if broken:

@@ -298,7 +298,9 @@ def _share(measure: str, a: float, b: float, c: float, d: float) -> float | None
     if 0 in (a, b, c, d):
         a, b, c, d = a + 0.5, b + 0.5, c + 0.5, d + 0.5
     one, other = (
-        1 / events + 1 / rest if measure == "OR" else events * rest / (events + rest) ** 3
+        1 / events + 1 / rest
+        if measure == "OR"
+        else events / (events + rest) * (rest / (events + rest)) / (events + rest)
         for events, rest in ((a, b), (c, d))
     )
     return one / (one + other)

@@ -249,10 +249,15 @@ def better_of(left: str, comparator: str) -> str:
     return "higher" if any(name in left.lower() for name in names) else "lower"
 
 
+MOST_PEOPLE = 1e10
+
+
 def impossible(values: dict[str, str]) -> str:
     """Say why the numbers of a study cannot stand together; "" if they can."""
     for arm in "12":
         events, size = values.get(f"events_{arm}", ""), values.get(f"total_{arm}", "")
         if events and size and float(events) > float(size):
             return f"{events} events among {size} participants"
+        if size and float(size) > MOST_PEOPLE:
+            return f"{size} participants are more than there are"
     return ""
