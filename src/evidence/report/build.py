@@ -154,11 +154,12 @@ class _Run:
         self.title, self.given = title, title is not None
         self.inputs = Inputs(data, notebooks)
         folder = cache or notebooks.resolve().parent / CACHE_NAME
-        self.jobs = plan(notebooks, data, parameters, only, partial(_questions, data, self.inputs, folder))
+        self.every = self.inputs.every()
+        asked_of = partial(_questions, data, self.every, self.inputs.environment, folder)
+        self.jobs = plan(notebooks, data, parameters, only, asked_of)
         self.cache = Cache(folder, self.inputs)
         self.cache_works = True
         self.review: Review | None = None
-        self.every = self.inputs.every()
         self.written = output, self.cache.folder.resolve()
         places = {folder.parent for folder in self.written}
         self.own = {place: listed(place) for place in places if place.is_dir()}
@@ -379,11 +380,10 @@ def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]
     return review.protocol.title, review
 
 
-def _questions(data: Path, inputs: Inputs, cache: Path) -> dict[str, str]:
+def _questions(data: Path, every: Mapping[str, str], environment: str, cache: Path) -> dict[str, str]:
     """Return the questions of a review by their ids, with their titles; the protocol is slow to read."""
-    rests_on = {name: code for name, code in inputs.every().items() if name.startswith("evidence/")}
-    state = digest([inputs.environment, rests_on, inputs.hash("data/review.yaml")])
-    known = cache / "questions.json"
+    rests_on = {name: code for name, code in every.items() if name.startswith("evidence/")}
+    known, state = cache / "questions.json", digest([environment, rests_on, every.get("data/review.yaml")])
     found = _known(known, state)
     if not isinstance(found, dict):
         found = titles(data)

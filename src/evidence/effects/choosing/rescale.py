@@ -11,7 +11,7 @@ import numpy as np
 
 from evidence.effects.reported.arm_values import ArmValues
 from evidence.effects.reported.contrasts import Contrast
-from evidence.effects.reported.reasons import Assumption, Form, Reason, Step, step
+from evidence.effects.reported.reasons import NO_EVENTS, NO_SIZE, Assumption, Form, Reason, Step, step
 from evidence.effects.sizes.continuous import gamma_correction
 from evidence.effects.sizes.effect_size import RECIPES, effect_size
 from evidence.errors import DataError
@@ -161,8 +161,6 @@ def _one_group(contrast: Contrast, instrument: Instrument, outcome: Outcome, mea
     return Scaled(effect, variance, unit, (*group.steps, words) if of.of == "mean" else (words,), assumptions)
 
 
-_NO_EVENTS = Reason("no events", "the number of events is not stated")
-_NO_SIZE = Reason("no size", "the number of patients is not stated")
 _Given = tuple[dict[str, float], str, str] | Reason
 """Arguments of `effect_size`, what they are in words, and the unit; or why there are none."""
 
@@ -170,16 +168,16 @@ _Given = tuple[dict[str, float], str, str] | Reason
 def _share_of(group: ArmValues) -> _Given:
     events, n = group.row.events, group.n
     if math.isnan(events):
-        return _NO_EVENTS
+        return NO_EVENTS
     if math.isnan(n):
-        return _NO_SIZE
+        return NO_SIZE
     return {"events": events, "n": n}, f"{events:g} of {n:g}", ""
 
 
 def _rate_of(group: ArmValues) -> _Given:
     events, time = group.row.events, group.row.person_time
     if math.isnan(events):
-        return _NO_EVENTS
+        return NO_EVENTS
     if not time > 0:
         return Reason("no person-time", "the time at risk is not stated")
     return {"events": events, "time": time}, f"{events:g} events in {time:g}", ""
@@ -190,7 +188,7 @@ def _correlation_of(group: ArmValues) -> _Given:
     if math.isnan(r):
         return Reason("no correlation", "no correlation is stated")
     if math.isnan(n):
-        return _NO_SIZE
+        return NO_SIZE
     return {"r": r, "n": n}, f"r = {r:g} of {n:g}", ""
 
 
@@ -201,7 +199,7 @@ def _mean_of(group: ArmValues, contrast: Contrast, instrument: Instrument, outco
     if math.isnan(group.mean):
         return Reason("no mean", "no mean is stated")
     if not group.se > 0:
-        return _NO_SIZE if group.sd > 0 else Reason("no spread", "no SD, SE, interval or quartiles")
+        return NO_SIZE if group.sd > 0 else Reason("no spread", "no SD, SE, interval or quartiles")
     unit, mean, se = "points", group.mean, group.se
     if outcome.rescale is not None:
         low, high = outcome.rescale

@@ -16,7 +16,17 @@ from typing import Any
 
 from evidence.effects.reported.arm_values import SMALL_ARM, ArmSizes, ArmValues, arm_values, score_sd, signed
 from evidence.effects.reported.imputed import borrow_sd
-from evidence.effects.reported.reasons import ArmId, Assumption, Form, Reason, Step, step
+from evidence.effects.reported.reasons import (
+    NO_EVENT_AT_ALL,
+    NO_EVENTS,
+    NO_SIZE,
+    ArmId,
+    Assumption,
+    Form,
+    Reason,
+    Step,
+    step,
+)
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.effects.sizes.recover import recover
 from evidence.errors import DataError
@@ -27,7 +37,6 @@ from evidence.tables.schema import doubt
 __all__ = ["Contrast", "reported_contrasts", "reported_groups"]
 
 _NAN = math.nan
-_NO_SIZE = Reason("no size", "the number of patients is not stated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +414,7 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
     if missing:
         why = Reason("no spread", f"no SD, SE, interval or quartiles in {' and '.join(missing)}")
         if any(values.sd > 0 and math.isnan(values.n) for values in (first, second)):
-            why = _NO_SIZE
+            why = NO_SIZE
         return replace(contrast, estimate=first.mean - second.mean, reason=why)
     estimate, se = first.mean - second.mean, math.hypot(first.se, second.se)
     sd, sd_steps, sd_assumptions = score_sd([first, second])
@@ -435,13 +444,13 @@ def _counted(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contras
     """Take the risk ratio of two arms that report events."""
     a, c, n1, n2 = first.row.events, second.row.events, first.n, second.n
     if math.isnan(a + c):
-        return replace(contrast, reason=Reason("no events", "the number of events is not stated"))
+        return replace(contrast, reason=NO_EVENTS)
     if math.isnan(n1 + n2) or a > n1 or c > n2:
-        return replace(contrast, reason=_NO_SIZE)
+        return replace(contrast, reason=NO_SIZE)
     events = (a, n1, c, n2)
     if a == c == 0:
         known = replace(contrast, events=events, forms=(Form.COUNTS,), assumptions=contrast.size_assumptions)
-        return replace(known, reason=Reason("no events", "no event in either arm: the ratio is not defined"))
+        return replace(known, reason=NO_EVENT_AT_ALL)
     ratio = effect_size("RR", a=a, b=n1 - a, c=c, d=n2 - c).iloc[0]
     extra = 0.5 if 0 in (a, c, n1 - a, n2 - c) else 0.0
     arm = 1 / (a + extra) - 1 / (n1 + 2 * extra)
@@ -472,10 +481,9 @@ def _over_time(contrast: Contrast, first: ArmValues, second: ArmValues) -> Contr
     a, t1 = first.row.events, first.row.person_time
     c, t2 = second.row.events, second.row.person_time
     if math.isnan(a + c):
-        return replace(contrast, reason=Reason("no events", "the number of events is not stated"))
+        return replace(contrast, reason=NO_EVENTS)
     if a == c == 0:
-        words = "no event in either arm: the ratio is not defined"
-        return replace(contrast, forms=(Form.COUNTS,), reason=Reason("no events", words))
+        return replace(contrast, forms=(Form.COUNTS,), reason=NO_EVENT_AT_ALL)
     ratio = effect_size("IRR", events1=a, time1=t1, events2=c, time2=t2).iloc[0]
     effect, se = float(ratio["effect"]), math.sqrt(ratio["variance"])
     extra = 0.5 if 0 in (a, c) else 0.0

@@ -9,7 +9,18 @@ from typing import Literal
 
 from evidence.wording import Listed
 
-__all__ = ["ArmId", "Assumption", "Form", "Reason", "ReasonKind", "Step", "step"]
+__all__ = [
+    "NO_EVENTS",
+    "NO_EVENT_AT_ALL",
+    "NO_SIZE",
+    "ArmId",
+    "Assumption",
+    "Form",
+    "Reason",
+    "ReasonKind",
+    "Step",
+    "step",
+]
 
 ReasonKind = Literal[
     "not reported",
@@ -108,3 +119,8 @@ class Step(Listed):
 def step(*parts: str) -> Step:
     """Make a step of words and `ArmId`."""
     return Step.of(parts, joint="")
+
+
+NO_EVENTS = Reason("no events", "the number of events is not stated")
+NO_EVENT_AT_ALL = Reason("no events", "no event in either arm: the ratio is not defined")
+NO_SIZE = Reason("no size", "the number of patients is not stated")

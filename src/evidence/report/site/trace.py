@@ -300,7 +300,7 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "what": f"{row['outcome']}, {row['instrument']}".replace("_", " "),
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
             "numbers": {
-                _FIELDS.get(key, key): _plain(key, row[key], row["p_operator"] if key == "p_value" else "")
+                _FIELDS.get(key, key): _plain(key, row)
                 for key in _NUMBERS[table]
                 if not _missing(row.get(key))
             },
@@ -315,8 +315,10 @@ def _missing(value: Any) -> bool:
     return value == "" or value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(key: str, value: Any, operator: str) -> str:
+def _plain(key: str, row: Mapping[Any, Any]) -> str:
+    value = row[key]
     if key == "measure":
         return measure_of(str(value)).name.lower()
     text = signs(f"{value:.12g}" if isinstance(value, float) else str(value))
-    return f"{operator} {text}" if operator in ("<", ">") else text
+    bound = key == "p_value" and row["p_operator"] in ("<", ">")
+    return f"{row['p_operator']} {text}" if bound else text

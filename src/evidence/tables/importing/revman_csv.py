@@ -470,9 +470,8 @@ def _usual_measure(one: Comparison, measure: str | None, collected: Collected) -
     given = one.entries[0].values.keys()
     if "estimate" in given:
         return measure or ""
-    allowed: tuple[str, ...] = ("RR", "OR", "RD") if "events_1" in given else ("MD", "SMD", "ROM")
-    if one.counts == "PETO" and "events_1" in given:
-        allowed = ("OR",)
+    of_counts: tuple[str, ...] = ("OR",) if one.counts == "PETO" else ("RR", "OR", "RD")
+    allowed = of_counts if "events_1" in given else ("MD", "SMD", "ROM")
     chosen = measure if measure in allowed else allowed[0]
     if chosen != measure:
         collected.said.append(f"'{one.outcome}': the file names no measure, {chosen} is taken (--measure)")
