@@ -63,17 +63,17 @@ def main() -> int:
             bar = progress.add_task(f"{what}s", total=count)
             for done in as_completed([executor.submit(function, chunk, options.seed) for chunk in chunks]):
                 outcomes += done.result()
+                failures = [one for one in done.result() if one.kind == "failed"]
+                for one in failures:
+                    console.print(
+                        f"{what} {one.number} {one.target}: {one.cause}", markup=False, soft_wrap=True
+                    )
+                failed += len(failures)
                 progress.update(bar, completed=len(outcomes))
         names: Iterable[str] = (
             TARGETS if what == "function" else sorted({outcome.target for outcome in outcomes})
         )
         console.print(tabulate(what, names, outcomes))
-        failures = sorted((one for one in outcomes if one.kind == "failed"), key=lambda one: one.number)
-        for failure in failures:
-            console.print(
-                f"{what} {failure.number} {failure.target}: {failure.cause}", markup=False, soft_wrap=True
-            )
-        failed += len(failures)
     return 1 if failed else 0
 
 

@@ -406,7 +406,11 @@ def values(rng: Rng, text: str, outside: Path) -> str:
 
 def rename(rng: Rng, folder: Path, outside: Path) -> None:
     """Give one name of the tables another everywhere, so that it stays a name."""
-    tables = [path for path in sorted(folder.rglob("*")) if path.suffix in (".csv", ".tsv", ".txt")]
+    tables = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".csv", ".tsv", ".txt") and path.is_file()
+    ]
     if not tables:
         return
     text = decoded(pick(rng, tables).read_bytes())
