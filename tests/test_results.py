@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -109,3 +110,40 @@ def test_small_numbers_keep_their_digits() -> None:
     assert "0.0000" not in slope.summary().splitlines()[3]
     given = ev.pool([0.1, 0.3], [0.04, 0.05], tau2=0.1).summary()
     assert "nan" not in given
+
+
+HUGE = pd.DataFrame(
+    {
+        "effect": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        "variance": 1e-6,
+        "x": [1.0, 2.0, 3.0, 4.1, 5.0, 6.0],
+        "study": list("aabbcc"),
+        "row": range(6),
+    }
+)
+"""Effects so far from 0 beside their standard errors that P values are 0 in double precision."""
+
+SURE: dict[str, Callable[[], Shown]] = {
+    "regress": lambda: ev.regress("effect ~ x", HUGE, method="EE", ci="z"),
+    "robust": lambda: ev.robust(ev.regress("effect ~ x", HUGE, method="EE", ci="z"), list("abcdef")),
+    "linear_contrasts": lambda: ev.linear_contrasts(ev.regress("effect ~ x", HUGE, method="EE", ci="z")),
+    "multilevel": lambda: ev.multilevel(
+        HUGE["effect"], HUGE["variance"], levels={"row": HUGE["row"]}, moderators=HUGE[["x"]], test="z"
+    ),
+    "location_scale": lambda: ev.location_scale("effect ~ x", "1", HUGE),
+    "subgroups": lambda: ev.subgroups(HUGE, "study", method="EE", ci="z"),
+    "pool_many": lambda: ev.pool_many(
+        HUGE[["effect"]].T.to_numpy(), HUGE[["variance"]].T.to_numpy(), method="EE", ci="z"
+    ),
+    "leave_one_out": lambda: ev.leave_one_out(ev.pool(HUGE["effect"], HUGE["variance"], method="EE", ci="z")),
+}
+
+
+@pytest.mark.parametrize("name", SURE)
+def test_no_p_value_prints_as_zero(name: str) -> None:
+    lines = [line.split() for line in SURE[name]().summary().splitlines()]
+    head = next(line for line in lines if "p_value" in line)
+    rows = [line for line in lines[lines.index(head) + 1 :] if len(line) >= len(head)]
+    cells = [row[head.index("p_value") - len(head)] for row in rows]
+    assert "<0.0001" in cells
+    assert "0.0000" not in cells

@@ -18,6 +18,7 @@ __all__ = [
     "Sealed",
     "Shown",
     "few_studies",
+    "frame_text",
     "lasting_property",
     "number",
     "p_clause",
@@ -176,14 +177,29 @@ class Shown(Sealed, ABC):
         )
 
 
+def _formats(frame: pd.DataFrame) -> dict[str, Any]:
+    """Say how a table writes what is missing, its numbers (as `number` does) and its P values, which are never 0."""
+    tests = [name for name in frame if str(name) in ("p_value", "p_adjusted") or str(name).endswith("_p")]
+    return {"float_format": number, "na_rep": "-", "formatters": dict.fromkeys(tests, _p_cell)}
+
+
+def _p_cell(p_value: float) -> str:
+    return "-" if math.isnan(p_value) else "<0.0001" if p_value < 0.0001 else number(p_value)
+
+
 def table_markup(frame: pd.DataFrame, *, index: bool = False, most: int | None = MOST_ROWS) -> str:
-    """Write a table as HTML, its numbers as `number` does."""
-    return frame.to_html(index=index, float_format=number, na_rep="-", max_rows=most, border=0)
+    """Write a table as HTML."""
+    return frame.to_html(index=index, max_rows=most, border=0, **_formats(frame))
+
+
+def frame_text(frame: pd.DataFrame, *, index: bool = True) -> str:
+    """Write a table as text; what its index is called is left out."""
+    return frame.rename_axis(index=None).to_string(index=index, **_formats(frame))
 
 
 def table_text(heading: str, frame: pd.DataFrame, note: str = "") -> Tabled:
     """Set a heading, a table and, if there is one, a note under each other."""
-    table = frame.to_string(index=False, float_format=number, na_rep="-")
+    table = frame_text(frame, index=False)
     text = Tabled("\n".join([*([heading, ""] if heading else []), table, *(["", note] if note else [])]))
     text.heading, text.frame, text.note = heading, frame, note
     return text

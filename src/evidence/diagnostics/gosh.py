@@ -18,7 +18,7 @@ from evidence.models.core.studies import Floats, Studies, arrange, sums
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.scale.cluster import run
-from evidence.results import Shown, number
+from evidence.results import Shown, frame_text
 
 __all__ = ["Gosh", "GoshSummary", "gosh", "gosh_summary"]
 
@@ -84,7 +84,7 @@ class Gosh(Shown):
         table = table.loc[["mean", "std", "min", "25%", "50%", "75%", "max"]]
         head = f"GOSH: {kind} {len(self):,} subsets of {len(self.labels)} studies, method {self.method}"
         note = left_out_note(self.left_out, "effect or variance")
-        lines = [head, "", table.to_string(float_format=number), *(["", note] if note else [])]
+        lines = [head, "", frame_text(table), *(["", note] if note else [])]
         return "\n".join(lines)
 
 
@@ -259,7 +259,7 @@ class GoshSummary(Shown):
         }
         table = self.moments.assign(**points)
         head = f"GOSH: {kind} {self.count:,} subsets of {len(self.labels)} studies, method {self.method}"
-        shown = [table.to_string(float_format=number), self.to_frame().to_string(index=False)]
+        shown = [frame_text(table), self.to_frame().to_string(index=False)]
         return "\n\n".join([head, *shown])
 
 

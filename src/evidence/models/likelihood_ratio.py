@@ -26,7 +26,7 @@ from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
 from evidence.models.regression.robust import Robust
-from evidence.results import Shown, number, p_clause
+from evidence.results import Shown, frame_text, number, p_clause
 
 __all__ = ["FitComparison", "compare_fits"]
 
@@ -90,7 +90,7 @@ class FitComparison(Shown):
 
     def summary(self) -> str:
         """Describe both models and the test as text."""
-        table = self.models.rename_axis(None).to_string(float_format=number)
+        table = frame_text(self.models)
         robust = not np.isnan(self.df_error)
         name = "F" if robust else "chi-squared"
         df = f"{self.df} and {self.df_error:.3g}" if robust else f"{self.df}"

@@ -32,7 +32,7 @@ from evidence.models.multilevel.result import Multilevel
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
 from evidence.models.regression.robust import Robust
-from evidence.results import Shown, number, p_clause
+from evidence.results import Shown, frame_text, number, p_clause
 
 __all__ = ["ADJUSTMENTS", "LargestStatistic", "LinearContrasts", "linear_contrasts"]
 
@@ -172,7 +172,7 @@ class LinearContrasts(Shown):
         lines = [
             f"Linear contrasts ({kind}; adjustment {self.adjust}; {100 * self.level:g}% {together}intervals)",
             "",
-            self.table.rename_axis(None).to_string(float_format=number, na_rep="-"),
+            frame_text(self.table),
             "",
             f"  All together {number(self.statistic)}, df = {self.statistic_df}{errors}, {p_clause(self.p_value)}",
         ]

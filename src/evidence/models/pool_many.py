@@ -25,7 +25,8 @@ from evidence.models.core.intervals import Mean, mean_effect, prediction_interva
 from evidence.models.core.likelihood import log_likelihood
 from evidence.models.core.studies import Floats, Studies, arrange
 from evidence.models.pool import check_options, describe_fault, within_limits
-from evidence.results import Shown, lasting_property, number
+from evidence.results import Shown, frame_text, lasting_property
+from evidence.wording import counted
 
 __all__ = [
     "QUANTITIES",
@@ -194,8 +195,8 @@ class PooledMany(Shown):
         """Describe the distribution of the fits' main results."""
         quantities = self.to_frame()[["k", "estimate", "se", "tau2", "i2", "p_value"]]
         table = quantities.describe().loc[["mean", "std", "min", "50%", "max"]]
-        head = f"{len(self)} fits, method {self.method}, {100 * self.level:g}% CI {self.ci}"
-        return f"{head}\n\n{table.to_string(float_format=number)}"
+        head = f"{counted(len(self), 'fit')}, method {self.method}, {100 * self.level:g}% CI {self.ci}"
+        return f"{head}\n\n{frame_text(table)}"
 
     @property
     def _parameters(self) -> int:
@@ -284,7 +285,7 @@ class PooledGrid(Shown):
         """Describe the distribution of the estimates, by method."""
         table = self.to_frame().groupby("method", sort=False)["estimate"].describe()
         head = f"{len(self.k)} sets of studies, {len(self.methods)} methods, {len(self.intervals)} intervals"
-        return f"{head}\n\n{table.to_string(float_format=number)}"
+        return f"{head}\n\n{frame_text(table)}"
 
 
 def pool_many(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.diagnostics.selection.weights import SMOOTH
 from evidence.models.core.studies import Floats
-from evidence.results import Shown, number, p_clause, span
+from evidence.results import Shown, frame_text, number, p_clause, span
 
 __all__ = ["Selected", "SelectionModel", "SelectionRegression"]
 
@@ -64,7 +64,7 @@ class Selected(Shown):
 
     @property
     def _weights_text(self) -> str:
-        return self.weights_frame.to_string(index=False, float_format=number, na_rep="-")
+        return frame_text(self.weights_frame, index=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -126,7 +126,7 @@ class SelectionRegression(Selected, Shown):
         lines = [
             f"{self._heading}: {self.formula}",
             "",
-            self.coefficients.rename_axis(None).to_string(float_format=number, na_rep="-"),
+            frame_text(self.coefficients),
             "",
             "  Moderators   QM not defined"
             if np.isnan(self.qm)

@@ -17,7 +17,7 @@ from evidence.models.multilevel.likelihood import Blocks, Evaluation, arrange_bl
 from evidence.models.multilevel.search import profile_interval
 from evidence.models.multilevel.structure import ONE_VARIANCE, STRUCTURES, Nested, Outcomes, Structure
 from evidence.models.regression.linear import LinearFit
-from evidence.results import lasting_property, number, p_text, tested
+from evidence.results import frame_text, lasting_property, number, p_text, tested
 
 __all__ = ["Multilevel"]
 
@@ -197,17 +197,17 @@ class Multilevel(LinearFit):
 
     def summary(self) -> str:
         """Describe the fit as text."""
-        table = self.coefficients.rename_axis(None).to_string(float_format=number)
+        table = frame_text(self.coefficients)
         lines = [f"Multilevel model (k = {self.k}, {self.method}): {self.formula}", "", table]
         if self._nested is not None:
-            parts = self.sigma2.rename_axis(None).to_string(float_format=number)
+            parts = frame_text(self.sigma2)
             lines += ["", f"Variance by level, {100 * self.level:g}% profile-likelihood intervals", parts]
         if self._outcomes is not None:
             outcomes = self.rho.rename(columns=lambda name: f"rho {name}").assign(tau2=self.tau2)
             lines += [
                 "",
                 f"Outcomes ({STRUCTURES[self._outcomes.kind]})",
-                outcomes.to_string(float_format=number),
+                frame_text(outcomes),
             ]
         lines += [
             "",

@@ -26,7 +26,7 @@ from evidence.models.multilevel.search import check_identified, information, lik
 from evidence.models.regression.design import Design, build_design, new_rows
 from evidence.models.regression.fit import build_effects, check_studies, model_rows
 from evidence.models.regression.linear import LinearFit
-from evidence.results import lasting_property, number, p_text, tested
+from evidence.results import frame_text, lasting_property, number, p_text, tested
 
 __all__ = ["LocationScale", "location_scale"]
 
@@ -136,10 +136,7 @@ class LocationScale(LinearFit):
 
     def summary(self) -> str:
         """Describe the fit as text."""
-        location, scale = (
-            table.rename_axis(None).to_string(float_format=number)
-            for table in (self.coefficients, self.scale_coefficients)
-        )
+        location, scale = (frame_text(table) for table in (self.coefficients, self.scale_coefficients))
         lines = [
             f"Location-scale model (k = {self.k}, {self.method}): {self.formula}; log tau2 {self.scale_formula}",
             *("", "Mean effect", location, "", "Logarithm of the variance between studies", scale, ""),

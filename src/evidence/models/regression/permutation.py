@@ -23,7 +23,7 @@ from evidence.models.core.weighted import Floats, Model
 from evidence.models.core.weighted_tau2 import estimate_tau2
 from evidence.models.regression.result import Regression
 from evidence.models.scale.cluster import run
-from evidence.results import Shown, number, p_text, tested
+from evidence.results import Shown, frame_text, number, p_text, tested
 
 __all__ = ["PermutationTest", "permutation_test"]
 
@@ -88,7 +88,7 @@ class PermutationTest(Shown):
             if self.exact
             else f"{self.iterations} of {self.count:.3g} rearrangements, seed {self.seed}"
         )
-        table = self.coefficients.rename_axis(None).to_string(float_format=number)
+        table = frame_text(self.coefficients)
         test = f"{tested(self.coefficients.index)} {number(self.qm)}, P {p_text(self.qm_p)}"
         return f"Permutation test ({kind})\n\n{table}\n\n  {test}"
 

@@ -21,7 +21,8 @@ from evidence.models.core.weighted_tau2 import (
     tau2_standard_error,
 )
 from evidence.models.regression.linear import LinearFit
-from evidence.results import lasting_property, number, p_text, tested
+from evidence.results import frame_text, lasting_property, number, p_text, tested
+from evidence.wording import counted
 
 __all__ = ["Regression", "regression_remarks", "regression_summary"]
 
@@ -225,7 +226,7 @@ def regression_summary(fit: Regression) -> str:
     kind = "Equal-effects" if fit.method == "EE" else "Mixed-effects"
     tau2 = "" if fit.method == "EE" else f", tau2 by {fit.method}"
     with pd.option_context("display.width", 110, "display.max_columns", 10):
-        table = fit.coefficients.rename_axis(None).to_string(float_format=number)
+        table = frame_text(fit.coefficients)
     degrees = f"{fit.qm_df}" if np.isinf(fit.df) else f"{fit.qm_df} and {fit.df:g}"
     lines = [f"{kind} meta-regression (k = {fit.k}{tau2}): {fit.formula}", "", table, ""]
     if fit.method != "EE":
@@ -255,5 +256,7 @@ def regression_remarks(fit: Regression) -> str:
     if fit.qe_df and fit.ci == "HKSJ" and fit.qe == 0.0:
         notes.append("The regression fits without error, so HKSJ intervals have no width; prefer HKSJ-adhoc.")
     if fit.qe_df and fit.names != ("Intercept",) and fit.k < 10 * fit.qm_df:
-        notes.append(f"{fit.k} studies for {fit.qm_df} moderator coefficients: fewer than ten each.")
+        notes.append(
+            f"{fit.k} studies for {counted(fit.qm_df, 'coefficient')} of moderators: fewer than ten each."
+        )
     return " ".join(notes)

@@ -26,7 +26,7 @@ from evidence.models.multilevel.result import Multilevel
 from evidence.models.on_scale import HasScales
 from evidence.models.pooled import Pooled
 from evidence.models.regression.result import Regression
-from evidence.results import number
+from evidence.results import frame_text
 
 __all__ = ["CORRECTIONS", "Robust", "WaldTest", "robust"]
 
@@ -178,7 +178,7 @@ class Robust(HasScales):
     def summary(self) -> str:
         """Describe the result as text."""
         head = f"Cluster-robust inference ({self.correction}): {self.k} effects in {self.clusters} clusters"
-        table = self.coefficients.rename_axis(None).to_string(float_format=number)
+        table = frame_text(self.coefficients)
         return "\n".join([head, "", table, *(["", self.note] if self.note else [])])
 
 

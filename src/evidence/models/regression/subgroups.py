@@ -19,7 +19,7 @@ from evidence.models.core.studies import Floats, Studies, arrange, dispersion
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.models.refit import Fit, choose_coefficient, estimate_of, refit
-from evidence.results import Shown, number, p_text, sentences, span
+from evidence.results import Shown, frame_text, number, p_text, sentences, span
 
 __all__ = ["Subgroups", "subgroups"]
 
@@ -81,7 +81,7 @@ class Subgroups(Shown):
         common = ""
         if not np.isnan(self.tau2):
             common = f"\n\nCommon tau2 = {number(self.tau2)} ({span(self.tau2_low, self.tau2_high)})"
-        table = self.to_frame().to_string(index=False, float_format=number)
+        table = frame_text(self.to_frame(), index=False)
         q = f"Q = {number(self.q_between)}, df = {self.df}, P {p_text(self.p_value)}"
         test = f"Test for subgroup differences: {q}"
         heading = f"Subgroups by {self.by}"
