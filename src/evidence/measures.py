@@ -20,6 +20,7 @@ from evidence.errors import DataError, choose
 __all__ = [
     "ESTIMATORS",
     "INTERVALS",
+    "LARGEST_LOG",
     "MEASURES",
     "PAIR_MEASURES",
     "PREDICTIONS",
@@ -36,7 +37,8 @@ __all__ = [
     "measure_of",
 ]
 
-_LARGEST = math.log(math.nextafter(math.inf, 0.0))
+LARGEST_LOG = math.log(math.nextafter(math.inf, 0.0))
+"""Beyond it the ratio of a logarithm is no number of the computer."""
 
 
 class Transform(NamedTuple):
@@ -52,7 +54,7 @@ class Transform(NamedTuple):
 
 
 def _exp(value: float, _: float = math.nan) -> float:
-    return math.inf if value > _LARGEST else math.exp(value)
+    return math.inf if value > LARGEST_LOG else math.exp(value)
 
 
 def _expit(value: float, _: float = math.nan) -> float:

@@ -10,6 +10,7 @@ import pandas as pd
 
 import evidence as ev
 from evidence.diagnostics.small_study.egger import PREDICTORS
+from evidence.measures import LARGEST_LOG
 
 from . import pooling
 from .draw import ALONE, UNTESTED, Call, Rng, fit, pick, studies, tables
@@ -25,7 +26,6 @@ WITHOUT = frozenset(
     }
 )
 """Missing where the model cannot be fitted without a study or a cluster."""
-LARGEST_LOG = 709.78
 LIMITS = frozenset({"low", "high", "ci_low", "ci_high", "prediction_low", "prediction_high"})
 """Infinite where they are too large for a ratio."""
 

@@ -223,6 +223,7 @@ VALUES = [
     ("arm_results.csv", ("sd",), {"sd": "-1"}, "sd", "must be 0 or more"),
     ("arm_results.csv", ("se",), {"se": "-0.5"}, "se", "must be 0 or more"),
     ("arm_results.csv", ("n",), {"n": "-3"}, "n", "must be 1 or more"),
+    ("arm_results.csv", ("n",), {"n": "20000000000"}, "n", "must be 10,000,000,000 or less"),
     ("arm_results.csv", ("n",), {"n": "3.5"}, "n", "a whole number"),
     ("arm_results.csv", ("n",), {"n": "inf"}, "n", "a whole number"),
     ("arm_results.csv", ("mean",), {"mean": "1,5"}, "mean", "a number with a decimal point"),

@@ -7,7 +7,10 @@ from typing import Literal
 
 from evidence.measures import PAIR_MEASURES, REVIEW_MEASURES
 
-__all__ = ["READING_TABLES", "TABLES", "Column", "Table", "doubt"]
+__all__ = ["MOST_PEOPLE", "READING_TABLES", "TABLES", "Column", "Table", "doubt"]
+
+MOST_PEOPLE = 10**10
+"""No count of people is larger: there are not more."""
 
 Kind = Literal["text", "integer", "number"]
 
@@ -97,7 +100,7 @@ def _rare(name: str, description: str, low: float, high: float | None = None) ->
     return replace(_number(name, description, low, high), optional=True, rare=True)
 
 
-def _integer(name: str, description: str = "", low: float | None = 0, high: float | None = None) -> Column:
+def _integer(name: str, description: str = "", low: float = 0, high: float = MOST_PEOPLE) -> Column:
     return Column(name, description, kind="integer", minimum=low, maximum=high)
 
 

@@ -11,7 +11,7 @@ import pandera.pandas as pa
 
 from evidence.errors import Fault, closest
 from evidence.measures import measure_of
-from evidence.tables.schema import Column, Table, doubt
+from evidence.tables.schema import MOST_PEOPLE, Column, Table, doubt
 
 __all__ = ["check_cells", "check_references", "typed"]
 
@@ -166,16 +166,20 @@ def _pandera_column(column: Column) -> pa.Column:
                 error=f"expected {word} such as {'2' if column.kind == 'integer' else '2.5'}, or an empty cell",
             )
         )
-    if column.minimum is not None or column.maximum is not None:
-        low = -np.inf if column.minimum is None else column.minimum
-        high = np.inf if column.maximum is None else column.maximum
-        bounds = f"{low:g} or more" if np.isinf(high) else f"between {low:g} and {high:g}"
-        checks.append(
-            pa.Check(
-                lambda cells, low=low, high=high: ~((_parse(cells) < low) | (_parse(cells) > high)),
-                error=f"must be {bounds}",
-            )
+    low = -np.inf if column.minimum is None else column.minimum
+    high = np.inf if column.maximum is None else column.maximum
+    if high < MOST_PEOPLE:
+        ranges = [(low, high, f"between {low:g} and {high:g}")]
+    else:
+        ranges = [(low, np.inf, f"{low:g} or more"), (-np.inf, high, f"{high:,.0f} or less")]
+    checks += [
+        pa.Check(
+            lambda cells, least=least, most=most: ~((_parse(cells) < least) | (_parse(cells) > most)),
+            error=f"must be {words}",
         )
+        for least, most, words in ranges
+        if np.isfinite((least, most)).any()
+    ]
     if column.choices:
         allowed = column.choices if column.required else ("", *column.choices)
         checks.append(

@@ -130,6 +130,8 @@ def test_each_analysis_has_its_own_method_model_and_level(tmp_path: Path) -> Non
     assert result.fit.counts == "PETO"
     assert result.fit.estimate == pytest.approx(direct.estimate, rel=1e-12)
     np.testing.assert_allclose(result.effects["effect"], direct.effect, rtol=1e-12)
+    assert review.protocol.model.counts == "IV"  # Peto's method is for odds ratios alone, so no usual model
+    assert [spec.model.counts for spec in review.protocol.analyses] == ["PETO"]
     made, review = revman("hr.rm5", tmp_path / "hr")
     result = pooled(review, made.analyses[0])
     assert result.measure == "HR"

@@ -7,14 +7,13 @@ import re
 from dataclasses import dataclass, field
 
 from evidence.errors import DataError, Fault
+from evidence.tables.schema import MOST_PEOPLE
 
 __all__ = [
-    *("LARGEST_LOG", "Collected", "Comparison", "Entry", "Numbers", "Study"),
+    *("Collected", "Comparison", "Entry", "Numbers", "Study"),
     *("better_of", "counts_of", "impossible", "measure_named"),
 ]
 
-LARGEST_LOG = 700.0
-"""Beyond it the ratio of a logarithm is no number of the computer."""
 _ABSENT = {"", "NA", "N/A", "#N/A", "NaN", "NULL"}
 
 # The first that is found decides; a measure that no table can hold ends as "".
@@ -247,9 +246,6 @@ def better_of(left: str, comparator: str) -> str:
         return ""
     names = {name for name in (comparator.lower(), "control", "placebo") if name}
     return "higher" if any(name in left.lower() for name in names) else "lower"
-
-
-MOST_PEOPLE = 1e10
 
 
 def impossible(values: dict[str, str]) -> str:

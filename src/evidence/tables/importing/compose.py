@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from evidence.measures import measure_of
-from evidence.tables.importing.collected import LARGEST_LOG, Collected, Comparison, Entry
+from evidence.measures import LARGEST_LOG, measure_of
+from evidence.tables.importing.collected import Collected, Comparison, Entry
 from evidence.tables.protocol.protocol import AnalysisSpec
 from evidence.wording import slug
 
@@ -127,8 +127,15 @@ class _Composer:
                 self.collected.said.append(f"'{one.outcome}': {words}")
 
     def _usual_model(self) -> dict[str, Any]:
-        """Give the model of most comparisons of the file; that of the program if the file names none."""
-        models = [_model(one) for one in self.collected.comparisons if one.method]
+        """Give the model of most comparisons of the file; that of the program if the file names none.
+
+        Peto's method is for some measures only, so that analyses name it for themselves.
+        """
+        models = [
+            _model(one)
+            for one in self.collected.comparisons
+            if one.method and _model(one)["counts"] != "PETO"
+        ]
         usual = _MODELS[self.collected.program]
         return max(models, key=models.count) if models else usual
 
@@ -259,7 +266,7 @@ class _Composer:
         # The id of the analysis has to be its own together with the outcome.
         full = self._unique("analysis", f"{wanted}-{outcome_name}")
         number = full.removeprefix(f"{wanted}-{outcome_name}")
-        told = _model(one) if one.method else {"counts": "IV"} if self.model["counts"] == "PETO" else {}
+        told = _model(one) if one.method else {}
         own = {key: value for key, value in told.items() if value != self.model[key]}
         self.analyses.append(
             {

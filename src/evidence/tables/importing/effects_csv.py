@@ -10,9 +10,8 @@ from itertools import combinations
 from pathlib import Path
 
 from evidence.errors import DataError, Fault, closest
-from evidence.measures import PAIR_MEASURES, REVIEW_MEASURES, measure_of
+from evidence.measures import LARGEST_LOG, PAIR_MEASURES, REVIEW_MEASURES, measure_of
 from evidence.tables.importing.collected import (
-    LARGEST_LOG,
     Collected,
     Comparison,
     Entry,
