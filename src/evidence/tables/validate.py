@@ -42,7 +42,10 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     ]
     if cells.empty:
         return faults
-    schema = pa.DataFrameSchema({column.name: _pandera_column(column) for column in present})
+    numbers = _numbers(cells, present)
+    schema = pa.DataFrameSchema(
+        {column.name: _pandera_column(column, numbers.get(column.name)) for column in present}
+    )
     try:
         schema.validate(cells, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -54,7 +57,7 @@ def check_cells(cells: pd.DataFrame, table: Table, file: str) -> list[Fault]:
     if table.key and set(table.key) <= set(cells):
         faults.extend(_repeated_keys(cells, table, file))
     known = {(fault.row, fault.column) for fault in faults}
-    together = _row_faults(_numbers(cells, present), cells, table, file)
+    together = _row_faults(numbers, cells, table, file)
     faults.extend(fault for fault in together if (fault.row, fault.column) not in known)
     return sorted(faults, key=lambda fault: (fault.row or 0, fault.column))
 
@@ -151,35 +154,29 @@ def _missing_column(column: Column, cells: pd.DataFrame, table: Table, file: str
     yield Fault(file, 1, column.name, "", f"the column is missing{hint}")
 
 
-def _pandera_column(column: Column) -> pa.Column:
-    """Describe a column of text cells; the text of a check is what the user is told to do."""
+def _pandera_column(column: Column, numbers: pd.Series | None) -> pa.Column:
+    """Describe a column of text cells and the numbers they are read as; a check says what the user is to do."""
     checks = []
     if column.required:
         checks.append(pa.Check(lambda cells: cells != "", error="may not be empty"))
-    if column.kind != "text":
-        word = "a whole number" if column.kind == "integer" else "a number with a decimal point"
+    if numbers is not None:
+        whole = (numbers % 1 == 0) if column.kind == "integer" else numbers.notna()
+        word = (
+            "a whole number such as 2"
+            if column.kind == "integer"
+            else "a number with a decimal point such as 2.5"
+        )
         checks.append(
-            pa.Check(
-                lambda cells, integer=column.kind == "integer": (
-                    (cells == "") | _is_number(cells, integer=integer)
-                ),
-                error=f"expected {word} such as {'2' if column.kind == 'integer' else '2.5'}, or an empty cell",
+            pa.Check(lambda cells: (cells == "") | whole, error=f"expected {word}, or an empty cell")
+        )
+        if (low := column.minimum) is not None:
+            checks.append(
+                pa.Check(lambda _: ~(numbers < low), error=f"must be {_range(column, low, 'more')}")
             )
-        )
-    low = -np.inf if column.minimum is None else column.minimum
-    high = np.inf if column.maximum is None else column.maximum
-    if high < MOST_PEOPLE:
-        ranges = [(low, high, f"between {low:g} and {high:g}")]
-    else:
-        ranges = [(low, np.inf, f"{low:g} or more"), (-np.inf, high, f"{high:,.0f} or less")]
-    checks += [
-        pa.Check(
-            lambda cells, least=least, most=most: ~((_parse(cells) < least) | (_parse(cells) > most)),
-            error=f"must be {words}",
-        )
-        for least, most, words in ranges
-        if np.isfinite((least, most)).any()
-    ]
+        if (high := column.maximum) is not None:
+            checks.append(
+                pa.Check(lambda _: ~(numbers > high), error=f"must be {_range(column, high, 'less')}")
+            )
     if column.choices:
         allowed = column.choices if column.required else ("", *column.choices)
         checks.append(
@@ -191,21 +188,18 @@ def _pandera_column(column: Column) -> pa.Column:
     return pa.Column(checks=checks, nullable=False)
 
 
-def _parse(cells: pd.Series) -> pd.Series:
-    """Read text as float64; what is no finite number becomes NaN."""
-    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
-    return numbers.where(np.isfinite(numbers))
-
-
-def _is_number(cells: pd.Series, *, integer: bool) -> pd.Series:
-    numbers = _parse(cells)
-    whole = (numbers % 1 == 0) if integer else True
-    return numbers.notna() & whole
+def _range(column: Column, bound: float, side: str) -> str:
+    """Say between which bounds a number must be, or, if it has one or is a count, on which side of one."""
+    both = column.minimum is not None and column.maximum is not None and column.maximum < MOST_PEOPLE
+    return f"between {column.minimum:g} and {column.maximum:g}" if both else f"{bound:,.15g} or {side}"
 
 
 def _numbers(cells: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """Read the columns of numbers as float64; what is no finite number becomes NaN."""
     names = [column.name for column in columns if column.kind != "text"]
-    return pd.DataFrame({name: _parse(cells[name]) for name in names}, index=cells.index)
+    read = {name: pd.to_numeric(cells[name].to_numpy(dtype=object), errors="coerce") for name in names}
+    numbers = pd.DataFrame(read, index=cells.index, dtype=np.float64)
+    return numbers.where(np.isfinite(numbers))
 
 
 def _repeated_keys(cells: pd.DataFrame, table: Table, file: str) -> Iterator[Fault]:
