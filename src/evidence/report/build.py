@@ -102,12 +102,12 @@ def build_report(
     """
     output = output.resolve()
     try:
-        refuse_foreign(output)
         run = _Run(data, notebooks, dict(parameters or {}), only, title, cache, on_note, output)
         jobs = run.jobs
         if not force and run.stands(output):
             on_note("Nothing has changed since the report was made.")
             return output / "index.html"
+        refuse_foreign(output)
         output.parent.mkdir(parents=True, exist_ok=True)
         with locked(output), made_beside(output) as fresh:
             on_plan(jobs)
@@ -284,14 +284,14 @@ class _Run:
     def tell_left(self, done: Executed, record: Path) -> None:
         """Say what a notebook left in the folders of the review and the notebooks."""
         try:
-            left = [
-                self.inputs.name(Path(path)) for path in json.loads(record.read_text("utf-8")).get("left", [])
-            ]
+            left = json.loads(record.read_text("utf-8")).get("left", [])
         except (OSError, ValueError):
             return
         if left:
-            self.left.update(left)
-            self.on_note(f"{done.job.path.name} left {', '.join(left)}; it will run again each time.")
+            self.left.update(self.inputs.name(Path(path)) for path in left)
+            here = f"{Path.cwd()}{os.sep}"
+            named = ", ".join(path.removeprefix(here) for path in left)
+            self.on_note(f"{done.job.path.name} left {named}; it will run again each time.")
 
     def merge(self, done: Executed, part: Path, site: Path) -> None:
         """Move what a notebook published into the site."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import nbformat.v4 as nb
 
-from evidence.report.running.bounds import CELL, Bound
+from evidence.report.running.bounds import CELL, LEAST, Bound
 from evidence.report.running.plan import Job
 from evidence.report.running.worker import execute
 
@@ -46,3 +46,44 @@ def test_endless_output_is_cut_while_it_runs(tmp_path: Path) -> None:
     assert [dict(output.data) for output in shown.outputs] == [
         {"text/plain": "[Cut here: a cell may show 5 MB and a notebook 20 MB.]"}
     ]
+
+
+def test_what_is_cleared_or_replaced_no_longer_counts() -> None:
+    bound = Bound(cell=10, notebook=15)
+    for _ in range(5):
+        assert bound.take("a", 9) == (9, "")
+        bound.clear("a")
+    for _ in range(5):
+        assert bound.take("b", 9, whole=True, display="d") == (9, "")
+    assert bound.take("b", 2, whole=True) == (0, bound.notice)
+    assert bound.take("c", 1, display="d") == (1, "")
+    assert bound.take("c", 9)[0] == 9
+    bound.clear("c")
+    assert bound.take("c", 10) == (10, "")
+
+
+def test_live_pictures_stay_and_endless_displays_and_errors_are_cut(tmp_path: Path) -> None:
+    head = "from IPython.display import HTML, clear_output, display"
+    sources = [
+        f"{head}\nfor i in range(4): clear_output(); print(i, 'y' * {CELL // 3})\nprint('end')",
+        f"{head}\nh = display(HTML('q'), display_id=True)\nfor i in range(4): h.update(HTML('q' * {CELL // 3}))",
+        f"{head}\nfor i in range({2 * CELL // LEAST}): display(i)",
+        f"raise ValueError('e' * {CELL + 1})",
+    ]
+    path = tmp_path / "a.ipynb"
+    cells = [nb.new_code_cell(source) for source in sources]
+    cells[-1].metadata["tags"] = ["raises-exception"]
+    nbformat.write(nb.new_notebook(cells=cells), path)
+    for name in ("site", "k"):
+        (tmp_path / name).mkdir()
+    printed, updated, endless, failed = execute(
+        Job(path, {}), tmp_path / "site", tmp_path / "k"
+    ).notebook.cells
+    assert printed.outputs[0].text.startswith("3 yyy")
+    assert printed.outputs[0].text.endswith("y\nend\n")
+    assert len(updated.outputs[0].data["text/html"]) == CELL // 3
+    assert len(endless.outputs) == CELL // LEAST + 1
+    assert "Cut here" in endless.outputs[-1].data["text/plain"]
+    trace = "".join(failed.outputs[0].traceback)
+    assert len(trace) < CELL + 1000
+    assert "Cut here" in trace

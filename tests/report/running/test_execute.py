@@ -12,6 +12,7 @@ import pytest
 from evidence.errors import ReportError
 from evidence.report import FOLDER_VARIABLE
 from evidence.report.publish import MIME
+from evidence.report.running import worker
 from evidence.report.running.execute import CAN_FORK, execute_all
 from evidence.report.running.plan import Job
 from evidence.report.running.worker import execute
@@ -141,3 +142,51 @@ def test_forked_kernels_do_not_share_random_numbers(tmp_path: Path) -> None:
     done = execute_all(jobs, folder(tmp_path, "parts"), tmp_path, workers=2)
     first, second = (one.notebook.cells[-1].outputs[0].text for one in done)
     assert first != second
+
+
+def test_parameters_of_every_kind_arrive_as_they_are(tmp_path: Path) -> None:
+    given = {
+        "a": {1, 2},
+        "b": 1 + 2j,
+        "c": ...,
+        "d": {"x": 1, 2: [None]},
+        "e": {(1, 2): 3},
+        "f": (frozenset({1}),),
+    }
+    path = notebook(
+        tmp_path / "a.ipynb", "print(repr((a, b, c, d, e, f)))", parameters="a = b = c = d = e = f = 0"
+    )
+    done = execute(Job(path, given), folder(tmp_path, "site"), folder(tmp_path, "k"))
+    assert eval(done.notebook.cells[-1].outputs[0].text) == tuple(given.values())
+
+
+def test_a_cell_may_take_a_fraction_of_a_second(tmp_path: Path) -> None:
+    site, path = folder(tmp_path, "site"), notebook(tmp_path / "a.ipynb", "import time; time.sleep(60)")
+    with pytest.raises(ReportError, match=r"cell 2: not done after 0\.7 s, so it was ended"):
+        execute(Job(path, {}), site, folder(tmp_path, "k"), timeout=0.7)
+    quick = notebook(tmp_path / "b.ipynb", "print(1)")
+    assert execute(Job(quick, {}), site, folder(tmp_path, "l"), timeout=9.5).notebook
+
+
+def test_output_that_is_long_under_way_is_waited_for_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "for _ in range(3000): print('x' * 500, flush=True)"
+    path, site = notebook(tmp_path / "a.ipynb", source), folder(tmp_path, "site")
+    done = execute(Job(path, {}), site, folder(tmp_path, "k"))
+    assert done.notebook.cells[-1].outputs[0].text.count("\n") == 3000
+    monkeypatch.setattr(worker, "OUTPUT_SECONDS", 0)
+    with pytest.raises(ReportError, match="its output had not arrived 0 s after its end"):
+        execute(Job(path, {}), site, folder(tmp_path, "l"))
+
+
+@pytest.mark.parametrize("fork", WAYS)
+@pytest.mark.parametrize("name", ["requests", "attr"])
+def test_a_module_beside_the_notebook_comes_before_an_installed_one(
+    tmp_path: Path, fork: bool, name: str
+) -> None:
+    place = folder(tmp_path, "notebooks")
+    (place / f"{name}.py").write_text("MINE = 'mine'\n", "utf-8")
+    job = Job(notebook(place / "a.ipynb", f"import {name}; print({name}.MINE)"), {})
+    (done,) = execute_all([job], folder(tmp_path, "parts"), tmp_path, workers=1, fork=fork)
+    assert done.notebook.cells[-1].outputs[0].text == "mine\n"

@@ -95,12 +95,15 @@ def test_names_of_any_kind_lead_to_pages_and_back(tmp_path: Path, filled: Any) -
     assert {**make(), str(output / "manifest.json"): b""} == {**first, str(output / "manifest.json"): b""}
 
 
-def test_what_a_notebook_left_beside_itself_is_said(tmp_path: Path, filled: Any) -> None:
+def test_what_a_notebook_left_beside_itself_is_said(
+    tmp_path: Path, filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     data = filled.write()
     write(tmp_path / "n" / "a.ipynb", "open('results.csv', 'w').write('1')")
     notes: list[str] = []
     build_report(data, tmp_path / "n", tmp_path / "report", title="T", on_note=notes.append)
-    assert notes == ["a.ipynb left notebooks/results.csv; it will run again each time."]
+    assert notes == ["a.ipynb left n/results.csv; it will run again each time."]
     build_report(data, tmp_path / "n", tmp_path / "report", title="T", on_note=notes.append)
     assert notes[1:] == ["Nothing has changed since the report was made."]
 

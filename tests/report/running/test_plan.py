@@ -36,7 +36,14 @@ def test_settings_are_literals_or_else_text() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [(["level"], "NAME=VALUE"), (["=1"], "NAME=VALUE"), (["a b=1"], "NAME=VALUE"), (["a=1", "a=2"], "twice")],
+    [
+        (["level"], "NAME=VALUE"),
+        (["=1"], "NAME=VALUE"),
+        (["a b=1"], "NAME=VALUE"),
+        (["a=1", "a=2"], "twice"),
+        (["a=" + "[" * 500 + "]" * 500], "nested too deeply"),
+        (["a=" + "9" * 5000], "more digits than can be read"),
+    ],
 )
 def test_settings_that_cannot_be_read(settings: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
@@ -211,3 +218,8 @@ def test_a_notebook_may_say_how_long_its_cells_take(tmp_path: Path, timeout: Any
     else:
         with pytest.raises(DataError, match=r"x\.ipynb: evidence\.timeout in its metadata is"):
             plan(tmp_path, tmp_path, {})
+
+
+def test_names_inside_functions_and_classes_are_no_parameters(tmp_path: Path) -> None:
+    source = "a = 1\nif a:\n    b: int = 2\n\n\ndef f():\n    c = 3\n\n\nclass D:\n    e = 4"
+    assert declared_parameters(write(tmp_path / "x.ipynb", source)) == ["a", "b"]

@@ -51,8 +51,39 @@ def test_pictures_beside_the_notebook_come_along(markdown: str, source: str, fil
 
 def test_files_that_a_text_links_to_come_along_but_no_code(folder: Path) -> None:
     soup, files = taken('<a href="table.csv">t</a><a href="own.py">p</a><a href="gone.csv">g</a>', folder)
-    assert [link["href"] for link in soup.find_all("a")] == ["notebooks/table.csv", "own.py", "gone.csv"]
+    assert [link["href"] for link in soup.find_all("a")] == ["notebooks/table.csv", "gone.csv"]
+    assert "p (not in this report)" in soup.get_text()
     assert list(files) == ["notebooks/table.csv"]
+
+
+@pytest.mark.parametrize("address", ["gone.ipynb", "../other/01-a.ipynb#x", "own.py"])
+def test_a_link_to_what_has_no_page_leads_nowhere_and_says_so(address: str, folder: Path) -> None:
+    soup, _ = taken(markdown_html(f"See [this]({address}).", trusted=True), folder)
+    assert not soup.a
+    assert soup.get_text().strip() == "See this (not in this report)."
+
+
+@pytest.mark.parametrize(
+    ("html", "said", "file"),
+    [
+        (
+            '<video src="plot.png" controls></video>',
+            "Not shown on this page: a video. plot.png",
+            "notebooks/plot.png",
+        ),
+        ('<audio><source src="plot.png"></audio>', "a recording. plot.png", "notebooks/plot.png"),
+        ('<iframe src="https://example.org/map"></iframe>', "a part. https://example.org/map", ""),
+        ("<object></object>", "Not shown on this page: a part.", ""),
+    ],
+)
+def test_films_and_sounds_of_a_text_are_linked_or_named(
+    html: str, said: str, file: str, folder: Path
+) -> None:
+    soup, files = taken(markdown_html(f"before {html} after", trusted=True), folder)
+    assert said in soup.get_text()
+    assert [str(link["href"]) for link in soup.find_all("a")] == [file] * bool(file)
+    assert list(files) == [file] * bool(file)
+    assert not soup.find(["video", "audio", "iframe", "object"])
 
 
 @pytest.mark.parametrize(
@@ -62,6 +93,7 @@ def test_files_that_a_text_links_to_come_along_but_no_code(folder: Path) -> None
         ("https://example.org/a.png", "Picture shown elsewhere: https://example.org/a.png"),
         ("../../../../etc/passwd", "There is no picture"),
         ("/etc/passwd", "There is no picture"),
+        ("", "This picture has no address."),
     ],
 )
 def test_pictures_that_cannot_come_along_are_named(source: str, said: str, folder: Path) -> None:
@@ -88,6 +120,11 @@ def test_a_picture_pasted_into_a_text_is_shown_or_said_to_be_missing() -> None:
     pasted = {"image.png": {"image/png": "AA\nAA"}}
     shown = markdown_html("![one](attachment:image.png)", trusted=True, attachments=pasted)
     assert 'src="data:image/png;base64,AAAA"' in shown
+    resized = '<img src="attachment:image.png" width="300">'
+    for text in (resized, f"before {resized} after"):
+        assert '<img src="data:image/png;base64,AAAA" width="300">' in markdown_html(
+            text, trusted=True, attachments=pasted
+        )
     assert "is not in the notebook" in markdown_html(
         "![one](attachment:gone.png)", trusted=True, attachments=pasted
     )

@@ -36,6 +36,12 @@ def code(source: str, *tags: str, **metadata: Any) -> Any:
         (code(f"#| echo: false\n{SECRET}"), False, True),
         (code(f"#| label: x\n#| output: false\n{SECRET}"), True, False),
         (code(f"#| echo: true\n{SECRET}"), True, True),
+        (code(f"#| include: false # why\n{SECRET}"), False, False),
+        (code(f"# | include: false\n{SECRET}"), False, False),
+        (code(f"#|include: off\n{SECRET}"), False, False),
+        (code(f'#| include: "false"\n{SECRET}'), False, False),
+        (code(f"\n#| include: false\n{SECRET}"), False, False),
+        (code(f"%%time\n#| echo: false\n{SECRET}"), False, True),
     ],
 )
 def test_what_is_to_be_removed_is_on_no_page_and_in_no_notebook(
@@ -73,3 +79,28 @@ def test_files_that_a_removed_output_published_are_named() -> None:
     cell = nb.new_code_cell("1", outputs=[nb.new_output("display_data", data={MIME: item})])
     cell.metadata["tags"] = ["remove-output"]
     assert without_hidden(nb.new_notebook(cells=[cell]))[1] == ["figures/a.svg", "figures/a.png"]
+
+
+def error(count: int, quoted: int, *tags: str) -> Any:
+    trace = [f"Cell \x1b[0;32mIn[{quoted}]\x1b[0m, line 1", SECRET, "ValueError: wrong"]
+    output = nb.new_output("error", ename="ValueError", evalue="wrong", traceback=trace)
+    return nb.new_code_cell(SECRET, execution_count=count, outputs=[output], metadata={"tags": list(tags)})
+
+
+def test_an_error_quotes_no_cell_that_is_to_be_removed() -> None:
+    first = nb.new_code_cell(SECRET, execution_count=1, metadata={"tags": ["remove-cell"]})
+    cells = [first, error(2, 1, "remove-input"), error(3, 3, "remove-input")]
+    shown, _ = without_hidden(nb.new_notebook(cells=cells))
+    assert SECRET not in nb.writes(shown)
+    assert "ValueError: wrong" in render("01-a", shown).body
+    kept, _ = without_hidden(nb.new_notebook(cells=[error(1, 1)]))
+    assert SECRET in kept.cells[0].outputs[0].traceback
+
+
+def test_parameters_that_were_set_are_as_hidden_as_those_that_stand_there() -> None:
+    usual = nb.new_code_cell("word = 1", metadata={"tags": ["parameters", "remove-cell"]})
+    given = nb.new_code_cell(f"word = '{SECRET}'", metadata={"tags": ["injected-parameters"]})
+    assert SECRET not in nb.writes(without_hidden(nb.new_notebook(cells=[usual, given]))[0])
+    usual.metadata["tags"] = ["parameters", "hide-cell"]
+    shown, _ = without_hidden(nb.new_notebook(cells=[usual, given]))
+    assert render("01-a", shown).body.count("Hidden part") == 2

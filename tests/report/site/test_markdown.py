@@ -23,18 +23,6 @@ def test_links_of_data_cannot_run_code() -> None:
     assert "javascript:" not in html("[x](javascript:alert(1))", trusted=False)
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("03-pooled.ipynb", "03-pooled.html"),
-        ("03-pooled.ipynb#pain", "03-pooled.html#pain"),
-        ("https://example.org/a.ipynb", "https://example.org/a.ipynb"),
-    ],
-)
-def test_links_between_notebooks_become_links_between_pages(url: str, expected: str) -> None:
-    assert f'href="{expected}"' in html(f"[x]({url})")
-
-
 def test_formulas_become_mathml() -> None:
     page = html(r"The error is $SE = \frac{u - l}{2 \times 1.96}$." + "\n\n$$\nx < y\n$$\n")
     assert "<mfrac>" in page
@@ -81,3 +69,10 @@ def test_tables_definitions_and_code_in_colour() -> None:
     assert "<dt>Term</dt>" in html("Term\n: What it means\n")
     assert 'class="highlight"' in html("```python\nx = 1\n```")
     assert "x &lt; 1" in html("```\nx < 1\n```")
+
+
+def test_room_between_lines_and_wide_cases_are_set() -> None:
+    page = html(r"$$\begin{aligned} a &= b \\[4pt] c &= d \end{aligned}$$")
+    assert page.count("<mtr>") == 2
+    assert "4pt" not in page
+    assert html(r"$$f = \begin{dcases} 1 & x \\ 2 & y \end{dcases}$$").count("<mtr>") == 2

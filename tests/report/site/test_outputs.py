@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from evidence.report.site.outputs import output_html
+from evidence.report.site.render import render
 
 PNG = "image/png"
 
@@ -92,3 +93,54 @@ def test_plain_tables_and_texts_carry_no_notice() -> None:
         "<style scoped>.dataframe {color: red}</style><b>x</b>",
     ):
         assert "notice" not in shown(text_html=html)
+
+
+@pytest.mark.parametrize(
+    ("html", "kept"),
+    [
+        ("mean <math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>", "<mfrac><mn>1</mn><mn>2</mn></mfrac>"),
+        ("Progress: <progress value=3 max=10></progress>", '<progress value="3" max="10">'),
+        ("<meter value=.5></meter>", '<meter value=".5">'),
+        ('<img src="data:image/svg+xml;base64,AAAA">', 'src="data:image/svg+xml;base64,AAAA"'),
+    ],
+)
+def test_parts_that_neither_run_nor_fetch_are_shown(html: str, kept: str) -> None:
+    assert kept in shown(text_html=html)
+    assert "Not shown" not in shown(text_html=html)
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ('<input value="typed"> label', "a field to fill in"),
+        ("<select><option>a</option></select> label", "a field to fill in"),
+        (
+            "<style>#T_1 td { font-weight: bold; }</style><table id='T_1'><tr><td>1</td></tr></table>",
+            "other marks",
+        ),
+        ("text <img id='anim'><script>play()</script>", "a part that a script makes"),
+    ],
+)
+def test_parts_that_are_left_out_beside_others_are_named(html: str, said: str) -> None:
+    assert said in shown(text_html=html)
+
+
+def test_what_is_hidden_stays_hidden() -> None:
+    assert "secret" not in shown(
+        text_html='a<div style="color: red; display : none">secret <b>secret</b></div>'
+    )
+
+
+def test_formulas_in_any_signs_are_set() -> None:
+    for text in (r"\(x^2\)", r"\[x^2\]", "$x^2$"):
+        assert "<msup>" in shown(text_latex=text)
+
+
+def test_an_exit_that_was_expected_does_not_end_the_notebook() -> None:
+    output = nb.new_output("error", ename="SystemExit", evalue="3", traceback=["SystemExit: 3"])
+    cell = nb.new_code_cell("exit", outputs=[output])
+    assert "ended itself here" in render("a", nb.new_notebook(cells=[cell])).body
+    cell.metadata["tags"] = ["raises-exception"]
+    body = render("a", nb.new_notebook(cells=[cell])).body
+    assert "ended itself here" not in body
+    assert "SystemExit: 3" in body

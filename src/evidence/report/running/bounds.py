@@ -11,6 +11,8 @@ __all__ = ["Bound", "BoundedStream", "bound_displays"]
 
 CELL, NOTEBOOK = 5_000_000, 20_000_000
 """Characters that a cell and a notebook may show."""
+LEAST = 1_000
+"""What is displayed counts as this many characters at least, for each piece takes room of its own."""
 
 NOTICE = "\n[Cut here: a cell may show {:g} MB and a notebook {:g} MB.]\n"
 
@@ -29,9 +31,12 @@ class Bound:
         self.notice = NOTICE.format(cell / 1e6, notebook / 1e6)
         self.now: object = None
         self.told = False
+        self.displayed: dict[str, tuple[object, int]] = {}
         self._lock = threading.Lock()
 
-    def take(self, cell: object, size: int, *, whole: bool = False) -> tuple[int, str]:
+    def take(
+        self, cell: object, size: int, *, whole: bool = False, display: str | None = None
+    ) -> tuple[int, str]:
         """Return how many characters may be shown, and what is to be said when, first in a cell, some may not.
 
         Parameters
@@ -42,18 +47,36 @@ class Bound:
             Characters that would be shown.
         whole : bool
             Whether a part is of no use.
+        display : str, optional
+            Name of a display; what it showed before is replaced, so that it no longer counts.
         """
         with self._lock:
-            if cell != self.now:
-                self.now, self.left_in_cell, self.told = cell, self.cell, False
+            self._enter(cell)
+            _, before = self.displayed.pop(display, (None, 0)) if display else (None, 0)
+            self.left += before
+            self.left_in_cell = min(self.left_in_cell + before, self.cell)
             free = min(self.left_in_cell, self.left)
             taken = size if size <= free else 0 if whole else free
             self.left_in_cell -= taken
             self.left -= taken
+            if display:
+                self.displayed[display] = cell, taken
             if taken == size or self.told:
                 return taken, ""
             self.told = True
             return taken, self.notice
+
+    def clear(self, cell: object) -> None:
+        """Count anew what a cell shows, for what it had shown is gone."""
+        with self._lock:
+            self._enter(cell)
+            self.left += self.cell - self.left_in_cell
+            self.left_in_cell, self.told = self.cell, False
+            self.displayed = {name: one for name, one in self.displayed.items() if one[0] != cell}
+
+    def _enter(self, cell: object) -> None:
+        if cell != self.now:
+            self.now, self.left_in_cell, self.told = cell, self.cell, False
 
 
 BOUND = Bound()
@@ -73,16 +96,30 @@ class BoundedStream(OutStream):
 
 
 def bound_displays(shell: Any) -> None:
-    """Let what a shell displays be counted too."""
+    """Let what a shell displays, and the errors it shows, be counted too."""
 
     def within(message: dict[str, Any]) -> dict[str, Any] | None:
-        shown = message["content"].get("data", {})
-        size = sum(len(value) if isinstance(value, str | bytes) else 100 for value in shown.values())
-        taken, notice = BOUND.take(message["parent_header"].get("msg_id"), size, whole=True)
+        cell, content = message["parent_header"].get("msg_id"), message["content"]
+        if message["header"]["msg_type"] == "clear_output":
+            BOUND.clear(cell)
+            return message
+        parts = content.get("data", {}).values()
+        size = max(LEAST, sum(len(value) if isinstance(value, str | bytes) else 100 for value in parts))
+        name = content.get("transient", {}).get("display_id")
+        taken, notice = BOUND.take(cell, size, whole=True, display=name)
         if notice:
-            message["content"]["data"] = {"text/plain": notice.strip()}
+            content["data"] = {"text/plain": notice.strip()}
         return message if notice or taken == size else None
 
     for publisher in (shell.display_pub, shell.displayhook):
         if hasattr(publisher, "register_hook"):  # the second only in newer versions
             publisher.register_hook(within)
+
+    show = shell._showtraceback
+
+    def showtraceback(kind: type, error: BaseException, lines: list[str]) -> None:
+        cell = shell.parent_header.get("msg_id")
+        cut = ((line, *BOUND.take(cell, len(line))) for line in lines)
+        show(kind, error, [line[:taken] + notice for line, taken, notice in cut])
+
+    shell._showtraceback = showtraceback

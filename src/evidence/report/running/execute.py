@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import pickle
@@ -275,8 +276,8 @@ def execute_all(
     with tempfile.TemporaryDirectory(prefix="evidence-", ignore_cleanup_errors=True) as scratch:
         beside = jobs[0].path.parent.resolve()
         pool: Workers
-        if fork:
-            modules = _modules(jobs, beside)
+        if fork and not _shadowing(beside):
+            modules = _modules(jobs)
             ahead = data.resolve() if modules and len(jobs) >= WORTH_IT else None
             pool = ForkedWorkers(scratch, beside, modules, ahead)
         else:
@@ -308,15 +309,21 @@ def execute_all(
     return [done[job.name] for job in jobs]
 
 
-def _modules(jobs: Sequence[Job], folder: Path) -> list[str]:
-    """Choose what to import beforehand: much only if a notebook names this package or one of that stack.
+def _shadowing(folder: Path) -> list[str]:
+    """Name the modules in a folder that are also installed: its own are to be imported, so nothing may be already."""
+    own = [path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
+    return [
+        name
+        for name in own
+        if name not in sys.stdlib_module_names and importlib.util.find_spec(name) is not None
+    ]
 
-    Nothing if a module lies beside the notebooks under the name of one of the stack: theirs is to be imported.
-    """
-    beside = {path.stem for path in folder.iterdir()}
+
+def _modules(jobs: Sequence[Job]) -> list[str]:
+    """Choose what to import beforehand: much only if a notebook names this package or one of that stack."""
     text = "".join(job.path.read_text("utf-8", "replace") for job in jobs)
     needed = any(f"import {name}" in text for name in ("evidence", "pandas", "scipy", "matplotlib"))
-    return list(STACK) if needed and beside.isdisjoint(name.partition(".")[0] for name in STACK) else []
+    return list(STACK) if needed else []
 
 
 def _quiet(mark: str) -> dict[str, Any]:

@@ -14,13 +14,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from evidence.report.running.imports import without
 from evidence.report.running.track import RECORD_VARIABLE, Recorder
 
-__all__ = ["ForkedKernel", "end_with_parent", "make_ready", "run"]
+__all__ = ["MESSAGES", "ForkedKernel", "end_with_parent", "make_ready", "run"]
 
 PR_SET_PDEATHSIG = 1
+
+MESSAGES = 100_000
+"""Outputs that may wait to be read; what comes beyond is dropped, and by itself 1,000 is the bound."""
 
 
 def make_ready() -> None:
@@ -50,7 +54,13 @@ def run(arguments: Sequence[str]) -> int:
     _find_modules_beside()
     recorder = Recorder(Path(data), [Path(folder) for folder in own])
     recorder.start()
-    app = IPKernelApp.instance()
+
+    class App(IPKernelApp):
+        def init_iopub(self, context: Any) -> None:
+            context.sndhwm = MESSAGES
+            super().init_iopub(context)
+
+    app = App.instance()
     app.initialize([*arguments, "--IPKernelApp.outstream_class=evidence.report.running.bounds.BoundedStream"])
     bound_displays(app.shell)
     app.start()

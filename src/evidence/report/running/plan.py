@@ -7,7 +7,8 @@ import cmath
 import json
 import keyword
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
@@ -97,8 +98,11 @@ def parse_parameters(
 def _value(name: str, text: str) -> Any:
     try:
         return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError):  # a set of lists is a TypeError
-        pass
+    except (ValueError, SyntaxError, TypeError) as error:  # a set of lists is a TypeError
+        if "nested" in str(error):
+            raise DataError(f"The parameter {name} is nested too deeply to be read.") from None
+        if re.fullmatch(r"\s*[+-]?[\d_]{1000,}\s*", text):
+            raise DataError(f"The parameter {name} has more digits than can be read.") from None
     except (MemoryError, RecursionError):
         raise DataError(f"The parameter {name} is nested too deeply to be read.") from None
     for kind in (int, float):  # as papermill reads them: nan, inf, 007
@@ -212,7 +216,7 @@ def declared_parameters(path: Path) -> list[str]:
             tree = ast.parse(python)
         except (SyntaxError, ValueError) as error:
             raise DataError(f"The parameters cell of {path.name} is not Python: {error}.") from error
-        for node in ast.walk(tree):
+        for node in _at_the_top(tree):
             targets = (
                 node.targets
                 if isinstance(node, ast.Assign)
@@ -223,6 +227,14 @@ def declared_parameters(path: Path) -> list[str]:
             for target in targets:  # a, b = 1, 2 assigns both
                 names |= {one.id: None for one in ast.walk(target) if isinstance(one, ast.Name)}
     return list(names)
+
+
+def _at_the_top(tree: ast.AST) -> Iterator[ast.AST]:
+    """Give the parts of a cell without those inside functions and classes, which have names of their own."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield from _at_the_top(node)
 
 
 def _refuse_other_kernel(path: Path, metadata: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from traitlets.config import Config
 from evidence.errors import ReportError
 from evidence.report import FOLDER_VARIABLE
 from evidence.report.running.execute import DISK_FULL, Executed, Place
-from evidence.report.running.kernel import ForkedKernel
+from evidence.report.running.kernel import MESSAGES, ForkedKernel
 from evidence.report.running.plan import Job, literal
 from evidence.report.running.steady import steady
 from evidence.report.running.track import RECORD_VARIABLE
@@ -36,6 +36,9 @@ from evidence.report.running.track import RECORD_VARIABLE
 __all__ = ["execute", "work", "work_forked"]
 
 # Several kernels share the cores already, so each computes in one thread.
+OUTPUT_SECONDS = 120
+"""How long the output of a cell may be under way after its end."""
+
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -141,12 +144,13 @@ def execute(
             notebook = papermill.execute_notebook(
                 _readable(job.path, scratch),
                 None,
-                job.parameters,
+                {name: literal(value) for name, value in job.parameters.items()},
                 kernel_name="python3",
                 language="python",
                 cwd=str(job.path.parent),
                 progress_bar=False,
-                execution_timeout=timeout,
+                timeout_func=lambda cell: timeout,  # a fraction, too, which papermill's own option is not
+                iopub_timeout=OUTPUT_SECONDS,
                 config=Config(KernelManager=_connection(scratch)),
                 extra_arguments=["--log-level=CRITICAL"],
                 kernel_manager_class=_manager(kernel),
@@ -157,10 +161,10 @@ def execute(
         except papermill.PapermillExecutionError as error:
             raise ReportError(_failure(job, cells, error)) from error
         except CellTimeoutError as error:
-            raise ReportError(
-                f"{job.path.name}, cell {_count(job, cells, cell[-1])}: not done after {timeout:g} s, so it was "
-                "ended; a cell may take longer with --timeout."
-            ) from error
+            late = f"its output had not arrived {OUTPUT_SECONDS} s after its end; let it show less"
+            if "IOPub" not in str(error):
+                late = f"not done after {timeout or 0:g} s, so it was ended; a cell may take longer with --timeout"
+            raise ReportError(f"{job.path.name}, cell {_count(job, cells, cell[-1])}: {late}.") from error
         except DeadKernelError as error:
             where = f", cell {_count(job, cells, cell[-1])}" if cell else ""
             raise ReportError(f"{job.path.name}{where}: {_death(kernel)}.") from error
@@ -215,6 +219,11 @@ class _Manager(AsyncKernelManager):
         if self.forked:
             self.provisioner = _Provisioner(parent=self, kernel_id="", kernel_spec=self.kernel_spec)
 
+    def _context_default(self) -> Any:
+        context = super()._context_default()
+        context.rcvhwm = MESSAGES
+        return context
+
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         program = [sys.executable, "-m", "evidence.report.running.kernel"]
         return [*program, "-f", os.path.realpath(self.connection_file), *(extra_arguments or [])]
@@ -225,11 +234,11 @@ def _manager(kernel: ForkedKernel | None) -> type[_Manager]:
 
 
 class _Literals(PythonTranslator):
-    """Writes the cell of parameters with every value as it was given; papermill's own makes texts of tuples."""
+    """Writes the cell of parameters, which come as Python; papermill's own makes texts of tuples."""
 
     @classmethod
-    def translate(cls, val: Any) -> str:
-        return literal(val)
+    def translate(cls, val: str) -> str:
+        return val
 
 
 def _readable(path: Path, scratch: Path) -> str:

@@ -18,6 +18,8 @@ FOLDER = "notebooks"
 """Folder of the report that holds the executed notebooks, so that what they refer to stands beside them there too."""
 
 CODE = {".ipynb", ".py"}
+MEDIA = {"video": "video", "audio": "recording", **dict.fromkeys(("iframe", "object", "embed"), "part")}
+"""What a page does not play or fetch."""
 
 
 def take_along(soup: BeautifulSoup, folder: Path | None, names: Collection[str]) -> dict[str, Path]:
@@ -44,6 +46,12 @@ def take_along(soup: BeautifulSoup, folder: Path | None, names: Collection[str])
             link["href"] = page
         elif folder and (found := _found(address, folder)) and found[1].suffix.lower() not in CODE:
             link["href"], files[found[0]] = quote(found[0]), found[1]
+        elif _is_code(address):
+            link.append(" (not in this report)")
+            link.unwrap()
+    for part in soup.find_all(list(MEDIA)):
+        if not part.decomposed:
+            _take_media(soup, part, folder, files)
     for picture in soup.find_all("img"):
         address = str(picture.get("src", ""))
         if address.startswith("data:") or (picture.find_parent("figure", id=True) and not _is_text(picture)):
@@ -53,10 +61,26 @@ def take_along(soup: BeautifulSoup, folder: Path | None, names: Collection[str])
         elif folder and (found := _found(address, folder)):
             picture["src"], files[found[0]] = quote(found[0]), found[1]
         elif folder:
-            _replace(
-                picture, notice(f"There is no picture {unquote(address) or 'here'} beside the notebook.")
-            )
+            said = f"There is no picture {unquote(address)} beside the notebook."
+            _replace(picture, notice(said if address else "This picture has no address."))
     return files
+
+
+def _is_code(address: str) -> bool:
+    parts = urlsplit(address)
+    return not parts.scheme and not parts.netloc and PurePosixPath(parts.path).suffix.lower() in CODE
+
+
+def _take_media(soup: BeautifulSoup, part: Tag, folder: Path | None, files: dict[str, Path]) -> None:
+    """Put a remark in the place of a film or sound, with a link to it if it lies beside the notebook."""
+    sources = [str(one.get("src") or one.get("data") or "") for one in (part, *part.find_all("source"))]
+    source = next(filter(None, sources), "")
+    said = _replace(part, notice(f"Not shown on this page: a {MEDIA[part.name]}.", source))
+    if folder and (found := _found(source, folder)):
+        files[found[0]] = found[1]
+        link = soup.new_tag("a", href=quote(found[0]))
+        if said.code:
+            said.code.wrap(link)
 
 
 def _is_text(picture: Tag) -> bool:
@@ -78,8 +102,9 @@ def _found(address: str, folder: Path) -> tuple[str, Path] | None:
     return f"{FOLDER}/{inside}", path
 
 
-def _replace(picture: Tag, html: str) -> None:
+def _replace(picture: Tag, html: str) -> Tag:
     shown = BeautifulSoup(html, "html.parser").p
     assert shown is not None
     shown.name = "span"  # a picture may stand within a paragraph
     picture.replace_with(shown)
+    return shown

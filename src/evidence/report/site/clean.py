@@ -14,9 +14,32 @@ PLACED = {
     *("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "width", "height"),
     *("viewBox", "preserveAspectRatio", "transform", "text-anchor"),
 }
-TAGS = nh3.ALLOWED_TAGS | DRAWN | {"figure", "figcaption", "section", "tfoot"}
+FORMULA = {
+    *(
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "mtext",
+        "mspace",
+        "msup",
+        "msub",
+        "msubsup",
+        "mfrac",
+        "msqrt",
+        "mroot",
+    ),
+    *("mover", "munder", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded", "mphantom", "semantics"),
+}
+"""Parts of formulas in MathML."""
+BARS = {"progress", "meter"}
+LEVELS = {"value", "min", "max", "low", "high", "optimum"}
+TAGS = nh3.ALLOWED_TAGS | DRAWN | FORMULA | BARS | {"figure", "figcaption", "section", "tfoot"}
 ATTRIBUTES = {
     **dict.fromkeys(DRAWN, PLACED),
+    **dict.fromkeys(BARS, LEVELS),
+    "math": {"display"},
     "*": {"class", "title", "aria-hidden"},
     "table": {"data-forest"},  # numbers, which the script of the site reads as such
     "a": {"href"},
@@ -39,7 +62,7 @@ def clean_html(text: str) -> str:
         attributes=ATTRIBUTES,
         attribute_filter=_safe_address,
         url_schemes={"http", "https", "mailto", "data"},
-        clean_content_tags={"script", "style"},
+        clean_content_tags={"script", "style", "annotation", "annotation-xml"},
     )
 
 
@@ -73,7 +96,7 @@ def plain(text: str) -> str:
 def _safe_address(tag: str, attribute: str, value: str) -> str | None:
     address = value.strip().lower()
     if (tag, attribute) == ("img", "src"):
-        inside = re.match(r"data:image/(png|jpeg|gif|webp);base64,", address) or not re.match(
+        inside = re.match(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", address) or not re.match(
             r"[a-z][a-z0-9+.-]*:|//", address
         )
         return value if inside else None

@@ -24,7 +24,12 @@ ENVIRONMENT = re.compile(
 LABEL = re.compile(r"\\label\{[^{}]*\}|\\notag\b")
 """What a formula is called elsewhere; nothing of it is shown."""
 
+SPACED = re.compile(r"\\\\\s*\[-?[\d.]+\s*[a-z]{2}\]")
+"""The end of a line with some room below it, of which a formula on a page has enough."""
+
 ATTACHED = "attachment:"
+PASTED = re.compile(r"(<img\b[^>]*?\bsrc=(?P<mark>[\"']))(attachment:[^\"'>]+)(?=(?P=mark))", re.I)
+"""A pasted picture that stands as HTML, as it does once somebody has set its size."""
 
 
 def markdown_html(
@@ -43,7 +48,8 @@ def markdown_html(
     """
     renderer = _Renderer(escape=not trusted, allow_harmful_protocols=False, exclude_anchor_links=True)
     renderer.pasted = attachments or {}
-    return str(MarkdownWithMath(renderer=renderer).render(text))
+    made = str(MarkdownWithMath(renderer=renderer).render(text))
+    return PASTED.sub(lambda found: found[1] + html.escape(renderer.code(found[3]) or found[3]), made)
 
 
 def page_address(address: str, names: Collection[str] | None = None) -> str:
@@ -66,21 +72,19 @@ def page_address(address: str, names: Collection[str] | None = None) -> str:
 class _Renderer(IPythonRenderer):
     pasted: Mapping[str, Mapping[str, str]]
 
-    def link(self, text: str, url: str, title: str | None = None) -> str:
-        return str(super().link(text, page_address(url), title))  # between notebooks as between pages
-
     def image(self, text: str, url: str, title: str | None = None) -> str:
         if not url.startswith(ATTACHED):
             return str(super().image(text, url, title))
-        name = unquote(url.removeprefix(ATTACHED))
-        kinds = self.pasted.get(name) or {}
+        if code := self.code(url):
+            return f'<img src="{html.escape(code)}" alt="{html.escape(text)}">'
+        name = html.escape(unquote(url.removeprefix(ATTACHED)))
+        return f'<span class="notice">The pasted picture {name} is not in the notebook.</span>'
+
+    def code(self, url: str) -> str:
+        """Return a pasted picture as an address that holds it; empty if there is none."""
+        kinds = self.pasted.get(unquote(url.removeprefix(ATTACHED))) or {}
         kind = next((kind for kind in kinds if re.fullmatch(r"image/[\w.+-]+", kind)), None)
-        if kind is None:
-            return (
-                f'<span class="notice">The pasted picture {html.escape(name)} is not in the notebook.</span>'
-            )
-        code = "".join("".join(kinds[kind]).split())
-        return f'<img src="data:{kind};base64,{html.escape(code)}" alt="{html.escape(text)}">'
+        return f"data:{kind};base64,{''.join(''.join(kinds[kind]).split())}" if kind else ""
 
     def inline_math(self, body: str) -> str:
         # A space before the closing sign: two prices in one sentence, not a formula.
@@ -100,7 +104,8 @@ def _known(found: re.Match[str]) -> str:
 
 
 def _mathml(formula: str, display: str) -> str:
-    known = ENVIRONMENT.sub(_known, LABEL.sub("", formula.strip()))
+    known = SPACED.sub(r"\\\\", LABEL.sub("", formula.strip())).replace("{dcases}", "{cases}")
+    known = ENVIRONMENT.sub(_known, known)
     try:
         element: Any = convert_to_element(known, display=display)
     except Exception:  # any of many; dollar signs may well stand in a text that has no formula at all

@@ -20,7 +20,8 @@ PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp
 
 ELSEWHERE = re.compile(r"(?:https?:)?//", re.I)
 
-APART = ("script", "iframe", "video", "audio", "object", "embed", "canvas", "svg", "img")
+FIELDS = ("input", "select", "textarea")
+APART = ("script", "iframe", "video", "audio", "object", "embed", "canvas", "svg", "img", *FIELDS)
 """Elements that need a look before cleaning: it would remove them, or what they show, without a word."""
 
 NAMES = {
@@ -28,7 +29,10 @@ NAMES = {
     "audio": "recording",
     "canvas": "drawing made by a script",
     "script": "part that a script makes",
+    **dict.fromkeys(FIELDS, "field to fill in"),
 }
+UNSEEN = re.compile(r"\b(display\s*:\s*none|visibility\s*:\s*hidden)", re.I)
+"""A style that hides, which cleaning would take away."""
 
 
 def output_html(output: Any) -> str:
@@ -78,6 +82,8 @@ def _markdown(text: str) -> str:
 
 def _latex(text: str) -> str:
     if re.search(r"\$|\\\(|\\\[|\\begin\{", text):
+        text = re.sub(r"\\\((.+?)\\\)", r"$\1$", text, flags=re.S)  # as Markdown has formulas
+        text = re.sub(r"\\\[(.+?)\\\]", r"$$\1$$", text, flags=re.S)
         return f'<div class="output">\n{markdown_html(text, trusted=False)}\n</div>\n'
     return f'<pre class="output">{escape(text)}</pre>\n'
 
@@ -110,8 +116,11 @@ def _html(text: str) -> tuple[str, list[str]]:
     """Clean HTML; returns what is left, empty if that shows nothing, and what is missing from it."""
     missing: list[str] = []
     drawings: list[str] = []
-    if re.search(rf"<({'|'.join(APART)})\b", text, re.I):
+    if re.search(rf"<({'|'.join(APART)})\b", text, re.I) or UNSEEN.search(text):
         soup = BeautifulSoup(text, "html.parser")
+        for tag in soup.find_all(style=UNSEEN):
+            if not tag.decomposed:
+                tag.decompose()
         for tag in soup.find_all(APART):
             # The drawings of a forest table are part of it; cleaning leaves them their shapes alone.
             if not tag.decomposed and not (
@@ -119,13 +128,15 @@ def _html(text: str) -> tuple[str, list[str]]:
             ):
                 _set_apart(soup, tag, missing, drawings)
         text = str(soup)
-    if re.search(r"<style[^>]*>[^<]*#T_\w+[^<]*(background|color)", text):
-        missing.append("the colours of this table")
+    if re.search(r"<style[^>]*>[^<]*#T_\w+[^<]*\{", text):
+        missing.append("the colours and other marks of this table")
     shown = clean_html(text).strip()
     for number, drawing in enumerate(drawings):
         shown = shown.replace(f'<section class="drawing-{number}"></section>', drawing)
     left = BeautifulSoup(shown, "html.parser")
-    return (shown if left.get_text(strip=True) or left.find(["img", "hr"]) else ""), missing
+    return (
+        shown if left.get_text(strip=True) or left.find(["img", "hr", "progress", "meter"]) else ""
+    ), missing
 
 
 def _set_apart(soup: BeautifulSoup, tag: Tag, missing: list[str], drawings: list[str]) -> None:
@@ -134,6 +145,8 @@ def _set_apart(soup: BeautifulSoup, tag: Tag, missing: list[str], drawings: list
         if ELSEWHERE.match(source):
             tag.decompose()
             missing.append(source)
+        elif not source:  # a script would give it one
+            tag.decompose()
     elif tag.name == "svg":
         tag["xmlns"] = "http://www.w3.org/2000/svg"
         if tag.find(True):
