@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from bs4 import BeautifulSoup, NavigableString
-from bs4.element import PreformattedString
+from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4.element import PageElement, PreformattedString
 
 __all__ = ["replace_in_texts"]
 
@@ -52,13 +52,9 @@ def replace_in_texts(
     apart : tuple of str
         Names of more elements whose texts are left alone.
     """
-    for text in soup.find_all(string=pattern):
-        if isinstance(text, PreformattedString) or text.find_parent([*APART, *apart]):
-            continue
-        if text.find_parent(attrs={"aria-hidden": "true"}):
-            continue
-        if within and not text.find_parent(list(within)):
-            continue
+    left_alone = {*APART, *apart}
+    looked_at = (within,) if isinstance(within, str) and within else tuple(within)
+    for text in [text for text in _texts(soup, left_alone, looked_at) if pattern.search(text)]:
         pieces: list[Any] = []
         end = 0
         for found in pattern.finditer(str(text)):
@@ -71,3 +67,16 @@ def replace_in_texts(
                 end = found.end()
         if pieces:
             text.replace_with(*pieces, NavigableString(text[end:]))
+
+
+def _texts(soup: Tag, apart: set[str], within: tuple[str, ...]) -> Iterator[NavigableString]:
+    """Give the running texts in order, without those apart or hidden; if asked, only those within some elements."""
+    waiting: list[tuple[PageElement, bool]] = [(soup, not within)]
+    while waiting:
+        part, wanted = waiting.pop()
+        if isinstance(part, Tag):
+            if part.name not in apart and part.get("aria-hidden") != "true":
+                wanted = wanted or part.name in within
+                waiting += [(child, wanted) for child in reversed(part.contents)]
+        elif wanted and isinstance(part, NavigableString) and not isinstance(part, PreformattedString):
+            yield part
