@@ -86,7 +86,7 @@ def _p_parts(p: float) -> tuple[str, str]:
 
 def counted(count: int, word: str, plural: str | None = None) -> str:
     """Write a count with its noun: ``no trials``, ``1 trial``, ``12 trials``."""
-    return f"{count or 'no'} {word if count == 1 else plural or word + 's'}"
+    return f"{f'{count:,}' if count else 'no'} {word if count == 1 else plural or word + 's'}"
 
 
 def in_words(count: int) -> str:

@@ -44,7 +44,7 @@ def harmed(filled: Any) -> Any:
 def test_each_trial_in_its_own_words(harmed: Any) -> None:
     told = ev.harms_table(harmed.read())
     assert told["Trial"].tolist() == ["Ava", "Dora"]
-    assert told["Counted"].tolist() == ["Song 2 of 40; Quiet 0 of an unknown number", ""]
+    assert told["Counted"].tolist() == ["Song 2 of 40; Quiet 0 (size of the group not stated)", ""]
     assert told["In words"].tolist() == ["2 hoarse; 0 hoarse", "Nobody was hoarse"]
     assert told["Place"].tolist()[1] == "remark of a reader"
 
@@ -55,7 +55,7 @@ def test_how_little_is_known(harmed: Any) -> None:
         "2 of 4 trials say anything about harm in the texts that were read, and 1 of them counts it"
     )
     # Three over 40 people are 7.5 in 100.
-    assert "with 40 people in the groups whose size is stated" in said
+    assert "with 40 people in the treated groups whose size is stated" in said
     assert "fewer than about 8 in 100 people could easily stay unseen" in said
 
 
@@ -77,3 +77,11 @@ def test_no_harm_that_a_trial_reports_is_lost(review: Any) -> None:
         assert set(labels[rows["trial_id"]]) <= set(told["Trial"])
     assert set(review.trials.loc[review.trials["harms"] != "", "label"]) <= set(told["Trial"])
     assert str(len(told)) in ev.harms_statement(review)
+
+
+def test_people_without_the_treatment_do_not_count(harmed: Any) -> None:
+    """Among those who were not treated the treatment can do no harm."""
+    for row in harmed.rows["arm_results"]:
+        if row["outcome"] == "hoarse":
+            row["n"] = 40
+    assert "with 40 people in the treated groups whose size" in ev.harms_statement(harmed.read())

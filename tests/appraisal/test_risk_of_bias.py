@@ -55,7 +55,7 @@ def test_weights_are_those_of_the_pooled_result(judged):
     by_domain = bias.shares().groupby("domain")[["trials", "percent", "weight"]].sum()
     np.testing.assert_allclose(by_domain.to_numpy(), np.tile([4, 100, 100], (len(by_domain), 1)))
     assert f"1 at high risk with {weights['ava']:.0f}% of the weight" in bias.note
-    assert "3 of 4 trials judged" in bias.summary()
+    assert "3 of 4 trials are judged" in bias.summary()
 
 
 def test_without_an_analysis_all_judged_trials_are_shown_unweighted(judged):

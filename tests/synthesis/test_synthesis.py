@@ -110,7 +110,7 @@ def test_sentence_of_a_pooled_result(filled: Any) -> None:
     text = found.sentence()
     assert text.startswith(f"Mean difference −{abs(found.fit.estimate):.1f} (95% CI −")
     assert (
-        "2 comparisons from 2 trials, 180 patients; REML with HKSJ interval; 95% prediction interval" in text
+        "2 comparisons from 2 trials, 180 patients; REML, interval: Hartung-Knapp-Sidik-Jonkman; 95% " in text
     )
     assert text.endswith(f"I² {found.fit.i2:.0f}%.")
 

@@ -243,7 +243,7 @@ def _readers(review: Review) -> str:
     single = int((results["status"] == "single").sum())
     if not single:
         return ""
-    return f"{single:,} of {len(results):,} results were read by one person only; nobody has checked them."
+    return f"{single:,} of {len(results):,} results were read by one person and checked by nobody."
 
 
 def _changes(review: Review) -> str:

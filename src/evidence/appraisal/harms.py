@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from evidence.tables.review import Review
@@ -64,7 +65,7 @@ def harms_table(review: Review) -> pd.DataFrame:
         if all(frame.empty for frame in own) and not words[name]:
             continue
         counted_by = [
-            f"{_instrument(row)}{arms[name, row.arm_id]} {row.events:.0f} of {_size(row.n)}"
+            f"{_instrument(row)}{arms[name, row.arm_id]} {row.events:.0f}{_size(row.n)}"
             for row in counts[counts["trial_id"] == name].itertuples()
         ]
         printed = [text for frame in own for text in frame["as_reported"] if text]
@@ -87,7 +88,7 @@ def _instrument(row: object) -> str:
 
 
 def _size(n: float) -> str:
-    return "an unknown number" if math.isnan(n) else f"{n:.0f}"
+    return " (size of the group not stated)" if math.isnan(n) else f" of {n:,.0f}"
 
 
 def harms_statement(review: Review) -> str:
@@ -100,9 +101,9 @@ def harms_statement(review: Review) -> str:
     Returns
     -------
     str
-        How many trials say anything about harm, how many count it in each arm, among how many people, and how rare a
-        harm could stay unseen among so many (three over the number of people; Hanley and Lippman-Hand 1983, JAMA 249,
-        1743-1745). Empty if the protocol has no question group "harms".
+        How many trials say anything about harm, how many count it in each arm, among how many people in arms with a
+        treatment under study, and how rare a harm could stay unseen among so many (three over the number of people;
+        Hanley and Lippman-Hand 1983, JAMA 249, 1743-1745). Empty if the protocol has no question group "harms".
 
     Examples
     --------
@@ -114,7 +115,12 @@ def harms_statement(review: Review) -> str:
     if not _outcomes(review):
         return ""
     told, counts = harms_table(review), _counts(review)
-    known = counts[counts["n"].notna()]
+    studied = set(review.protocol.components.studied)
+    components = review.arms.set_index(["trial_id", "arm_id"])["components"]
+    treated = [
+        not studied.isdisjoint(components[row.trial_id, row.arm_id].split("+")) for row in counts.itertuples()
+    ]
+    known = counts[counts["n"].notna() & np.array(treated, dtype=bool)]
     # One row an arm: of several outcomes of an arm the largest group.
     people = float(known.groupby(["trial_id", "arm_id"])["n"].max().sum())
     trials = counts["trial_id"].nunique()
@@ -128,6 +134,6 @@ def harms_statement(review: Review) -> str:
         return f"{text}: how often harm happens is not known. {_SILENCE}"
     seldom = number(100 * 3 / people, 0 if people < 300 else 1)
     return (
-        f"{text}, with {people:,.0f} people in the groups whose size is stated. Among so many, a harm "
+        f"{text}, with {people:,.0f} people in the treated groups whose size is stated. Among so many, a harm "
         f"that befalls fewer than about {seldom} in 100 people could easily stay unseen. {_SILENCE}"
     )

@@ -125,7 +125,7 @@ def _result(one: Finding) -> str:
         return capital(one.amount)
     if one.k:
         return "Shown and not combined"
-    return "No usable numbers" if one.reported else "Not reported"
+    return "No usable numbers" if one.reported else "No numbers"
 
 
 def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
@@ -341,6 +341,14 @@ _SEQUENTIAL = (
 )
 
 
+_CONCLUSIONS = {
+    "benefit": "A difference is shown, in favour of the treatment",
+    "harm": "A difference is shown, in favour of the comparator",
+    "futility": "No difference is shown",
+    "open": "Open",
+}
+
+
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     """Say whether the evidence is enough for a firm conclusion, for each combined result.
 
@@ -374,7 +382,7 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
                 "Boundary": number(last["boundary"])
                 if math.isfinite(last["boundary"])
                 else "too early for one",
-                "Conclusion": capital(str(found.conclusion)),
+                "Conclusion": _CONCLUSIONS[found.conclusion],
             }
         )
         frames.append(found.looks.assign(analysis=one.analysis.id))

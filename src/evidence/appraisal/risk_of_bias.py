@@ -89,8 +89,8 @@ class RiskOfBias(Shown):
             else ""
         )
         return sentences(
-            f"{judged} of {counted(k, 'trial')} judged in at least one domain of {self.tool.name}, {full} in all "
-            f"{len(self.tool.domains)}; {int(high.sum())} at high risk{share}.",
+            f"{judged} of {counted(k, 'trial')} {'is' if judged == 1 else 'are'} judged in at least one domain of "
+            f"{self.tool.name}, {full} in all {len(self.tool.domains)}; {int(high.sum())} at high risk{share}.",
             "A domain without a judgement in the sources seen is not judged: it is neither low nor unclear.",
         )
 

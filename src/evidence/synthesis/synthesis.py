@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.reasons import step
-from evidence.measures import IDENTITY, measure_of
+from evidence.measures import IDENTITY, INTERVALS, measure_of
 from evidence.models.bayes.posterior import Posterior
 from evidence.models.pooled import Pooled
 from evidence.results import Shown
@@ -202,7 +202,8 @@ class Synthesis(Shown):
             )
             predicted = f"{100 * fit.level:.12g}% prediction interval {low} to {high}; "
         return (
-            f"{words.capitalize()} {pooled}; {self._counted()}, {people}; {by}{fit.method} with {fit.ci} interval; "
+            f"{words.capitalize()} {pooled}; {self._counted()}, {people}; {by}{fit.method}, "
+            f"interval: {INTERVALS[fit.ci].name}; "
             f"{predicted}I² {number(fit.i2, 0)}%."
             + (f" {fit.caution}" if fit.caution else "")
             + self._few(shown, digits)

@@ -98,7 +98,7 @@ def test_sound_evidence_stays_high() -> None:
         (["low", "low", "high"], 0),
         (["low", "some concerns", "not assessed"], 1),
         (["not assessed", "not assessed", "not assessed"], 1),
-        (["low", "high", "high"], 1),  # the result is the same without the high ones
+        (["low", "high", "high"], 2),  # too few are left without the high ones
         (["high", "high", "high"], 2),  # nothing is left without them
     ],
 )
@@ -106,8 +106,14 @@ def test_risk_of_bias_by_weight(risk: list[str], levels: int) -> None:
     assert lost(body(**SOUND, risk=risk))["risk of bias"] == levels
 
 
+def test_high_risk_costs_one_level_where_the_result_is_the_same_without_it() -> None:
+    risk = ["low"] * 3 + ["high"] * 5
+    assert lost(body([-20.0, -21.0, -19.5] + [-20.2] * 5, 1.0, risk=risk))["risk of bias"] == 1
+
+
 def test_high_risk_costs_two_levels_when_it_carries_the_result() -> None:
-    found = rate(body([-30.0, -29.0, -5.0], 1.0, risk=["high", "high", "low"]))
+    risk = ["high"] * 6 + ["low"] * 3
+    found = rate(body([-30.0, -29.0] * 3 + [-5.0] * 3, 1.0, risk=risk))
     domain = found.domains[0]
     assert domain.downgrade == 2
     assert domain.inputs["estimate without high risk"] == pytest.approx(-5.0)

@@ -77,6 +77,11 @@ def test_conclusions_in_words():
     none = ev.sequential(ev.pool([0.01, -0.02, 0.02, -0.01], **few), delta=0.35, power=0.8)
     assert none.conclusion == "futility"
     assert "unlikely" in none.note
+    # Full information, 1.7 standard errors: no difference is shown, and the interval holds the planned one.
+    wide = ev.sequential(ev.pool([-0.17] * 5, [0.05] * 5, method="EE", ci="z"), delta=0.32)
+    assert wide.conclusion == "futility"
+    assert wide.ci_low < -0.32
+    assert "not shown, and not ruled out" in wide.note
     early = ev.sequential(ev.pool([-0.3, -0.3, -0.3, -0.3], **few), delta=0.05)
     assert early.conclusion == "open"
     assert "too often chance" in early.note

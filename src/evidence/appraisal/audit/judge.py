@@ -40,7 +40,7 @@ IN_SHORT = {
     "opposite": "the effect goes the other way",
     "supported": "supported",
     "share": "not shown for most people",
-    "ruled out": "an effect that matters is ruled out",
+    "ruled out": "an average effect that matters is unlikely",
     "no clear effect": "no effect is possible too",
     "may be too small": "the effect may be too small to matter",
     "mixed": "results contradict each other",
@@ -126,10 +126,11 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     """
     words = bearing.words
     if not bearing.k and not bearing.reported:
-        return Judgement(NOT_ADDRESSED, "no trial", "no trial reports this")
+        return Judgement(NOT_ADDRESSED, "no trial", "no trial gives numbers for this")
     if not bearing.pooled:
         found = (
-            f"{counted(bearing.k, 'poolable result')}, {bearing.reported or 'none'} reported but not poolable"
+            f"{counted(bearing.k, 'poolable comparison')}, {counted(bearing.reported, 'other')} reported without "
+            "numbers that can be pooled"
         )
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = f"{bearing.result}, certainty {bearing.certainty}"

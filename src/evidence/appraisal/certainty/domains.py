@@ -227,7 +227,7 @@ def imprecision(evidence: Body, fit: Estimate | None) -> Judgement:
     limits = " and ".join(evidence.write(sign * mid) for sign in (-1.0, 1.0))
     held = {0: "neither", 1: "one", 2: "both"}[crossed]
     reason = f"{where}holds {held} of the limits of an important difference, {limits}"
-    size = f"{evidence.people}, and one trial would need {number(needed, 0)}"
+    size = f"{evidence.people}, and one trial would need {needed:,.0f}"
     if crossed or math.isnan(enough):
         return crossed, f"{reason}{'' if math.isnan(enough) else f'; {size}'}.", inputs
     downgrade = 2 if enough < rules.far_below else int(enough < 1.0)

@@ -138,7 +138,7 @@ class Body(ABC):
     @property
     def people(self) -> str:
         """The same in words."""
-        return f"{number(self.n, 0)} patients took part"
+        return f"{self.n:,.0f} patients took part"
 
     @property
     def trials(self) -> int:
@@ -217,7 +217,7 @@ class Evidence(Body):
 
     def only(self, keep: np.ndarray) -> Pooled | None:
         """Pool some of the comparisons as all of them were pooled; None if there are none, or too few to combine."""
-        return combine(self.effects[keep], self.rule)
+        return combine(self.effects, self.rule) if keep.all() else self.rule.combine(self.effects[keep])[0]
 
     @cached_property
     def without_indirect(self) -> Pooled | None:

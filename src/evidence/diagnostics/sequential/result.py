@@ -95,7 +95,8 @@ class Sequential(Shown):
             since = self.looks.loc[crossed == self.conclusion, "order"].iloc[0]
             said = f"beyond the boundary for {self.conclusion} ({boundary}), which was first crossed at look {since}."
         elif self.conclusion == "futility":
-            said = "within the boundary for futility: an effect of the planned size is unlikely."
+            said = "within the boundary for futility: an effect of the planned size is "
+            said += "not shown, and not ruled out." if self._holds_planned else "unlikely."
         elif abs(last["z"]) > self.usual:
             said = (
                 f"beyond the usual {number(self.usual, 2)} but not beyond the boundary ({boundary}): with so little "
@@ -116,6 +117,12 @@ class Sequential(Shown):
             else ""
         )
         return sentences(f"{have}, {said}", back, few)
+
+    @property
+    def _holds_planned(self) -> bool:
+        """Whether the interval that allows for all looks holds the planned benefit."""
+        planned = -self.delta if self.better == "lower" else self.delta
+        return self.ci_low < planned < self.ci_high
 
     def ahead(self) -> pd.DataFrame:
         """Boundaries up to full information; if it is not reached yet, with one more look that reaches it.

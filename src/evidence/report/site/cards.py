@@ -140,13 +140,21 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
         "unit": "ratio" if findings[0]["ratio"] else unit,
         "better": "" if findings[0]["one_group"] else f"; {better} is better",
         "rows": [_row(one, scale, several) for one in drawn] if scale else [],
-        "mid": important(findings[0]),
+        "matters": _matters(findings[0]),
     }
 
 
 def important(one: Mapping[str, Any]) -> str:
     """The smallest difference that matters, in the unit of a finding; empty where none is declared."""
     return "" if one["mid"] is None else f"{round(one['mid'], one['digits']):g}"
+
+
+def _matters(one: Mapping[str, Any]) -> str:
+    """From where on a difference matters, on either side of a ratio; empty where that is not declared."""
+    if not (least := important(one)) or not one["ratio"]:
+        return f"{least} or more matters" if least else ""
+    low, high = sorted((one["mid"], 1 / one["mid"]))
+    return f"{round(low, one['digits']):g} or less, or {round(high, one['digits']):g} or more, matters"
 
 
 def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, Any]:
@@ -180,7 +188,7 @@ def _lacking(one: Mapping[str, Any], several: bool) -> str:
     """A result that no trial gives usable numbers for, in a few words."""
     told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
     if not one["reported"]:
-        return f"{told} (reported by no trial)"
+        return f"{told} (no trial gives numbers)"
     return f"{told} ({counted(one['reported'], 'trial')} {'report' if one['reported'] > 1 else 'reports'} it)"
 
 
