@@ -116,10 +116,9 @@ def harms_statement(review: Review) -> str:
         return ""
     told, counts = harms_table(review), _counts(review)
     studied = set(review.protocol.components.studied)
-    components = review.arms.set_index(["trial_id", "arm_id"])["components"]
-    treated = [
-        not studied.isdisjoint(components[row.trial_id, row.arm_id].split("+")) for row in counts.itertuples()
-    ]
+    components = review.arms.set_index(["trial_id", "arm_id"])["components"].to_dict()
+    arms = zip(counts["trial_id"], counts["arm_id"], strict=True)
+    treated = [not studied.isdisjoint(components[arm].split("+")) for arm in arms]
     known = counts[counts["n"].notna() & np.array(treated, dtype=bool)]
     # One row an arm: of several outcomes of an arm the largest group.
     people = float(known.groupby(["trial_id", "arm_id"])["n"].max().sum())

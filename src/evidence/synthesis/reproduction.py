@@ -26,8 +26,10 @@ PLACES = (
     "in the other review, without usable numbers here",
     "in the other review, not in these tables",
     "here, not known to be in the other review",
+    "in the other review, not known for which of its results",
+    "here, and in the other review, not known for which of its results",
 )
-"""Where a comparison stands."""
+"""Where a comparison stands, or a trial of whose part in the other review only the inclusion is known."""
 
 _MEANS = ("m1", "sd1", "n1", "m2", "sd2", "n2")
 
@@ -44,8 +46,8 @@ class Reproduced(Shown):
     theirs: Pooled | None
     """The other review's values of single trials, as far as they were seen, pooled by the analysis's model."""
     trials: pd.DataFrame
-    """One row a comparison: label, trial_id, place (one of `PLACES`), their_effect, their_se, effect, se and reason
-    (why there are no usable numbers here)."""
+    """One row a comparison, or a trial of which only the inclusion is known: label, trial_id, place (of `PLACES`),
+    their_effect, their_se, effect, se and reason (why there are no usable numbers here)."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a comparison, as `trials`."""
@@ -74,9 +76,7 @@ class Reproduced(Shown):
             found = said(fit.estimate, fit.ci_low, fit.ci_high)
             parts.append(f"These tables give {found} from {counted(self.own.trials, 'trial')}.")
         places = self.trials["place"].value_counts()
-        parts.append(
-            "Comparisons " + "; ".join(f"{place}: {number}" for place, number in places.items()) + "."
-        )
+        parts.append(f"Listed below: {'; '.join(f'{number} {place}' for place, number in places.items())}.")
         return " ".join(parts)
 
     def summary(self) -> str:
@@ -162,6 +162,8 @@ def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
             # The first of several reasons is that of the preferred result.
             why = reasons["reason"].get(trial, "none of its comparisons answers this question")
             place, reason = PLACES[1], str(parts_of(why, "; or: ")[0])
+        if not row["comparison"] and not row["outcome"]:
+            place = PLACES[5 if trial in here.index else 4]
         rows.append({"label": row["label"], "trial_id": trial, "place": place, **values, "reason": reason})
     listed = {row["trial_id"] for row in rows}
     ours: list[dict[str, Any]] = [

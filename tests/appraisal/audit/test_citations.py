@@ -32,7 +32,7 @@ def compared(field: str, cited: str, found: str, agrees: str = "no") -> dict[Any
         ("year", "2011", "2001", "wrong year"),
         ("year", "2011", " 2011", ""),
         ("volume_pages", "12(2):120-127", "12 (2), 120–127", ""),
-        ("volume_pages", "12(2):120-127", "161(8):1081-1088", "wrong volume pages"),
+        ("volume_pages", "12(2):120-127", "161(8):1081-1088", "wrong volume and pages"),
         ("authors", "Müller; Okoye", "Okoye;  Muller", ""),
         ("authors", "Müller; Okoye", "Müller", "different authors"),
         ("subject", "singing", "humming", "does not study that"),

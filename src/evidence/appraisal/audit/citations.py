@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.wording import counted
+from evidence.wording import capital, counted
 
 __all__ = ["compare_citations", "judge_citations"]
 
@@ -91,7 +91,8 @@ def judge_citations(fields: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
             for row in found[found["basis"] == BACKGROUND].to_dict("records")
         ]
         details = [_detail(row) for row in wrong.to_dict("records")]
-        sentence = f"{name}: {len(wrong) or 'none'} of {counted(checked, 'checked field')} " + (
+        title = capital(_plain(str(name)).replace("-", " "))
+        sentence = f"{title}: {len(wrong) or 'none'} of {counted(checked, 'checked field')} " + (
             f"{'disagrees' if len(wrong) == 1 else 'disagree'} with the work found: {'; '.join(details)}."
             if details
             else "disagrees with the work found."
@@ -146,7 +147,7 @@ def _detail(row: Mapping[Any, Any]) -> str:
 
 
 def _plain(field: str) -> str:
-    return field.replace("_", " ")
+    return field.replace("volume_pages", "volume and pages").replace("_", " ")
 
 
 def _fold(text: str) -> str:
