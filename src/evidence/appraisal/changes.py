@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,8 @@ def reading(finding: Finding, fit: Estimate | Alternative) -> str:
         return UNCLEAR
     kind = "benefit" if finding.words.benefit * fit.estimate > 0 else "harm"
     near, far = sorted((abs(fit.ci_low), abs(fit.ci_high)))
+    if math.isnan(finding.words.mid):
+        return f"a {kind}"
     if near >= finding.words.mid:
         return f"a {kind} that matters"
     return f"a {kind} too small to matter" if far < finding.words.mid else f"a {kind} that may matter"

@@ -229,7 +229,7 @@ def _finding(source: NetworkBase, one: str, other: str) -> NetworkFinding:
     spec = body.analysis.spec.model_copy(update={"title": capital(f"{names[0]} v {names[2]}")})
     return NetworkFinding(
         analysis=body.analysis.model_copy(update={"spec": spec}),
-        words=replace(outcome_words(source.review, source.outcome, source.measure), mid=body.mid),
+        words=replace(outcome_words(source.review, source.outcome, source.measure), mid=body.told_mid),
         effects=effects,
         fit=whole.fit if told else None,
         certainty=certainty,

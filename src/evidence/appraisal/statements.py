@@ -433,7 +433,7 @@ def combined_analyses(review: Review) -> tuple[str, ...]:
 def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Finding:
     """As `finding`, for a body of evidence and its rating that are at hand."""
     protocol, analysis = review.protocol, evidence.analysis
-    words = replace(outcome_words(review, analysis.outcome, evidence.measure), mid=evidence.mid)
+    words = replace(outcome_words(review, analysis.outcome, evidence.measure), mid=evidence.told_mid)
     names = (
         intervention_words(protocol, analysis),
         word(protocol, analysis.outcome),

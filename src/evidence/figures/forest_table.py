@@ -338,6 +338,8 @@ def _arm_means(review: Review, data: pd.DataFrame) -> pd.DataFrame | None:
 def _band(certainty: Any, important: Any, scale: Scale) -> tuple[float, float] | None:
     if important is not None:
         return important_band(important, scale)
+    if not getattr(certainty, "named", True):
+        return None
     mid = abs(float(getattr(certainty, "mid", math.nan)))
     return (-mid, mid) if math.isfinite(mid) and mid > 0 else None
 

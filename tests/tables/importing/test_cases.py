@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import evidence as ev
 from evidence.cli.import_ import import_
+from evidence.figures.forest_table import forest_table
 from evidence.report.running.plan import plan
 from evidence.tables.importing import imported as imported_module
 from evidence.tables.importing.read import is_revman_file
@@ -520,3 +522,107 @@ def test_a_large_import_has_its_first_pages(tmp_path: Path, monkeypatch: pytest.
     assert "first 1 comparisons" in made.summary()
     assert [job.name for job in plan(folder, folder.parent, {})] == [asked[0], "02-data"]
     assert [job.name for job in plan(folder, folder.parent, {}, [asked[1]])] == [asked[1]]
+
+
+SETTINGS = (
+    "Analysis group,Analysis number,Analysis name,Data type,Experimental group label,Control group label,"
+    "Statistical method,Effect measure,Analysis model,Overall estimates,Subgroup estimates"
+)
+ROWS = (
+    "Analysis group,Analysis number,Analysis name,Subgroup,Subgroup number,Applicability,Study,Experimental cases,"
+    "Experimental N,Control cases,Control N"
+)
+
+
+def web(folder: Path, overall: str, rows: list[str], subgroups: list[str]) -> tuple[Any, Any]:
+    """An export of RevMan Web with one outcome."""
+    settings = f"1,1,Cure,Dichotomous,Drug,Placebo,MH,Risk Ratio,Fixed effect,{overall},true"
+    write(folder, "x-overall-estimates-and-settings.csv", f"{SETTINGS}\n{settings}\n")
+    head = "Analysis group,Analysis number,Subgroup,Subgroup number,Mean,CI start,CI end"
+    write(folder, "x-subgroup-estimates.csv", "\n".join([head, *subgroups]) + "\n")
+    made = ev.import_revman(write(folder, "x-data-rows.csv", "\n".join([ROWS, *rows]) + "\n"))
+    return made, made.write(folder / "review")
+
+
+def test_subgroups_without_a_total_hold_their_own_rows(tmp_path: Path) -> None:
+    rows = [
+        "1,1,Cure,A,1,SUBGROUP_ONLY,Ann 2001,5,50,8,50",
+        "1,1,Cure,A,1,SUBGROUP_AND_OVERALL,Bob 2002,3,60,1,60",
+        "1,1,Cure,B,2,SUBGROUP_ONLY,Cyd 2003,6,60,2,60",
+        "1,1,Cure,B,2,OVERALL_ONLY,Dee 2004,5,80,2,80",
+    ]
+    made, review = web(tmp_path, "false", rows, ["1,1,A,1,0.89,0.4,2.2", "1,1,B,2,3,0.6,14"])
+    results = [pooled(review, name) for name in made.analyses]
+    assert [list(result.effects["label"]) for result in results] == [
+        ["Dee 2004"],
+        ["Ann 2001", "Bob 2002"],
+        ["Cyd 2003"],
+    ]
+    assert results[0].fit is None  # what counts only in a total that is not shown is kept and not combined
+    assert shown(results[1])[0] == pytest.approx(
+        (5 * 50 / 100 + 3 * 60 / 120) / (8 * 50 / 100 + 1 * 60 / 120)
+    )
+    assert shown(results[2])[0] == pytest.approx(3.0)
+    assert len(review.reviews) == 2
+
+
+TWINS = {
+    "Other": (8 / 9, "0.9"),
+    "Other (2)": ((6 * 60 / 120 + 5 * 80 / 161) / (2 * 60 / 120 + 2 * 81 / 161), "2.8"),
+}
+
+
+def test_two_subgroups_of_one_name_stay_two(tmp_path: Path) -> None:
+    """In RevMan Web their numbers tell them apart, in RevMan 5 the place where they stand."""
+    numbers = {"Ann": "5,50,8,50", "Bob": "3,60,1,60", "Cyd": "6,60,2,60", "Dee": "5,81,2,80"}
+    (tmp_path / "web").mkdir()
+    rows = [f"1,1,Cure,Other,{1 + (name > 'Bob')},,{name},{text}" for name, text in numbers.items()]
+    totals = ["1,1,Other,1,0.9,0.4,2.2", "1,1,Other,2,2.8,0.9,8.5"]
+    of_web = web(tmp_path / "web", "true", rows, totals)
+    head = (
+        "Comparison Number,Outcome Number,Subgroup Number,Name,Data Type,Statistical Method,Effect Measure,"
+        "Analysis Model,Group Label 1,Group Label 2,df,Effect Estimate,CI Start,CI End,Events 1,Total 1,Events 2,"
+        "Total 2"
+    )
+    lines = [
+        head,
+        "1,0,0,Drug v placebo,,,,,,,,,,,,,,",
+        "1,1,0,Cure,DIC,MH,RR,Fixed,Drug,Placebo,3,1.5,0.7,2.9,,,,",
+        "1,1,1,Other,,,,,,,1,0.9,0.4,2.2,,,,",
+        *(f"1,1,1,{name},,,,,,,,,,,{numbers[name]}" for name in ("Ann", "Bob")),
+        "1,1,2,Other,,,,,,,1,2.8,0.9,8.5,,,,",
+        *(f"1,1,2,{name},,,,,,,,,,,{numbers[name]}" for name in ("Cyd", "Dee")),
+    ]
+    five = ev.import_revman(write(tmp_path, "five.csv", "\n".join(lines) + "\n"))
+    for made, review in (of_web, (five, five.write(tmp_path / "five"))):
+        assert len(made.analyses) == 3
+        for name, (label, (ratio, total)) in zip(made.analyses[1:], TWINS.items(), strict=True):
+            assert review.analysis(name).spec.label == label
+            assert shown(pooled(review, name))[0] == pytest.approx(ratio)
+            row = review.reviews[review.reviews["analysis"] == name].iloc[0]
+            assert f"{row['estimate']:g}" == total
+
+
+def test_ratios_where_logarithms_are_expected_are_refused(tmp_path: Path) -> None:
+    text = "study,estimate,lower,upper\nA,1.5,1.1,2.045\nB,0.8,0.5,1.28\nC,2.0,1.0,4.0\n"
+    with pytest.raises(ev.DataError, match=r"fit ratios and not their logarithms.*head it 'or'"):
+        ev.import_effects(write(tmp_path, "natural.csv", text), measure="OR")
+    logs = "study,estimate,lower,upper\nA,0.405,0.095,0.715\nB,-0.22,-0.69,0.25\n"
+    made = ev.import_effects(write(tmp_path, "logs.csv", logs), measure="OR")
+    assert "estimate is read as the logarithm of the OR" in made.said
+
+
+def test_nothing_matters_that_nobody_declared(tmp_path: Path) -> None:
+    """The default by which imprecision is rated is no difference that patients were asked about."""
+    text = "study,ai,n1i,ci,n2i\nA,10,100,30,100\nB,12,100,33,100\nC,9,100,28,100\n"
+    made = ev.import_effects(write(tmp_path, "counts.csv", text), measure="OR")
+    review = made.write(tmp_path / "review")
+    found = ev.finding(review, made.analyses[0])
+    assert math.isnan(found.words.mid)
+    assert "matter" not in found.sentence + found.numbers
+    assert "large" not in found.sentence
+    result = pooled(review, made.analyses[0])
+    table = forest_table(result, review=review, certainty=found.certainty)
+    assert "too small to matter" not in str(table)
+    told = ev.finding(review, made.analyses[0], mid=1.25)
+    assert "large" in told.sentence

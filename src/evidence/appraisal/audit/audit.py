@@ -215,8 +215,10 @@ def bearing_of(
     fit = result.fit
     return replace(
         bearing,
-        # The rating names a difference that matters where the protocol has none: one yardstick for both.
-        words=replace(words, mid=getattr(rated, "mid", words.mid)) if math.isnan(words.mid) else words,
+        # The review may name a difference that matters for all outcomes: one yardstick for both.
+        words=replace(words, mid=getattr(rated, "mid", words.mid))
+        if math.isnan(words.mid) and getattr(rated, "named", True)
+        else words,
         estimate=fit.estimate,
         ci_low=fit.ci_low,
         ci_high=fit.ci_high,

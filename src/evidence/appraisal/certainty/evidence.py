@@ -33,6 +33,7 @@ __all__ = [
     "gather",
     "important_difference",
     "missing_trials",
+    "names_difference",
     "withheld",
 ]
 
@@ -93,6 +94,8 @@ class Body(ABC):
         Those that fit the question fully.
     mid : float
         Important difference on the analysis scale (log for ratios), positive; NaN where none can be named.
+    named : bool
+        Whether the review names it; else it is a default of the rules, for rating and not for telling.
     sd : float
         Standard deviation on the analysis scale; NaN for ratios and risk differences.
     risk : float
@@ -115,6 +118,12 @@ class Body(ABC):
     rules: CertaintyRules
     rule: PoolingRule
     note: str = ""
+    named: bool = True
+
+    @property
+    def told_mid(self) -> float:
+        """The important difference as far as it may be told: NaN unless the review names it."""
+        return self.mid if self.named else math.nan
 
     @property
     @abstractmethod
@@ -284,6 +293,7 @@ def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evid
         fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
         mid=least,
+        named=mid is not None or names_difference(review, question, result.measure),
         sd=sd,
         risk=risk,
         rules=rules,
@@ -338,6 +348,15 @@ def _told(review: Review, analysis: Analysis) -> tuple[int, int, int]:
         return 0, 0, 0
     larger, smaller = (found.positive, found.negative)[:: reports.benefit]
     return smaller, larger, found.unclear
+
+
+def names_difference(review: Review, analysis: Analysis, measure: str) -> bool:
+    """Tell whether a review names the important difference of an analysis: for its outcome, or for all measures."""
+    outcome = review.protocol.outcomes[analysis.outcome]
+    if outcome.minimal_important_difference is not None and measure == outcome.measure:
+        return True
+    field = "standard_difference" if measure in ("SMD", "MD") else "ratio"
+    return field in review.protocol.certainty.model_fields_set
 
 
 def important_difference(

@@ -44,6 +44,8 @@ class Certainty(Shown):
         Important difference on the analysis scale (log for ratios).
     note : str
         What the rating rests on where nothing was pooled.
+    named : bool
+        Whether the review names `mid`; a default serves for rating alone, and nothing is said to matter by it.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class Certainty(Shown):
     k: int
     mid: float
     note: str = ""
+    named: bool = True
 
     @property
     def symbols(self) -> str:
@@ -176,7 +179,7 @@ def rate(evidence: Evidence) -> Certainty:
         reported = len(evidence.missing)
         note = "No evidence: no comparison has numbers that can be used"
         note += f"; {counted(reported, 'trial')} reported the outcome without them." if reported else "."
-        return Certainty(evidence.analysis, "very low", (), 0, evidence.mid, note)
+        return Certainty(evidence.analysis, "very low", (), 0, evidence.mid, note, evidence.named)
     alone = NEEDS_TWO_GROUPS if evidence.analysis.one_group else {}
     judged = {
         name: (0, alone[name].words, {}) if name in alone else rule(evidence, evidence.fit)
@@ -215,4 +218,5 @@ def conclude(
         len(evidence.effects),
         evidence.mid,
         evidence.note,
+        evidence.named,
     )

@@ -37,6 +37,7 @@ from evidence.appraisal.certainty.evidence import (
     Evidence,
     combine,
     important_difference,
+    names_difference,
     withheld,
 )
 from evidence.appraisal.certainty.grade import Certainty, conclude, rate
@@ -141,6 +142,7 @@ def network_evidence(base: NetworkBase, one: str, other: str) -> NetworkEvidence
         fit=estimate_of(base.net, one, other),
         direct=trials["trial_id"].isin(base.fitting).to_numpy(),
         mid=important_difference(base.review, question, base.measure, mid=base.mid, sd=sd),
+        named=base.mid is not None or names_difference(base.review, question, base.measure),
         sd=sd,
         risk=math.nan,
         rules=base.review.protocol.certainty,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from evidence.errors import DataError, Fault
@@ -11,7 +12,7 @@ from evidence.tables.schema import MOST_PEOPLE
 
 __all__ = [
     *("Collected", "Comparison", "Entry", "Numbers", "Study"),
-    *("better_of", "counts_of", "impossible", "measure_named"),
+    *("better_of", "counts_of", "distinct", "impossible", "measure_named"),
 ]
 
 _ABSENT = {"", "NA", "N/A", "#N/A", "NaN", "NULL"}
@@ -230,6 +231,15 @@ def measure_named(words: str) -> str:
     """Give the measure that words such as "Odds Ratio" or PETO_OR name; "" if the tables have none for it."""
     text = words.lower().replace("_", " ")
     return next((measure for pattern, measure in _MEASURES if re.search(pattern, text)), "")
+
+
+def distinct(name: str, taken: Container[str]) -> str:
+    """Give a name that is not taken: the wanted one, or that with a number."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name} ({number})"
+    return found
 
 
 def counts_of(words: str) -> str:

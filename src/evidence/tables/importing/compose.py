@@ -175,7 +175,12 @@ class _Composer:
             self._whole(one if one.totals == "all" else replace(one, totals="none"), subgroups)
             return
         for subgroup in ["", *subgroups]:
-            entries = [entry for entry in one.entries if entry.subgroup == subgroup]
+            # Rows of the total alone are in none of the subgroups, and where there is no total in nothing at all.
+            entries = [
+                replace(entry, in_total=True, in_subgroup=True)
+                for entry in one.entries
+                if (entry.subgroup if entry.in_subgroup else "") == subgroup
+            ]
             if entries:
                 outcome = f"{one.outcome} {subgroup}".strip()
                 part = replace(one, outcome=outcome, entries=entries, pooled=one.subgroups.get(subgroup, {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -229,10 +229,34 @@ def collect_effects(
         entry = Entry(keys[row], values, f"row {row}", printed, subgroup=texts.get("subgroup", ""))
         comparison(*arms, texts.get("outcome", "") or outcome).entries.append(entry)
     numbers.done()
+    if layout.kind == "estimates" and measure_of(measure).ratio:
+        _refuse_ratios(found.values(), measure, layout, path.name)
+        collected.said.append(f"{layout.headings[layout.shape[0]]} is read as the logarithm of the {measure}")
     if left:
         collected.left_out.append(f"results of {left} rows in which a number is missing")
     collected.comparisons.extend(found.values())
     return collected
+
+
+def _refuse_ratios(found: Iterable[Comparison], measure: str, layout: _Layout, file: str) -> None:
+    """Refuse ratios in the place of logarithms: their intervals are in the middle only on the scale of logarithms."""
+    as_ratios, as_logarithms = [], []
+    for one in found:
+        for values in (entry.values for entry in one.entries if "ci_low" in entry.values):
+            at, low, high = (float(values[name]) for name in ("estimate", "ci_low", "ci_high"))
+            as_logarithms.append(_off(at, low, high))
+            as_ratios.append(_off(*map(math.log, (at, low, high))) if low > 0 else math.inf)
+    if as_ratios and max(as_ratios) < 0.05 and max(as_logarithms) > 0.05:
+        heading = layout.headings[layout.shape[0]]
+        raise DataError(
+            f"{file}: the intervals fit ratios and not their logarithms, which a column headed '{heading}' is taken "
+            f"for; head it '{measure.lower()}' or give the logarithms of the {measure}"
+        )
+
+
+def _off(at: float, low: float, high: float) -> float:
+    """How far an estimate is from the middle of its interval, as a share of its width."""
+    return abs(at - (low + high) / 2) / (high - low) if high > low else 0.0
 
 
 def _norm(heading: str) -> str:

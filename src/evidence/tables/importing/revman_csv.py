@@ -17,6 +17,7 @@ from evidence.tables.importing.collected import (
     Study,
     better_of,
     counts_of,
+    distinct,
     impossible,
     measure_named,
 )
@@ -32,6 +33,7 @@ _NAMES = {
     "outcome": ("outcome number", "analysis number", "outcome"),
     "outcome name": ("analysis name", "outcome name"),
     "subgroup": ("subgroup", "subgroup name"),
+    "subgroup number": ("subgroup number",),
     "applicability": ("applicability",),
     "study": ("study", "name", "study or subgroup"),
     "year": ("study year", "year of study", "year"),
@@ -188,6 +190,7 @@ def _of_revman_5(
     found: list[Found] = []
     entries: Entries = []
     heading = subgroup = ""
+    names: set[str] = set()
     for row, given in rows:
         record = given | {
             name: text for head, text in given.items() for name in _HEADS if _plain(head) == _plain(name)
@@ -206,9 +209,10 @@ def _of_revman_5(
                 numbers,
             )
             found.append((one, settings))
-            subgroup = ""
-        elif record.get("df"):
-            subgroup = cells["study"]  # A subgroup has a test of heterogeneity, a study has none.
+            subgroup, names = "", set()
+        elif record.get("df"):  # A subgroup has a test of heterogeneity, a study has none.
+            subgroup = distinct(cells["study"], names)
+            names.add(subgroup)
             if found and found[-1][0].totals != "none":
                 found[-1][0].subgroups[subgroup] = _total(_settings(record), row, numbers)
         elif not found:
@@ -237,18 +241,32 @@ def _of_revman_web(
         )
     found: dict[tuple[str, str], Found] = {}
     entries: Entries = []
+    names: dict[tuple[str, str], dict[str, str]] = {}
+
+    def subgroup_of(key: tuple[str, str], number: str, name: str) -> str:
+        """Give the name of a subgroup; of two with one name the second gets a number."""
+        known = names.setdefault(key, {})
+        if not number or name in _EMPTY:
+            return name
+        if number not in known:
+            known[number] = distinct(name, known.values())
+        return known[number]
+
     for row, record in rows:
         cells = _cells(record, columns)
         key = cells["comparison"], cells["outcome"]
         if key not in found:
             line, known = settings.get(key, (row, {}))
             found[key] = _comparison(known, *key, cells["outcome name"] or key[1], line, numbers), known
-        entries.append((row, found[key], cells["subgroup"], cells))
+        subgroup = subgroup_of(key, cells["subgroup number"], cells["subgroup"])
+        entries.append((row, found[key], subgroup, cells))
     needed = ("Analysis group", "Analysis number", "Subgroup")
     for row, record in _beside(path, "subgroup-estimates", needed):
-        one = found.get((record["Analysis group"], record["Analysis number"]))
+        key = record["Analysis group"], record["Analysis number"]
+        one = found.get(key)
         if one and one[0].totals != "none":
-            one[0].subgroups[record["Subgroup"]] = _total(_settings(record), row, numbers)
+            subgroup = subgroup_of(key, record.get("Subgroup number", ""), record["Subgroup"])
+            one[0].subgroups[subgroup] = _total(_settings(record), row, numbers)
     _studies(path, collected)
     _judgements(path, collected)
     return list(found.values()), entries

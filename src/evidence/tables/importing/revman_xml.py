@@ -17,6 +17,7 @@ from evidence.tables.importing.collected import (
     Study,
     better_of,
     counts_of,
+    distinct,
     impossible,
     measure_named,
 )
@@ -164,9 +165,9 @@ def _outcome(comparison: Element, outcome: Element, collected: Collected, number
     )
     if one.totals == "all":
         one.pooled = _total(outcome, numbers)
-    for child in outcome.children:
-        if child.name.endswith("_SUBGROUP") and one.totals != "none":
-            one.subgroups[child.text("NAME")] = _total(child, numbers)
+    for child, subgroup in _subgroups(outcome):
+        if subgroup and one.totals != "none":
+            one.subgroups[subgroup] = _total(child, numbers)
     for subgroup, row in data:
         study = row.get("STUDY_ID")
         if study not in collected.studies:
@@ -198,11 +199,23 @@ def _total(element: Element, numbers: Numbers) -> dict[str, str]:
 
 def _data(outcome: Element) -> Iterator[tuple[str, Element]]:
     """Give the rows of studies with the name of their subgroup."""
+    for child, subgroup in _subgroups(outcome):
+        if child.name.endswith("_DATA"):
+            yield "", child
+        else:
+            yield from ((subgroup, row) for row in child.children if row.name.endswith("_DATA"))
+
+
+def _subgroups(outcome: Element) -> Iterator[tuple[Element, str]]:
+    """Give the parts of an outcome: subgroups with a name that no other of them has, and data of none with ""."""
+    names: set[str] = set()
     for child in outcome.children:
         if child.name.endswith("_SUBGROUP"):
-            yield from ((child.text("NAME"), row) for row in child.children if row.name.endswith("_DATA"))
+            name = distinct(child.text("NAME") or "Subgroup", names)
+            names.add(name)
+            yield child, name
         elif child.name.endswith("_DATA"):
-            yield "", child
+            yield child, ""
 
 
 def _values(row: Element, swap: bool, numbers: Numbers) -> tuple[dict[str, str], str, str]:
