@@ -213,6 +213,9 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
     file = path.name
     try:
         content(path)  # refuses what is no file or too large
+    except OSError as error:
+        raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
+    try:
         _refuse_bomb(path)
         book = CalamineWorkbook.from_path(path)
         names = book.sheet_names
