@@ -24,6 +24,7 @@ from evidence.files import (
     file_name,
     guarded,
     inside,
+    json_content,
     new_folder,
     remove,
     unguarded,
@@ -141,6 +142,16 @@ def test_folders_of_killed_runs_are_cleared(tmp_path: Path) -> None:
         "review",
         "review/whole",
     ]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{", "no json"])
+def test_a_file_that_is_no_json_or_nests_too_deeply(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"nests too deeply|Expecting"):
+        json_content(path)
+    path.write_text('{"a": [1.5, null]}', "utf-8")
+    assert json_content(path) == {"a": [1.5, None]}
 
 
 def test_a_pipe_and_a_huge_file_are_not_read(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import glob
 import hashlib
+import json
 import math
 import os
 import re
@@ -35,6 +36,7 @@ __all__ = [
     "folder",
     "guarded",
     "inside",
+    "json_content",
     "new_folder",
     "plain",
     "plain_rows",
@@ -149,6 +151,22 @@ def content(path: Path, most: int = MOST_BYTES) -> bytes:
             errno.EFBIG, f"it holds {held:,.0f} MB, and at most {limit:,.0f} MB are read", str(path)
         )
     return path.read_bytes()
+
+
+def json_content(path: Path) -> Any:
+    """Read a JSON file that comes from elsewhere.
+
+    Raises
+    ------
+    OSError
+        As `content` does.
+    ValueError
+        If it is no JSON, or nests too deeply to be read.
+    """
+    try:
+        return json.loads(content(path))
+    except RecursionError:
+        raise ValueError("it nests too deeply") from None
 
 
 def checksum(path: Path) -> str:

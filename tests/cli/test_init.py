@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import sys
 import zipfile
@@ -150,10 +151,20 @@ def test_what_revman_says_itself_is_not_asked(run: Any) -> None:
     assert not Path("x").exists()
 
 
+@pytest.mark.parametrize("ending", ["csv", "rm5", "xlsx", "json"])
+def test_a_pipe_is_no_file_to_import(run: Any, ending: str) -> None:
+    os.mkfifo(f"p.{ending}")
+    code, _, err = run("import", f"p.{ending}", "--output", "x")
+    assert code == 2
+    assert f"p.{ending}" in err
+    assert "cannot be read: it is a pipe or a device; name a file\n" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("none.csv",), "there is no file"),
+        ((".",), "there is no file"),
         (("set.doc",), "neither a review of RevMan 5"),
         (("set.csv", "--column", "ai"), "NAME=HEADING"),
         (("set.csv",), "the column is missing"),

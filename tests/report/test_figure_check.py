@@ -173,6 +173,9 @@ def test_the_command_writes_a_page_that_stands_alone(
 def test_what_cannot_be_compared_is_said(filled: Any, kept: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no manifest\.json; draw the figures first"):
         check(filled, tmp_path / "nothing")
+    (tmp_path / "manifest.json").write_text('{"a":' * 100_000, "utf-8")
+    with pytest.raises(DataError, match="not a manifest of figures"):
+        check(filled, tmp_path)
     with pytest.raises(DataError, match="image_tolerance must be 0 or more"):
         check(filled, kept, image_tolerance=-1.0)
 

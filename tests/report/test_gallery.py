@@ -69,7 +69,7 @@ def test_sides_are_named_by_what_is_better(
     }
 
 
-@pytest.mark.parametrize("content", ['{"figures": ["mine"]}', "[]", "no json"])
+@pytest.mark.parametrize("content", ['{"figures": ["mine"]}', "[]", "no json", "[" * 100_000])
 def test_a_foreign_manifest_is_not_overwritten(filled: Any, tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content, "utf-8")
     with pytest.raises(DataError, match="not a manifest of figures"):

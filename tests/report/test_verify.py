@@ -69,6 +69,7 @@ def test_inputs_are_compared_if_named(site: Path) -> None:
 def test_a_folder_that_is_no_report(site: Path) -> None:
     with pytest.raises(DataError, match="There is no folder"):
         verify_report(site, data=site / "none")
-    (site / "manifest.json").write_text("[]", "utf-8")
-    with pytest.raises(DataError, match=r"no manifest\.json"):
-        verify_report(site)
+    for text in ("[]", "[" * 100_000, '{"a":' * 100_000):
+        (site / "manifest.json").write_text(text, "utf-8")
+        with pytest.raises(DataError, match=r"no manifest\.json"):
+            verify_report(site)

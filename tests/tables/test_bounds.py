@@ -17,6 +17,8 @@ import pytest
 
 import evidence as ev
 from evidence.errors import Fault
+from evidence.tables.importing.spreadsheet import MOST_ROWS, read_sheet
+from evidence.tables.importing.xml import read_xml
 
 SECONDS, BYTES = 5.0, 500_000_000
 COLUMNS = ",".join(f"c{number}" for number in range(200_000))
@@ -72,6 +74,38 @@ def far_cell(folder: Path) -> Path:
     return path
 
 
+def many_sheet_rows(folder: Path) -> Path:
+    """Rows without cells: much to parse in 0.1 MB."""
+    import pandas as pd
+
+    right, path = folder / "right.xlsx", folder / "rows.xlsx"
+    pd.DataFrame({"study": ["A"], "yi": [1], "vi": [2]}).to_excel(right, index=False)
+    with zipfile.ZipFile(right) as packed, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as long:
+        for name in packed.namelist():
+            rows = b"<sheetData>" + b'<row r="1"></row>' * 3_000_000
+            long.writestr(name, packed.read(name).replace(b"<sheetData>", rows))
+    return path
+
+
+def many_attributes(folder: Path) -> Path:
+    path = folder / "attributes.rm5"
+    names = " ".join(f'a{number}=">"' for number in range(1_500_000))
+    path.write_text(f"<COCHRANE_REVIEW {names}/>", "utf-8")
+    return path
+
+
+def many_rows(folder: Path) -> Path:
+    path = folder / "rows.csv"
+    path.write_text("study,yi,vi\n" + "A,1,1\n" * 300_000, "utf-8")
+    return path
+
+
+def many_short_rows(folder: Path) -> Path:
+    path = folder / "short.csv"
+    path.write_text("study\n" + "Aaaaaaaa\n" * 4_900_000, "utf-8")
+    return path
+
+
 def repeated_cells(folder: Path) -> Path:
     """The same as OpenDocument, which repeats cells."""
     names = "urn:oasis:names:tc:opendocument:xmlns"
@@ -114,7 +148,11 @@ print(seconds, peak, file=sys.stderr)
         (many_columns, "200,000 columns"),
         (many_elements, "more than 500,000 elements"),
         (pipe, "pipe or a device"),
-        (bomb, "unpacks to"),
+        (bomb, "unpacks to 300 MB, and at most 100 MB are read"),
+        (many_sheet_rows, "a sheet has 3,000,002 rows; at most 1,048,576 are read"),
+        (many_attributes, "a tag or comment is longer than 1 MB"),
+        (many_rows, "rows.csv has 300,000 rows; an import takes 50,000 at most: split the file"),
+        (many_short_rows, "short.csv has 4,900,000 rows"),
         (huge, "holds 1,000,000 MB"),
         (many_cells, "some 19,010,003 cells; at most 5,000,000 are read"),
         (far_cell, "a cell stands in column 16,384 of row 1,048,576"),
@@ -128,6 +166,27 @@ def test_bounds_of_imports(tmp_path: Path, make: Callable[[Path], Path], words: 
     assert words in done.stdout
     assert seconds < SECONDS
     assert held < BYTES
+
+
+def test_as_many_rows_as_an_import_takes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = "A,1,1\n\n" * MOST_ROWS
+    path.write_text(f"A title,,\nstudy,yi,vi\n{rows}", "utf-8")  # neither titles nor empty rows count
+    assert [number for number, _ in read_sheet(path).rows][-1] == 2 + 2 * MOST_ROWS - 1
+    path.write_text(f"A title,,\nstudy,yi,vi\n{rows}B,1,1\n", "utf-8")
+    with pytest.raises(ev.DataError, match="has 50,001 rows"):
+        read_sheet(path)
+
+
+def test_a_review_of_several_pieces_is_read_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.rm5"
+    paragraph = "<P ID='p'>" + "word " * 300_000 + "</P>"
+    path.write_text("<R>" + paragraph * 3 + f"<E NAME='{'n' * 900_000}'/>\n<F/></R>", "utf-8")
+    root = read_xml(path)
+    assert [child.name for child in root.children] == ["P", "P", "P", "E", "F"]
+    assert root.text() == " ".join(["word"] * 900_000)
+    assert len(root.children[3].get("NAME")) == 900_000
+    assert root.children[4].line == 2
 
 
 @pytest.mark.parametrize("name", ["trials.csv", "review.yaml"])

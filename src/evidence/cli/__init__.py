@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from evidence.cli.batch import batch, simulate
 from evidence.cli.bench import bench
 from evidence.cli.commands import app
 from evidence.cli.compare import compare
+from evidence.cli.ending import ended_in_order
 from evidence.cli.export import export
 from evidence.cli.import_ import import_
 from evidence.cli.init import init
@@ -52,7 +54,8 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        app(arguments, prog_name="evidence")
+        with ended_in_order([signal.SIGTERM]):
+            app(arguments, prog_name="evidence")
     except EvidenceError as error:
         if debug:
             raise

@@ -77,7 +77,7 @@ def import_(
     given = {"intervention": intervention, "comparator": comparator, "outcome": outcome, "better": better}
     own: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     columns = dict(_pair(text) for text in column or [])
-    if not file.is_file():
+    if not file.exists() or file.is_dir():  # what a pipe is, is said where it would be read
         raise DataError(f"there is no file '{file}'")
     if dry_run and report:
         raise DataError("with --dry-run nothing is written, so there is no report; leave out one of the two")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evidence.cli.ending import ended_in_order
 from evidence.cli.options import Data, review_here
 from evidence.cli.output import Format, print_frame
 
@@ -28,10 +27,6 @@ Notebooks = Annotated[
         help="Folder of the notebooks; by default notebooks here, else in the folder of the review.",
     ),
 ]
-
-
-class _Ended(BaseException):
-    """A signal asks this process to end."""
 
 
 def report(
@@ -94,7 +89,8 @@ def make_report(
     **options
         Of `evidence.report.build.build_report`.
     """
-    with _ended_in_order():
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with ended_in_order(numbers, "a report made before is as it was"):
         from evidence.cli.progress import Progress
         from evidence.report.build import build_report
         from evidence.report.running.plan import parse_parameters
@@ -224,26 +220,3 @@ def _say_agreement(found: Agreement) -> None:
 def _notebooks(data: Path) -> Path:
     here, within = Path("notebooks"), data / "notebooks"
     return within if within.is_dir() and not here.is_dir() else here
-
-
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let the first signal to end this process undo what is half done; more of them do not disturb that."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def end(number: int, frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise _Ended(number)
-
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    except _Ended as ended:
-        number = ended.args[0]
-        what = "interrupted" if number == signal.SIGINT else "ended by a signal"
-        print(f"evidence: {what}; a report made before is as it was.", file=sys.stderr)
-        raise typer.Exit(128 + number) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReportError
-from evidence.files import draft, explained
+from evidence.files import draft, explained, json_content
 from evidence.report.manifest import commit, others, read_manifest, write_manifest
 from evidence.report.place import made_beside, put, refuse_foreign
 from evidence.report.running.cache import Cache
@@ -394,7 +394,7 @@ def _questions(data: Path, every: Mapping[str, str], environment: str, cache: Pa
 def _known(path: Path, state: str) -> Any:
     """Return what was kept for a state; None if there is no such thing."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json_content(path)
         return found["value"] if found["state"] == state else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from evidence.errors import DataError
 from evidence.figures import EvidenceFigure, forest, funnel, save
-from evidence.files import checksum, content, drafts, file_name, files_below, remove, write
+from evidence.files import checksum, drafts, file_name, files_below, json_content, remove, write
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 
@@ -138,7 +138,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
         raise DataError(f"{folder} holds no {MANIFEST}; draw the figures first (evidence figures).")
     try:
-        manifest: dict[str, Any] = json.loads(content(path))
+        manifest: dict[str, Any] = json_content(path)
         for entry in manifest["figures"].values():
             dict(entry["files"]), list(entry["numbers"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evidence.files import checksum, content, files_below, write
+from evidence.files import checksum, files_below, json_content, write
 from evidence.report.running.execute import Executed
 from evidence.report.running.plan import literal
 from evidence.version import DISTRIBUTION, __version__
@@ -46,7 +46,7 @@ def others(folder: Path) -> tuple[list[str], list[str]]:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a report; empty if the folder is none."""
     try:
-        manifest = json.loads(content(folder / FILE_NAME))
+        manifest = json_content(folder / FILE_NAME)
         own = manifest["generator"] == GENERATOR and isinstance(manifest["outputs"], dict)
         return manifest if own and "index.html" in manifest["outputs"] else {}
     except (OSError, ValueError, KeyError, TypeError):

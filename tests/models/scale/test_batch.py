@@ -16,6 +16,7 @@ import pytest
 
 import evidence as ev
 from evidence.models.scale import store, tables
+from evidence.models.scale.store import Store
 
 WAYS: dict[str, Any] = {"methods": ["REML", "DL"], "ci": ["HKSJ", "z"]}
 
@@ -336,3 +337,11 @@ def test_no_scheduler_at_an_address() -> None:
         pytest.raises(ev.DataError, match=r"no scheduler of Dask answers at tcp://127\.0\.0\.1:9"),
     ):
         ev.batch(long_table(2), cluster="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1]", "{"])
+def test_a_broken_plan_of_an_earlier_run_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.parquet.parts").mkdir()
+    (tmp_path / "a.parquet.parts" / "plan.json").write_text(text, "utf-8")
+    with pytest.raises(ev.DataError, match="is no plan of a run"):
+        Store(tmp_path / "a.parquet", {"rows": 1})

@@ -320,9 +320,10 @@ def test_exports_beside_the_tables_are_no_data(
     # A list of something else stays, and the folder of a review is never marked.
     own = tmp_path / "own"
     own.mkdir()
-    (own / "manifest.json").write_text("{}", "utf-8")
     (own / "a.csv").write_text("x", "utf-8")
-    assert list_export(own, [own / "a.csv"]) is None
-    assert (own / "manifest.json").read_text("utf-8") == "{}"
+    for text in ("{}", "[" * 100_000):
+        (own / "manifest.json").write_text(text, "utf-8")
+        assert list_export(own, [own / "a.csv"]) is None
+        assert (own / "manifest.json").read_text("utf-8") == text
     assert list_export(data, [data / "trials.csv"]) is None
     assert list_export(tmp_path, [own.parent.parent / "elsewhere.csv"]) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, text: str, words
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ev.DataError, match="there is no file"):
         ev.read_references(tmp_path / "a.ris")
+    os.mkfifo(tmp_path / "b.ris")
+    with pytest.raises(ev.DataError, match=r"b\.ris cannot be read: it is a pipe or a device"):
+        ev.read_references(tmp_path / "b.ris")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evidence.errors import DataError
+from evidence.files import json_content
 from evidence.models.scale.cluster import SCALE
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ class Store:
         note = self.folder / "plan.json"
         text = json.dumps(plan, indent=1, sort_keys=True)
         if note.exists():
-            before = json.loads(note.read_text(encoding="utf-8"))
+            try:
+                before = dict(json_content(note))
+            except (OSError, ValueError, TypeError):
+                raise DataError(
+                    f"{note} is no plan of a run; name another output, or remove the folder."
+                ) from None
             differing = sorted(
                 name for name in before.keys() | plan.keys() if before.get(name) != json.loads(text).get(name)
             )

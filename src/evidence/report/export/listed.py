@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evidence.errors import DataError
-from evidence.files import checksum, content, drafts, inside, write
+from evidence.files import checksum, drafts, inside, json_content, write
 from evidence.report.manifest import FILE_NAME
 
 __all__ = ["list_export"]
@@ -63,7 +63,7 @@ def _listed(folder: Path) -> dict[str, str] | None:
     if not path.is_symlink() and not path.exists():
         return {}
     try:
-        manifest = json.loads(content(path))
+        manifest = json_content(path)
         if manifest["generator"] != GENERATOR:
             return None
         return {str(name): str(code) for name, code in manifest["files"].items() if (folder / name).is_file()}

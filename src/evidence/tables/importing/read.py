@@ -191,7 +191,7 @@ def _check(
     source_url: str,
     measures: tuple[str, ...] = REVIEW_MEASURES,
 ) -> None:
-    if not file.is_file():
+    if not file.exists() or file.is_dir():  # what a pipe is, is said where it would be read
         raise DataError(f"there is no file '{file}'")
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in file.name):
         raise DataError(f"the name of the file {file.name!r} cannot be written down; give it another")

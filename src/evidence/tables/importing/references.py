@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from evidence.errors import DataError, Fault
-from evidence.files import MOST_BYTES
+from evidence.files import content
 from evidence.tables.review import Review
 from evidence.wording import slug
 
@@ -207,11 +207,11 @@ def _records(path: Path) -> Iterator[tuple[int, Fields, str]]:
     if ending not in ENDINGS:
         raise DataError(f"{path.name} has none of the endings of references: {', '.join(ENDINGS)}")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path.name} is larger than {MOST_BYTES // 1_000_000} MB; divide it")
-        text = _decoded(path.read_bytes())
+        text = _decoded(content(path))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file '{path}' to read: {error.strerror}") from None
     except OSError as error:
-        raise DataError(f"there is no file '{path}' to read: {error.strerror or error}") from None
+        raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from None
     kind = {".ris": "ris", ".nbib": "nbib"}.get(ending, "bib")
     reader = {"ris": _ris, "nbib": _nbib, "bib": _bib}[kind]
     records = list(reader(text, path.name))
@@ -221,13 +221,13 @@ def _records(path: Path) -> Iterator[tuple[int, Fields, str]]:
         yield line, fields, kind
 
 
-def _decoded(content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace")
+def _decoded(raw: bytes) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", errors="replace")
     try:
-        return content.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        return raw.decode("latin-1")
 
 
 def _ris(text: str, file: str) -> Iterator[tuple[int, Fields]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import DataError, Fault
-from evidence.files import MOST_BYTES
+from evidence.files import json_content
 from evidence.tables.importing.imported import Imported
 from evidence.tables.protocol.analysis import AnalysisSpec
 from evidence.wording import slug
@@ -88,12 +87,12 @@ def weeks_of(text: str) -> float:
 
 def _studies(file: Path) -> list[Json]:
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise DataError(f"{file.name} is larger than {MOST_BYTES // 1_000_000} MB; divide it")
-        document = json.loads(file.read_bytes())
+        document = json_content(file)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file '{file}' to read: {error.strerror}") from None
     except OSError as error:
-        raise DataError(f"there is no file '{file}' to read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file.name} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
         raise DataError(f"{file.name} is no JSON: {str(error)[:200]}") from None
     found = document.get("studies", [document]) if isinstance(document, dict) else document
     if not isinstance(found, list) or not all(

@@ -11,6 +11,7 @@ import io
 import math
 import re
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml|content\.xml")
 """Parts of a workbook that hold cells: of .xlsx and .ods."""
 _CELL = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]{1,4})(\d{1,9})[\"']")
 _REPEATED = re.compile(rb"number-(?:columns|rows)-repeated\s*=\s*[\"'](\d{1,12})[\"']")
+MOST_ROWS = 50_000
+"""Of a table that is imported; the largest reviews have some thousand."""
+_MOST_UNPACKED = 2 * MOST_BYTES
+_SHEET_ROWS = 2**20
+"""What a sheet of a spreadsheet can have, filled or not."""
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
@@ -119,7 +125,7 @@ def _text(path: Path) -> tuple[list[list[str]], list[str]]:
     if words := too_large(text, separator):
         raise DataError([Fault(file, None, "", "", words)])
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        rows = _bounded(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), file)
     except csv.Error as error:
         words = f"is not well-formed CSV ({error}); check its quotes"
         raise DataError([Fault(file, None, "", "", words)]) from None
@@ -148,6 +154,22 @@ def _text(path: Path) -> tuple[list[list[str]], list[str]]:
     return rows, said
 
 
+def _bounded(every: Iterable[list[str]], file: str) -> list[list[str]]:
+    """List the rows of a table; refuse more than an import takes, and do not hold them all to count them."""
+    rows: list[list[str]] = []
+    filled = 0
+    for row in every:
+        filled += any(map(str.strip, row))
+        if filled <= MOST_ROWS + 10:  # with a header, and a title above it
+            rows.append(row)
+    above = 1 + sum(any(map(str.strip, row)) for row in rows[: _title_rows(rows)])
+    if filled - above > MOST_ROWS:
+        raise DataError(
+            f"{file} has {filled - above:,} rows; an import takes {MOST_ROWS:,} at most: split the file"
+        )
+    return rows
+
+
 def _decoded(raw: bytes, file: str) -> tuple[str, str]:
     """Decode a file, by its mark, as UTF-8, or as what spreadsheets of western Europe write."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -170,7 +192,7 @@ def _decoded(raw: bytes, file: str) -> tuple[str, str]:
 
 def _separator(text: str) -> str:
     """Find the separator: the one that parts the first lines most often and into equally many cells."""
-    lines = [line for line in text.splitlines()[:20] if line.strip()]
+    lines = [line for line in text[:1_000_000].splitlines()[:20] if line.strip()]
     best, most = ",", 1.0
     for separator in _SEPARATORS:
         try:
@@ -191,6 +213,9 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
     file = path.name
     try:
         content(path)  # refuses what is no file or too large
+    except OSError as error:
+        raise DataError([Fault(file, None, "", "", f"cannot be read: {error.strerror or error}")]) from None
+    try:
         _refuse_bomb(path)
         book = CalamineWorkbook.from_path(path)
         names = book.sheet_names
@@ -213,18 +238,19 @@ def _workbook(path: Path, sheet: str | None) -> tuple[list[list[str]], list[str]
         raise DataError([Fault(file, None, "", "", words)]) from None
     others = [name for name in names if name != chosen]
     more = f"; not read: {', '.join(others)} (--sheet NAME)" if others else ""
-    return [[_cell(value) for value in row] for row in cells], [f"sheet '{chosen}'{more}"]
+    rows = _bounded(([_cell(value) for value in row] for row in cells), file)
+    return rows, [f"sheet '{chosen}'{more}"]
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Refuse a packed workbook that would unpack to more than is read of any file."""
+    """Refuse a packed workbook that would unpack to more than can be held."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as packed:
         size = sum(part.file_size for part in packed.infolist())
-        if size > 4 * MOST_BYTES:
+        if size > _MOST_UNPACKED:
             raise OSError(
-                f"it unpacks to {size / 1e6:,.0f} MB, and at most {4 * MOST_BYTES / 1e6:,.0f} MB are read"
+                f"it unpacks to {size / 1e6:,.0f} MB, and at most {_MOST_UNPACKED / 1e6:,.0f} MB are read"
             )
         for part in packed.infolist():
             if _SHEET.fullmatch(part.filename):
@@ -232,7 +258,9 @@ def _refuse_bomb(path: Path) -> None:
 
 
 def _refuse_far(sheet: bytes) -> None:
-    """Refuse a sheet with a cell far out: what lies between would be held, too."""
+    """Refuse a sheet with a cell far out, for what lies between would be held, too, or with too many rows."""
+    if (count := sheet.count(b"<row")) > _SHEET_ROWS:
+        raise OSError(f"a sheet has {count:,} rows; at most {_SHEET_ROWS:,} are read")
     rows = columns = 1
     for letters, digits in set(_CELL.findall(sheet)):
         columns = max(

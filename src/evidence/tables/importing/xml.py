@@ -16,6 +16,8 @@ _DEEPEST = 100
 """No file of RevMan comes near this depth; a file that does is not one."""
 _MOST = 500_000
 """Elements; the largest reviews have some hundred thousand."""
+_PIECE = 2**20
+"""Bytes that are parsed at once; no tag is longer, for all its attributes are held beside each other."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def read_xml(path: Path) -> Element:
     Raises
     ------
     DataError
-        If the file cannot be read, is not well-formed, declares entities or nests too deeply.
+        If the file cannot be read, is not well-formed, declares entities, nests too deeply or is too large.
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -119,7 +121,14 @@ def read_xml(path: Path) -> Element:
     parser.CharacterDataHandler = characters
     parser.EntityDeclHandler = parser.AttlistDeclHandler = refuse
     try:
-        parser.Parse(content(path), True)
+        raw = content(path)
+        for begin in range(0, len(raw), _PIECE):
+            parser.Parse(raw[begin : begin + _PIECE], False)
+            if begin - parser.CurrentByteIndex > _PIECE:
+                raise DataError(
+                    [_fault(path, parser, "a tag or comment is longer than 1 MB; this is no review")]
+                )
+        parser.Parse(b"", True)
     except OSError as error:
         raise DataError(
             [Fault(path.name, None, "", "", f"cannot be read: {error.strerror or error}")]
