@@ -14,7 +14,7 @@ import evidence as ev
 from evidence.errors import Fault
 from evidence.tables.protocol.protocol import read_protocol
 from evidence.tables.read import read_cells
-from evidence.tables.review import tables_of
+from evidence.tables.review import tables_of, unread_tables
 from evidence.tables.validate import check_cells, typed
 
 DATA = Path(__file__).parents[2] / "data"
@@ -499,6 +499,33 @@ def test_tables_under_another_name_are_not_passed_over(tmp_path: Path) -> None:
         ev.read_review(copied)
     assert "Contrast results.csv: is it the table contrast_results.csv? rename it so" in str(error.value)
     assert "excluded.csv: is a link to" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "risk-of-bias.csv.txt",
+        "risk_of_bias.csv.txt",
+        "risk_of_bias.txt",
+        "Risk Of Bias.CSV.csv",
+        "RiskOfBias.xlsx",
+    ],
+)
+def test_a_table_with_a_second_ending_is_named(filled: Any, name: str) -> None:
+    folder = filled.write()
+    (folder / "risk_of_bias.csv").rename(folder / name)
+    with pytest.raises(ev.DataError, match=r"is it the table risk_of_bias\.csv\? rename it so"):
+        ev.read_review(folder)
+
+
+def test_files_that_are_not_read_are_named(filled: Any) -> None:
+    folder = filled.write()
+    for name in ("rob.csv", "made.csv", "notes.txt"):
+        (folder / name).write_text("a,b\n1,2\n", "utf-8")
+    (folder / "README.md").write_text("- `made.csv`: what the tables were made from\n", "utf-8")
+    assert unread_tables(folder) == ["rob.csv"]
+    assert ev.read_review(folder).path == folder
+    assert unread_tables(DATA) == []
 
 
 def test_the_sign_of_a_bound_has_a_column_of_its_own(small: Any) -> None:

@@ -60,6 +60,7 @@ def check(
     The exit code is 1 if there is an error that judgements.csv does not explain.
     """
     import evidence as ev
+    from evidence.tables.review import unread_tables
 
     try:
         findings = ev.check(ev.read_review(data))
@@ -86,6 +87,13 @@ def check(
     if (judged != "").any():
         summary += f"; {int((judged != '').sum())} of {len(findings)} with a judgement"
     print(summary or "No findings", file=sys.stderr)
+    if unread := unread_tables(data):
+        is_not = (
+            "is not read, for it has the name of no table"
+            if len(unread) == 1
+            else "are not read, for no table has their names"
+        )
+        print(f"Note: {', '.join(unread)} {is_not}", file=sys.stderr)
     if (findings["severity"] == "error").any() or (strict and (judged == "").any()):
         raise typer.Exit(1)
 

@@ -19,7 +19,7 @@ from evidence.tables.read import read_cells
 from evidence.tables.schema import READING_TABLES, TABLES, Column, Table, doubt
 from evidence.tables.validate import check_cells, check_references, typed
 
-__all__ = ["Review", "read_review", "tables_of"]
+__all__ = ["Review", "read_review", "tables_of", "unread_tables"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,20 +286,54 @@ def _without_rows(table: Table) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series(dtype="str") for column in table.columns})
 
 
+_ENDINGS = (".csv", ".tsv", ".txt", ".xlsx")
+
+
 def _misnamed(folder: Path) -> Iterator[Fault]:
     """Find files whose names are nearly those of tables that the folder lacks: else they would be passed over."""
     absent = {table.file for table in TABLES if not (folder / table.file).exists()}
     for path in sorted(folder.iterdir()):
-        if path.name in {table.file for table in TABLES} or path.suffix.lower() not in (
-            ".csv",
-            ".tsv",
-            ".xlsx",
-        ):
+        if path.name in {table.file for table in TABLES} or path.suffix.lower() not in _ENDINGS:
             continue
-        plain = f"{re.sub(r'[^a-z]+', '_', path.stem.lower()).strip('_')}.csv"
-        if meant := next(iter(get_close_matches(plain, absent, n=1, cutoff=0.85)), ""):
+        stem = path.name.lower()
+        while stem.endswith(_ENDINGS):  # Windows hides an ending, so that a table may have two.
+            stem = stem.rpartition(".")[0]
+        same = re.sub(r"[^a-z]", "", stem)
+        plain = f"{re.sub(r'[^a-z]+', '_', stem).strip('_')}.csv"
+        exact = (file for file in absent if same == file.removesuffix(".csv").replace("_", ""))
+        near = () if path.suffix.lower() == ".txt" else get_close_matches(plain, absent, n=1, cutoff=0.85)
+        if meant := next(iter((*exact, *near)), ""):
             expected = f"is it the table {meant}? rename it so; under this name it is not read"
             yield Fault(path.name, None, "", "", expected)
+
+
+def unread_tables(folder: Path) -> list[str]:
+    """Name the CSV files of a folder that are no tables of a review and that its protocol and README do not name.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of str
+        Names of files in their order.
+    """
+    known = {table.file for table in TABLES}
+    described = "".join(
+        (folder / name).read_text("utf-8", errors="replace")
+        for name in ("review.yaml", "README.md")
+        if (folder / name).is_file()
+    )
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.suffix.lower() == ".csv" and path.name not in known and not _names(described, path.name)
+    )
+
+
+def _names(text: str, file: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(file)}(?![\w-])", text) is not None
 
 
 def _read_readings(

@@ -28,6 +28,14 @@ def test_clean_data_have_code_0(run: Any, filled: Any) -> None:
     assert (code, err) == (0, "No findings\n")
 
 
+def test_a_file_that_is_not_read_is_noted(run: Any, filled: Any) -> None:
+    folder = filled.write()
+    (folder / "rob.csv").write_text("trial_id\n", "utf-8")
+    code, out, err = run(folder, "--strict", "--format", "csv")
+    assert (code, out.count("\n")) == (0, 1)
+    assert err == "No findings\nNote: rob.csv is not read, for it has the name of no table\n"
+
+
 def test_an_error_has_code_1_until_it_is_explained(run: Any, filled: Any) -> None:
     filled.rows["arm_results"][0].update(mean=12)
     rule = ("--rule", "outside the scale")

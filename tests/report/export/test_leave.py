@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +137,136 @@ def test_revman_is_told_what_it_does_not_have(tmp_path: Path) -> None:
     said = write_revman(review, tmp_path / "out")[-1].read_text("utf-8")
     assert "RevMan's settings do not name the estimator PM (REML is set)." in said
     assert "RevMan's settings do not name the interval HKSJ-adhoc (HKSJ is set)." in said
+
+
+def exported(folder: Path, review: ev.Review) -> tuple[list[dict[str, str]], str]:
+    """Export a review for RevMan; give its rows and its README."""
+    paths = write_revman(review, folder)
+    with paths[0].open(encoding="utf-8") as file:
+        return list(csv.DictReader(file)), paths[-1].read_text("utf-8")
+
+
+def test_every_comparison_is_written_or_named(filled: SmallReview, tmp_path: Path) -> None:
+    filled.trial("eve", song="singing, 40", quiet="silence, 50")
+    filled.arm("eve", "song", mean=3.0, n=40)
+    filled.arm("eve", "quiet", mean=5.0, n=50)
+    review = filled.read()
+    rows, said = exported(tmp_path / "out", review)
+    with (tmp_path / "out" / "review-overall-estimates-and-settings.csv").open(encoding="utf-8") as file:
+        names = {
+            (
+                row["Analysis group"],
+                row["Analysis number"],
+            ): f"{row['Analysis group name']}: {row['Analysis name']}"
+            for row in csv.DictReader(file)
+        }
+    written = [(names[row["Analysis group"], row["Analysis number"]], row["Study"]) for row in rows]
+    _, part = said.split("## Not written")
+    lists = dict(re.findall(r"^- `(.+?)`\n((?:  - .+\n)*)", part, re.MULTILINE))
+    assert "no result for crying in this window was seen" in lists["singing-crying-long"]
+    both = Counter[bool]()
+    for name, analysis in review.analyses.items():
+        for label, group in review.comparisons(name).groupby("label"):
+            lines = [
+                line for line in lists.get(name, "").split("\n") if "the estimate is written" not in line
+            ]
+            arms = [f"{label} ({row['arm']} v {row['comparator']})" for row in group.to_dict("records")]
+            named = sum(arm in line for arm in arms for line in lines)
+            found = sum(
+                title == analysis.title and (study == label or study.startswith(f"{label} ("))
+                for title, study in written
+            )
+            assert named + found == len(group), (name, label)
+            both[bool(named)] += 1
+    assert both[True] > 5
+    assert both[False] >= 3
+    incomplete = next(row for row in rows if row["Study"] == "Eve")
+    assert [incomplete[name] for name in ("GIV SE", "Experimental mean", "Experimental SD")] == [
+        "",
+        "3.0",
+        "",
+    ]
+
+
+def test_trials_without_an_event_go_to_revman(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    folder.mkdir()
+    text = "study,ai,n1i,ci,n2i\nAhn,3,40,9,41\nBode,11,120,17,118\nCruz,0,30,0,31\n"
+    (folder / "made.csv").write_text(text, "utf-8")
+    ev.import_effects(folder / "made.csv", measure="OR", better="lower").write(folder / "review")
+    path = folder / "review" / "review.yaml"
+    protocol = yaml.safe_load(path.read_text("utf-8"))
+    protocol["model"] |= {"counts": "PETO", "method": "EE", "interval": "z"}
+    path.write_text(json.dumps(protocol), "utf-8")
+    review = ev.read_review(folder / "review")
+    rows, said = exported(tmp_path / "out", review)
+    sides = ("Experimental cases", "Experimental N", "Control cases", "Control N")
+    assert [[row[name] for name in sides] for row in rows if row["Study"] == "Cruz"] == [
+        ["0", "30", "0", "31"]
+    ]
+    assert rows[2]["Footnotes"] == "Not poolable: no event in either arm: the ratio is not defined"
+    assert "## Not written" not in said
+    made = ev.import_revman(tmp_path / "out" / "review-data-rows.csv")
+    back = ev.synthesise(made.write(tmp_path / "back"), made.analyses[0])
+    one = ev.synthesise(review, "treatment-outcome-any")
+    assert one.fit is not None
+    assert back.fit is not None
+    assert (back.k, len(back.not_poolable)) == (one.k, len(one.not_poolable)) == (2, 1)
+    assert back.fit.estimate == pytest.approx(one.fit.estimate, rel=1e-9)
+
+
+def test_reported_arms_stand_beside_estimates(tmp_path: Path) -> None:
+    (tmp_path / "made.csv").write_text(
+        "study,m1i,sd1i,n1i,m2i,sd2i,n2i\nAhn,12.5,3,40,10,2.5,41\nBode,9,2,30,8,2,31\nCruz,9,,30,8,2,31\n"
+    )
+    made = ev.import_effects(tmp_path / "made.csv", measure="ROM", better="lower")
+    folder = tmp_path / "review"
+    made.write(folder)
+    rows, said = exported(tmp_path / "out", ev.read_review(folder))
+    names = (
+        "Experimental mean",
+        "Experimental SD",
+        "Experimental N",
+        "Control mean",
+        "Control SD",
+        "Control N",
+    )
+    assert [float(rows[0][name]) for name in names] == [12.5, 3, 40, 10, 2.5, 41]
+    assert float(rows[0]["GIV Mean"]) == pytest.approx(math.log(1.25))
+    assert "the means and SDs beside them are as reported, in: treatment-outcome-any." in said
+    again = ev.import_revman(tmp_path / "out" / "review-data-rows.csv")
+    back = ev.synthesise(again.write(tmp_path / "back"), again.analyses[0])
+    one = ev.synthesise(ev.read_review(folder), "treatment-outcome-any")
+    assert one.fit is not None
+    assert back.fit is not None
+    assert back.fit.estimate == pytest.approx(one.fit.estimate, rel=1e-9)
+
+
+def test_counts_stand_beside_a_reported_ratio(small: SmallReview, tmp_path: Path) -> None:
+    for trial, events in (("ava", 30), ("ben", 20), ("cai", "")):
+        small.trial(trial, song="singing, 40", quiet="silence, 50")
+        if events:
+            small.arm(trial, "song", "settled", events=events, n=40)
+            small.arm(trial, "quiet", "settled", events=25, n=50)
+    small.contrast(
+        "cai",
+        "song",
+        "quiet",
+        "settled",
+        measure="RR",
+        estimate=1.4,
+        ci_low=1.1,
+        ci_high=1.8,
+        statistic="count",
+    )
+    review = small.read()
+    rows, said = exported(tmp_path / "out", review)
+    kept = {row["Study"]: row for row in rows}
+    assert kept["Ava"]["Experimental cases"] == "30"
+    assert kept["Ben"]["Control N"] == "50"
+    assert kept["Cai"]["Experimental cases"] == ""
+    assert all(row["GIV SE"] for row in rows)
+    assert "the counts beside them are as reported" in said
 
 
 def read(path: Path, sheet: str, **options: Any) -> pd.DataFrame:

@@ -162,7 +162,7 @@ def test_rows_without_a_number_keep_their_trial_but_give_no_result(tmp_path: Pat
     review = made.write(tmp_path / "set")
     assert len(review.trials) == 3
     assert len(review.contrast_results) == 2
-    assert made.left_out == ("results of 1 rows in which a number is missing",)
+    assert made.left_out == ("result of 1 row in which a number is missing: B (row 3)",)
     assert "Not imported" in review.protocol.scope_note
 
 
@@ -227,3 +227,45 @@ def test_any_name_can_be_given_to_the_arms(aspirin: Path, tmp_path: Path, name: 
     fit = pooled(made, tmp_path / "review", method="EE")
     direct = ev.import_effects(aspirin)
     assert fit.estimate == pooled(direct, tmp_path / "direct", method="EE").estimate
+
+
+@pytest.mark.parametrize(("levels", "expected"), [((90, 99), (90.0, 99.0)), (("0.9", ""), (90.0, 95.0))])
+def test_the_level_of_an_interval_is_used(
+    tmp_path: Path, levels: tuple[Any, Any], expected: tuple[float, float]
+) -> None:
+    columns = {"study": ["A", "B"], "or": [1.5, 1.2], "lower": [1.1, 0.8], "upper": [2.0454545, 1.8]}
+    made = ev.import_effects(write(tmp_path / "a.csv", {**columns, "ci_level": levels}), better="lower")
+    assert "kept as columns of trials" not in made.summary()
+    assert "ci_level = ci_level" in made.said[0]
+    effects = made.write(tmp_path / "review").effects(made.analyses[0]).set_index("label")
+    z = {90.0: 1.6448536, 95.0: 1.9599640, 99.0: 2.5758293}
+    for label, low, high, level in (("A", 1.1, 2.0454545, expected[0]), ("B", 0.8, 1.8, expected[1])):
+        se = (math.log(high) - math.log(low)) / (2 * z[level])
+        assert effects.loc[label, "se"] == pytest.approx(se, rel=1e-6)
+
+
+def test_a_level_that_cannot_be_is_a_fault(tmp_path: Path) -> None:
+    columns = {"study": ["A"], "rr": [1.5], "lower": [1.1], "upper": [2.0], "conf.level": [9]}
+    with pytest.raises(ev.DataError, match="is no level of a confidence interval"):
+        ev.import_effects(write(tmp_path / "a.csv", columns))
+
+
+def test_rows_without_a_number_are_named(tmp_path: Path) -> None:
+    columns = {"study": list("ABCDEFG"), "yi": [1, *["NA"] * 6], "vi": 1}
+    made = ev.import_effects(write(tmp_path / "a.csv", columns), measure="MD")
+    named = "B (row 3), C (row 4), D (row 5), E (row 6), F (row 7) and 1 more"
+    assert made.left_out == (f"results of 6 rows in which a number is missing: {named}",)
+    arms = {"study": ["A", "A", "B", "B"], "arm": list("xyxy"), "events": [1, 2, 3, ""], "n": 20}
+    made = ev.import_effects(write(tmp_path / "b.csv", arms))
+    assert made.left_out == ("result of 1 row in which a number is missing: B (row 5)",)
+
+
+def test_several_rows_of_one_study_are_told(tmp_path: Path) -> None:
+    columns = {"study": ["A", "A", "B", "C", "C"], "yi": [1, 2, 3, 4, "NA"], "vi": 1}
+    made = ev.import_effects(write(tmp_path / "a.csv", columns), measure="MD")
+    said = [text for text in made.said if text.startswith("several rows of one study")]
+    assert len(said) == 1
+    assert "as a study of its own: 'A'; tell them apart" in said[0]
+    columns = {"study": ["A", "B"], "yi": [1, 2], "vi": 1}
+    made = ev.import_effects(write(tmp_path / "b.csv", columns), measure="MD")
+    assert not [text for text in made.said if text.startswith("several rows")]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from evidence.effects.choosing.candidates import on_scale
+from evidence.effects.reported.contrasts import Contrast
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.errors import DataError
 from evidence.files import draft, drafts, plain, write, write_csv
@@ -16,6 +20,7 @@ from evidence.measures import measure_of
 from evidence.synthesis.rule import PoolingRule, rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
+from evidence.wording import parts_of
 
 __all__ = ["write_revman"]
 
@@ -62,6 +67,8 @@ _ROW = (
     *("Experimental mean", "Experimental SD", "Control mean", "Control SD", "Footnotes"),
 )
 _WHOLE = ("Study year", "Experimental cases", "Experimental N", "Control cases", "Control N")
+_INCOMPLETE = {"no events", "no size", "no mean", "no spread"}
+"""Reasons for which RevMan does not pool a row either, so that it can stand among those that are pooled."""
 _SETTINGS = (
     *("Analysis group", "Analysis number", "Analysis name", "Analysis group name", "Data type"),
     *(
@@ -88,8 +95,10 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     """Write the comparisons of each analysis as RevMan Web has them.
 
     Counts of two groups are written where every effect of an analysis follows from whole numbers of them; all other
-    effects as estimates with standard errors (ratios as logarithms), which keep every digit. RevMan takes a study
-    once in an analysis, so a further comparison of a trial becomes a study of its own name.
+    effects as estimates with standard errors (ratios as logarithms), which keep every digit, with the counts or means
+    that the arms report beside them. Comparisons that are not poolable are written where RevMan does not pool their
+    counts or means either; ``README.md`` lists the others. RevMan takes a study once in an analysis, so a further
+    comparison of a trial becomes a study of its own name.
 
     Parameters
     ----------
@@ -102,7 +111,7 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     list of Path
         ``review-data-rows.csv`` and beside it ``...-overall-estimates-and-settings.csv``,
         ``...-study-information.csv`` and ``...-risk-of-bias.csv``; and ``README.md``, which says what RevMan does
-        not have. `import_revman` reads the first, with the others.
+        not have and what was not written. `import_revman` reads the first, with the others.
 
     Raises
     ------
@@ -111,7 +120,8 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     ReportError
         If the disk is full, likewise.
     """
-    done = [one for one in (synthesise(review, name) for name in review.analyses) if one.k]
+    every = [synthesise(review, name) for name in review.analyses]
+    done = [one for one in every if one.k]
     if done and all(one.analysis.one_group for one in done):
         raise DataError(
             "RevMan has no outcome of single groups, and no analysis compares two: "
@@ -124,35 +134,66 @@ def write_revman(review: Review, output: Path) -> list[Path]:
     settings: list[dict[str, Any]] = []
     studies: dict[str, str] = {}
     remarks: list[str] = []
-    for one in done:
+    missing: list[_Missing] = []
+    reports: dict[str, list[str]] = {}
+    for one in every:
         if one.measure not in _MEASURES:
             what = (
                 "has no outcome of single groups" if one.analysis.one_group else "does not have its measure"
             )
-            remarks.append(f"Not written, for RevMan {what}: {one.analysis.id} ({one.measure}).")
+            if one.k:
+                remarks.append(f"Not written, for RevMan {what}: {one.analysis.id} ({one.measure}).")
+            known = pd.concat([one.effects, one.not_poolable]) if one.k else one.not_poolable
+            missing += [
+                _Missing.of(one, row, labels, f"RevMan {what}" if one.k else row["reason"])
+                for row in known.to_dict("records")
+            ]
+            continue
+        rule = rule_of(review.protocol, one.analysis, one.measure)
+        kind = _kind(one, rule)
+        reported = _reported(review, one)
+        found = [(row, _numbers(row, kind, reported)) for row in one.effects.to_dict("records")]
+        if kind == "Contrast level":
+            for what, column in (("counts", "cases"), ("means and SDs", "mean")):
+                if any(f"Experimental {column}" in cells for _, cells in found):
+                    reports.setdefault(what, []).append(one.analysis.id)
+        for row, cells in found:
+            counted = any(each.statistic == "count" for each, _ in _of_row(row, reported))
+            if counted and "Experimental cases" not in cells:
+                why = "counts, which do not fit the numbers of patients of the estimate; the estimate is written"
+                missing.append(_Missing.of(one, row, labels, why))
+        for row in one.not_poolable.to_dict("records"):
+            cells = _incomplete(row, kind, reported, one.measure)
+            if cells:
+                found.append((row, cells))
+            else:
+                missing.append(_Missing.of(one, row, labels, row["reason"]))
+        if not found:
             continue
         comparison = one.analysis.comparison
         group = groups.setdefault(comparison, len(groups) + 1)
         numbers[comparison] += 1
-        rule = rule_of(review.protocol, one.analysis, one.measure)
-        by_counts = _follows_from_counts(one, rule)
         key = {
             "Analysis group": group,
             "Analysis number": numbers[comparison],
             "Analysis name": one.analysis.title.removeprefix(f"{comparison}: "),
         }
         better = review.protocol.outcomes[one.analysis.outcome].better
-        settings.append({**key, "Analysis group name": comparison, **_settings(one, rule, by_counts, better)})
+        settings.append({**key, "Analysis group name": comparison, **_settings(one, rule, kind, better)})
         remarks += _remarks(one, rule)
         seen: Counter[str] = Counter()
-        for row in one.effects.to_dict("records"):
+        for row, cells in found:
             trial = str(row["trial_id"])
             seen[trial] += 1
             name = labels[trial]
             if seen[trial] > 1:
                 name = f"{name} ({row['arm']} v {row['comparator']}, {seen[trial]})"
             studies[name] = trial
-            rows.append({**key, "Study": name, "Study year": row["year"], **_numbers(row, by_counts)})
+            rows.append({**key, "Study": name, "Study year": row["year"], **cells})
+    remarks += [
+        f"What is pooled are the estimates; the {what} beside them are as reported, in: {', '.join(analyses)}."
+        for what, analyses in reports.items()
+    ]
     bias, left = _risk_of_bias(review, studies)
     remarks += left
     tables = {
@@ -168,7 +209,7 @@ def write_revman(review: Review, output: Path) -> list[Path]:
         for name in names:
             with draft(beside / name) as path:
                 write_csv(tables[name.removeprefix("review-").removesuffix(".csv")], path)
-        write(beside, "README.md", _readme(review.protocol.title, remarks))
+        write(beside, "README.md", _readme(review.protocol.title, remarks, missing))
     return [output / name for name in [*names, "README.md"]]
 
 
@@ -177,6 +218,61 @@ def _labels(review: Review) -> dict[str, str]:
     label = {str(row["trial_id"]): str(row["label"]) for row in review.trials.to_dict("records")}
     times = Counter(label.values())
     return {trial: text if times[text] == 1 else f"{text} [{trial}]" for trial, text in label.items()}
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A comparison that is not among the rows, or not with its counts."""
+
+    analysis: str
+    trial: str
+    reason: str
+
+    @classmethod
+    def of(cls, one: Synthesis, row: dict[Any, Any], labels: dict[str, str], reason: str) -> _Missing:
+        arms = " v ".join(str(row[name]) for name in ("arm", "comparator") if row[name])
+        return cls(one.analysis.id, f"{labels[str(row['trial_id'])]} ({arms})", reason)
+
+
+Reported = dict[tuple[str, str, str], list[tuple[Contrast, dict[str, Any]]]]
+
+
+def _reported(review: Review, one: Synthesis) -> Reported:
+    """Give what the arms of each pair report within the window of an analysis, with its cells."""
+    found: Reported = {}
+    held = {str(row["result_id"]): row for row in review.arm_results.to_dict("records")}
+    for each in on_scale(review, one.analysis.outcome, one.analysis.window, one.measure):
+        contrast = each.contrast
+        if contrast.from_arms:
+            key = contrast.trial_id, contrast.arm_id, contrast.comparator_arm_id
+            arms = {row["arm_id"]: row for row in (held[name] for name in contrast.result_ids)}
+            cells = _cells(contrast, arms[contrast.arm_id], arms[contrast.comparator_arm_id])
+            found.setdefault(key, []).append((contrast, cells))
+    return found
+
+
+def _of_row(row: dict[Any, Any], reported: Reported) -> list[tuple[Contrast, dict[str, Any]]]:
+    """Give what the arms report at the time and on the instrument of an effect; what it was made from is first."""
+    known = reported.get((row["trial_id"], row["arm_id"], row["comparator_arm_id"]), [])
+    weeks = row["timepoint_weeks"]
+    same = [
+        each
+        for each in known
+        if each[0].instrument == row["instrument"]
+        and (each[0].weeks == weeks or (math.isnan(each[0].weeks) and math.isnan(weeks)))
+    ]
+    own = set(parts_of(row["result_ids"], "; "))
+    return sorted(
+        same, key=lambda each: (not own & {*each[0].result_ids}, each[0].statistic != row["statistic"])
+    )
+
+
+def _kind(one: Synthesis, rule: PoolingRule) -> str:
+    """Name the type of the data: of an analysis without poolable comparisons that of its measure."""
+    of = measure_of(one.measure).of
+    if one.k:
+        return "Dichotomous" if _follows_from_counts(one, rule) else "Contrast level"
+    return {"events": "Dichotomous", "means": "Continuous"}.get(of, "Contrast level")
 
 
 def _follows_from_counts(one: Synthesis, rule: PoolingRule) -> bool:
@@ -196,12 +292,12 @@ def _follows_from_counts(one: Synthesis, rule: PoolingRule) -> bool:
     )
 
 
-def _settings(one: Synthesis, rule: PoolingRule, by_counts: bool, better: str) -> dict[str, Any]:
+def _settings(one: Synthesis, rule: PoolingRule, kind: str, better: str) -> dict[str, Any]:
     fit, model = one.fit, rule.model
     lower = better == "lower"
-    counts = rule.counts if by_counts else "IV"
+    counts = rule.counts if kind == "Dichotomous" else "IV"
     made: dict[str, Any] = {
-        "Data type": "Dichotomous" if by_counts else "Contrast level",
+        "Data type": kind,
         "Experimental group label": " or ".join(one.analysis.spec.intervention).replace("_", " "),
         "Control group label": " or ".join(one.analysis.spec.comparator).replace("_", " "),
         "Statistical method": {"MH": "Mantel-Haenszel", "PETO": "Peto"}.get(counts, "Inverse Variance"),
@@ -228,9 +324,10 @@ def _settings(one: Synthesis, rule: PoolingRule, by_counts: bool, better: str) -
     return made
 
 
-def _numbers(row: dict[Any, Any], by_counts: bool) -> dict[str, Any]:
+def _numbers(row: dict[Any, Any], kind: str, reported: Reported) -> dict[str, Any]:
+    """Give the cells of a poolable comparison."""
     said = {"Applicability": "OVERALL_ONLY", "Footnotes": str(row["derivation"])}
-    if by_counts:
+    if kind == "Dichotomous":
         names = {
             "Experimental cases": "events_arm",
             "Experimental N": "n_arm",
@@ -240,7 +337,62 @@ def _numbers(row: dict[Any, Any], by_counts: bool) -> dict[str, Any]:
         return said | {name: int(row[cell]) for name, cell in names.items()}
     sizes = {"Experimental N": plain(row["n_arm"]), "Control N": plain(row["n_comparator"])}
     whole = {name: max(1, round(size)) for name, size in sizes.items() if size is not None}
-    return said | {"GIV Mean": row["effect"], "GIV SE": row["se"]} | whole
+    # A shared arm may be divided among its comparisons: its events are those of more patients than stand here.
+    fitting = [
+        cells
+        for _, cells in _of_row(row, reported)
+        if "Experimental mean" in cells
+        or all(name in whole and cells.get(name) == whole[name] for name in sizes)
+    ]
+    return said | {"GIV Mean": row["effect"], "GIV SE": row["se"]} | (fitting[0] if fitting else {}) | whole
+
+
+def _cells(contrast: Contrast, arm: dict[Any, Any], comparator: dict[Any, Any]) -> dict[str, Any]:
+    """Give the counts, or the means and SDs, that two arms report; what RevMan cannot hold is left out."""
+    cells: dict[str, Any] = {}
+    sides = (("Experimental", arm, contrast.n_arm), ("Control", comparator, contrast.n_comparator))
+    for side, row, size in sides:
+        given = {"N": size}
+        given |= (
+            {"cases": row["events"]}
+            if contrast.statistic == "count"
+            else {"mean": row["mean"], "SD": row["sd"]}
+        )
+        for name, value in given.items():
+            if not math.isnan(value):
+                cells[f"{side} {name}"] = value
+        for name in (f"{side} N", f"{side} cases"):
+            if name in cells and cells[name] != round(cells[name]):
+                return {}
+            if name in cells:
+                cells[name] = round(cells[name])
+        if cells.get(f"{side} cases", 0) > cells.get(f"{side} N", math.inf):
+            return {}
+    return cells
+
+
+def _incomplete(row: dict[Any, Any], kind: str, reported: Reported, measure: str) -> dict[str, Any]:
+    """Give the cells of a comparison that is not poolable; none if RevMan has no place for it, or would pool it."""
+    known = reported.get((row["trial_id"], row["arm_id"], row["comparator_arm_id"]), [])
+    if len(known) != 1 or not set(parts_of(row["reason_kind"], "; ")) <= _INCOMPLETE:
+        return {}
+    contrast, cells = known[0]
+    counted = contrast.statistic == "count"
+    if not any(name.endswith(("cases", "mean")) for name in cells) or (
+        kind != "Contrast level" and counted != (kind == "Dichotomous")
+    ):
+        return {}
+    whole = [
+        cells.get(name) for name in ("Experimental cases", "Experimental N", "Control cases", "Control N")
+    ]
+    if kind == "Dichotomous" and None not in whole:
+        a, n1, c, n2 = whole
+        alike = (a == c == 0) or (a == n1 and c == n2)
+        if measure == "RD" or not alike:
+            return {}
+    if kind == "Continuous" and measure != "ROM" and len(cells) == 6:
+        return {}
+    return {"Applicability": "OVERALL_ONLY", "Footnotes": f"Not poolable: {row['reason']}"} | cells
 
 
 def _remarks(one: Synthesis, rule: PoolingRule) -> list[str]:
@@ -298,7 +450,7 @@ def _risk_of_bias(review: Review, studies: dict[str, str]) -> tuple[pd.DataFrame
     return pd.DataFrame(rows if len(known) else []), left
 
 
-def _readme(title: str, remarks: list[str]) -> str:
+def _readme(title: str, remarks: list[str], missing: list[_Missing]) -> str:
     lines = [
         f"# {title}: tables for RevMan",
         "",
@@ -308,7 +460,17 @@ def _readme(title: str, remarks: list[str]) -> str:
         "",
         "- Estimates (GIV Mean, GIV SE) are on the scale of the analysis: of ratios the logarithm.",
         "- The results of the settings are those of the review, under its own model.",
+        "- A row whose footnote begins with `Not poolable` takes no part in the results.",
         *(f"- {text}" for text in dict.fromkeys(remarks)),
         "",
     ]
+    if missing:
+        lines += ["## Not written", ""]
+        analyses: dict[str, dict[str, list[str]]] = {}
+        for one in missing:
+            analyses.setdefault(one.analysis, {}).setdefault(one.reason, []).append(one.trial)
+        for analysis, reasons in analyses.items():
+            lines += [f"- `{analysis}`"]
+            lines += [f"  - {reason}: {', '.join(trials)}" for reason, trials in reasons.items()]
+        lines.append("")
     return "\n".join(lines)

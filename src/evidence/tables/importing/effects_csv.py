@@ -90,6 +90,7 @@ _ALSO = {
     "sd2i": ("sd.c", "sd2", "sd.2"),
     "t1i": ("time.e", "time1"),
     "t2i": ("time.c", "time2"),
+    "ci_level": ("conf.level", "confidence.level"),
     "pval": ("p", "p.value", "pvalue"),
     "treat1": ("treatment1", "t1"),
     "treat2": ("treatment2", "t2"),
@@ -102,9 +103,15 @@ _ALSO = {
     "year": ("publication.year",),
 }
 _BESIDE = ("treat1", "treat2", "outcome", "subgroup", "year", "n1i", "n2i")
+_NAMED = 5
+"""How many rows or studies a remark names."""
 _WHOLE = ("ai", "bi", "ci", "di", "n1i", "n2i", "x1i", "x2i", "xi", "mi", "events", "n")
 _POSITIVE = ("vi", "sei", "t1i", "t2i", "time", *_RATIO_COLUMNS)
 _NOT_BELOW_0 = (*_WHOLE, "sd1i", "sd2i", "sd", "pval")
+
+
+def _beside(shape: tuple[str, ...]) -> tuple[str, ...]:
+    return (*_BESIDE, "ci_level") if "ci.lb" in shape else _BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +133,18 @@ class _Layout:
         """Whether a study has one group."""
         return self.kind in _ALONE
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Columns that are read beside the set, where the file has them."""
+        return _beside(self.shape)
+
     def said(self) -> str:
         """The mapping in words."""
         used = [
             *([self.label] if self.label else []),
             *(["arm"] if self.alone and "arm" in self.headings else []),
             *self.shape,
-            *(n for n in _BESIDE if n in self.headings),
+            *(n for n in self.beside if n in self.headings),
         ]
         pairs = (
             f"{'study' if name == self.label else name} = {self.headings[name]}"
@@ -217,10 +229,10 @@ def collect_effects(
             found[arm, comparator, of] = known
         return known
 
-    left = 0
+    left: dict[str, None] = {}
     for row, texts, values, arms in _entries(rows, keys, layout, measure, numbers, names, collected.left_out):
         if values is None:
-            left += 1
+            left[f"{collected.studies[keys[row]].label} (row {row})"] = None
             continue
         if why := impossible(values):
             collected.left_out.append(f"row {row}: {why}")
@@ -233,8 +245,18 @@ def collect_effects(
         _refuse_ratios(found.values(), measure, layout, path.name)
         collected.said.append(f"{layout.headings[layout.shape[0]]} is read as the logarithm of the {measure}")
     if left:
-        collected.left_out.append(f"results of {left} rows in which a number is missing")
+        rows_left = "result of 1 row" if len(left) == 1 else f"results of {len(left)} rows"
+        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        named = ", ".join([*left][:_NAMED])
+        collected.left_out.append(f"{rows_left} in which a number is missing: {named}{more}")
     collected.comparisons.extend(found.values())
+    if repeated := _repeated(collected):
+        more = f" and {len(repeated) - _NAMED} more" if len(repeated) > _NAMED else ""
+        collected.said.append(
+            f"several rows of one study stand in one comparison, and each counts there as a study of its own: "
+            f"{', '.join(repeated[:_NAMED])}{more}; tell them apart by a column outcome or subgroup or, if they hold "
+            "the same patients, set one of them aside (`set_aside` in review.yaml)"
+        )
     return collected
 
 
@@ -245,7 +267,7 @@ def _refuse_ratios(found: Iterable[Comparison], measure: str, layout: _Layout, f
         for values in (entry.values for entry in one.entries if "ci_low" in entry.values):
             at, low, high = (float(values[name]) for name in ("estimate", "ci_low", "ci_high"))
             as_logarithms.append(_off(at, low, high))
-            as_ratios.append(_off(*map(math.log, (at, low, high))) if low > 0 else math.inf)
+            as_ratios.append(_off(*map(math.log, (at, low, high))) if min(at, low) > 0 else math.inf)
     if as_ratios and max(as_ratios) < 0.05 and max(as_logarithms) > 0.05:
         heading = layout.headings[layout.shape[0]]
         raise DataError(
@@ -257,6 +279,17 @@ def _refuse_ratios(found: Iterable[Comparison], measure: str, layout: _Layout, f
 def _off(at: float, low: float, high: float) -> float:
     """How far an estimate is from the middle of its interval, as a share of its width."""
     return abs(at - (low + high) / 2) / (high - low) if high > low else 0.0
+
+
+def _repeated(collected: Collected) -> list[str]:
+    """Name the studies of which several rows are in one comparison as if they were different studies."""
+    repeated: dict[str, None] = {}
+    for one in collected.comparisons:
+        keys: dict[str, set[str]] = {}
+        for entry in one.entries:
+            keys.setdefault(collected.studies[entry.study].label, set()).add(entry.study)
+        repeated.update({f"'{label}'": None for label, known in keys.items() if len(known) > 1})
+    return list(repeated)
 
 
 def _norm(heading: str) -> str:
@@ -293,7 +326,7 @@ def _layout(table: Sheet, columns: Mapping[str, str], file: str, measure: str | 
     shape, kind = _shape(known, named, table.header, file, measure)
     long = "arm" in shape
     label = _label_column(table, {name: given for name, given in known.items() if name not in shape})
-    beside = (*(["slab"] if long else []), *(["arm"] if kind in _ALONE else []), *_BESIDE)
+    beside = (*(["slab"] if long else []), *(["arm"] if kind in _ALONE else []), *_beside(shape))
     used = {known[name] for name in (*shape, *beside) if name in known}
     used |= {known[label]} if label else set()
     return _Layout(
@@ -465,7 +498,8 @@ def _entries(
             else:
                 one, other = second, first
             values = _of_arms(one[2], other[2]) if one[2] and other[2] else None
-            found.append((one[0], one[1], values, (one[1]["arm"], other[1]["arm"])))
+            told = other if one[2] and not other[2] else one
+            found.append((told[0], one[1], values, (one[1]["arm"], other[1]["arm"])))
     return found
 
 
@@ -496,6 +530,18 @@ def _read(texts: dict[str, str], shape: tuple[str, ...], row: int, numbers: Numb
         for name in shape
     }
     return read if len(numbers.faults) == before and all(read.values()) else None
+
+
+def _level(text: str, row: int, numbers: Numbers) -> str:
+    """Read the level of an interval, given as a fraction or in percent; 95 where the cell is empty."""
+    read = numbers.read(text.strip().removesuffix("%"), row, "ci_level", low=0.0, above=True)
+    if not read:
+        return "95"
+    level = float(read) * (100 if float(read) < 1 else 1)
+    if not 50 <= level < 100:
+        expected = "is no level of a confidence interval; write it in percent (95) or as a fraction (0.95)"
+        numbers.faults.append(Fault(numbers.file, row, "ci_level", text, expected))
+    return f"{level:.12g}"
 
 
 def _the_group(names: tuple[str, str], measure: str) -> tuple[str, str]:
@@ -552,7 +598,8 @@ def _values(
                     )
                 )
                 return None
-            values |= {"ci_low": read["ci.lb"], "ci_high": read["ci.ub"], "ci_level": "95"}
+            values |= {"ci_low": read["ci.lb"], "ci_high": read["ci.ub"]}
+            values["ci_level"] = _level(texts.get("ci_level", ""), row, numbers)
         elif "pval" in read:
             values |= {"p_value": read["pval"], "p_operator": (operator and operator.group(1)) or "="}
         else:
