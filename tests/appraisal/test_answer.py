@@ -110,3 +110,11 @@ def test_an_import_is_told_by_what_its_tables_have(tmp_path: Path) -> None:
     assert "3 trials with about 615 people are in the tables" in status(review)["Trials"]
     assert "times the odds of outcome" in answered.summary()
     assert "times as large" not in answered.summary()
+
+
+def test_without_usable_numbers_that_is_all_the_status_says(small: Any) -> None:
+    small.trial("ava", song="singing", quiet="silence")
+    assert (
+        status(small.read())["Trials"]
+        == "1 trial is in the tables. None gives numbers that an analysis can use."
+    )

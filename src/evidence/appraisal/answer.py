@@ -205,10 +205,14 @@ def _trials(review: Review) -> str:
     more = len(usable | others)
     beside = f" ({in_words(more)} with the questions of other reviews)" if more > len(usable) else ""
     size = f" with about {people:,.0f} people" if people else ""
+    there = "is" if len(review.trials) == 1 else "are"
+    held = f"{counted(len(review.trials), 'trial')}{size} {there} in the tables."
+    if not usable | others:
+        return f"{held} None gives numbers that an analysis can use."
+    using, bearing, standing = (in_words(len(one)) if one else "none" for one in (usable, asked, combined))
     return (
-        f"{counted(len(review.trials), 'trial')}{size} are in the tables. "
-        f"{capital(in_words(len(usable)))} give numbers that an analysis can use{beside}; {in_words(len(asked))} of "
-        f"them bear on a main question, and {in_words(len(combined))} stand in a combined result of one."
+        f"{held} {capital(using)} give numbers that an analysis can use{beside}; {bearing} of them bear on a main "
+        f"question, and {standing} stand in a combined result of one."
     )
 
 
