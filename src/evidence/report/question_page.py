@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -77,8 +78,17 @@ def _forest(review: Review, one: Finding, *, folded: bool) -> None:
     result = synthesise(review, one.analysis)
     if result.fit is None:
         return
-    certainty = one.certainty if one.certainty.level else None
-    table = forest_table(result, review=review, certainty=certainty, favours=_sides(one))
+    # Why the certainty is not higher stands in a table of its own.
+    lowered = ", ".join(domain.name for domain in one.certainty.domains if domain.downgrade)
+    level = f"{one.certainty.symbols} {one.certainty.level}{f' because of {lowered}' * bool(lowered)}"
+    mid = one.words.mid
+    table = forest_table(
+        result,
+        review=review,
+        certainty=level if one.certainty.level else None,
+        important=None if math.isnan(mid) else float(measure_of(one.words.measure).natural(mid)),
+        favours=_sides(one),
+    )
     each = "group" if one.analysis.one_group else "comparison"
     caption = f"{one.analysis.title}: each {each}, and all together."
     publish_table(table, f"forest-{one.analysis.id}", caption=caption, folded=folded)
