@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -236,3 +238,12 @@ def test_the_same_notebooks_give_the_same_bytes(tmp_path: Path) -> None:
         for folder in (tmp_path / "one", tmp_path / "two")
     )
     assert one == two
+
+
+def test_pages_are_written_without_loading_figures() -> None:
+    """Loading them takes longer than writing the pages of a small report."""
+    code = (
+        "import evidence.report.site.site, sys; print([name for name in sys.modules if name == 'matplotlib'])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"

@@ -12,9 +12,8 @@ from urllib.parse import quote
 
 from evidence import measures
 from evidence.appraisal.certainty.grade import SYMBOLS
-from evidence.figures.forest_table import style_sheet
 from evidence.files import file_name, write
-from evidence.report.site.shell import FOREST, PageEntry, page
+from evidence.report.site.shell import FOREST, PageEntry, forest_rules, page
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.review import Review
 
@@ -92,7 +91,7 @@ def write_explorer(
     write(site, SAID, said_script(()))
     for name in ("explorer.js", "explorer.css", "pooling.js"):
         write(site, name, (Path(__file__).with_name("templates") / name).read_text("utf-8"))
-    write(site, FOREST, style_sheet())
+    write(site, FOREST, forest_rules())
     shown = page(
         "Explore the results",
         _BODY,

@@ -7,18 +7,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-__all__ = ["ASSETS", "LOOK_UP", "Heading", "PageEntry", "contents", "page"]
+__all__ = ["ASSETS", "FOREST", "LOOK_UP", "Heading", "PageEntry", "contents", "forest_rules", "page"]
 
 LOOK_UP = "Look up"
 """Group of the pages in which one looks something up."""
 ASSETS = ("site.css", "site.js", "pooling.js", "forest.js", "map.js")
 """Files that stand beside the pages."""
 FOREST = "forest.css"
-"""Rules of forest tables, written beside the pages from `evidence.figures.forest_table.style_sheet`."""
+"""Rules of forest tables, written beside the pages."""
 
 HEADING = re.compile(r'<h([23])(?=[\s>])[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 
@@ -134,6 +135,11 @@ def _beside(entries: Sequence[PageEntry], active: str) -> tuple[PageEntry | None
         return None, None
     place = names.index(active)
     return (entries[place - 1] if place else None), (entries[place + 1] if place + 1 < len(names) else None)
+
+
+def forest_rules() -> str:
+    """The rules of forest tables, read as a file: with the package of figures would come matplotlib."""
+    return files("evidence").joinpath("figures", "forest_table.css").read_text("utf-8")
 
 
 def contents(body_html: str) -> tuple[Heading, ...]:

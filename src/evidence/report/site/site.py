@@ -15,7 +15,6 @@ import nbformat
 from bs4 import BeautifulSoup
 
 from evidence.errors import EvidenceError
-from evidence.figures.forest_table import style_sheet
 from evidence.files import inside, write
 from evidence.report.publish import MIME
 from evidence.report.running.execute import Executed
@@ -26,7 +25,7 @@ from evidence.report.site.hidden import without_hidden
 from evidence.report.site.references import known_references
 from evidence.report.site.render import Page, finish, ordered, render
 from evidence.report.site.search import Section, index_script
-from evidence.report.site.shell import ASSETS, FOREST, LOOK_UP, PageEntry, page
+from evidence.report.site.shell import ASSETS, FOREST, LOOK_UP, PageEntry, forest_rules, page
 from evidence.report.site.trace import FOLDER as TRIALS
 from evidence.report.site.trace import write_trials
 
@@ -155,7 +154,7 @@ class Site:
         for name in ASSETS:
             text = files("evidence.report.site").joinpath("templates", name).read_text("utf-8")
             write(self.folder, name, text)
-        write(self.folder, FOREST, style_sheet())
+        write(self.folder, FOREST, forest_rules())
 
     def _write(
         self, name: str, heading: str, body: str, *, lead: str = "", defined: bool = True
