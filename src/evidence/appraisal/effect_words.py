@@ -97,7 +97,7 @@ class OutcomeWords:
             size = self.size(value, rough=rough)
             of = _RATIO_OF.get(self.measure)
             return f"{size} times the {of} {self.name}" if of else f"{self.name} {size} times as large"
-        if set(self.size(value, rough=rough)) <= set("0."):
+        if not round(abs(self.shown(value)), self.digits):
             return f"no difference in {self.name}"
         if self.measure == "RD":
             side = "fewer" if value < 0 else "more"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from evidence.errors import DataError, Fault
@@ -12,7 +12,7 @@ from evidence.tables.schema import MOST_PEOPLE
 
 __all__ = [
     *("Collected", "Comparison", "Entry", "Numbers", "Study"),
-    *("better_of", "counts_of", "distinct", "impossible", "measure_named"),
+    *("better_of", "counts_of", "distinct", "first_of", "impossible", "measure_named"),
 ]
 
 _ABSENT = {"", "NA", "N/A", "#N/A", "NaN", "NULL"}
@@ -240,6 +240,12 @@ def distinct(name: str, taken: Container[str]) -> str:
         number += 1
         found = f"{name} ({number})"
     return found
+
+
+def first_of(names: Iterable[str], most: int = 5) -> str:
+    """List names, each once, the first of many."""
+    once = list(dict.fromkeys(names))
+    return ", ".join(once[:most]) + (f" and {len(once) - most} more" if len(once) > most else "")
 
 
 def counts_of(words: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from evidence.measures import LARGEST_LOG, measure_of
-from evidence.tables.importing.collected import Collected, Comparison, Entry
+from evidence.tables.importing.collected import Collected, Comparison, Entry, first_of
 from evidence.tables.protocol.protocol import AnalysisSpec
 from evidence.wording import slug
 
@@ -476,11 +476,8 @@ def _note(one: Comparison, total: dict[str, str]) -> str:
     return ", ".join(words)
 
 
-def _named(names: list[str], most: int = 5) -> str:
-    """List names, the first of many."""
-    once = list(dict.fromkeys(names))
-    more = f" and {len(once) - most} more" if len(once) > most else ""
-    return ", ".join(f"'{name}'" for name in once[:most]) + more
+def _named(names: list[str]) -> str:
+    return first_of(f"'{name}'" for name in names)
 
 
 def _stands_in(number: str, text: str) -> bool:

@@ -17,6 +17,7 @@ from evidence.tables.importing.collected import (
     Entry,
     Numbers,
     Study,
+    first_of,
     impossible,
 )
 from evidence.tables.importing.spreadsheet import Sheet, read_sheet
@@ -103,8 +104,6 @@ _ALSO = {
     "year": ("publication.year",),
 }
 _BESIDE = ("treat1", "treat2", "outcome", "subgroup", "year", "n1i", "n2i")
-_NAMED = 5
-"""How many rows or studies a remark names."""
 _WHOLE = ("ai", "bi", "ci", "di", "n1i", "n2i", "x1i", "x2i", "xi", "mi", "events", "n")
 _POSITIVE = ("vi", "sei", "t1i", "t2i", "time", *_RATIO_COLUMNS)
 _NOT_BELOW_0 = (*_WHOLE, "sd1i", "sd2i", "sd", "pval")
@@ -246,16 +245,13 @@ def collect_effects(
         collected.said.append(f"{layout.headings[layout.shape[0]]} is read as the logarithm of the {measure}")
     if left:
         rows_left = "result of 1 row" if len(left) == 1 else f"results of {len(left)} rows"
-        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-        named = ", ".join([*left][:_NAMED])
-        collected.left_out.append(f"{rows_left} in which a number is missing: {named}{more}")
+        collected.left_out.append(f"{rows_left} in which a number is missing: {first_of(left)}")
     collected.comparisons.extend(found.values())
     if repeated := _repeated(collected):
-        more = f" and {len(repeated) - _NAMED} more" if len(repeated) > _NAMED else ""
         collected.said.append(
             f"several rows of one study stand in one comparison, and each counts there as a study of its own: "
-            f"{', '.join(repeated[:_NAMED])}{more}; tell them apart by a column outcome or subgroup or, if they hold "
-            "the same patients, set one of them aside (`set_aside` in review.yaml)"
+            f"{first_of(repeated)}; tell them apart by a column outcome or subgroup or, if they hold the same "
+            "patients, set one of them aside (`set_aside` in review.yaml)"
         )
     return collected
 
