@@ -107,6 +107,14 @@ def _plain(values: pd.Series) -> bool:
     return isinstance(values.dtype, np.dtype)
 
 
+def again(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a sealed table once more: what the caller adds or takes away changes this one alone."""
+    columns = {
+        name: one.to_numpy() if _plain(one) and one.dtype != object else one for name, one in table.items()
+    }
+    return pd.DataFrame(columns, index=table.index, columns=table.columns, copy=False)
+
+
 class Sealed:
     """A frozen dataclass whose arrays are read-only, also after it went to another process."""
 

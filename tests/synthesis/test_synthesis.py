@@ -38,6 +38,21 @@ def test_synthesis_pools_the_effects_of_the_analysis(review: Any) -> None:
         assert row["model"] == "REML, HKSJ-adhoc"
 
 
+def test_what_a_caller_does_to_a_result_is_not_seen_by_the_next(review: Any) -> None:
+    name = "massage-inactive-pain-short"
+    first = ev.synthesise(review, name)
+    before = first.effects.copy()
+    first.effects["label"] = "changed"
+    first.effects["own"] = 1
+    del first.not_poolable["reason"]
+    with pytest.raises(ValueError, match="read-only"):
+        first.effects.loc[0, "effect"] = 3.0
+    again = ev.synthesise(review, name)
+    pd.testing.assert_frame_equal(again.effects, before)
+    assert "reason" in again.not_poolable
+    assert [one.parts for one in again.effects["form"]] == [one.parts for one in before["form"]]
+
+
 def test_overrides_reach_both_the_choice_of_results_and_the_model(review: Any) -> None:
     name = "massage-inactive-pain-short"
     found = ev.synthesise(review, name, method="DL", ci="z", level=0.9, measure="SMD", multi_arm="average")

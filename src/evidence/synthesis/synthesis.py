@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from evidence.effects.reported.reasons import step
 from evidence.measures import IDENTITY, INTERVALS, measure_of
 from evidence.models.bayes.posterior import Posterior
 from evidence.models.pooled import Pooled
-from evidence.results import Shown
+from evidence.results import Shown, again
 from evidence.synthesis.rule import count_trials, rule_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -267,6 +268,24 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     'REML'
     """
     question = review.analysis(analysis)
+    if overrides or review.analyses.get(question.id) != question:
+        return _synthesise(review, question, overrides)
+    known, result = (
+        _as_declared(review, question.id),
+        object.__new__(Synthesis),
+    )  # sealed, and not sealed anew
+    tables = {name: again(getattr(known, name)) for name in ("effects", "not_poolable")}
+    vars(result).update(vars(known) | tables)
+    return result
+
+
+@lru_cache(maxsize=256)
+def _as_declared(review: Review, analysis: str) -> Synthesis:
+    """Pool an analysis as the protocol says, once: rating, auditing and every page ask for it."""
+    return _synthesise(review, review.analysis(analysis), {})
+
+
+def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -> Synthesis:
     options = {name: value for name, value in overrides.items() if name in POOL_OPTIONS}
     choices = {name: value for name, value in overrides.items() if name not in POOL_OPTIONS}
     made = Choices.of(review, choices, analysis=question, beside=POOL_OPTIONS)

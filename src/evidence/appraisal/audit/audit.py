@@ -25,7 +25,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted
 
-__all__ = ["Audit", "Rating", "audit", "bearing_of", "bearings_on"]
+__all__ = ["Audit", "Rating", "audit", "bearing_of", "bearings_on", "level_of"]
 
 Rating = Callable[[Review, str], Any]
 """Rates an analysis; the result has the attribute `level`, one of `CERTAINTIES`."""
@@ -209,9 +209,7 @@ def bearing_of(
     if result.fit is None:
         return bearing
     rated = (certainty or grade)(review, analysis.id)
-    level = str(rated.level)
-    if level not in CERTAINTIES:
-        raise DataError(f"the certainty of {analysis.id} is '{level}'; it must be {', '.join(CERTAINTIES)}")
+    level = level_of(rated, analysis.id)
     fit = result.fit
     return replace(
         bearing,
@@ -226,6 +224,14 @@ def bearing_of(
         certainty=level,
         share=_share(review, result.effects),
     )
+
+
+def level_of(rated: Any, analysis: str) -> str:
+    """Give the level of a rating, one of `CERTAINTIES`."""
+    level = str(rated.level)
+    if level not in CERTAINTIES:
+        raise DataError(f"the certainty of {analysis} is '{level}'; it must be {', '.join(CERTAINTIES)}")
+    return level
 
 
 def _share(review: Review, effects: pd.DataFrame) -> float:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.audit.audit import Rating, bearing_of, bearings_on
+from evidence.appraisal.audit.audit import Rating, bearings_on, level_of
 from evidence.appraisal.audit.combine import judge_claim
 from evidence.appraisal.audit.judge import Bearing
 from evidence.appraisal.audit.read import read_table
+from evidence.appraisal.certainty.grade import grade
+from evidence.appraisal.effect_words import outcome_words
 from evidence.errors import DataError, Fault
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.review import Review
@@ -98,9 +100,12 @@ def _variations(
             )
             outcomes = {**protocol.outcomes, outcome: changed}
             other = replace(review, protocol=protocol.model_copy(update={"outcomes": outcomes}))
-            again = {
-                id: bearing_of(other, one.analysis, certainty=certainty, **overrides)
-                for id, one in bearings.items()
-                if one.analysis.outcome == outcome
-            }
+            again = {}
+            for id, one in bearings.items():
+                # What was pooled stays; the difference that is declared is one of the outcome's own measure.
+                if one.analysis.outcome == outcome and one.words.measure == changed.measure:
+                    rated = certainty(other, id) if certainty else grade(review, id, mid=difference)
+                    words = outcome_words(other, outcome, one.words.measure)
+                    level = level_of(rated, id) if one.certainty else ""
+                    again[id] = replace(one, words=words, certainty=level)
             yield f"{outcome.replace('_', ' ')}: {difference:g} matters", rule, bearings | again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -60,15 +61,7 @@ def comparator_responses(review: Review, analysis: Analysis, outcome: str) -> pd
     DataFrame
         Columns of `comparator_risks` and `own`: whether the arm is one of the analysis.
     """
-    rows = _with_events(review)
-    rows = rows[rows["outcome"] == outcome]
-    rules, window = review.protocol.outcomes[outcome], review.protocol.windows[analysis.window]
-    rows = rows.assign(
-        rank=[_rank(rules, name) for name in rows["instrument"]],
-        distance=[window.distance(weeks) for weeks in rows["timepoint_weeks"]],
-        within=[window.holds(weeks) for weeks in rows["timepoint_weeks"]],
-    )
-    rows = rows[rows["rank"].notna()].sort_values(["rank", "distance"], kind="stable")
+    rows = _responses(review, outcome, analysis.window)
     arms = pd.Series(list(zip(rows["trial_id"], rows["arm_id"], strict=True)), index=rows.index, dtype=object)
     mine = arms.isin(_comparator_arms(review, [analysis])) & rows["within"]
     # Analyses that differ in outcome and window alone compare the same arms.
@@ -99,6 +92,7 @@ def implied_sd(effects: pd.DataFrame, measure: str) -> float:
     return float(sd.median()) if sd.notna().any() else math.nan
 
 
+@lru_cache(maxsize=256)
 def instrument_sd(review: Review, instrument: str) -> tuple[float, int]:
     """Give the usual standard deviation of an instrument's scores after baseline.
 
@@ -131,6 +125,21 @@ def _comparator_arms(review: Review, analyses: Iterable[Analysis]) -> set[tuple[
     return {(one.trial_id, one.comparator_arm_id) for analysis in analyses for one in pairs(review, analysis)}
 
 
+@lru_cache(maxsize=64)
+def _responses(review: Review, outcome: str, window_name: str) -> pd.DataFrame:
+    """Rows of `_with_events` for an outcome, those of the preferred instrument and of about the right time first."""
+    rows = _with_events(review)
+    rows = rows[rows["outcome"] == outcome]
+    rules, window = review.protocol.outcomes[outcome], review.protocol.windows[window_name]
+    rows = rows.assign(
+        rank=[_rank(rules, name) for name in rows["instrument"]],
+        distance=[window.distance(weeks) for weeks in rows["timepoint_weeks"]],
+        within=[window.holds(weeks) for weeks in rows["timepoint_weeks"]],
+    )
+    return rows[rows["rank"].notna()].sort_values(["rank", "distance"], kind="stable")
+
+
+@lru_cache(maxsize=8)
 def _with_events(review: Review) -> pd.DataFrame:
     """Rows of `arm_results` with events among a known number and no doubt, with their risk."""
     rows = review.arm_results

@@ -258,13 +258,17 @@ def gather(review: Review, analysis: str | Analysis, mid: float | None = None) -
         positive number (for ratios: is 1 or less).
     """
     question = review.analysis(analysis)
-    if review.analyses.get(question.id) == question:
-        return _gather(review, question.id, mid)
-    return _gather.__wrapped__(review, question, mid)
+    own = review.analyses.get(question.id) == question
+    evidence = _gather(review, question.id) if own else _gather.__wrapped__(review, question)
+    if mid is None:
+        return evidence
+    measure, sd, risk = evidence.measure, evidence.sd, evidence.risk
+    least = important_difference(review, question, measure, mid=mid, sd=sd, risk=risk)
+    return replace(evidence, mid=least, named=True)
 
 
 @lru_cache(maxsize=256)
-def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evidence:
+def _gather(review: Review, analysis: str | Analysis) -> Evidence:
     _check_names(review)
     rules = review.protocol.certainty
     model = review.protocol.model_of(review.analysis(analysis))
@@ -282,7 +286,6 @@ def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evid
     sd = implied_sd(effects, result.measure) if measure_of(result.measure).difference_of_means else math.nan
     rest = missing_trials(result.reported, result.effects)
     missing = tuple(rest["trial_id"].unique())
-    least = important_difference(review, question, result.measure, mid=mid, sd=sd, risk=risk)
     return Evidence(
         analysis=question,
         measure=result.measure,
@@ -292,8 +295,8 @@ def _gather(review: Review, analysis: str | Analysis, mid: float | None) -> Evid
         told=_told(review, question),
         fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
-        mid=least,
-        named=mid is not None or names_difference(review, question, result.measure),
+        mid=important_difference(review, question, result.measure, sd=sd, risk=risk),
+        named=names_difference(review, question, result.measure),
         sd=sd,
         risk=risk,
         rules=rules,

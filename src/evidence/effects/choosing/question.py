@@ -14,6 +14,9 @@ from evidence.tables.review import Review
 
 __all__ = ["Pair", "admits", "compare_arms", "pairs"]
 
+Asked = tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[str, ...]]
+"""What an analysis asks of two arms: its intervention, its conditions, and the comparator."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -105,13 +108,18 @@ def pairs(review: Review, analysis: Analysis) -> list[Pair]:
     list of Pair
         In the order of the table of arms.
     """
-    if analysis.one_group:
-        return [arm for arm in _single_arms(review) if _stands_for(arm, analysis, review.protocol)]
-    return [
-        pair
-        for pair, comparator_parts in _pairs_of_arms(review)
-        if _answers(pair, comparator_parts, analysis, review.protocol)
-    ]
+    spec = analysis.spec
+    asked = spec.intervention, tuple(spec.conditions.items()), spec.comparator
+    return list(_answering(review, analysis.one_group, asked))
+
+
+@lru_cache(maxsize=256)
+def _answering(review: Review, one_group: bool, asked: Asked) -> tuple[Pair, ...]:
+    """List the pairs for what is asked, whatever the outcome and the time."""
+    protocol = review.protocol
+    if one_group:
+        return tuple(arm for arm in _single_arms(review) if _stands_for(arm, asked, protocol))
+    return tuple(pair for pair, parts in _pairs_of_arms(review) if _answers(pair, parts, asked, protocol))
 
 
 @lru_cache(maxsize=8)
@@ -129,16 +137,14 @@ def _single_arms(review: Review) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def _stands_for(arm: Pair, analysis: Analysis, protocol: Protocol) -> bool:
+def _stands_for(arm: Pair, asked: Asked, protocol: Protocol) -> bool:
     """Tell whether a single arm answers an analysis without a comparator."""
-    spec, components = analysis.spec, protocol.components
-    allowed = {*spec.intervention, *spec.conditions, *components.inactive, *components.usual}
-    if not set(arm.extra) & set(spec.intervention) or set(arm.extra) - allowed:
+    (intervention, conditions, _), components = asked, protocol.components
+    allowed = {*intervention, *dict(conditions), *components.inactive, *components.usual}
+    if not set(arm.extra) & set(intervention) or set(arm.extra) - allowed:
         return False
     wanted = {"yes": "with", "no": "without"}
-    return all(
-        arm.held_by[name] == wanted.get(how, arm.held_by[name]) for name, how in spec.conditions.items()
-    )
+    return all(arm.held_by[name] == wanted.get(how, arm.held_by[name]) for name, how in conditions)
 
 
 @lru_cache(maxsize=8)
@@ -159,15 +165,14 @@ def _pairs_of_arms(review: Review) -> tuple[tuple[Pair, frozenset[str]], ...]:
     return tuple(found)
 
 
-def _answers(pair: Pair, comparator_parts: frozenset[str], analysis: Analysis, protocol: Protocol) -> bool:
-    spec, components = analysis.spec, protocol.components
-    added = set(pair.extra) & set(spec.intervention)
-    allowed = {*spec.intervention, *spec.conditions, *components.inactive, *components.usual}
-    if not added or set(pair.extra) - allowed:
+def _answers(pair: Pair, comparator_parts: frozenset[str], asked: Asked, protocol: Protocol) -> bool:
+    (intervention, conditions, comparator), components = asked, protocol.components
+    extra, wished = set(pair.extra), set(intervention)
+    if not extra & wished or comparator_parts & wished:
         return False
-    if comparator_parts & set(spec.intervention):
+    if extra - {*wished, *dict(conditions), *components.inactive, *components.usual}:
         return False
-    for name, condition in spec.conditions.items():
+    for name, condition in conditions:
         wanted = {
             "either": None,
             "no": ("neither", "comparator"),
@@ -177,14 +182,14 @@ def _answers(pair: Pair, comparator_parts: frozenset[str], analysis: Analysis, p
         places = wanted[condition]
         if places is not None and pair.held_by[name] not in places:
             return False
-    shared = [name for name, condition in spec.conditions.items() if condition == "both_arms"]
+    shared = [name for name, condition in conditions if condition == "both_arms"]
     if shared:
         # The background is the comparator; a sham or usual care beside it does not make it another one.
         active = comparator_parts - {*shared, *components.inactive, *components.usual}
-        return not active and any(_is_one_of(name, spec.comparator, protocol) for name in shared)
+        return not active and any(_is_one_of(name, comparator, protocol) for name in shared)
     if pair.added and pair.group not in ("inactive", "usual"):
         return False
-    return any(_is_one_of(name, spec.comparator, protocol) for name in (pair.comparator, pair.group))
+    return any(_is_one_of(name, comparator, protocol) for name in (pair.comparator, pair.group))
 
 
 def admits(review: Review, analysis: Analysis, contrast: Contrast) -> bool:

@@ -70,14 +70,20 @@ def _align(table: Tag) -> None:
     """Align columns of numbers, and of ranges of numbers, at the right; give columns of longer texts room."""
     if table.select_one("[colspan], [rowspan]"):
         return
-    rows = [row.find_all(["td", "th"], recursive=False) for row in table.find_all("tr")]
+    rows = [
+        [cell for cell in row.contents if isinstance(cell, Tag) and cell.name in ("td", "th")]
+        for row in table.find_all("tr")
+    ]
     for cells in zip(*rows, strict=False):
-        body = [cell for cell in cells if cell.name == "td" and cell.get_text(strip=True)]
-        numbers = [cell for cell in body if NUMBER.fullmatch(cell.get_text())]
-        if numbers and all(cell in numbers or len(cell.get_text()) <= SHORT for cell in body):
+        texts = [cell.get_text() for cell in cells]
+        body = [text for cell, text in zip(cells, texts, strict=True) if cell.name == "td" and text.strip()]
+        numbers = [NUMBER.fullmatch(text) is not None for text in body]
+        if any(numbers) and all(
+            number or len(text) <= SHORT for number, text in zip(numbers, body, strict=True)
+        ):
             for cell in cells:
                 cell["class"] = "number"
-        elif any(len(cell.get_text(strip=True)) > LABEL for cell in cells):
+        elif any(len(text.strip()) > LABEL for text in texts):
             for cell in cells:
                 cell["class"] = cell.get("class") or "label"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters import Highlight2HTML
 from traitlets.config import Config
 
 from evidence.report.publish import MIME
@@ -95,6 +96,8 @@ def render(
     """
     body, _ = _exporter().from_notebook_node(_without_repeats(notebook))
     soup = BeautifulSoup(body, "html.parser")
+    for picture in soup.find_all("img", alt=False):
+        picture["alt"] = "No description has been provided for this image"
     title = take_title(soup) or name
     files = take_along(soup, folder, {name, *names})
     first = soup.select_one(".text p")
@@ -170,6 +173,15 @@ class PageExporter(HTMLExporter):
             extra_template_basedirs=[str(Path(__file__).parent / "templates")],
         )
         self.log.setLevel(logging.ERROR)
+
+    def from_notebook_node(  # type: ignore[override]  # as in the class it comes from
+        self, nb: Any, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Fill the template; `render` reads the whole page anyway, and nbconvert would once more."""
+        language = nb.metadata.get("language_info", {})
+        lexer = language.get("pygments_lexer", language.get("name"))
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=self))
+        return super(HTMLExporter, self).from_notebook_node(nb, self._init_resources(resources), **options)
 
     def default_filters(self) -> Iterator[tuple[str, Any]]:
         """Add the filters that the template uses."""
