@@ -220,11 +220,12 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     reported = group_by_arms(one for one in found if admits(review, question, one.contrast))
     betters = dict(zip(review.instruments["instrument"], review.instruments["higher_means"], strict=True))
     trials: defaultdict[str, list[dict[Hashable, Any]]] = defaultdict(list)
-    for row in frame.to_dict("records"):
+    here = [not parts or bool(set(parts) - _ELSEWHERE) for parts in map(parts_of, frame["reason_kind"])]
+    for row in frame[here].to_dict("records"):
         kinds = set(parts_of(row["reason_kind"]))
         if row["status"] == "pooled":
             trials[row["study"]].append(_with_effect(row))
-        elif kinds - _ELSEWHERE:
+        elif kinds:
             arms = (row["trial_id"], row["arm_id"], row["comparator_arm_id"])
             trials[row["study"]].append(_without_effect(row, kinds, reported, arms, betters, benefit))
     rows = [_one(told) for told in trials.values()]

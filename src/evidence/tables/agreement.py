@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -102,6 +103,7 @@ def agreement_of(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(result, columns=columns)
 
 
+@lru_cache(maxsize=8)
 def batches_of(review: Review) -> pd.Series:
     """Give the batch in which the readings first met what each row of the table ``agreement`` is about.
 

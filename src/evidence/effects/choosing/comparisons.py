@@ -122,7 +122,7 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
         If an option is unknown.
     """
     choices = Choices.of(review, options, analysis=analysis)
-    return _listed(review, analysis.model_dump_json(), choices).copy()
+    return _listed(review, analysis.model_dump_json(), choices).copy(deep=False)  # pandas copies on write
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ class TrialDescription:
 
     def __init__(self, review: Review) -> None:
         self._protocol = review.protocol
-        self._trials = review.trials.set_index("trial_id")
+        self._trials = {row["trial_id"]: row for row in review.trials.to_dict("records")}
         labels = zip(review.arms["trial_id"], review.arms["arm_id"], review.arms["label"], strict=True)
         self._labels = {(trial, arm): label for trial, arm, label in labels}
         self._readers = {
@@ -28,11 +28,11 @@ class TrialDescription:
         }
         self._bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
         self._components = review.protocol.co_components
-        self._columns = [name for name in review.protocol.subgroups if name in self._trials]
+        self._columns = [name for name in review.protocol.subgroups if name in review.trials]
 
     def __call__(self, pair: Pair) -> dict[str, Any]:
         """Give the columns for one pair of arms, or for a single one, whose comparator is empty."""
-        trial = self._trials.loc[pair.trial_id]
+        trial = self._trials[pair.trial_id]
         return {
             "trial_id": pair.trial_id,
             "study": self._protocol.trial_of(pair.trial_id),

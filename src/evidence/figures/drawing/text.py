@@ -97,6 +97,9 @@ def wrap(text: str, width: float, size: float = BODY, weight: str = "normal") ->
             continue
         if lines[-1]:
             lines.append("")
+        if text_width(word, size, weight) <= width:
+            lines[-1] = word
+            continue
         for letter in word:
             if lines[-1] and text_width(lines[-1] + letter, size, weight) > width:
                 lines.append("")
