@@ -18,6 +18,9 @@ from .appraisal.certainty.tables import certainty_table as certainty_table
 from .appraisal.certainty.tables import improved_by_response as improved_by_response
 from .appraisal.checks.findings import check as check
 from .appraisal.checks.findings import check_rules as check_rules
+from .appraisal.checks.told import check_rules_table as check_rules_table
+from .appraisal.checks.told import checked as checked
+from .appraisal.checks.told import planted_error as planted_error
 from .appraisal.harms import harms_statement as harms_statement
 from .appraisal.harms import harms_table as harms_table
 from .appraisal.holdings import analyses_statement as analyses_statement
@@ -52,7 +55,9 @@ from .appraisal.readings import agreement_table as agreement_table
 from .appraisal.readings import doubtful_table as doubtful_table
 from .appraisal.readings import readers_statement as readers_statement
 from .appraisal.readings import readers_table as readers_table
+from .appraisal.risk_of_bias import bias_sensitivities as bias_sensitivities
 from .appraisal.risk_of_bias import bias_sensitivity as bias_sensitivity
+from .appraisal.risk_of_bias import bias_statement as bias_statement
 from .appraisal.risk_of_bias import risk_of_bias as risk_of_bias
 from .appraisal.sequential import sequential_analysis as sequential_analysis
 from .appraisal.statements import Finding as Finding
