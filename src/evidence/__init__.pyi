@@ -21,6 +21,9 @@ from .appraisal.checks.findings import check_rules as check_rules
 from .appraisal.checks.told import check_rules_table as check_rules_table
 from .appraisal.checks.told import checked as checked
 from .appraisal.checks.told import planted_error as planted_error
+from .appraisal.effects import derivations_table as derivations_table
+from .appraisal.effects import effects_table as effects_table
+from .appraisal.effects import refusals_table as refusals_table
 from .appraisal.harms import harms_statement as harms_statement
 from .appraisal.harms import harms_table as harms_table
 from .appraisal.holdings import analyses_statement as analyses_statement
@@ -194,6 +197,9 @@ from .report.question_page import publish_choices as publish_choices
 from .report.question_page import publish_published as publish_published
 from .report.question_page import publish_reports as publish_reports
 from .report.question_page import publish_results as publish_results
+from .report.worked import quoted as quoted
+from .report.worked import recovery as recovery
+from .report.worked import worked_effect as worked_effect
 from .synthesis.batch import batch as batch
 from .synthesis.batch import read_library as read_library
 from .synthesis.published import beside_published as beside_published

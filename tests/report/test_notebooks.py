@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-THIN = ["01-question-and-evidence", "05-data-quality", "11-reporting"]
+THIN = ["01-question-and-evidence", "02-effect-sizes", "05-data-quality", "11-reporting"]
 """Those whose tables and sentences are all made by the library."""
 MAKES = {
     "words": r"\bevidence\.wording\b",
