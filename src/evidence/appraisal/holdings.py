@@ -8,7 +8,6 @@ import pandas as pd
 
 from evidence.appraisal.unpooled import FAVOURS
 from evidence.effects.choosing.inventory import inventory
-from evidence.results import Shown, table_text
 from evidence.synthesis.reports import REPORT_KINDS
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
@@ -56,28 +55,12 @@ def deviations_table(review: Review) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["date", "change", "reason"])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Holdings(Shown):
-    """The trials of a review by what can be done with what they report.
-
-    Attributes
-    ----------
-    trials : DataFrame
-        As `inventory` gives it, the reasons in words for people.
-    sizes : tuple of int
-        How many groups, reported results and excluded trials there are.
-    """
+@dataclass(frozen=True, eq=False)
+class Holdings:
+    """The trials of a review, as `inventory` gives them; how many groups, results and excluded trials it has."""
 
     trials: pd.DataFrame
     sizes: tuple[int, int, int]
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a trial."""
-        return self.trials
-
-    def summary(self) -> str:
-        """Describe the trials as a text table."""
-        return table_text("What the trials give", self.counts)
 
     @property
     def counts(self) -> pd.DataFrame:
@@ -109,39 +92,34 @@ class Holdings(Shown):
     @property
     def poolable(self) -> pd.DataFrame:
         """The trials with a poolable comparison."""
-        return self._of(
-            "poolable",
-            {
-                "n_randomised": "randomised",
-                "recovered": "poolable comparisons",
-                "forms": "recovered from",
-                "analyses": "used in analyses",
-                "reason": "why no analysis uses it",
-            },
-        )
+        columns = ["n_randomised", "recovered", "forms", "analyses", "reason"]
+        return self._of("poolable", columns).rename(columns={"reason": "why no analysis uses it"})
 
     @property
     def not_poolable(self) -> pd.DataFrame:
         """The trials whose results cannot be pooled."""
-        headings = {"rows": "results reported", "contrasts": "comparisons", "reason": "reason"}
-        return self._of("reported, not poolable", headings)
+        return self._of("reported, not poolable", ["rows", "contrasts", "reason"])
 
     @property
     def without_numbers(self) -> pd.DataFrame:
         """The trials of which no outcome numbers were seen."""
-        return self._of("no numbers", {"n_randomised": "randomised"})
+        return self._of("no numbers", ["n_randomised"])
 
-    def _of(self, status: str, headings: dict[str, str]) -> pd.DataFrame:
-        rows = self.trials[self.trials["status"] == status]
-        return _headed(rows, {"label": "trial", "year": "year", **headings})
+    def _of(self, status: str, columns: list[str]) -> pd.DataFrame:
+        rows = self.trials.loc[self.trials["status"] == status, ["label", "year", *columns]]
+        return rows.rename(columns=_HEADINGS).reset_index(drop=True)
 
 
 _STATUS = ("poolable", "reported, not poolable", "no numbers")
-
-
-def _headed(rows: pd.DataFrame, headings: dict[str, str]) -> pd.DataFrame:
-    """Take columns, under headings for people."""
-    return rows[list(headings)].rename(columns=headings).reset_index(drop=True)
+_HEADINGS = {
+    "label": "trial",
+    "n_randomised": "randomised",
+    "recovered": "poolable comparisons",
+    "forms": "recovered from",
+    "analyses": "used in analyses",
+    "rows": "results reported",
+    "contrasts": "comparisons",
+}
 
 
 def holdings(review: Review) -> Holdings:
@@ -174,21 +152,17 @@ def evidence_map_table(review: Review, bearing: pd.DataFrame) -> pd.DataFrame:
     >>> ev.evidence_map_table(review, ev.evidence_map(review)).columns[:3].tolist()
     ['question', 'trial', 'gives']
     """
-    told = bearing.assign(
-        kind=bearing["kind"].map(REPORT_KINDS),
-        favours=bearing["favours"].map(FAVOURS).fillna("not told"),
-        reason=bearing["reason"].map(plain_notes(review)),
+    return pd.DataFrame(
+        {
+            "question": bearing["title"],
+            "trial": bearing["label"],
+            "gives": bearing["kind"].map(REPORT_KINDS),
+            "people": bearing["n"],
+            "favours": bearing["favours"].map(FAVOURS).fillna("not told"),
+            "results": bearing["results"],
+            "why it is not pooled": bearing["reason"].map(plain_notes(review)),
+        }
     )
-    headings = {
-        "title": "question",
-        "label": "trial",
-        "kind": "gives",
-        "n": "people",
-        "favours": "favours",
-        "results": "results",
-        "reason": "why it is not pooled",
-    }
-    return _headed(told, headings)
 
 
 def analyses_table(review: Review) -> pd.DataFrame:
@@ -204,14 +178,12 @@ def analyses_table(review: Review) -> pd.DataFrame:
     results = [synthesise(review, name) for name in review.analyses]
     work = pd.concat([one.to_frame() for one in results], ignore_index=True)
     headings = {
-        "question": "question",
-        "measure": "measure",
         "k": "poolable comparisons",
-        "trials": "trials",
         "n": "patients in them",
         "not_poolable": "reported, not poolable",
     }
-    return _headed(work.assign(question=[one.analysis.title for one in results]), headings)
+    work = work.assign(question=[one.analysis.title for one in results]).rename(columns=headings)
+    return work[["question", "measure", "poolable comparisons", "trials", *list(headings.values())[1:]]]
 
 
 def analyses_statement(review: Review) -> str:

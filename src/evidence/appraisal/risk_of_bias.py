@@ -312,8 +312,8 @@ def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any)
     return BiasSensitivity(result.analysis, result.measure, better, fits, effects)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class BiasSensitivities(Shown):
+@dataclass(frozen=True, eq=False)
+class BiasSensitivities:
     """Every analysis of a review with all trials, without those at high risk of bias, and with those at low risk."""
 
     each: tuple[BiasSensitivity, ...]
@@ -349,14 +349,6 @@ class BiasSensitivities(Shown):
             f"and {len(low)} with trials at low risk alone. In {len(clear)} of the {len(kept)} the interval of all "
             f"trials excludes no difference; without trials at high risk it still does in {len(still)}."
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row for each analysis and set."""
-        return pd.concat([one.to_frame() for one in self.each], ignore_index=True)
-
-    def summary(self) -> str:
-        """Describe the sets as a text table."""
-        return table_text("Sensitivity to risk of bias", self.table, self.statement)
 
 
 def _excludes_none(fit: Pooled | None) -> bool:

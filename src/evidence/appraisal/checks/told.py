@@ -10,12 +10,11 @@ from evidence.appraisal.checks import marks
 from evidence.appraisal.checks.findings import check, check_rules
 from evidence.appraisal.checks.registry import RULES
 from evidence.errors import DataError
-from evidence.results import Shown, table_text
 from evidence.tables.review import Review
 from evidence.tables.schema import doubt
 from evidence.wording import counted
 
-__all__ = ["Checked", "PlantedError", "check_rules_table", "checked", "planted_error"]
+__all__ = ["Checked", "check_rules_table", "checked", "planted_error"]
 
 _BY_READERS = [name for name, one in RULES.items() if one.find.__module__ == marks.__name__]
 _JUDGEMENTS = ("agree", "explained", "false alarm")
@@ -35,27 +34,13 @@ def check_rules_table() -> pd.DataFrame:
     return check_rules().rename(columns=headings)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Checked(Shown):
-    """A review with what its checks found.
-
-    Attributes
-    ----------
-    review : Review
-    findings : DataFrame
-        As `check` gives them.
-    """
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A review with what its checks found, as `check` gives it, and which rows repeat what readers had marked."""
 
     review: Review
     findings: pd.DataFrame
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a finding."""
-        return self.findings
-
-    def summary(self) -> str:
-        """Describe the findings as a text table."""
-        return table_text("Findings by rule", self.by_rule)
+    by_readers: pd.Series
 
     @property
     def limits(self) -> str:
@@ -75,7 +60,7 @@ class Checked(Shown):
         tables = review.arm_results, review.contrast_results, review.trials, review.arms
         counts = findings["severity"].value_counts().items()
         severities = ", ".join(counted(count, str(severity)) for severity, count in counts)
-        known = len(self._known)
+        known = self.by_readers.sum()
         return (
             f"The {len(check_rules())} rules looked at {sum(table.size for table in tables):,} cells and have "
             f"**{counted(len(findings), 'finding')}**: {severities}. Of these, {known} "
@@ -91,35 +76,24 @@ class Checked(Shown):
         return sizes.sort_values(ascending=False, kind="stable").rename("findings").reset_index()
 
     @property
-    def _known(self) -> pd.DataFrame:
-        return self.findings[self.findings["rule"].isin(_BY_READERS)]
-
-    @property
-    def _own(self) -> pd.DataFrame:
-        return self.findings[~self.findings["rule"].isin(_BY_READERS)]
-
-    @property
     def table(self) -> pd.DataFrame:
         """The findings of the rules themselves, with their judgements, as a page prints them."""
-        return _told(self._own)
+        return _told(self.findings[~self.by_readers])
 
     @property
     def known(self) -> pd.DataFrame:
         """What the readers had marked or assumed, as a page prints it."""
-        return _told(self._known).drop(columns="comment")
+        return _told(self.findings[self.by_readers]).drop(columns="comment")
 
     @property
     def judgements(self) -> pd.DataFrame:
         """Findings of the rules, of the readers, and all, by judgement."""
-        parts = {
-            "of the rules": self._own,
-            "already known to the readers": self._known,
-            "all": self.findings,
-        }
-        rows = []
+        rows, known = [], self.by_readers
+        parts = {"of the rules": ~known, "already known to the readers": known, "all": known | ~known}
         for name, part in parts.items():
-            agree, explained, alarms = (int((part["judgement"] == word).sum()) for word in _JUDGEMENTS)
-            total = len(part)
+            judged = self.findings.loc[part, "judgement"]
+            agree, explained, alarms = (int((judged == word).sum()) for word in _JUDGEMENTS)
+            total = len(judged)
             counts = [agree, explained, alarms, total - agree - explained - alarms, total]
             shares = [100 * count / total if total else 0.0 for count in (alarms, alarms + explained)]
             rows.append([name, *counts, *shares])
@@ -141,16 +115,9 @@ class Checked(Shown):
 def _told(findings: pd.DataFrame) -> pd.DataFrame:
     """Findings with their place in one column, the row as a spreadsheet shows it."""
     file, row = findings["file"].str.removesuffix(".csv"), findings["row"].astype(str)
-    headings = {
-        "id": "result or trial",
-        "rule": "rule",
-        "message": "what was found",
-        "judgement": "judgement",
-        "comment": "comment",
-        "place": "place",
-    }
-    placed = findings.assign(place=file + ", row " + row + ", " + findings["column"])
-    return placed[list(headings)].rename(columns=headings).reset_index(drop=True)
+    placed = findings.assign(place=file + ", row " + row + ", " + findings["column"]).reset_index(drop=True)
+    columns = ["id", "rule", "message", "judgement", "comment", "place"]
+    return placed[columns].rename(columns={"id": "result or trial", "message": "what was found"})
 
 
 def checked(review: Review) -> Checked:
@@ -162,58 +129,11 @@ def checked(review: Review) -> Checked:
     >>> "rules looked at" in ev.checked(ev.read_review("data")).statement
     True
     """
-    return Checked(review, check(review))
+    findings = check(review)
+    return Checked(review, findings, findings["rule"].isin(_BY_READERS))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PlantedError(Shown):
-    """A standard deviation replaced by its standard error, and what the checks say of it.
-
-    Attributes
-    ----------
-    broken : Series
-        The row of ``arm_results`` with the error.
-    was : float
-        The standard deviation that it had.
-    new : DataFrame
-        The findings that were not there before.
-    """
-
-    broken: pd.Series
-    was: float
-    new: pd.DataFrame
-
-    @property
-    def named(self) -> bool:
-        """Whether a finding names the cell."""
-        return bool(((self.new["row"] == self.broken.name) & (self.new["column"] == "sd")).any())
-
-    @property
-    def statement(self) -> str:
-        """What was planted, and whether it was found, in words."""
-        row = self.broken
-        return (
-            f"In row {row.name} of arm_results.csv ({row['result_id']}) the SD {self.was:g} of {row['n']:g} patients "
-            f"became {row['sd']:g}. **The error is {'' if self.named else 'not '}found at its place**, by "
-            f"{counted(len(self.new), 'new finding')}:"
-        )
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The new findings as a page prints them."""
-        headings = ["severity", *_PLACE, "value", "message", "look_at"]
-        return self.new[headings].rename(columns={"look_at": "where to look"}).reset_index(drop=True)
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a new finding."""
-        return self.new
-
-    def summary(self) -> str:
-        """Describe the new findings as a text table."""
-        return table_text(self.statement, self.table)
-
-
-def planted_error(found: Checked, *, least: int = 50) -> PlantedError:
+def planted_error(found: Checked, *, least: int = 50) -> tuple[str, pd.DataFrame]:
     """Replace a standard deviation by its standard error, in memory only, and check again.
 
     Parameters
@@ -223,6 +143,13 @@ def planted_error(found: Checked, *, least: int = 50) -> PlantedError:
     least : int
         Patients that the group must have: the larger it is, the more the two differ.
 
+    Returns
+    -------
+    str
+        What was planted, and whether it was found at its place, in words.
+    DataFrame
+        The findings that were not there before, as a page prints them.
+
     Raises
     ------
     DataError
@@ -231,7 +158,8 @@ def planted_error(found: Checked, *, least: int = 50) -> PlantedError:
     Examples
     --------
     >>> import evidence as ev
-    >>> ev.planted_error(ev.checked(ev.read_review("data"))).table.columns[:2].tolist()
+    >>> said, new = ev.planted_error(ev.checked(ev.read_review("data")))
+    >>> new.columns[:2].tolist()
     ['severity', 'rule']
     """
     results = found.review.arm_results
@@ -245,5 +173,12 @@ def planted_error(found: Checked, *, least: int = 50) -> PlantedError:
     broken.loc[victim, "sd"] = round(was / n**0.5, 2)
     again = check(replace(found.review, arm_results=broken))
     new = again.merge(found.findings[_PLACE], on=_PLACE, how="left", indicator=True)
-    new = new[new["_merge"] == "left_only"].drop(columns="_merge").reset_index(drop=True)
-    return PlantedError(broken.loc[victim], float(was), new)
+    new = new[new["_merge"] == "left_only"].reset_index(drop=True)
+    named = ((new["row"] == victim) & (new["column"] == "sd")).any()
+    said = (
+        f"In row {victim} of arm_results.csv ({results.loc[victim, 'result_id']}) the SD {was:g} of {n:g} patients "
+        f"became {broken.loc[victim, 'sd']:g}. **The error is {'' if named else 'not '}found at its place**, by "
+        f"{counted(len(new), 'new finding')}:"
+    )
+    columns = ["severity", *_PLACE, "value", "message", "look_at"]
+    return said, new[columns].rename(columns={"look_at": "where to look"})
