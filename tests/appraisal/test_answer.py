@@ -107,7 +107,7 @@ def test_an_import_is_told_by_what_its_tables_have(tmp_path: Path) -> None:
     table.write_text(f"study,ai,n1i,ci,n2i\n{rows}", "utf-8")
     review = ev.import_effects(table, measure="OR").write(tmp_path / "review")
     answered = ev.answer(review, certainty=certain("low"))
-    assert "3 trials with about 615 people are in the tables" in status(review)["Trials"]
+    assert "3 trials with 615 people are in the tables" in status(review)["Trials"]
     assert "times the odds of outcome" in answered.summary()
     assert "times as large" not in answered.summary()
 

@@ -105,3 +105,35 @@ def test_a_checklist_with_gaps_is_refused(filled):
     filled.add("prisma_checklist", item="28", section="s", topic="t", status="yes")
     with pytest.raises(DataError, match="PRISMA 2020 has no item 28"):
         ev.prisma_checklist(filled.read())
+
+
+def test_flow_and_exclusions_for_a_page(mixed):
+    mixed.rows["excluded"][0]["reason"] = "as in fay-2001 (A)"
+    mixed.rows["excluded"][1].update(trial_id="fay-2001", label="Fay 2001")
+    mixed.rows["arm_results"][0]["readers"] = "A"
+    review = mixed.read()
+    flow = ev.prisma_flow(review)
+    assert flow.statement == (
+        "Of **6 trials** looked at, **2** (33%) are in at least one analysis. 1 of the 4 included trials have no "
+        "outcome numbers in what was seen of them, and 1 report numbers that cannot be pooled."
+    )
+    assert flow.reasons_table.columns.tolist() == ["step", "reason", "trials"]
+    assert flow.reasons_table.iloc[-1].tolist() == ["reported, not poolable", "only a P value", 1]
+    assert ev.excluded_table(review).to_numpy().tolist() == [
+        ["Eve", "as in Fay 2001"],
+        ["Fay 2001", "no infants"],
+    ]
+
+
+def test_the_checklist_for_a_page(filled):
+    for place, item in enumerate(ITEMS):
+        said = {"status": "partly", "where": "a.md", "comment": "half"} if place else {"status": "no"}
+        filled.add("prisma_checklist", item=item, section="a" if place else "b", topic="t", **said)
+    checklist = ev.prisma_checklist(filled.read())
+    assert (
+        checklist.statement
+        == "Of 42 items, **0** are reported, **41** in part, **1** not, and 0 do not apply."
+    )
+    assert checklist.table.iloc[1].tolist() == ["2", "t", "partly", "a.md. half"]
+    assert checklist.by_section.to_dict("list") == {"section": ["b", "a"], "partly": [0, 41], "no": [1, 0]}
+    assert checklist.missing == "**Not reported at all:** t (item 1)."

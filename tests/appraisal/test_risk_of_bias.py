@@ -125,3 +125,28 @@ def test_the_review_itself_can_be_judged(review):
         if k.iloc[0]:
             bias = ev.risk_of_bias(review, analysis)
             assert len(bias.trials) == sets.effects["all trials"]["trial_id"].nunique()
+
+
+def test_all_analyses_together(judged):
+    review = judged.read()
+    sets = ev.bias_sensitivities(review)
+    assert [one.analysis.id for one in sets.each] == list(review.analyses)
+    assert [one.analysis.id for one in sets.pooled] == [ANALYSIS] == [sets.largest]
+    table = sets.table.set_index("analysis").loc[review.analyses[ANALYSIS].title]
+    assert table["trials"].tolist() == [4, 3, 2]
+    assert len(sets.table) == 3 * len(review.analyses)
+    whole, part = (sets.pooled[0].fits[name] for name in ("all trials", "without high risk"))
+    assert whole is not None
+    assert part is not None
+    clear, still = (int(fit.ci_low > 0 or fit.ci_high < 0) for fit in (whole, part))
+    assert sets.statement == (
+        "Of 1 pooled analyses, 1 can still be pooled without trials at high risk, and 0 with trials at low "
+        f"risk alone. In {clear} of the 1 the interval of all trials excludes no difference; without trials at "
+        f"high risk it still does in {clear * still}."
+    )
+
+
+def test_how_many_are_judged_at_all(judged):
+    review = judged.read()
+    assert ev.bias_statement(review).startswith("1 of the review's 4 trials have no judgement at all. ")
+    assert ev.bias_statement(review).endswith("0 of the judged trials can be called low.")

@@ -49,3 +49,11 @@ def test_trials_that_only_the_other_review_has_are_named(review: Any) -> None:
 def test_unknown_reproductions_are_refused(review: Any) -> None:
     with pytest.raises(DataError, match="reproduces nothing called 'x'"):
         ev.reproduce(review, "x")
+
+
+def test_a_page_shows_labels_and_no_ids(review: Any) -> None:
+    for entry in review.protocol.reproductions:
+        table = ev.reproduce(review, entry.title).table
+        assert table.columns.tolist()[1:3] == ["place", "effect there"]
+        told = " ".join(table["why there are no numbers here"])
+        assert not [name for name in review.trials["trial_id"] if name in told]

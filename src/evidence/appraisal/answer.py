@@ -13,6 +13,7 @@ from evidence.appraisal.audit.audit import Rating, audit
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import rate
 from evidence.appraisal.harms import harms_statement
+from evidence.appraisal.readings import readers_statement
 from evidence.appraisal.statements import MEANS, Finding, finding_of
 from evidence.results import Shown
 from evidence.synthesis.rule import count_trials
@@ -175,7 +176,7 @@ def status(review: Review) -> dict[str, str]:
         "What this is": lambda review: review.protocol.scope_note.strip(),
         "Trials": _trials,
         "Sources": _sources,
-        "Readers": _readers,
+        "Readers": readers_statement,
         "Protocol": _changes,
         "Harm": harms_statement,
     }
@@ -204,7 +205,7 @@ def _trials(review: Review) -> str:
     people = _people(review)
     more = len(usable | others)
     beside = f" ({in_words(more)} with the questions of other reviews)" if more > len(usable) else ""
-    size = f" with about {people:,.0f} people" if people else ""
+    size = f" with {people:,.0f} people" if people else ""
     there = "is" if len(review.trials) == 1 else "are"
     held = f"{counted(len(review.trials), 'trial')}{size} {there} in the tables."
     if not usable | others:
@@ -238,16 +239,6 @@ def _sources(review: Review) -> str:
         f"{abstract:,} of {len(kinds):,} results ({100 * abstract / len(kinds):.0f}%) come from abstracts, where "
         "striking results are printed more often than others."
     )
-
-
-def _readers(review: Review) -> str:
-    results = _results(review)
-    if "status" not in results:
-        return ""
-    single = int((results["status"] == "single").sum())
-    if not single:
-        return ""
-    return f"{single:,} of {len(results):,} results were read by one person and checked by nobody."
 
 
 def _changes(review: Review) -> str:

@@ -16,10 +16,11 @@ from evidence.effects.choosing.inventory import inventory
 from evidence.errors import DataError
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import synthesise
+from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
 from evidence.wording import counted
 
-__all__ = ["ITEMS", "PrismaChecklist", "PrismaFlow", "prisma_checklist", "prisma_flow"]
+__all__ = ["ITEMS", "PrismaChecklist", "PrismaFlow", "excluded_table", "prisma_checklist", "prisma_flow"]
 
 ITEMS = (
     *("1", "2", "3", "4", "5", "6", "7", "8", "9", "10a", "10b", "11", "12"),
@@ -57,6 +58,24 @@ class PrismaFlow(Shown):
     those that leave have in common) and detail (what else the stage holds, in words)."""
     reasons: pd.DataFrame
     """One row a reason: stage after which the trials leave, reason, trials."""
+
+    @property
+    def statement(self) -> str:
+        """How many trials reach the last stage, and how many give no numbers that can be pooled, in words."""
+        trials, left = (self.stages.set_index("stage")[name] for name in ("trials", "left"))
+        first, last = trials.iloc[0], trials.iloc[-1]
+        return (
+            f"Of **{first} trials** looked at, **{last}** ({100 * last / first:.0f}%) are in at least one analysis. "
+            f"{left['included']} of the {trials['included']} included trials have no outcome numbers in what was "
+            f"seen of them, and {left['with numbers']} report numbers that cannot be pooled."
+        )
+
+    @property
+    def reasons_table(self) -> pd.DataFrame:
+        """One row a reason, as a page prints it: step, reason, trials."""
+        why = self.stages.set_index("stage")["why"]
+        table = self.reasons.assign(step=self.reasons["stage"].map(why))
+        return table[["step", "reason", "trials"]]
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each stage and, below it, each reason to leave after it: stage, reason and trials."""
@@ -169,6 +188,21 @@ def _short(excluded: pd.DataFrame) -> pd.Series:
     return excluded[REASON_GROUP].where(excluded[REASON_GROUP] != "", excluded["reason"])
 
 
+def excluded_table(review: Review) -> pd.DataFrame:
+    """List the trials that were looked at and left out, each with the reason.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.excluded_table(review).columns.tolist()
+    ['trial', 'in short', 'reason']
+    """
+    headings = {"label": "trial", REASON_GROUP: "in short", "reason": "reason"}
+    plain = review.excluded.assign(reason=review.excluded["reason"].map(plain_notes(review)))
+    return plain.filter(list(headings)).rename(columns=headings).reset_index(drop=True)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class PrismaChecklist(Shown):
     """Result of `prisma_checklist`."""
@@ -180,6 +214,40 @@ class PrismaChecklist(Shown):
         """Number of items by status."""
         found = self.items["status"].value_counts()
         return {status: int(found.get(status, 0)) for status in ("yes", "partly", "no", "not applicable")}
+
+    @property
+    def statement(self) -> str:
+        """How many items are reported, in words."""
+        counts = self.counts()
+        return (
+            f"Of {len(self.items)} items, **{counts['yes']}** are reported, **{counts['partly']}** in part, "
+            f"**{counts['no']}** not, and {counts['not applicable']} do not apply."
+        )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row an item, as a page prints it: where and comment are one."""
+        where = zip(self.items["where"], self.items["comment"], strict=True)
+        said = {"where, and what is missing": [". ".join(filter(None, both)) for both in where]}
+        return self.items[["item", "topic", "status"]].assign(**said)
+
+    @property
+    def by_section(self) -> pd.DataFrame:
+        """Number of items by section and status."""
+        table = pd.crosstab(self.items["section"], self.items["status"])
+        table = table.reindex(index=self.items["section"].unique())
+        return (
+            table[[status for status in self.counts() if status in table]]
+            .rename_axis(columns=None)
+            .reset_index()
+        )
+
+    @property
+    def missing(self) -> str:
+        """The items that are not reported, in a sentence."""
+        items = self.items[self.items["status"] == "no"]
+        named = (f"{topic} (item {item})" for topic, item in zip(items["topic"], items["item"], strict=True))
+        return f"**Not reported at all:** {'; '.join(named) or 'nothing'}."
 
     def to_frame(self) -> pd.DataFrame:
         """One row an item."""

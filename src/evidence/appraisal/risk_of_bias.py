@@ -19,7 +19,15 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, number
 
-__all__ = ["BiasSensitivity", "RiskOfBias", "bias_sensitivity", "risk_of_bias"]
+__all__ = [
+    "BiasSensitivities",
+    "BiasSensitivity",
+    "RiskOfBias",
+    "bias_sensitivities",
+    "bias_sensitivity",
+    "bias_statement",
+    "risk_of_bias",
+]
 
 
 OVERALL = "overall"
@@ -173,6 +181,23 @@ def _as_level(word: str, tool: BiasTool) -> str:
     return {"some concerns": tool.levels[1], NOT_FULLY_JUDGED: NOT_JUDGED}.get(word, word)
 
 
+def bias_statement(review: Review) -> str:
+    """Say how many trials of a review are judged, and how many can be called low by the tool's own rule.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> "have no judgement at all" in ev.bias_statement(ev.read_review("data"))
+    True
+    """
+    bias, trials = risk_of_bias(review), len(review.trials)
+    low = int((bias.trials["by_rule"] == "low").sum())
+    return (
+        f"{trials - len(bias.trials)} of the review's {trials} trials have no judgement at all. {bias.note} By the "
+        f"tool's own rule ({bias.tool.rule}), {low} of the judged trials can be called low."
+    )
+
+
 SETS = {
     "all trials": ("low", "some concerns", NOT_FULLY_JUDGED, "not assessed", "high"),
     "without high risk": ("low", "some concerns", NOT_FULLY_JUDGED, "not assessed"),
@@ -285,3 +310,59 @@ def bias_sensitivity(review: Review, analysis: str | Analysis, **overrides: Any)
         fits[name] = None if result.fit is None else rule.combine(part)[0]
     better = review.protocol.outcomes[result.analysis.outcome].better
     return BiasSensitivity(result.analysis, result.measure, better, fits, effects)
+
+
+@dataclass(frozen=True, eq=False)
+class BiasSensitivities:
+    """Every analysis of a review with all trials, without those at high risk of bias, and with those at low risk."""
+
+    each: tuple[BiasSensitivity, ...]
+
+    @property
+    def pooled(self) -> list[BiasSensitivity]:
+        """Those whose trials can be pooled together."""
+        return self._with("all trials")
+
+    def _with(self, name: str) -> list[BiasSensitivity]:
+        return [one for one in self.each if one.fits[name] is not None]
+
+    @property
+    def largest(self) -> str:
+        """Id of the pooled analysis with the most trials."""
+        return max(self.pooled, key=lambda one: one.effects["all trials"]["trial_id"].nunique()).analysis.id
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each analysis and set, as a page prints it."""
+        columns = ["analysis", "measure", "set", "k", "trials", "estimate", "ci_low", "ci_high", "difference"]
+        frames = [one.to_frame().assign(analysis=one.analysis.title) for one in self.each]
+        return pd.concat(frames, ignore_index=True)[columns]
+
+    @property
+    def statement(self) -> str:
+        """How many results remain without trials at high risk, and with those at low risk alone, in words."""
+        kept, low = self._with("without high risk"), self._with("only low risk")
+        clear = [one for one in kept if _excludes_none(one.fits["all trials"])]
+        still = [one for one in clear if _excludes_none(one.fits["without high risk"])]
+        return (
+            f"Of {len(self.pooled)} pooled analyses, {len(kept)} can still be pooled without trials at high risk, "
+            f"and {len(low)} with trials at low risk alone. In {len(clear)} of the {len(kept)} the interval of all "
+            f"trials excludes no difference; without trials at high risk it still does in {len(still)}."
+        )
+
+
+def _excludes_none(fit: Pooled | None) -> bool:
+    """Whether the interval lies on one side of no difference."""
+    return fit is not None and (fit.ci_low > 0 or fit.ci_high < 0)
+
+
+def bias_sensitivities(review: Review) -> BiasSensitivities:
+    """Pool each analysis of a review with and without trials at high risk of bias.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.bias_sensitivities(ev.read_review("data")).table.columns[:3].tolist()
+    ['analysis', 'measure', 'set']
+    """
+    return BiasSensitivities(tuple(bias_sensitivity(review, name) for name in review.analyses))

@@ -15,6 +15,7 @@ from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Reproduction
 from evidence.tables.review import Review
 from evidence.wording import counted, interval, parts_of
@@ -79,6 +80,20 @@ class Reproduced(Shown):
         parts.append(f"Listed below: {'; '.join(f'{number} {place}' for place, number in places.items())}.")
         return " ".join(parts)
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The trials as a page prints them."""
+        headings = {
+            "label": "trial",
+            "place": "place",
+            "their_effect": "effect there",
+            "their_se": "standard error there",
+            "effect": "effect here",
+            "se": "standard error here",
+            "reason": "why there are no numbers here",
+        }
+        return self.trials[list(headings)].rename(columns=headings)
+
     def summary(self) -> str:
         """Describe the comparison as a text table."""
         return table_text(self.entry.title, self.trials.drop(columns="trial_id"), self.note)
@@ -127,7 +142,9 @@ def reproduce(review: Review, title: str) -> Reproduced:
         # A trial of which only the inclusion is known stands for every result of its review.
         if column in known:
             known = known[known[column].isin([value, ""])]
-    return Reproduced(entry, own, published, _theirs(own, known), _trials(own, known))
+    trials = _trials(own, known)
+    trials["reason"] = trials["reason"].map(plain_notes(review))
+    return Reproduced(entry, own, published, _theirs(own, known), trials)
 
 
 def _theirs(own: Synthesis, known: pd.DataFrame) -> Pooled | None:

@@ -15,7 +15,7 @@ import pandas as pd
 from evidence.appraisal.risk_of_bias import overall_risk_of_bias
 from evidence.effects.choosing.inventory import inventory
 from evidence.files import file_name, write
-from evidence.measures import measure_of
+from evidence.measures import Measure, measure_of
 from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
@@ -25,7 +25,7 @@ from evidence.tables.protocol.questions import questions
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, interval, number
 
-__all__ = ["FOLDER", "TrialBody", "derivation_steps", "trial_bodies", "write_trials"]
+__all__ = ["FOLDER", "TrialBody", "derivation_steps", "effect_words", "trial_bodies", "write_trials"]
 
 FOLDER = "trials"
 """Folder of the pages, under the root of the site."""
@@ -247,18 +247,22 @@ def derivation_steps(derivation: Listed, arms: Mapping[str, str] | None = None) 
     return [capital(signs(step.naming(arms or {}))) for step in derivation.parts]
 
 
+def effect_words(effect: Mapping[Any, Any] | pd.Series, measure: Measure) -> str:
+    """Write a row of the effects of an analysis with its interval, as the measure is shown."""
+    values = [measure.told(effect[key]) for key in ("effect", "ci_low", "ci_high")]
+    return interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
+
+
 def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     """Give the effects in one analysis, each with its steps and its weight."""
     weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
     measure = measure_of(one.measure)
     for row, weight in zip(one.effects.to_dict("records"), weights, strict=True):
-        values = [measure.told(row[key]) for key in ("effect", "ci_low", "ci_high")]
-        told = interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
         yield {
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{measure.name} {told}",
+            "effect": f"{measure.name} {effect_words(row, measure)}",
             "unit": row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evidence.tables.notes import plain_notes
+
+
+@pytest.fixture
+def read(filled: Any) -> Any:
+    """Give the review with a trial of a longer id, whose results three readings hold, and an excluded one."""
+    filled.trial("cy-2001", song="singing, 40", quiet="silence, 50")
+    for number in (1, 2):
+        filled.contrast(
+            "cy-2001",
+            "song",
+            "quiet",
+            result_id=f"cy-2001-c{number}",
+            readers="ABT",
+            p_value=0.04,
+            p_operator="=",
+        )
+    filled.add("excluded", trial_id="eve-1999", label="Eve 1999", reason="no infants")
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("as in cy-2001", "as in Cy-2001"),
+        ("not that of eve-1999 (no infants)", "not that of Eve 1999 (no infants)"),
+        ("SDs of cy-2001-c1 and -c2, which are odd", "SDs of results of Cy-2001, which are odd"),
+        ("no numbers (A only).", "no numbers."),
+        (
+            "P from the abstract (A, B); sign turned (favours song)",
+            "P from the abstract; sign turned (favours song)",
+        ),
+        ("A gives only the P. B left it empty", "Reading A gives only the P. Reading B left it empty"),
+        ("only in T; A and B give P", "only in reading T; readings A and B give P"),
+        ("Read by A, B and T;  not used", "Read by A, B and T; not used"),
+        ("a well-known pre-post score, A negative value", "a well-known pre-post score, A negative value"),
+        ("vitamin C and T-scores", "vitamin C and T-scores"),
+    ],
+)
+def test_a_note_is_told_without_ids_and_marks(read: Any, note: str, told: str) -> None:
+    assert plain_notes(read.read())(note) == told
+
+
+def test_where_nobody_is_named_no_letter_is_a_reading(filled: Any) -> None:
+    assert (
+        plain_notes(filled.read())("no numbers (A only). A gives only P")
+        == "no numbers (A only). A gives only P"
+    )
