@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+import evidence as ev
+from evidence.appraisal.page_tables import unused_results
 from evidence.tables.notes import plain_notes
 
 
@@ -52,3 +55,18 @@ def test_where_nobody_is_named_no_letter_is_a_reading(filled: Any) -> None:
         plain_notes(filled.read())("no numbers (A only). A gives only P")
         == "no numbers (A only). A gives only P"
     )
+
+
+def test_no_reason_on_the_page_of_a_question_holds_an_id_of_the_tables(review: Any) -> None:
+    ids = {
+        *review.trials["trial_id"],
+        *review.arm_results["result_id"],
+        *review.contrast_results["result_id"],
+    }
+    names = list(review.analyses)
+    told = {
+        *ev.reports_table(review, names)["Why it is not pooled"],
+        *unused_results(review, names).shown["Why it is not used"],
+    }
+    assert len(told) > 20
+    assert not {word for reason in told for word in re.findall(r"[\w-]+", reason)} & ids

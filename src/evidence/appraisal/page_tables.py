@@ -19,6 +19,7 @@ from evidence.errors import EvidenceError
 from evidence.results import Shown, table_text
 from evidence.synthesis.sensitivity import sensitivity
 from evidence.synthesis.synthesis import synthesise
+from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import capital, number
@@ -296,7 +297,7 @@ def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTa
                 for pair in zip(grouped["arm"], grouped["comparator"], strict=True)
             ],
             "For": grouped["result"].map(capital),
-            "Why it is not used": grouped["reason"].astype(str).map(capital),
+            "Why it is not used": grouped["reason"].astype(str).map(plain_notes(review)).map(capital),
         }
     )
     return PageTable(shown, rest)

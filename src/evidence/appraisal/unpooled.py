@@ -15,6 +15,7 @@ from evidence.errors import DataError, closest
 from evidence.models.without_effects import EffectDirection
 from evidence.results import FEW_STUDIES, sentences
 from evidence.synthesis.reports import KINDS, REPORT_KINDS, Reports, reports_on
+from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, p_value, parts_of
@@ -260,7 +261,7 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
     >>> ev.reports_table(review, ["massage-inactive-pain-short"]).columns[:3].tolist()
     ['Result', 'Trial', 'Comparison']
     """
-    parts, names = [], list(analyses)
+    parts, names, plain = [], list(analyses), plain_notes(review)
     for name in names:
         reports = reports_on(review, name)
         rows = reports.trials
@@ -280,7 +281,7 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                     "People": rows["n"],
                     "Favours": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
-                    "Why it is not pooled": rows["reason"].map(lambda text: capital(str(text))),
+                    "Why it is not pooled": rows["reason"].map(lambda text: capital(plain(str(text)))),
                     "As printed": rows["as_reported"],
                     "Place": rows["locator"],
                 }

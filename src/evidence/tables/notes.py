@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from evidence.tables.review import Review
 from evidence.wording import capital
@@ -14,6 +15,7 @@ _ID = re.compile(r"(?<![\w-])([a-z]\w*(?:-\w+)+)((?:(?:,| and) -\w+)*)")
 """An id of several words (one alone may be an ordinary word), and the ends of ids of further results of a trial."""
 
 
+@lru_cache(maxsize=8)
 def plain_notes(review: Review) -> Callable[[str], str]:
     """Give what writes a note for people: trials by their labels, and readings named as such or left out.
 
