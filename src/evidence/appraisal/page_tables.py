@@ -12,7 +12,7 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute import absolute_effects
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.appraisal.certainty.tables import certainty_by_difference, certainty_rules
-from evidence.appraisal.networks import NetworkFinding
+from evidence.appraisal.networks.findings import NetworkFinding
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
