@@ -7,6 +7,9 @@ from .appraisal.audit.audit import Audit as Audit
 from .appraisal.audit.audit import audit as audit
 from .appraisal.audit.claims import claim_results as claim_results
 from .appraisal.audit.sensitivity import audit_sensitivity as audit_sensitivity
+from .appraisal.audit.sensitivity import firm_verdicts as firm_verdicts
+from .appraisal.audit.sensitivity import verdict_changes as verdict_changes
+from .appraisal.audit.sensitivity import verdict_counts as verdict_counts
 from .appraisal.certainty.absolute import AbsoluteEffects as AbsoluteEffects
 from .appraisal.certainty.absolute import absolute_effects as absolute_effects
 from .appraisal.certainty.grade import Certainty as Certainty
@@ -38,7 +41,9 @@ from .appraisal.networks.tables import transitivity_table as transitivity_table
 from .appraisal.page_tables import PageTable as PageTable
 from .appraisal.page_tables import certainty_reasons as certainty_reasons
 from .appraisal.page_tables import certainty_rules_text as certainty_rules_text
+from .appraisal.page_tables import differences_statement as differences_statement
 from .appraisal.page_tables import differences_table as differences_table
+from .appraisal.page_tables import guidelines_table as guidelines_table
 from .appraisal.page_tables import network_table as network_table
 from .appraisal.page_tables import patients_table as patients_table
 from .appraisal.page_tables import results_table as results_table
@@ -179,6 +184,7 @@ from .models.without_effects import PCurve as PCurve
 from .models.without_effects import combine_p as combine_p
 from .models.without_effects import effect_direction as effect_direction
 from .models.without_effects import p_curve as p_curve
+from .report.claims import publish_claims as publish_claims
 from .report.network_page import publish_agreement as publish_agreement
 from .report.network_page import publish_estimates as publish_estimates
 from .report.network_page import publish_networks as publish_networks
