@@ -21,8 +21,15 @@ from .appraisal.certainty.tables import certainty_table as certainty_table
 from .appraisal.certainty.tables import improved_by_response as improved_by_response
 from .appraisal.checks.findings import check as check
 from .appraisal.checks.findings import check_rules as check_rules
+from .appraisal.coverage import TrialSizes as TrialSizes
+from .appraisal.coverage import coverage_by_shape as coverage_by_shape
+from .appraisal.coverage import coverage_by_variance as coverage_by_variance
+from .appraisal.coverage import coverage_statement as coverage_statement
+from .appraisal.coverage import trial_sizes as trial_sizes
 from .appraisal.harms import harms_statement as harms_statement
 from .appraisal.harms import harms_table as harms_table
+from .appraisal.methods import MethodChoices as MethodChoices
+from .appraisal.methods import method_choices as method_choices
 from .appraisal.multiverse.fit import multiverse as multiverse
 from .appraisal.multiverse.result import Multiverse as Multiverse
 from .appraisal.networks.components import AdditiveModel as AdditiveModel

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-THIN = ("03-question", "07-certainty", "08-the-article", "09-network")
+THIN = ("03-question", "07-certainty", "08-the-article", "09-network", "10-methods", "12-five-trials")
 COMPUTES = {
     "imports how numbers are written": r"evidence\.wording",
     "renames columns": r"\.rename\(",
