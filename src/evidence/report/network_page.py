@@ -84,8 +84,7 @@ def publish_agreement(networks: Iterable[NetworkFindings]) -> None:
     from evidence import figures
 
     for found in networks:
-        split = found.net.split()
-        both = split[split["difference"].notna()]
+        both = found.both
         told = [one.fit is not None for one in map(found.finding, both["treat1"], both["treat2"])]
         if any(told):
             figure = figures.direct_indirect(both[told], measure_label=found.source.measure)

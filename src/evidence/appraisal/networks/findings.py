@@ -223,6 +223,12 @@ class NetworkFindings(Shown):
         """Number of trials that contribute to what is told."""
         return count_trials(pd.concat([one.contributing for one in self.told])) if self.told else 0
 
+    @cached_property
+    def both(self) -> pd.DataFrame:
+        """The comparisons with direct and indirect evidence, rows of `Network.split`."""
+        split = self.net.split()
+        return split[split["difference"].notna()]
+
     def finding(self, one: str, other: str) -> NetworkFinding:
         """Say what the network found of one treatment against another.
 

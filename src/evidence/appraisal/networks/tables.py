@@ -90,8 +90,7 @@ def consistency_table(networks: Iterable[NetworkFindings]) -> pd.DataFrame:
     for found in networks:
         if not found.enough:
             continue
-        split = found.net.split()
-        both = split[split["difference"].notna()]
+        split, both = found.net.split(), found.both
         rows.append(
             {
                 "Outcome": capital(found.title),
