@@ -19,6 +19,7 @@ __all__ = [
     "p_number",
     "p_value",
     "parts_of",
+    "plain",
     "ratio_number",
     "slug",
 ]
@@ -103,6 +104,11 @@ def joined(parts: Iterable[str], word: str = "and") -> str:
 def capital(text: str) -> str:
     """Begin with a capital letter, unless the first word is a symbol such as n."""
     return text if len(text.partition(" ")[0]) == 1 else text[:1].upper() + text[1:]
+
+
+def plain(name: str) -> str:
+    """Write a name of the tables as words: ``manual therapy + exercise``."""
+    return name.replace("_", " ").replace("+", " + ")
 
 
 def parts_of(text: object, joint: str | None = None) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.appraisal.changes import changes, reading
 from evidence.appraisal.statements import SIZES, Finding, certainty_levels, finding_of
 from evidence.tables.review import Review
+
+if TYPE_CHECKING:
+    from tests.conftest import SmallReview
 
 COMBINED = "manual-usual-disability-short"
 
@@ -166,3 +170,15 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
                 name = f"{label} ({row.arm} v {row.comparator}): " if len(rows) > 1 else f"{label}: "
                 assert name in one.numbers
     assert seen
+
+
+def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallReview) -> None:
+    small.protocol["outcomes"]["settled"] = {"measure": "RD", "better": "higher", "prefer": ["settled"]}
+    for name, events in (("ava", (0, 0)), ("ben", (2, 2))):
+        small.trial(name, a="singing, 40", b="silence, 40")
+        for arm, count in zip("ab", events, strict=True):
+            small.arm(name, arm, "settled", events=count, n=40)
+    small.protocol["model"] = {"minimum_studies": 3}
+    numbers = ev.finding(small.read(), "singing-settled-short").numbers
+    assert "Ava: none in either group (95% interval: " in numbers
+    assert "Ben: no difference in " in numbers

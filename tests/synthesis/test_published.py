@@ -30,6 +30,17 @@ def test_own_rows_are_the_pooled_results(review: Review) -> None:
             assert (row["ci_low"], row["ci_high"]) == (result.fit.ci_low, result.fit.ci_high)
 
 
+def test_the_windows_of_both_sides_are_said(review: Review) -> None:
+    table = ev.beside_published(review)
+    own = table[table["kind"] == "this review"]
+    long = own[own["comparison"].str.endswith("long term")]
+    assert (long["label"] == "This review, long term (26 to 78 weeks)").all()
+    assert (own["label"].str.contains("weeks", regex=False)).all()
+    theirs = table[(table["kind"] == "published") & (table["timeframe"] != "")]
+    assert all(row["timeframe"] in row["label"] for row in theirs.to_dict("records"))
+    assert theirs["label"].str.endswith("long term (6-12 months)").any()
+
+
 def test_published_rows_are_as_printed_or_turned(review: Review) -> None:
     table = ev.beside_published(review)
     assert set(table.loc[table["note"].str.startswith("sign turned"), "label"].str[:6]) >= {"Hayden"}

@@ -12,7 +12,7 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute import absolute_effects
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.appraisal.certainty.tables import certainty_by_difference, certainty_rules
-from evidence.appraisal.networks import NetworkFinding
+from evidence.appraisal.networks.findings import NetworkFinding
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
@@ -22,13 +22,15 @@ from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import capital, number
+from evidence.wording import capital, number, plain
 
 __all__ = [
     "PageTable",
     "certainty_reasons",
     "certainty_rules_text",
+    "differences_statement",
     "differences_table",
+    "guidelines_table",
     "network_table",
     "patients_table",
     "results_table",
@@ -337,7 +339,14 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
 
 
 _SEQUENTIAL = (
-    *("Result", "Trials", "Information, of what is required", "People required", "z", "Boundary"),
+    *(
+        "Result",
+        "Trials",
+        "Information, of what is required",
+        "People required",
+        "z (normal distribution)",
+        "Boundary",
+    ),
     "Conclusion",
 )
 
@@ -379,7 +388,7 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
                 "People required": f"{found.required_n:,.0f}"
                 if math.isfinite(found.required_n)
                 else "not known",
-                "z": number(last["z"]),
+                "z (normal distribution)": number(last["z"]),  # the interval beside it may be of another
                 "Boundary": number(last["boundary"])
                 if math.isfinite(last["boundary"])
                 else "too early for one",
@@ -431,3 +440,30 @@ def differences_table(review: Review) -> PageTable:
             spans.append(f"{low:.3g}{f' to {high:.3g}' if high > low else ''}: {size}, {level} certainty")
         rows.append({"Result": analysis.title, "Important difference: size and certainty": "; ".join(spans)})
     return PageTable(pd.DataFrame(rows), pd.concat(frames, ignore_index=True) if frames else pd.DataFrame())
+
+
+def differences_statement(review: Review) -> str:
+    """Name the smallest differences that matter, as the protocol declares them.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.differences_statement(ev.read_review("data"))
+    'Smallest differences that matter: pain 10, disability 0.3.'
+    """
+    named = {name: one.minimal_important_difference for name, one in review.protocol.outcomes.items()}
+    told = (f"{plain(name)} {value:g}" for name, value in named.items() if value is not None)
+    return f"Smallest differences that matter: {', '.join(told)}."
+
+
+def guidelines_table(review: Review) -> pd.DataFrame:
+    """List what guidelines recommend, with the page on which it was read.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.guidelines_table(ev.read_review("data")).columns.tolist()
+    ['body', 'year', 'recommendation', 'strength', 'certainty', 'source']
+    """
+    columns = ["body", "year", "recommendation", "strength", "certainty", "source_url"]
+    return review.guidelines[columns].rename(columns={"source_url": "source"}).reset_index(drop=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -342,10 +343,16 @@ class Finding(Shown):
             groups = self.effects["arm"] + " v " + self.effects["comparator"]
             names = names.mask(twice, names + " (" + groups + ")")
         shown = [
-            f"{name}: {self.words.change(row['effect'])} ({self.words.within(row['ci_low'], row['ci_high'])})"
+            f"{name}: {self._of(row)} ({self.words.within(row['ci_low'], row['ci_high'])})"
             for name, row in zip(names, self.effects.to_dict("records"), strict=True)
         ]
         return "; ".join([*shown, self.base])
+
+    def _of(self, row: dict[Any, Any]) -> str:
+        """The effect in one comparison; without an event in either group, that and no more."""
+        if row.get("events_arm") == row.get("events_comparator") == 0:
+            return "none in either group"
+        return self.words.change(row["effect"])
 
     @property
     def sentence(self) -> str:

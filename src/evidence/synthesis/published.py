@@ -78,7 +78,10 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
     return {
         "group": group.group,
         "kind": "this review",
-        "label": ", ".join(filter(None, ("This review", result.analysis.term))),
+        # The same term may be another time elsewhere, so the label says which.
+        "label": ", ".join(
+            filter(None, ("This review", result.analysis.term and f"{result.analysis.term} ({window.span})"))
+        ),
         "measure": result.measure,
         **{key: shown(getattr(fit, key)) if fit else math.nan for key in numbers},
         "k": result.k,

@@ -380,3 +380,71 @@ def test_a_review_without_claims_has_an_empty_audit(filled: Any) -> None:
     assert not audited.failed
     assert isinstance(audited.to_frame(), pd.DataFrame)
     assert "nothing to judge" in audited.summary()
+
+
+def test_a_verdict_names_the_treatments_that_it_does_not_rest_on(sung: Any) -> None:
+    claim(sung, "all", intervention="singing|rocking", outcome="crying")
+    claim(sung, "one", intervention="singing", outcome="crying")
+    found = ev.audit(sung.read(), certainty=certain(), rule=AuditRule(unanswered="ignored")).claims
+    why = found.set_index("claim_id")["why"]
+    assert why["all"] == f"{why['one']}; the verdict does not rest on rocking (not addressed)"
+    assert "rest on" not in why["one"]
+
+
+def test_the_claim_about_two_treatments_that_one_contradicts_says_which(review: Review) -> None:
+    told = ev.audit(review).claims.set_index("claim_id").loc["c06"]
+    assert told["verdict"] == CONTRADICTED
+    assert told["why"].startswith("Manual therapy v ")
+    assert told["why"].endswith("; the verdict does not rest on massage (too few results to pool)")
+
+
+def test_the_tables_of_a_page_show_claims_in_words(review: Review) -> None:
+    audit = ev.audit(review)
+    assert audit.verdicts.columns[0] == "place in the article"
+    shown = audit.bearing(review)
+    assert shown.columns[0] == "claim"
+    words = audit.claims.set_index("claim_id")["claim"]
+    assert shown["claim"].tolist() == audit.results["claim_id"].map(words).tolist()
+    assert not shown.astype(str).map(lambda text: text in set(words.index)).any(axis=None)
+    assert not shown["intervention"].str.contains("_").any()
+    named = audit.results["analysis"] != ""
+    titles = [review.analyses[name].title for name in audit.results["analysis"][named]]
+    assert shown["analysis"][named].tolist() == titles
+    assert audit.citation_fields.columns.tolist() == [
+        *("citation", "field", "as cited", "found", "disagreement", "how judged", "checked at")
+    ]
+    assert audit.statement.startswith(f"Of {len(words)} claims: ")
+    assert audit.citation_list.count("\n- ") == len(audit.citations) - 1
+
+
+def test_what_other_thresholds_change_is_counted_listed_and_told() -> None:
+    rows = [
+        ("c1", "A", "low", "as declared", UNCERTAIN, False),
+        ("c2", "B", "low", "as declared", SUPPORTED, False),
+        ("c3", "C", "low", "as declared", NOT_ADDRESSED, False),
+        ("c1", "A", "high", "pain: 5 matters", SUPPORTED, True),
+        ("c2", "B", "high", "pain: 5 matters", SUPPORTED, False),
+        ("c3", "C", "high", "pain: 5 matters", NOT_ADDRESSED, False),
+        ("c1", "A", "high", "pain: 9 matters", SUPPORTED, True),
+        ("c2", "B", "high", "pain: 9 matters", SUPPORTED, False),
+        ("c3", "C", "high", "pain: 9 matters", NOT_ADDRESSED, False),
+    ]
+    varied = pd.DataFrame(rows, columns=["claim_id", "claim", "certainty", "threshold", "verdict", "changed"])
+    counts = ev.verdict_counts(varied)
+    assert counts.columns.tolist() == [
+        "certainty at least",
+        "threshold",
+        SUPPORTED,
+        UNCERTAIN,
+        NOT_ADDRESSED,
+    ]
+    assert counts.to_numpy().tolist() == [
+        ["low", "as declared", 1, 1, 1],
+        ["high", "pain: 5 matters", 2, 0, 1],
+        ["high", "pain: 9 matters", 2, 0, 1],
+    ]
+    [change] = ev.verdict_changes(varied).to_numpy().tolist()
+    assert change == ["A", SUPPORTED, "high", "pain: 5 matters, pain: 9 matters"]
+    assert ev.firm_verdicts(varied) == (
+        "Of the 2 claims that these trials can speak to, 1 keeps its verdict under every threshold: B (supported)."
+    )

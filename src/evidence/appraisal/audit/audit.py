@@ -84,6 +84,54 @@ class Audit(Shown):
             self.claims["fails"].any() or (~citations["correct"]).any() or (citations["doubts"] != "").any()
         )
 
+    @property
+    def statement(self) -> str:
+        """How many claims have each verdict, and how many citations are wrong, in Markdown."""
+        counts = ", ".join(f"**{count}** {verdict}" for verdict, count in self.counts.items() if count)
+        wrong = int((~self.citations["correct"]).sum())
+        return (
+            f"Of {len(self.claims)} claims: {counts}. Of {len(self.citations)} citations, **{wrong}** "
+            f"{'does' if wrong == 1 else 'do'} not agree with the work that they name."
+        )
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """Each claim with its verdict, under headings for people."""
+        shown = self.claims[["section", "claim", "verdict", "certainty", "why"]]
+        return shown.rename(columns={"section": "place in the article"})
+
+    def bearing(self, review: Review) -> pd.DataFrame:
+        """Every result that bears on a claim, in the words of the review, under headings for people."""
+        shown = self.results.drop(columns=["why", "favours"])
+        for column in ("intervention", "outcome", "window"):
+            shown[column] = shown[column].str.replace("_", " ")
+        titles = {name: one.title for name, one in review.analyses.items()}
+        shown["analysis"] = shown["analysis"].map(titles).fillna("")
+        words = self.claims.set_index("claim_id")["claim"]
+        return shown.assign(claim_id=shown["claim_id"].map(words)).rename(columns={"claim_id": "claim"})
+
+    @property
+    def citation_list(self) -> str:
+        """What is wrong with each citation, as a list in Markdown; then where the table itself is in doubt."""
+        doubts = [text for text in self.citations["doubts"] if text]
+        disagree = [f"The table and the comparison disagree: {text}." for text in doubts]
+        return "\n".join(f"- {text}" for text in [*self.citations["sentence"], *disagree])
+
+    @property
+    def citation_fields(self) -> pd.DataFrame:
+        """Each field of the citations, as cited and as found, under headings for people."""
+        headings = {
+            "citation_id": "citation",
+            "field": "field",
+            "as_cited": "as cited",
+            "found": "found",
+            "disagreement": "disagreement",
+            "basis": "how judged",
+            "evidence": "checked at",
+        }
+        shown = self.fields[list(headings)].rename(columns=headings)
+        return shown.assign(field=shown["field"].str.replace("_", " "))
+
     def to_frame(self) -> pd.DataFrame:
         """The claims."""
         return self.claims

@@ -20,6 +20,7 @@ from evidence.appraisal.audit.judge import (
 )
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
 from evidence.tables.protocol.protocol import Protocol
+from evidence.wording import joined
 
 __all__ = ["ClaimPart", "ClaimVerdict", "judge_claim"]
 
@@ -166,8 +167,21 @@ def _in_window(
     by_step: dict[str, list[str]] = {}
     for part in deciding:
         by_step.setdefault(part.judgement.step, []).append(part.name)
-    why = "; ".join(f"{' and '.join(names)}: {IN_SHORT[name]}" for name, names in by_step.items())
+    told = [f"{' and '.join(names)}: {IN_SHORT[name]}" for name, names in by_step.items()]
+    why = "; ".join([*told, *_left_out(parts, deciding)])
     return ClaimVerdict(verdict, step, why, details, parts, deciding)
+
+
+def _left_out(parts: tuple[ClaimPart, ...], deciding: tuple[ClaimPart, ...]) -> list[str]:
+    """Name the treatments of a claim of which no part decides: the verdict is not about them."""
+    left: dict[str, list[str]] = {}
+    for part in parts:
+        if part.intervention not in {one.intervention for one in deciding}:
+            left.setdefault(part.intervention, []).append(IN_SHORT[part.judgement.step])
+    return [
+        f"the verdict does not rest on {name.replace('_', ' ')} ({joined(dict.fromkeys(reasons))})"
+        for name, reasons in left.items()
+    ]
 
 
 def _part(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.appraisal.audit.audit import Rating, bearings_on, level_of
 from evidence.appraisal.audit.combine import judge_claim
-from evidence.appraisal.audit.judge import Bearing
+from evidence.appraisal.audit.judge import NOT_ADDRESSED, VERDICTS, Bearing
 from evidence.appraisal.audit.read import read_table
 from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
@@ -19,7 +19,7 @@ from evidence.errors import DataError, Fault
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.review import Review
 
-__all__ = ["audit_sensitivity"]
+__all__ = ["audit_sensitivity", "firm_verdicts", "verdict_changes", "verdict_counts"]
 
 AS_DECLARED = "as declared"
 
@@ -74,6 +74,68 @@ def audit_sensitivity(
     table = pd.DataFrame(rows, columns=["claim_id", "claim", "certainty", "threshold", "verdict"])
     declared = table["verdict"].head(len(records)).tolist()
     return table.assign(changed=table["verdict"] != declared * (len(table) // max(len(records), 1)))
+
+
+def verdict_counts(varied: pd.DataFrame) -> pd.DataFrame:
+    """Count the verdicts under each threshold.
+
+    Parameters
+    ----------
+    varied : DataFrame
+        As `audit_sensitivity` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.verdict_counts(ev.audit_sensitivity(review)).columns[:2].tolist()
+    ['certainty at least', 'threshold']
+    """
+    rows = ["certainty", "threshold"]
+    table = varied.pivot_table(index=rows, columns="verdict", aggfunc="size", fill_value=0, sort=False)
+    table = table[[verdict for verdict in VERDICTS if verdict in table]].reset_index()
+    return table.rename(columns={"certainty": "certainty at least"}).rename_axis(columns=None)
+
+
+def verdict_changes(varied: pd.DataFrame) -> pd.DataFrame:
+    """List the claims whose verdict is another one under some thresholds, with those, as `verdict_counts`.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.verdict_changes(ev.audit_sensitivity(review)).columns[:2].tolist()
+    ['claim', 'verdict']
+    """
+    changed = varied[varied["changed"]].groupby(["claim_id", "claim", "verdict"], sort=False)
+    found = changed[["certainty", "threshold"]].agg(_listed)
+    headings = {"certainty": "with certainty at least", "threshold": "and one of these thresholds"}
+    return found.droplevel("claim_id").reset_index().rename(columns=headings)
+
+
+def _listed(names: pd.Series) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def firm_verdicts(varied: pd.DataFrame) -> str:
+    """Say of how many claims that trials can speak to the verdict is the same under every threshold, and of which.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.firm_verdicts(ev.audit_sensitivity(review)).startswith("Of the ")
+    True
+    """
+    declared = varied.drop_duplicates("claim_id")  # the protocol's own rule comes first
+    asked = declared[declared["verdict"] != NOT_ADDRESSED]
+    firm = asked[~asked["claim_id"].isin(varied["claim_id"][varied["changed"]])]
+    listed = "; ".join(f"{claim} ({verdict})" for claim, verdict in firm[["claim", "verdict"]].to_numpy())
+    keeps = "keeps its" if len(firm) == 1 else "keep their"
+    return (
+        f"Of the {len(asked)} claims that these trials can speak to, {len(firm)} {keeps} verdict under every "
+        f"threshold{f': {listed}' if listed else ''}."
+    )
 
 
 def _variations(

@@ -36,6 +36,8 @@ class NetworkBase:
         Names in the protocol.
     data : DataFrame
         The contrasts of this connected network, as `network_data` gives them.
+    whole : DataFrame
+        The same with those of other parts, which no trial connects with it.
     net : Network
     refused : DataFrame
         What trials report on pairs of its treatments that it cannot use, as `network_refused` gives it.
@@ -50,6 +52,7 @@ class NetworkBase:
     window: str
     nodes: str
     data: pd.DataFrame
+    whole: pd.DataFrame
     net: Network
     refused: pd.DataFrame
     fitting: frozenset[str]
@@ -272,4 +275,6 @@ def gather_network(
     own = data[data["study"].isin(net.studies)].reset_index(drop=True)
     fitting = network_data(review, outcome, window, nodes=nodes, **{**options, "indirect": False})
     refused = network_refused(review, outcome, window, nodes=nodes, **options)
-    return NetworkBase(review, outcome, window, nodes, own, net, refused, frozenset(fitting["trial_id"]), mid)
+    return NetworkBase(
+        review, outcome, window, nodes, own, data, net, refused, frozenset(fitting["trial_id"]), mid
+    )

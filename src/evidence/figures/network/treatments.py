@@ -11,7 +11,7 @@ from evidence.figures.drawing.sentences import interval_name
 from evidence.figures.drawing.text import clean, significant
 from evidence.models.bayes.network import NetworkPosterior
 from evidence.models.network.rare.result import METHODS, CountNetwork
-from evidence.wording import number, p_value
+from evidence.wording import number, p_value, plain
 
 if TYPE_CHECKING:
     from evidence.models.network.components_result import Components
@@ -30,7 +30,7 @@ __all__ = [
 
 def treatment_name(name: object) -> str:
     """Name as printed: spaces for underscores and around every plus, so that long combinations can break."""
-    return clean(str(name).replace("_", " ").replace("+", " + "))
+    return clean(plain(str(name)))
 
 
 def choose_treatments(known: Sequence[str], chosen: Collection[str], *, least: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from evidence.appraisal.networks import network_findings
+from evidence.appraisal.networks.findings import network_findings
 from evidence.files import drafts, plain, write
 from evidence.measures import measure_of
 from evidence.report.export.codebook import DESCRIPTIONS

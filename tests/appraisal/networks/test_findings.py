@@ -14,7 +14,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.certainty.network import network_evidence, rate_network
 from evidence.appraisal.certainty.network_base import NetworkBase, gather_network
-from evidence.appraisal.networks import NetworkFindings, node_words
+from evidence.appraisal.networks.findings import NetworkFindings, node_words
 from evidence.errors import DataError
 from evidence.tables.protocol.protocol import Strata
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from evidence.appraisal.certainty.network import NetworkEvidence, network_eviden
 from evidence.appraisal.certainty.network_base import NetworkBase, gather_network
 from evidence.appraisal.effect_words import outcome_words, word
 from evidence.appraisal.statements import Finding
+from evidence.effects.choosing.network_data import network_data
 from evidence.models.network.result import Network
 from evidence.results import Shown
 from evidence.synthesis.rule import count_trials
@@ -21,7 +23,7 @@ from evidence.tables.protocol.protocol import Protocol
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, counted, in_words, joined, number
 
-__all__ = ["NetworkFinding", "NetworkFindings", "network_findings", "node_words"]
+__all__ = ["NetworkFinding", "NetworkFindings", "network_findings", "networks_of", "node_words"]
 
 ALONE = 0.5
 """Share of an estimate from which on the one trial that gives it is named (most of it)."""
@@ -190,6 +192,43 @@ class NetworkFindings(Shown):
         """Its contrasts, as `network_data` gives them."""
         return self.source.data
 
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol of its review."""
+        return self.source.review.protocol
+
+    @property
+    def title(self) -> str:
+        """Outcome and time: ``pain, short term``."""
+        term = self.source.question(*self.net.treatments[:2]).term
+        return ", ".join(filter(None, [word(self.protocol, self.source.outcome), term]))
+
+    @property
+    def trials(self) -> int:
+        """Number of trials, strata of one trial as one."""
+        return count_trials(self.source.trials)
+
+    @property
+    def enough(self) -> bool:
+        """Whether it has as many trials as the protocol asks for where something is combined."""
+        return self.trials >= self.protocol.model.minimum_studies
+
+    @cached_property
+    def told(self) -> tuple[NetworkFinding, ...]:
+        """What is told of other treatments against the reference; empty where too few trials connect them."""
+        return tuple(one for one in self.against() if one.fit is not None)
+
+    @property
+    def contributing(self) -> int:
+        """Number of trials that contribute to what is told."""
+        return count_trials(pd.concat([one.contributing for one in self.told])) if self.told else 0
+
+    @cached_property
+    def both(self) -> pd.DataFrame:
+        """The comparisons with direct and indirect evidence, rows of `Network.split`."""
+        split = self.net.split()
+        return split[split["difference"].notna()]
+
     def finding(self, one: str, other: str) -> NetworkFinding:
         """Say what the network found of one treatment against another.
 
@@ -204,6 +243,18 @@ class NetworkFindings(Shown):
         """Say what it found of each other treatment against one; by default the reference of the network."""
         other = self.net.reference if reference is None else reference
         return tuple(self.finding(one, other) for one in self.net.treatments if one != other)
+
+    def added(self, component: str) -> tuple[NetworkFinding, ...]:
+        """Say what it found of a component together with another under study, against either alone."""
+        studied = set(self.protocol.components.studied)
+        return tuple(
+            self.finding(node, part)
+            for node in self.net.treatments
+            for part in node.split("+")
+            if len(parts := set(node.split("+"))) == 2
+            and component in parts <= studied
+            and part in self.net.treatments
+        )
 
     def every(self) -> tuple[NetworkFinding, ...]:
         """Say what it found of each pair of treatments, each pair once."""
@@ -303,3 +354,47 @@ def network_findings(
     """
     source = gather_network(review, outcome, window, nodes=nodes, reference=reference, mid=mid, **options)
     return NetworkFindings(source)
+
+
+def networks_of(
+    review: Review,
+    outcomes: Iterable[str],
+    windows: Iterable[str],
+    *,
+    nodes: str = "coarse",
+    reference: str | None = None,
+) -> tuple[NetworkFindings, ...]:
+    """Say what the networks of several outcomes and windows found.
+
+    Parameters
+    ----------
+    review : Review
+    outcomes, windows, nodes : str
+        Names in the protocol; `nodes` groups components into treatments.
+    reference : str, optional
+        Treatment against which results are told. A network without it takes one of its own.
+
+    Returns
+    -------
+    tuple of NetworkFindings
+        The windows of an outcome stand together.
+
+    Raises
+    ------
+    DataError
+        If a name is unknown, or no trial has a contrast that can be used.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> [one.title for one in ev.networks_of(review, ["disability"], ["short", "long"])]
+    ['disability, short term', 'disability, long term']
+    """
+    found = []
+    for outcome, window in product(outcomes, windows):
+        data = network_data(review, outcome, window, nodes=nodes)
+        held = reference in {*data["treat1"], *data["treat2"]}
+        own = reference if held else None
+        found.append(network_findings(review, outcome, window, nodes=nodes, reference=own))
+    return tuple(found)

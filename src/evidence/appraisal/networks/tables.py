@@ -1,0 +1,160 @@
+"""What a page says of several networks: how they hang together, whether they agree, and whom their trials treated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from evidence.appraisal.networks.findings import NetworkFinding, NetworkFindings
+from evidence.effects.choosing.description import overall_risk_of_bias
+from evidence.models.network.fit import network_parts
+from evidence.wording import capital, counted, in_words, number, p_value, plain
+
+__all__ = ["consistency_table", "networks_statement", "told_statement", "transitivity_table"]
+
+DISAGREE = 0.05
+"""P value below which direct and indirect evidence count as disagreeing."""
+
+
+def networks_statement(networks: Sequence[NetworkFindings]) -> str:
+    """Say of each network how many trials and treatments it has and what can be told, as a list in Markdown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> said = ev.networks_statement(ev.networks_of(review, ["pain"], ["short"], reference="usual care"))
+    >>> said.startswith("- **Pain, short term**: ")
+    True
+    """
+    least = in_words(networks[0].protocol.model.minimum_studies)
+    listed = "\n".join(f"- **{capital(one.title)}**: {_held(one)}" for one in networks)
+    return (
+        f"{listed}\n\nA result is told where at least {least} trials connect two treatments, each by a way of its "
+        "own: the rule for few trials that holds everywhere in this report. Otherwise one trial more or less could "
+        "turn the result, however many trials the network has; what the trials found is then shown and not combined."
+    )
+
+
+def _held(found: NetworkFindings) -> str:
+    """How many trials and treatments a network has, those that no trial connects with it, and how many contribute."""
+    net, whole, told = found.net, found.source.whole, found.told
+    own = counted(found.trials, "trial")
+    size = f"{own}, {counted(len(net.treatments), 'treatment')}"
+    if (parts := len(network_parts(whole))) > 1:
+        every = whole["trial_id"].map(found.protocol.trial_of).nunique()
+        treatments = counted(len({*whole["treat1"], *whole["treat2"]}), "treatment")
+        size = (
+            f"{counted(every, 'trial')}, {treatments}, in {parts} parts that no trial connects; the one with "
+            f"{plain(net.reference)}, of {size.replace(',', ' and')}, is looked at below"
+        )
+    others = counted(len(net.treatments) - 1, "other treatment")
+    reach = f"{capital(in_words(len(told)))} of the {others} can be compared with {plain(net.reference)}"
+    counts = f"; {found.contributing} of the {own} contribute to that" if told else ""
+    return f"{size}. {reach}{counts}."
+
+
+def told_statement(findings: Sequence[NetworkFinding]) -> str:
+    """Say how many of several comparisons can be told, and list what was found of those, in Markdown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> found = ev.network_findings(review, "disability", "long", reference="usual care")
+    >>> ev.told_statement(found.added("exercise")).partition(",")[0]
+    'Of two such comparisons'
+    """
+    told = [one for one in findings if one.fit is not None]
+    count = f"Of {in_words(len(findings))} such comparisons, {in_words(len(told))} can be told.\n\n"
+    return count + "\n".join(f"- {one.sentence}" for one in told)
+
+
+def consistency_table(networks: Iterable[NetworkFindings]) -> pd.DataFrame:
+    """Say on how much direct evidence networks rest, and whether direct and indirect evidence agree.
+
+    Returns
+    -------
+    DataFrame
+        One row for each network of as many trials as the protocol combines.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.consistency_table(ev.networks_of(review, ["disability"], ["long"])).columns[:3].tolist()
+    ['Outcome', 'Trials in the network', 'Trials that contribute']
+    """
+    rows = []
+    for found in networks:
+        if not found.enough:
+            continue
+        split, both = found.net.split(), found.both
+        rows.append(
+            {
+                "Outcome": capital(found.title),
+                "Trials in the network": found.trials,
+                "Trials that contribute": found.contributing,
+                "Comparisons": len(split),
+                "Without a direct trial": int((split["studies"] == 0).sum()),
+                "With one": int((split["studies"] == 1).sum()),
+                "With direct and indirect evidence": len(both),
+                "Of these disagreeing (P < .05)": int((both["p_value"] < DISAGREE).sum()),
+                "P of disagreement in the whole network": p_value(found.source.incoherence_p),
+                "I²": f"{number(found.net.i2, 0)}%",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def transitivity_table(networks: Iterable[NetworkFindings], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Set what may change effects beside each other, by comparison: transitivity, as far as a table can show it.
+
+    Parameters
+    ----------
+    networks : iterable of NetworkFindings
+    columns : mapping from str to str
+        Columns of the trials of the review that may change effects, and their headings.
+
+    Returns
+    -------
+    DataFrame
+        One row for each outcome and two treatments that trials compare, whether or not the network reaches them.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> networks = ev.networks_of(review, ["pain"], ["short"])
+    >>> ev.transitivity_table(networks, {"design": "design"}).columns[4:6].tolist()
+    ['years', 'design']
+    """
+    rows = []
+    for found in networks:
+        review, data = found.source.review, found.source.whole
+        trials = review.trials.set_index("trial_id")
+        bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
+        # Both orientations of a comparison are one row.
+        pairs = pd.DataFrame(data[["treat1", "treat2"]].apply(sorted, axis=1).tolist(), index=data.index)
+        for (one, other), edge in data.groupby([pairs[0], pairs[1]]):
+            names = list(dict.fromkeys(edge["trial_id"]))
+            known = trials.loc[names]
+            years = known["year"].min(), known["year"].max()
+            rows.append(
+                {
+                    "outcome": found.title,
+                    "comparison": f"{plain(str(one))} v {plain(str(other))}",
+                    "trials": len(names),
+                    "which": "; ".join(known["label"]),
+                    "years": " to ".join(map(str, years if len(edge) > 1 else years[:1])),
+                    **{
+                        heading: ", ".join(sorted(set(known[column]) - {""})) or "not stated"
+                        for column, heading in columns.items()
+                    },
+                    "instruments": ", ".join(sorted(set(edge["instrument"]))),
+                    "weeks": ", ".join(f"{week:g}" for week in sorted(set(edge["timepoint_weeks"]))),
+                    "risk of bias": ", ".join(sorted({bias.get(name, "not assessed") for name in names})),
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,26 @@
+"""Each claim on a page: its verdict, its parts, and links to the results that bear on them."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.display import HTML
+
+import evidence as ev
+from evidence.tables.review import Review
+
+
+def test_each_claim_is_folded_with_all_that_bears_on_it(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[HTML] = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    audit = ev.audit(review)
+    ev.publish_claims(review, audit)
+    text = str(shown[0].data)
+    assert text.count("<details>") == len(audit.claims)
+    bearing = audit.results[audit.results["analysis"] != ""]
+    assert text.count('<a href="explorer.html#a=') == len(bearing)
+    assert text.count(" The verdict rests on this result.") == int(audit.results["deciding"].sum())
+    claim = audit.claims.set_index("claim_id").loc["c01"]
+    assert f"<b>{claim['claim']}: {claim['verdict']}.</b> <i>{claim['section']}</i>" in text
+    assert f"<ul><li>{claim['details']}</li></ul>" in text  # nothing bears on what is no effect

@@ -1,0 +1,37 @@
+"""The figures of networks: which are shown, under which names, and what their captions count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import evidence as ev
+from evidence.tables.review import Review
+
+
+def test_each_figure_has_a_name_and_counts_what_contributes(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: dict[str, tuple[str, bool]] = {}
+
+    def keep(_: Any, name: str, *, caption: str, folded: bool) -> None:
+        shown[name] = caption, folded
+
+    monkeypatch.setattr("evidence.report.network_page.publish_figure", keep)
+    networks = ev.networks_of(review, ["disability"], ["long"], reference="usual care")
+    ev.publish_networks(networks)
+    ev.publish_estimates(networks)
+    ev.publish_agreement(networks)
+    ev.publish_sums(ev.additive_models(networks, "no treatment"))
+    assert list(shown) == [
+        "network-disability-long",
+        "network-forest-disability-long",
+        "league-disability-long",
+        "network-split-disability-long",
+        "waterfall-disability-long-manual-therapy-exercise",
+    ]
+    assert [folded for _, folded in shown.values()] == [False, True, True, True, True]
+    assert shown["network-forest-disability-long"][0] == (
+        "Treatments against usual care, disability, long term (standard deviations); 10 of 11 trials contribute."
+    )
