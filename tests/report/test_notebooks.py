@@ -12,7 +12,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 MAKES = {
     "words": r"\bevidence\.wording\b",
     "headings": r"\.rename\(|\bDataFrame\(",
-    "digits": r"\{[^{}]*:[^{}]*[.,]?\d*[fge%]\}|\b(?:number|interval|round)\(",
+    "digits": r"\{[^{}]*:[^{}\s]*[.,]?\d*[fge%]\}|\b(?:number|interval|round)\(",
 }
 """What a cell does not make itself."""
 
