@@ -28,6 +28,8 @@ def work_ahead(data: Path) -> None:
     """
     import pandas as pd
 
+    import evidence.figures
+    import evidence.report.question_page  # noqa: F401  # what most pages come to import
     from evidence.appraisal.certainty.evidence import gather
     from evidence.effects.choosing.candidates import on_scale
     from evidence.errors import EvidenceError
