@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import inf, isnan, nan
+from math import inf, isnan, nan, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import bdtr, chdtrc, ndtr, ndtri
 
 from evidence.columns import align
 from evidence.errors import DataError
@@ -393,12 +393,15 @@ def p_curve(p: Any, *, alpha: float = 0.05) -> PCurve:
 
 def _share(count: int, total: int, alternative: str, level: float) -> tuple[float, float, float, float]:
     """Share with Wilson's interval and the P value of an exact test of one half."""
-    from scipy.stats import binomtest  # slow to import, so only when needed
-
     if not total:
         return nan, nan, nan, nan
-    low, high = binomtest(count, total).proportion_ci(level, method="wilson")
-    return count / total, float(low), float(high), float(binomtest(count, total, 0.5, alternative).pvalue)
+    share, z = count / total, float(ndtri(0.5 + level / 2.0))
+    middle = (share + z**2 / (2.0 * total)) / (1.0 + z**2 / total)
+    half = z * sqrt(share * (1.0 - share) / total + (z / (2.0 * total)) ** 2) / (1.0 + z**2 / total)
+    low, high = middle - half if count else 0.0, middle + half if count < total else 1.0
+    at_most, at_least = float(bdtr(count, total, 0.5)), float(bdtr(total - count, total, 0.5))
+    p_value = {"less": at_most, "greater": at_least, "two-sided": min(2.0 * min(at_most, at_least), 1.0)}
+    return share, low, high, p_value[alternative]
 
 
 def _combine(p: Floats, method: str, weight: Floats, quantile: Floats) -> tuple[float, float, float]:
