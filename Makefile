@@ -28,8 +28,8 @@ examples: $(VENV)/.installed  ## Make the report of each review in examples/ int
 	for folder in examples/*/; do $(BIN)/evidence report --data "$$folder" --notebooks "$${folder}notebooks" \
 		--output "build/$${folder%/}" --cache build/examples-cache; done
 
-test: $(VENV)/.installed  ## Run the tests with coverage (options for pytest: ARGS="-k forest").
-	$(BIN)/python -m pytest -n auto --dist worksteal --mpl --cov --durations 30 --durations-min 5 $(ARGS)
+test: $(VENV)/.installed  ## Run the tests (options for pytest: ARGS="-k forest"; with coverage, half as long again: ARGS=--cov).
+	$(BIN)/python -m pytest -n auto --dist worksteal --mpl --durations 30 --durations-min 5 $(ARGS)
 
 browser: report  ## Look at the report in Chromium, as its readers do (Debian: apt install chromium).
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -195,7 +195,7 @@ def test_unexpected_errors_are_one_sentence_unless_debugging(
             cli.main()
 
 
-def test_report_runs_notebooks_and_says_where_it_is(run: Any, tmp_path: Path) -> None:
+def test_report_runs_notebooks_and_says_where_it_is(run: Any, filled: Any, tmp_path: Path) -> None:
     cells = [
         nbformat.v4.new_markdown_cell("# The only page"),
         nbformat.v4.new_code_cell("data_dir = 'x'\nlevel = 0.95", metadata={"tags": ["parameters"]}),
@@ -206,7 +206,8 @@ def test_report_runs_notebooks_and_says_where_it_is(run: Any, tmp_path: Path) ->
     notebook = tmp_path / "notebooks" / "01-only.ipynb"
     notebook.parent.mkdir()
     nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
-    where = ["--notebooks", str(notebook.parent), "--output", str(tmp_path / "report")]
+    where = ["--data", str(filled.write()), "--notebooks", str(notebook.parent)]
+    where += ["--output", str(tmp_path / "report")]
     code, out, err = run("report", *where, "--param", "level=0.5", "--jobs", "1")
     assert (code, out) == (0, f"The report is in {tmp_path / 'report' / 'index.html'}\n")
     assert err.startswith("01-only: ")
