@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from bs4 import BeautifulSoup
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evidence.report.site.references import known_references, link_references
+from evidence.report.site.references import _any_of, known_references, link_references
 from evidence.tables.review import Review
 
 
@@ -68,3 +72,16 @@ def test_rows_of_figures_and_cells_of_tables_lead_to_their_publications() -> Non
     cells = soup.select("th, td")
     assert [cell.a is not None and cell.a["href"] for cell in cells] == ["trials/ava.html"] * 3
     assert [cell.get_text() for cell in cells] == ["Ava 2001", "Ava 2001", "not Ava 2001 alone"]
+
+
+@given(
+    st.lists(st.text("Aa b1-", min_size=1, max_size=5).map(str.strip).filter(bool), unique=True),
+    st.text("Aa b1-.", max_size=30),
+)
+def test_names_in_groups_match_as_one_by_one(names: list[str], text: str) -> None:
+    longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True))) or r"(?!)"
+    one_by_one = re.compile(rf"(?<!\w)({longest_first})(?!\w)")
+    grouped = _any_of(names or ["absent"])
+    assert [found.span() for found in grouped.finditer(text)] == [
+        found.span() for found in one_by_one.finditer(text)
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -22,6 +22,8 @@ __all__ = ["known_references", "link_references"]
 DOI = re.compile(
     r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)?(?<![\w/.])(10\.\d{4,9}/[^\s\"<>]*[^\s\"<>.,;:)\]])", re.I
 )
+BEGINNING = 2
+"""Letters by which names are grouped, so that few of them are tried at each place of a text."""
 ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:)\]]")
 
 
@@ -74,12 +76,20 @@ def link_references(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
     replace_in_texts(soup, DOI, lambda found: _link(soup, found[0], f"https://doi.org/{found[1]}"))
     replace_in_texts(soup, ADDRESS, lambda found: _link(soup, found[0], found[0]))
     if known:
-        longest_first = sorted(known, key=len, reverse=True)
-        names = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+        names = _any_of(known)
         replace_in_texts(
             soup, names, lambda found: _link(soup, found[1], known[found[1]]), within=("td", "th")
         )
         replace_in_texts(soup, names, partial(_first, soup, dict(known)))
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """Match any of very many names, the longest first; those that begin alike stand in one group."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(names, key=len, reverse=True):
+        alike.setdefault(name[:BEGINNING], []).append(re.escape(name[BEGINNING:]))
+    groups = (f"{re.escape(start)}(?:{'|'.join(rest)})" for start, rest in alike.items())
+    return re.compile(rf"(?<!\w)({'|'.join(groups)})(?!\w)")
 
 
 def _link_rows(soup: BeautifulSoup, known: Mapping[str, str]) -> None:
