@@ -9,7 +9,8 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.textpath import text_to_path
 
 from evidence.figures import funnel
 from evidence.figures.drawing.text import clean, significant, text_width, wrap
@@ -26,6 +27,16 @@ def test_significant(value, written):
     assert significant(value) == written
 
 
+LETTERS = [*map(chr, range(32, 127)), *"éüñçßøåÆ–−—×≤≥…±²½", *"ffiflTAVLj. 2011" * 4]
+
+
+@given(st.text(st.sampled_from(LETTERS), min_size=1, max_size=24), st.sampled_from(["normal", "bold"]))
+def test_width_is_that_of_the_whole_text(text, weight):
+    font = FontProperties(family=[style_module.FONT], size=9.0, weight=weight)
+    whole = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    assert text_width(text, 9.0, weight) == pytest.approx(whole, abs=1e-9)
+
+
 @pytest.fixture
 def no_fonts(monkeypatch):
     """A machine without any other font, that has told nothing yet."""
@@ -37,7 +48,7 @@ def no_fonts(monkeypatch):
 
 
 def forget():
-    for cached in (module._installed, module._fallback, module._letters, module.text_width):
+    for cached in (module._installed, module._fallback, module._letters, module.text_width, module._measured):
         cached.cache_clear()
 
 
