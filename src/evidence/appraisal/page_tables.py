@@ -111,7 +111,10 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
             "Trials": [one.trials for one in found],
             "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
             "Certainty": [_certainty(one) for one in found],
-            "Trials without usable numbers": [one.reported for one in found],
+            "Trials without usable numbers": [
+                f"{one.reported} ({one.untimed} of unknown time)" if one.untimed else one.reported
+                for one in found
+            ],
         }
     )
     return PageTable(shown, pd.concat([one.to_frame() for one in found], ignore_index=True))

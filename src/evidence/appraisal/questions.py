@@ -146,7 +146,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "lowered": [domain.name for domain in one.certainty.domains if domain.downgrade] if one.level else [],
         "k": one.k,
         "trials": one.trials,
-        "reported": one.reported,
+        "lacking": one.lacking,
         "n": one.n,
         "single": single if fit is None else [],
         **values,

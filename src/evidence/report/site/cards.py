@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.report.site.shell import templates
-from evidence.wording import capital, counted
+from evidence.wording import capital
 
 __all__ = ["BarScale", "card_html", "important"]
 
@@ -187,9 +187,7 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
 def _lacking(one: Mapping[str, Any], several: bool) -> str:
     """A result that no trial gives usable numbers for, in a few words."""
     told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
-    if not one["reported"]:
-        return f"{told} (no trial gives numbers)"
-    return f"{told} ({counted(one['reported'], 'trial')} {'report' if one['reported'] > 1 else 'reports'} it)"
+    return f"{told} ({one['lacking']})"
 
 
 def _listed(parts: Sequence[str]) -> str:
