@@ -325,7 +325,10 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     shown = pd.DataFrame(
         {
             "Result": [one.analysis.title for one, _ in known],
-            "Improve with the comparator": [f"{100 * made.response:.0f} of 100" for _, made in known],
+            "Improve with the comparator": [
+                f"{100 * made.response:.0f} of 100{'' if made.own else ' (in other analyses)'}"
+                for _, made in known
+            ],
             "Improve with the treatment": [
                 "{} ({} to {})".format(*(number(100 * share, 0) for share in made.improved))
                 for _, made in known

@@ -198,21 +198,15 @@ def _people(people: Mapping[str, float]) -> dict[str, Any] | None:
     """One hundred people: how many improve anyway, how many more (or fewer) with the treatment."""
     if not people:
         return None
-    without, with_it, low, high = (round(people[name]) for name in ("without", "with", "low", "high"))
-    if low <= without <= high:  # a picture of more or fewer would say more than the interval
+    without, more = round(people["without"]), round(people["more"])
+    if people["low"] <= 0 <= people["high"]:  # a picture of more or fewer would say more than the interval
         return None
-    both, either = min(without, with_it), max(without, with_it)
-    kind = "gain" if with_it >= without else "loss"
+    both, either = sorted((without, without + more))
+    kind = "gain" if more >= 0 else "loss"
     kinds = ("same", kind, "no")
     return {
         "icons": [
             {"x": 10 * (n % 20) + 5, "y": 10 * (n // 20) + 5, "kind": kinds[(n >= both) + (n >= either)]}
             for n in range(100)
         ],
-        "without": without,
-        "with": with_it,
-        "low": low,
-        "high": high,
-        "kind": kind,
-        "difference": either - both,
     }
