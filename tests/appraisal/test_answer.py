@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,6 +94,10 @@ def test_effects_in_words(review: Review) -> None:
     assert words.within(-18.3, -4.6) == "95% interval: 4.6 to 18.3 less"
     assert words.within(-153.0, 144.0) == "its interval leaves the scale"
     assert words.important == "10.0 points of 100"
+    assert words.change(-0.04) == "0.0 points of 100 difference in pain"
+    # A limit is not rounded to where an estimate below it is.
+    assert replace(words, mid=1.35).important == "1.35 points of 100"
+    assert words.change(-1.34) == "1.3 points of 100 less pain"
     # The same spread as in the summary of findings.
     disability = outcome_words(review, "disability", "SMD")
     name = "manual-inactive-disability-short"

@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.report.site.shell import templates
-from evidence.wording import capital
+from evidence.wording import capital, limit_digits
 
 __all__ = ["BarScale", "card_html", "important"]
 
@@ -146,7 +146,11 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
 
 def important(one: Mapping[str, Any]) -> str:
     """The smallest difference that matters, in the unit of a finding; empty where none is declared."""
-    return "" if one["mid"] is None else f"{round(one['mid'], one['digits']):g}"
+    return "" if one["mid"] is None else _limit(one["mid"], one["digits"])
+
+
+def _limit(value: float, digits: int) -> str:
+    return f"{round(value, limit_digits(value, digits)):g}"
 
 
 def _matters(one: Mapping[str, Any]) -> str:
@@ -154,7 +158,7 @@ def _matters(one: Mapping[str, Any]) -> str:
     if not (least := important(one)) or not one["ratio"]:
         return f"{least} or more matters" if least else ""
     low, high = sorted((one["mid"], 1 / one["mid"]))
-    return f"{round(low, one['digits']):g} or less, or {round(high, one['digits']):g} or more, matters"
+    return f"{_limit(low, one['digits'])} or less, or {_limit(high, one['digits'])} or more, matters"
 
 
 def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, Any]:
