@@ -9,9 +9,9 @@ from evidence.appraisal.certainty.absolute_data import instrument_sd
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
-from evidence.wording import limit_digits, number, ratio_number
+from evidence.wording import counted, limit_digits, number, ratio_number
 
-__all__ = ["OutcomeWords", "outcome_words", "word"]
+__all__ = ["OutcomeWords", "base_words", "outcome_words", "word"]
 
 ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
@@ -147,6 +147,14 @@ class OutcomeWords:
             return ""
         least = self.shown(self.benefit * self.mid) if self.ratio else abs(self.shown(self.mid))
         return f"{number(least, limit_digits(least, self.digits))} {self.unit}"
+
+
+def base_words(k: int, trials: int, n: float, *, at_least: bool = False, one_group: bool = False) -> str:
+    """On how much a result rests: ``4 comparisons from 3 trials, 860 people``; people only if known."""
+    counts = counted(trials, *(("study", "studies") if one_group else ("trial",)))
+    if k != trials:
+        counts = f"{counted(k, 'group' if one_group else 'comparison')} from {counts}"
+    return f"{counts}, {'at least ' if at_least else ''}{n:,.0f} people" if n > 0 else counts
 
 
 def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:

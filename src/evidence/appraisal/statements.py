@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
-from evidence.appraisal.effect_words import OutcomeWords, outcome_words, word
+from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, word
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
@@ -207,15 +207,8 @@ class Finding(Shown):
     @property
     def base(self) -> str:
         """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
-        unknown = self.effects["n"].isna()
-        people = f", {'at least ' if unknown.any() else ''}{self.n:,.0f} people"
-        if self.k and unknown.all():
-            people = ""
-        counts = self.counted(self.trials)
-        if self.k != self.trials:
-            each = "group" if self.analysis.one_group else "comparison"
-            counts = f"{counted(self.k, each)} from {counts}"
-        return f"{counts}{people}"
+        unknown = bool(self.effects["n"].isna().any())
+        return base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
 
     def counted(self, trials: int) -> str:
         """Count trials, or studies where nothing is compared."""

@@ -395,6 +395,11 @@ def test_the_claim_about_two_treatments_that_one_contradicts_says_which(review: 
     told = ev.audit(review).claims.set_index("claim_id").loc["c06"]
     assert told["verdict"] == CONTRADICTED
     assert told["why"].startswith("Manual therapy v ")
+    # A verdict against a claim carries the numbers of the result that decides, as the pages of questions tell them.
+    found = ev.finding(review, told["analyses"])
+    assert (
+        f", with {found.amount}; {found.base}; {found.level} certainty; the verdict does not" in told["why"]
+    )
     assert told["why"].endswith("; the verdict does not rest on massage (too few results to pool)")
 
 

@@ -39,9 +39,9 @@ class Audit(Shown):
     ----------
     claims : DataFrame
         One row a claim: claim_id, section, claim, kind, window, cited_as, verdict, step (of the rule, see `rule`),
-        why (in a few words), details (with the numbers), certainty (the lowest among the results that decide),
-        analyses (their ids, joined by "; "), sentence (claim, verdict and details for a reader) and fails (whether
-        the verdict is less than was claimed).
+        why (in a few words, with the numbers that speak for or against it), details (with all numbers), certainty
+        (the lowest among the results that decide), analyses (their ids, joined by "; "), sentence (claim, verdict and
+        details for a reader) and fails (whether the verdict is less than was claimed).
     results : DataFrame
         One row for each part of a claim and each result that bears on it: claim_id, intervention, outcome, window,
         analysis, deciding, verdict, step, why, measure, k, trials, n, reported, estimate, ci_low, ci_high, mid (all
