@@ -15,6 +15,7 @@ from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
 from evidence.appraisal.audit.read import read_table
+from evidence.appraisal.certainty.evidence import timed
 from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
 from evidence.errors import DataError, Fault
@@ -253,7 +254,9 @@ def bearing_of(
     """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
     result = synthesise(review, analysis, **overrides)
     words = outcome_words(review, analysis.outcome, result.measure)
-    bearing = Bearing(analysis, words, result.k, result.trials, result.n, len(result.reported))
+    lost = result.reported
+    counts = result.k, result.trials, result.n, len(lost)
+    bearing = Bearing(analysis, words, *counts, untimed=int((~timed(lost["reason_kind"])).sum()))
     if result.fit is None:
         return bearing
     rated = (certainty or grade)(review, analysis.id)

@@ -63,6 +63,8 @@ class Bearing:
         Patients in them.
     reported : int
         Comparisons that were reported and cannot be pooled.
+    untimed : int
+        How many of these state no time, so that nobody knows whether they belong to this one.
     estimate, ci_low, ci_high : float
         Pooled, on the scale of the analysis (log for ratios); NaN where nothing was pooled.
     level : float
@@ -85,6 +87,7 @@ class Bearing:
     level: float = 0.95
     certainty: str = ""
     share: float = math.nan
+    untimed: int = 0
 
     @property
     def pooled(self) -> bool:
@@ -138,6 +141,8 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
             f"{counted(bearing.k, 'poolable comparison')}, {counted(bearing.reported, 'other')} reported without "
             "numbers that can be pooled"
         )
+        if bearing.untimed:
+            found += f", {bearing.untimed} of them without a stated time"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = bearing.told
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):

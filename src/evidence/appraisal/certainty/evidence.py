@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -339,9 +339,13 @@ def missing_trials(rest: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
 
 def untimed(missing: pd.DataFrame) -> int:
     """Count the missing trials of which every result lacks its time."""
-    timed = [set(kinds.parts) != {"time not stated"} for kinds in missing["reason_kind"]]
     every = missing["trial_id"]
-    return int(every.nunique() - every[np.array(timed, dtype=bool)].nunique())
+    return int(every.nunique() - every[timed(missing["reason_kind"])].nunique())
+
+
+def timed(reasons: pd.Series[Any]) -> np.ndarray:
+    """Which comparisons that cannot be pooled have a result whose time is stated."""
+    return np.array([set(kinds.parts) != {"time not stated"} for kinds in reasons], dtype=bool)
 
 
 def withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:
