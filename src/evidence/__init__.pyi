@@ -221,6 +221,7 @@ from .report.publish import publish_answer as publish_answer
 from .report.publish import publish_figure as publish_figure
 from .report.publish import publish_table as publish_table
 from .report.question_page import publish_choices as publish_choices
+from .report.question_page import publish_doubts as publish_doubts
 from .report.question_page import publish_published as publish_published
 from .report.question_page import publish_reports as publish_reports
 from .report.question_page import publish_results as publish_results

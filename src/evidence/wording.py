@@ -15,6 +15,7 @@ __all__ = [
     "in_words",
     "interval",
     "joined",
+    "limit_digits",
     "number",
     "p_number",
     "p_value",
@@ -36,6 +37,11 @@ def number(value: float, digits: int = 2) -> str:
         return "∞" if value > 0 else f"{_MINUS}∞"
     written = f"{abs(value):.{digits}f}"
     return f"{_MINUS}{written}" if value < 0 and float(written) else written
+
+
+def limit_digits(value: float, digits: int) -> int:
+    """Decimals of a limit: one more where rounding would move it, so that what lies below does not print as equal."""
+    return digits + (round(value, digits) != round(value, digits + 1))
 
 
 def ratio_number(value: float, digits: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,7 +68,12 @@ def test_a_review_without_results_has_an_answer(small: Any) -> None:
 
 def test_the_status_counts_trials_sources_and_readers(review: Review) -> None:
     said = status(review)
-    assert f"{len(review.trials)} trials" in said["Trials"]
+    trials = review.protocol.count_trials(review.trials["trial_id"])
+    assert f"{trials} trials" in said["Trials"]
+    # Every page has the same numbers of trials, and of those in an analysis.
+    used = ev.prisma_flow(review).stages["trials"].iloc[-1]
+    assert f"({used} with the questions of other reviews)" in said["Trials"]
+    assert f"**{trials} trials**" in ev.holdings(review).statement
     rows = len(review.arm_results) + len(review.contrast_results)
     abstracts = sum(
         int((t["source_kind"] == "abstract").sum()) for t in (review.arm_results, review.contrast_results)
@@ -88,6 +94,10 @@ def test_effects_in_words(review: Review) -> None:
     assert words.within(-18.3, -4.6) == "95% interval: 4.6 to 18.3 less"
     assert words.within(-153.0, 144.0) == "its interval leaves the scale"
     assert words.important == "10.0 points of 100"
+    assert words.change(-0.04) == "0.0 points of 100 difference in pain"
+    # A limit is not rounded to where an estimate below it is.
+    assert replace(words, mid=1.35).important == "1.35 points of 100"
+    assert words.change(-1.34) == "1.3 points of 100 less pain"
     # The same spread as in the summary of findings.
     disability = outcome_words(review, "disability", "SMD")
     name = "manual-inactive-disability-short"
@@ -110,6 +120,24 @@ def test_an_import_is_told_by_what_its_tables_have(tmp_path: Path) -> None:
     assert "3 trials with 615 people are in the tables" in status(review)["Trials"]
     assert "times the odds of outcome" in answered.summary()
     assert "times as large" not in answered.summary()
+
+
+@pytest.mark.parametrize(("whole", "people"), [(50, 140), ("", 130), (None, 130)])
+def test_strata_of_a_trial_are_one_trial_with_its_people(filled: Any, whole: Any, people: int) -> None:
+    """The two filled trials, 90 people each, are strata of the third, which may have a row of its own."""
+    for row in filled.rows["trials"]:
+        row["n_randomised"] = 20
+    filled.trial("cid", 90, song="singing, 45", quiet="silence, 45")
+    if whole is not None:
+        filled.trial("dot", whole, song="singing", quiet="silence")
+    filled.protocol["strata"] = [{"whole": "dot", "parts": ["ava", "ben"]}]
+    review = filled.read()
+    assert status(review)["Trials"].startswith(f"2 trials with {people} people are in the tables.")
+    held = ev.holdings(review)
+    assert held.statement.startswith("The tables hold **2 trials**")
+    assert held.poolable["trial"].tolist() == ["Ava" if whole is None else "Dot"]
+    assert held.poolable["poolable comparisons"].tolist() == [2]
+    assert ev.prisma_flow(review).stages["trials"].tolist() == [2, 2, 1, 1, 1]
 
 
 def test_without_usable_numbers_that_is_all_the_status_says(small: Any) -> None:

@@ -44,7 +44,7 @@ def harmed(filled: Any) -> Any:
 def test_each_trial_in_its_own_words(harmed: Any) -> None:
     told = ev.harms_table(harmed.read())
     assert told["Trial"].tolist() == ["Ava", "Dora"]
-    assert told["Counted"].tolist() == ["Song 2 of 40; Quiet 0 (size of the group not stated)", ""]
+    assert told["Counted"].tolist() == ["Song 2 of 40, Quiet 0 (50 as randomised)", ""]
     assert told["In words"].tolist() == ["2 hoarse; 0 hoarse", "Nobody was hoarse"]
     assert told["Place"].tolist()[1] == "remark of a reader"
 
@@ -55,8 +55,28 @@ def test_how_little_is_known(harmed: Any) -> None:
         "2 of 4 trials say anything about harm in the texts that were read, and 1 of them counts it"
     )
     # Three over 40 people are 7.5 in 100.
-    assert "with 40 people in the treated groups whose size is stated" in said
+    assert "with 40 people in the treated groups whose size is known" in said
     assert "fewer than about 8 in 100 people could easily stay unseen" in said
+
+
+def test_a_group_without_its_size_counts_as_randomised(harmed: Any) -> None:
+    harmed.add(
+        "instruments", instrument="any hoarseness", construct="hoarse", family="any", higher_means="worse"
+    )
+    for row in harmed.rows["arm_results"]:
+        if row["outcome"] == "hoarse":
+            row.update(n="", instrument="any hoarseness")
+    review = harmed.read()
+    counted = '"any hoarseness": Song 2 (40 as randomised), Quiet 0 (50 as randomised)'
+    assert ev.harms_table(review)["Counted"].iloc[0] == counted
+    said = ev.harms_statement(review)
+    assert (
+        "with 40 people in the treated groups whose size is known (40 of them as randomised, as the count"
+        in said
+    )
+    for row in harmed.rows["arms"]:
+        row["n_randomised"] = ""
+    assert "Song 2 (size of the group not stated)" in ev.harms_table(harmed.read())["Counted"].iloc[0]
 
 
 def test_without_counts_and_without_the_question(harmed: Any, filled: Any) -> None:

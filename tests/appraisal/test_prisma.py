@@ -65,9 +65,9 @@ def test_those_who_leave_and_those_who_stay_add_up(review):
     assert [a - b for a, b in zip(trials, left, strict=True)][:-1] == trials[1:]
     by_reason = flow.reasons.groupby("stage")["trials"].sum()
     assert [int(by_reason.get(stage, 0)) for stage in flow.stages["stage"]] == left
-    inventory = ev.inventory(review)
-    assert trials[-1] == (inventory["analyses"] > 0).sum()
-    assert trials[0] == len(review.trials) + len(review.excluded)
+    count, inventory = review.protocol.count_trials, ev.inventory(review)
+    assert trials[-1] == count(inventory.loc[inventory["analyses"] > 0, "trial_id"])
+    assert trials[0] == count(review.trials["trial_id"]) + len(review.excluded)
 
 
 def test_the_checklist_has_every_item_once_and_in_order(review):

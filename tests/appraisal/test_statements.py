@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -172,6 +172,41 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
     assert seen
 
 
+@pytest.mark.parametrize(
+    ("times", "lacking", "clause"),
+    [
+        ([10, 10], "2 trials report it", "Two trials report the effect"),
+        (
+            ["", ""],
+            "no trial is known to report it; 2 do not state their time",
+            "; two do not state their time",
+        ),
+        (
+            [10, ""],
+            "2 trials, 1 of which does not state the time",
+            "Two trials, one of which does not state the ",
+        ),
+        (
+            [""],
+            "no trial is known to report it; 1 does not state its time",
+            "No trial is known to report the effect",
+        ),
+        ([10], "1 trial reports it", "One trial reports the effect"),
+    ],
+)
+def test_a_result_without_its_time_is_no_report_of_every_time(
+    small: SmallReview, times: list[Any], lacking: str, clause: str
+) -> None:
+    for name, weeks in zip(("ava", "ben"), times, strict=False):
+        small.trial(name, a="singing, 40", b="silence, 40")
+        small.contrast(name, "a", "b", p_value=0.04, p_operator="=", timepoint_weeks=weeks)
+    answer = ev.answer_question(small.read(), "singing", deep=False)
+    found = answer.findings[0]
+    assert found.lacking == lacking
+    assert clause in found.sentence
+    assert f"Without such numbers: {lacking}." in answer.summary()
+
+
 def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallReview) -> None:
     small.protocol["outcomes"]["settled"] = {"measure": "RD", "better": "higher", "prefer": ["settled"]}
     for name, events in (("ava", (0, 0)), ("ben", (2, 2))):
@@ -181,4 +216,5 @@ def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallRev
     small.protocol["model"] = {"minimum_studies": 3}
     numbers = ev.finding(small.read(), "singing-settled-short").numbers
     assert "Ava: none in either group (95% interval: " in numbers
-    assert "Ben: no difference in " in numbers
+    # Nor is an estimate that rounds to nothing.
+    assert "Ben: 0.0 fewer or more of 100 people (" in numbers

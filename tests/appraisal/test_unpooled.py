@@ -118,6 +118,13 @@ def test_the_map_takes_the_best_that_a_trial_gives_to_a_question(filled_with_p: 
         ev.evidence_map(filled_with_p.read(), ["singin"])
 
 
+def test_a_trial_has_no_more_people_on_the_map_than_it_has(filled: Any) -> None:
+    """Whoever crosses over stands in both groups."""
+    filled.rows["trials"][0].update(design="crossover", n_randomised=50)
+    found: Any = ev.evidence_map(filled.read(), ["singing"]).set_index("trial_id")
+    assert found["n"].to_dict() == {"ava": 50, "ben": 90}
+
+
 def test_each_main_question_names_every_trial_that_reports_on_it(review: Any) -> None:
     groups = {name for name, group in review.protocol.groups.items() if group.main}
     found = ev.evidence_map(review)

@@ -206,8 +206,8 @@ def _trials(review: Review) -> str:
     more = len(usable | others)
     beside = f" ({in_words(more)} with the questions of other reviews)" if more > len(usable) else ""
     size = f" with {people:,.0f} people" if people else ""
-    there = "is" if len(review.trials) == 1 else "are"
-    held = f"{counted(len(review.trials), 'trial')}{size} {there} in the tables."
+    trials = review.protocol.count_trials(review.trials["trial_id"])
+    held = f"{counted(trials, 'trial')}{size} {'is' if trials == 1 else 'are'} in the tables."
     if not usable | others:
         return f"{held} None gives numbers that an analysis can use."
     using, bearing, standing = (in_words(len(one)) if one else "none" for one in (usable, asked, combined))
@@ -227,7 +227,11 @@ def _people(review: Review) -> float:
     sizes = review.trials.set_index("trial_id")["n_randomised"].astype(float)
     for other in (arms, analysed, compared):
         sizes = sizes.fillna(other.astype(float).reindex(sizes.index))
-    return float(sizes.sum())
+    study = sizes.index.map(review.protocol.trial_of)
+    whole = study == sizes.index
+    # The people of strata are those of the whole trial.
+    strata = sizes[~whole].groupby(study[~whole]).sum(min_count=1)
+    return float(sizes[whole].combine_first(strata).sum())
 
 
 def _sources(review: Review) -> str:

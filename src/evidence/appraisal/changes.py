@@ -77,10 +77,7 @@ def _more(finding: Finding) -> dict[str, Any]:
         text = "Larger trials: together those that there are leave open every result."
     else:
         text = f"Usable numbers from {counted(lacking, 'more trial')} would let the results be combined"
-        if finding.reported:
-            have = "report it" if finding.reported > 1 else "reports it"
-            text += f"; {finding.counted(finding.reported)} {have} without such numbers"
-        text += "."
+        text += f". Without such numbers: {finding.lacking}." if finding.reported else "."
     return {"kind": "more trials", "what": "", "changed": False, "sentence": text}
 
 

@@ -9,9 +9,9 @@ from evidence.appraisal.certainty.absolute_data import instrument_sd
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
-from evidence.wording import number, ratio_number
+from evidence.wording import counted, limit_digits, number, ratio_number
 
-__all__ = ["OutcomeWords", "outcome_words", "word"]
+__all__ = ["OutcomeWords", "base_words", "outcome_words", "word"]
 
 ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
@@ -98,7 +98,10 @@ class OutcomeWords:
             of = _RATIO_OF.get(self.measure)
             return f"{size} times the {of} {self.name}" if of else f"{self.name} {size} times as large"
         if not round(abs(self.shown(value)), self.digits):
-            return f"no difference in {self.name}"
+            # Rounded to nothing is not shown to be nothing.
+            if self.measure == "RD":
+                return f"{self.size(value)} fewer or more of 100 people ({self.name})"
+            return f"{self.amount(value)} difference in {self.name}"
         if self.measure == "RD":
             side = "fewer" if value < 0 else "more"
             return f"{self.size(value, rough=rough)} {side} of 100 people ({self.name})"
@@ -140,7 +143,18 @@ class OutcomeWords:
     @property
     def important(self) -> str:
         """The smallest difference that matters, with its unit; empty where none is declared."""
-        return "" if math.isnan(self.mid) else self.amount(self.benefit * self.mid)
+        if math.isnan(self.mid):
+            return ""
+        least = self.shown(self.benefit * self.mid) if self.ratio else abs(self.shown(self.mid))
+        return f"{number(least, limit_digits(least, self.digits))} {self.unit}"
+
+
+def base_words(k: int, trials: int, n: float, *, at_least: bool = False, one_group: bool = False) -> str:
+    """On how much a result rests: ``4 comparisons from 3 trials, 860 people``; people only if known."""
+    counts = counted(trials, *(("study", "studies") if one_group else ("trial",)))
+    if k != trials:
+        counts = f"{counted(k, 'group' if one_group else 'comparison')} from {counts}"
+    return f"{counts}, {'at least ' if at_least else ''}{n:,.0f} people" if n > 0 else counts
 
 
 def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:

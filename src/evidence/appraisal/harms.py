@@ -25,8 +25,11 @@ def _outcomes(review: Review) -> list[str]:
 
 
 def _counts(review: Review) -> pd.DataFrame:
+    """Counts of harm by arm, each with the people of its arm as randomised."""
     rows = review.arm_results
-    return rows[rows["outcome"].isin(_outcomes(review)) & rows["events"].notna()]
+    rows = rows[rows["outcome"].isin(_outcomes(review)) & rows["events"].notna()]
+    sizes = review.arms[["trial_id", "arm_id", "label", "n_randomised", "components"]]
+    return rows.merge(sizes, on=["trial_id", "arm_id"], how="left")
 
 
 def harms_table(review: Review) -> pd.DataFrame:
@@ -40,7 +43,8 @@ def harms_table(review: Review) -> pd.DataFrame:
     -------
     DataFrame
         One row for each trial of which anything about harm was seen, by year: Trial, Randomised, Counted (events of
-        people by arm, where an outcome of the question group "harms" has counts), In words (what was printed, or the
+        people by arm, where an outcome of the question group "harms" has counts, under the name that the source gives
+        them; the people as randomised where the count states none), In words (what was printed, or the
         column `harms` of the trials), Place.
 
     Examples
@@ -56,7 +60,6 @@ def harms_table(review: Review) -> pd.DataFrame:
         contrasts[contrasts["outcome"].isin(_outcomes(review))],
     ]
     counts = _counts(review)
-    arms = review.arms.set_index(["trial_id", "arm_id"])["label"]
     words = review.trials.set_index("trial_id")["harms"]
     rows = []
     for trial in review.trials.sort_values(["year", "label"]).to_dict("records"):
@@ -65,8 +68,12 @@ def harms_table(review: Review) -> pd.DataFrame:
         if all(frame.empty for frame in own) and not words[name]:
             continue
         counted_by = [
-            f"{_instrument(row)}{arms[name, row.arm_id]} {row.events:.0f}{_size(row.n)}"
-            for row in counts[counts["trial_id"] == name].itertuples()
+            (f'"{instrument}": ' if instrument else "")
+            + ", ".join(
+                f"{row.label} {row.events:.0f}{_size(row.n, row.n_randomised)}"
+                for row in rows_of.itertuples()
+            )
+            for instrument, rows_of in counts[counts["trial_id"] == name].groupby("instrument", sort=False)
         ]
         printed = [text for frame in own for text in frame["as_reported"] if text]
         places = [text for frame in own for text in frame["locator"] if text]
@@ -82,13 +89,12 @@ def harms_table(review: Review) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Trial", "Randomised", "Counted", "In words", "Place"])
 
 
-def _instrument(row: object) -> str:
-    name = getattr(row, "instrument", "")
-    return f"{name}: " if name else ""
-
-
-def _size(n: float) -> str:
-    return " (size of the group not stated)" if math.isnan(n) else f" of {n:,.0f}"
+def _size(n: float, randomised: float) -> str:
+    if not math.isnan(n):
+        return f" of {n:,.0f}"
+    return (
+        " (size of the group not stated)" if math.isnan(randomised) else f" ({randomised:,.0f} as randomised)"
+    )
 
 
 def harms_statement(review: Review) -> str:
@@ -102,8 +108,9 @@ def harms_statement(review: Review) -> str:
     -------
     str
         How many trials say anything about harm, how many count it in each arm, among how many people in arms with a
-        treatment under study, and how rare a harm could stay unseen among so many (three over the number of people;
-        Hanley and Lippman-Hand 1983, JAMA 249, 1743-1745). Empty if the protocol has no question group "harms".
+        treatment under study (as randomised where the count states none), and how rare a harm could stay unseen among
+        so many (three over the number of people; Hanley and Lippman-Hand 1983, JAMA 249, 1743-1745). Empty if the
+        protocol has no question group "harms".
 
     Examples
     --------
@@ -116,23 +123,23 @@ def harms_statement(review: Review) -> str:
         return ""
     told, counts = harms_table(review), _counts(review)
     studied = set(review.protocol.components.studied)
-    components = review.arms.set_index(["trial_id", "arm_id"])["components"].to_dict()
-    arms = zip(counts["trial_id"], counts["arm_id"], strict=True)
-    treated = [not studied.isdisjoint(components[arm].split("+")) for arm in arms]
-    known = counts[counts["n"].notna() & np.array(treated, dtype=bool)]
+    treated = [not studied.isdisjoint(components.split("+")) for components in counts["components"]]
     # One row an arm: of several outcomes of an arm the largest group.
-    people = float(known.groupby(["trial_id", "arm_id"])["n"].max().sum())
-    trials = counts["trial_id"].nunique()
-    little = "Little is known about harm: " if 2 * len(told) < len(review.trials) else ""
-    share = f"{little}{len(told)} of {counted(len(review.trials), 'trial')}"
+    sizes = counts[np.array(treated, dtype=bool)].groupby(["trial_id", "arm_id"])[["n", "n_randomised"]].max()
+    assumed = float(sizes.loc[sizes["n"].isna(), "n_randomised"].sum())
+    people = float(sizes["n"].sum()) + assumed
+    trials, held = (review.protocol.count_trials(table["trial_id"]) for table in (counts, review.trials))
+    little = "Little is known about harm: " if 2 * len(told) < held else ""
+    share = f"{little}{len(told)} of {counted(held, 'trial')}"
     text = (
         f"{share} say anything about harm in the texts that were read, and {trials or 'none'} of them "
         f"{'counts' if trials == 1 else 'count'} it group by group"
     )
     if not people:
         return f"{text}: how often harm happens is not known. {_SILENCE}"
+    randomised = f" ({assumed:,.0f} of them as randomised, as the count states no size)" if assumed else ""
     seldom = number(100 * 3 / people, 0 if people < 300 else 1)
     return (
-        f"{text}, with {people:,.0f} people in the treated groups whose size is stated. Among so many, a harm "
-        f"that befalls fewer than about {seldom} in 100 people could easily stay unseen. {_SILENCE}"
+        f"{text}, with {people:,.0f} people in the treated groups whose size is known{randomised}. Among so many, "
+        f"a harm that befalls fewer than about {seldom} in 100 people could easily stay unseen. {_SILENCE}"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.appraisal.unpooled import FAVOURS
-from evidence.effects.choosing.inventory import inventory
+from evidence.effects.choosing.inventory import STATUSES, whole_trials
 from evidence.synthesis.reports import REPORT_KINDS
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
@@ -57,7 +57,15 @@ def deviations_table(review: Review) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Holdings:
-    """The trials of a review, as `inventory` gives them; how many groups, results and excluded trials it has."""
+    """What a review holds.
+
+    Attributes
+    ----------
+    trials : DataFrame
+        Its trials as `inventory` gives them, strata of one as one.
+    sizes : (int, int, int)
+        How many groups, results and excluded trials it has.
+    """
 
     trials: pd.DataFrame
     sizes: tuple[int, int, int]
@@ -67,7 +75,7 @@ class Holdings:
         """Trials by group: used in an analysis, poolable in no analysis, not poolable, without numbers."""
         status = self.trials["status"].value_counts()
         used = int((self.trials["analyses"] > 0).sum())
-        poolable, lost, unseen = (int(status.get(one, 0)) for one in _STATUS)
+        poolable, lost, unseen = (int(status.get(one, 0)) for one in STATUSES)
         counts = {
             "poolable, used in an analysis": used,
             "poolable, used in no analysis": poolable - used,
@@ -84,7 +92,7 @@ class Holdings:
         return (
             f"The tables hold **{len(self.trials)} trials** with {arms} groups and {results} reported results. "
             f"**{used + unused} trials** give at least one poolable comparison, and {used} of them answer at least "
-            "one question of the protocol, those of other reviews among them (strata of a trial count apart). "
+            "one question of the protocol, those of other reviews among them. "
             f"{lost} report numbers that cannot be pooled, and for {unseen} no outcome numbers could be seen at all. "
             f"The protocol also lists {excluded} trials that were looked at and left out."
         )
@@ -110,7 +118,6 @@ class Holdings:
         return rows.rename(columns=_HEADINGS).reset_index(drop=True)
 
 
-_STATUS = ("poolable", "reported, not poolable", "no numbers")
 _HEADINGS = {
     "label": "trial",
     "n_randomised": "randomised",
@@ -131,7 +138,7 @@ def holdings(review: Review) -> Holdings:
     >>> ev.holdings(ev.read_review("data")).without_numbers.columns.tolist()
     ['trial', 'year', 'randomised']
     """
-    stock = inventory(review)
+    stock = whole_trials(review)
     sizes = len(review.arms), len(review.arm_results) + len(review.contrast_results), len(review.excluded)
     return Holdings(stock.assign(reason=stock["reason"].map(plain_notes(review))), sizes)
 

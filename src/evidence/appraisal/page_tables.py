@@ -111,7 +111,10 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
             "Trials": [one.trials for one in found],
             "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
             "Certainty": [_certainty(one) for one in found],
-            "Trials without usable numbers": [one.reported for one in found],
+            "Trials without usable numbers": [
+                f"{one.reported} ({one.untimed} of unknown time)" if one.untimed else one.reported
+                for one in found
+            ],
         }
     )
     return PageTable(shown, pd.concat([one.to_frame() for one in found], ignore_index=True))
@@ -322,7 +325,10 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     shown = pd.DataFrame(
         {
             "Result": [one.analysis.title for one, _ in known],
-            "Improve with the comparator": [f"{100 * made.response:.0f} of 100" for _, made in known],
+            "Improve with the comparator": [
+                f"{100 * made.response:.0f} of 100{'' if made.own else ' (in other analyses)'}"
+                for _, made in known
+            ],
             "Improve with the treatment": [
                 "{} ({} to {})".format(*(number(100 * share, 0) for share in made.improved))
                 for _, made in known

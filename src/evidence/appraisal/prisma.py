@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evidence.effects.choosing.inventory import inventory
+from evidence.effects.choosing.inventory import whole_trials
 from evidence.errors import DataError
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import synthesise
@@ -125,7 +125,7 @@ def prisma_flow(review: Review) -> PrismaFlow:
     both = sorted(set(review.excluded["trial_id"]) & set(review.trials["trial_id"]))
     if both:
         raise DataError(f"{', '.join(both)}: in excluded.csv and in trials.csv; keep the row in one of them.")
-    stock = inventory(review)
+    stock = whole_trials(review)
     numbers, poolable, used = stock["rows"] > 0, stock["status"] == "poolable", stock["analyses"] > 0
     left = {
         "looked at": _short(review.excluded),

@@ -20,6 +20,7 @@ from evidence.appraisal.statements import Finding, finding_of
 from evidence.results import Shown
 from evidence.tables.protocol.questions import Question, question_of
 from evidence.tables.review import Review
+from evidence.wording import number
 
 __all__ = ["QuestionAnswer", "answer_question"]
 
@@ -67,11 +68,31 @@ class QuestionAnswer(Shown):
 
     @cached_property
     def people(self) -> dict[str, float]:
-        """People of 100 who improve without and with the intervention (low and high of these); empty if not known."""
+        """People of 100 who improve without the intervention, and how many more with it; empty if not known."""
         if self.lead.fit is None or math.isnan(self.absolute.improved[0]):
             return {}
-        with_it, low, high = (100.0 * share for share in self.absolute.improved)
-        return {"without": 100.0 * self.absolute.response, "with": with_it, "low": low, "high": high}
+        more, low, high = (100.0 * share for share in self.absolute.gain)
+        return {"without": 100.0 * self.absolute.response, "more": more, "low": low, "high": high}
+
+    @property
+    def people_sentence(self) -> str:
+        """The same in words, with its certainty and where the share of those who improve anyway comes from."""
+        if not (people := self.people):
+            return ""
+        turn = -1 if people["more"] < 0 else 1
+        low, high = (number(end, 0) for end in sorted(turn * people[name] for name in ("low", "high")))
+        elsewhere = (
+            ""
+            if self.absolute.own
+            else " (the median of other analyses, as no comparator group of this one reports it)"
+        )
+        lead = self.lead
+        return (
+            f"If the average holds ({lead.level or 'not rated'}{' certainty' if lead.level else ''}), and if "
+            f"{people['without']:.0f} of 100 people improve with the comparator{elsewhere}, about "
+            f"{turn * people['more']:.0f} {'more' if turn > 0 else 'fewer'} of them ({low} to {high}) would "
+            f"improve with the treatment ({', '.join(filter(None, [lead.words.name, lead.analysis.term]))})."
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each finding, as `Finding.to_frame`."""
@@ -93,6 +114,7 @@ class QuestionAnswer(Shown):
             "lead": [one is self.lead for one in self.findings].index(True),
             "findings": [_record(one) for one in self.findings],
             "people": self.people,
+            "people_sentence": self.people_sentence,
             "changes": self.changes[["kind", "changed", "sentence"]].to_dict("records"),
         }
 
@@ -146,7 +168,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "lowered": [domain.name for domain in one.certainty.domains if domain.downgrade] if one.level else [],
         "k": one.k,
         "trials": one.trials,
-        "reported": one.reported,
+        "lacking": one.lacking,
         "n": one.n,
         "single": single if fit is None else [],
         **values,

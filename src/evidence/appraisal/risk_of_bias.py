@@ -190,10 +190,11 @@ def bias_statement(review: Review) -> str:
     >>> "have no judgement at all" in ev.bias_statement(ev.read_review("data"))
     True
     """
-    bias, trials = risk_of_bias(review), len(review.trials)
+    bias, count = risk_of_bias(review), review.protocol.count_trials
+    trials, judged = count(review.trials["trial_id"]), count(bias.trials["trial_id"])
     low = int((bias.trials["by_rule"] == "low").sum())
     return (
-        f"{trials - len(bias.trials)} of the review's {trials} trials have no judgement at all. {bias.note} By the "
+        f"{trials - judged} of the review's {trials} trials have no judgement at all. {bias.note} By the "
         f"tool's own rule ({bias.tool.rule}), {low} of the judged trials can be called low."
     )
 

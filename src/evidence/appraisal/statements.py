@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
-from evidence.appraisal.effect_words import OutcomeWords, outcome_words, word
+from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, word
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
@@ -143,6 +143,8 @@ class Finding(Shown):
         Trials that the comparisons come from.
     reported : int
         Further trials that report the outcome and give no usable numbers.
+    untimed : int
+        How many of these state no time, so that nobody knows whether they report it for this one.
     names : (str, str, str)
         Intervention, outcome and comparator in words.
     limits : (float, float)
@@ -166,6 +168,7 @@ class Finding(Shown):
     certainty: Certainty
     trials: int
     reported: int
+    untimed: int
     names: tuple[str, str, str]
     limits: tuple[float, float]
     minimum: int
@@ -204,19 +207,42 @@ class Finding(Shown):
     @property
     def base(self) -> str:
         """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
-        unknown = self.effects["n"].isna()
-        people = f", {'at least ' if unknown.any() else ''}{self.n:,.0f} people"
-        if self.k and unknown.all():
-            people = ""
-        counts = self.counted(self.trials)
-        if self.k != self.trials:
-            each = "group" if self.analysis.one_group else "comparison"
-            counts = f"{counted(self.k, each)} from {counts}"
-        return f"{counts}{people}"
+        unknown = bool(self.effects["n"].isna().any())
+        return base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
 
     def counted(self, trials: int) -> str:
         """Count trials, or studies where nothing is compared."""
         return counted(trials, *(("study", "studies") if self.analysis.one_group else ("trial",)))
+
+    @property
+    def reporters(self) -> str:
+        """Who reports the outcome without usable numbers, with the verb: ``Six trials report``.
+
+        That a trial whose result states no time reports it for this one is not known.
+        """
+        one, many = ("study", "studies") if self.analysis.one_group else ("trial", "trials")
+        if self.untimed == self.reported:
+            return f"No {one} {'is known to report' if self.reported else 'reports'}"
+        if self.reported == 1:
+            return f"One {one} reports"
+        rest = (
+            f", {in_words(self.untimed)} of which {_do(self.untimed)} not state the time,"
+            if self.untimed
+            else ""
+        )
+        return f"{capital(in_words(self.reported))} {many}{rest} report"
+
+    @property
+    def lacking(self) -> str:
+        """The same in a few words: ``6 trials, 2 of which do not state the time``."""
+        one = "study" if self.analysis.one_group else "trial"
+        if not self.reported:
+            return f"no {one} gives numbers"
+        if self.untimed == self.reported:
+            return f"no {one} is known to report it; {self.untimed} {_no_time(self.untimed)}"
+        if self.untimed:
+            return f"{self.counted(self.reported)}, {self.untimed} of which {_do(self.untimed)} not state the time"
+        return f"{self.counted(self.reported)} {'report' if self.reported > 1 else 'reports'} it"
 
     @property
     def amount(self) -> str:
@@ -249,16 +275,7 @@ class Finding(Shown):
             return self._of_one_group()
         what, outcome, _ = self.names
         if not self.k:
-            if not self.reported:
-                return f"No trial reports the effect of {what} on {outcome} {self.where}"
-            trials = (
-                f"{capital(in_words(self.reported))} trials report"
-                if self.reported > 1
-                else "One trial reports"
-            )
-            return (
-                f"{trials} the effect of {what} on {outcome} {self.where}, without numbers that can be used"
-            )
+            return f"{self.reporters} the effect of {what} on {outcome} {self.where}{self._without(', ')}"
         if self.fit is None:
             only = (
                 "Only one trial gives"
@@ -283,18 +300,17 @@ class Finding(Shown):
         ending = "" if self.level == "low" else "s"
         return f"{capital(what)} {_STRENGTH[self.level]}{verb}{ending} {rest} {self.where}"
 
+    def _without(self, joint: str) -> str:
+        """What is lacking in the reports, at the end of the clause."""
+        if self.untimed == self.reported:
+            return f"; {in_words(self.untimed)} {_no_time(self.untimed)}" if self.untimed else ""
+        return f"{joint}without numbers that can be used"
+
     def _of_one_group(self) -> str:
         what, outcome, _ = self.names
         asked = f"{outcome} ({', '.join(filter(None, [what, self.where]))})"
         if not self.k:
-            if not self.reported:
-                return f"No study reports {asked}"
-            number_of = (
-                f"{capital(in_words(self.reported))} studies report"
-                if self.reported > 1
-                else "One study reports"
-            )
-            return f"{number_of} {asked} without numbers that can be used"
+            return f"{self.reporters} {asked}{self._without(' ')}"
         if self.fit is None:
             only = (
                 "Only one study gives"
@@ -388,6 +404,14 @@ class Finding(Shown):
         return f"{self.analysis.title}\n{self.sentence}"
 
 
+def _do(trials: int) -> str:
+    return "does" if trials == 1 else "do"
+
+
+def _no_time(trials: int) -> str:
+    return "does not state its time" if trials == 1 else "do not state their time"
+
+
 def finding(review: Review, analysis: str | Analysis, *, mid: float | None = None) -> Finding:
     """Say what an analysis found.
 
@@ -455,6 +479,7 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         certainty,
         evidence.trials,
         len(evidence.missing),
+        evidence.untimed,
         names,
         (evidence.rules.slight, evidence.rules.large),
         evidence.rule.minimum,

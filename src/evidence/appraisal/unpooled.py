@@ -278,7 +278,7 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                         for pair in zip(rows["arm"], rows["comparator"], strict=True)
                     ],
                     "Gives": rows["kind"].map({kind: capital(text) for kind, text in words.items()}),
-                    "People": rows["n"],
+                    "People": _people(review, rows),
                     "Favours": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
                     "Why it is not pooled": rows["reason"].map(lambda text: capital(plain(str(text)))),
@@ -306,6 +306,12 @@ def _shown_p(text: str) -> str:
     return p_value(float(text)).removeprefix("P ").removeprefix("= ")
 
 
+def _people(review: Review, trials: pd.DataFrame) -> pd.Series[float]:
+    """People of results, never more than the trial has: both groups of a crossover are the same people."""
+    sizes = review.trials.set_index("trial_id")["n_randomised"].astype(float)
+    return trials["n"].astype(float).clip(upper=trials["study"].map(sizes))
+
+
 def evidence_map(review: Review, questions: Iterable[str] | None = None) -> pd.DataFrame:
     """Set out which trial bears on which question, with what.
 
@@ -321,8 +327,9 @@ def evidence_map(review: Review, questions: Iterable[str] | None = None) -> pd.D
     DataFrame
         One row for each question and trial that reports on it: question (id), title, main, trial_id, label, year,
         kind (the best of `KINDS` that the trial gives on any outcome and time of the question), n (most people of a
-        result of that kind), favours (1 treatment, -1 comparator, 0 neither or sides that differ, NaN not told),
-        results (outcomes and times of that kind, in words), reason (why nothing better; "" for an effect).
+        result of that kind, never more than the trial has), favours (1 treatment, -1 comparator, 0 neither or sides
+        that differ, NaN not told), results (outcomes and times of that kind, in words), reason (why nothing better;
+        "" for an effect).
 
     Raises
     ------
@@ -347,7 +354,11 @@ def evidence_map(review: Review, questions: Iterable[str] | None = None) -> pd.D
                 else analysis.outcome
             )
             found.append(
-                reports.trials.assign(favours=reports.trials["direction"] * reports.benefit, result=told)
+                reports.trials.assign(
+                    n=_people(review, reports.trials),
+                    favours=reports.trials["direction"] * reports.benefit,
+                    result=told,
+                )
             )
         every = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["study"])
         for study, of_trial in every.groupby("study", sort=False):

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from evidence.appraisal.harms import HARMS, harms_statement, harms_table
+from evidence.appraisal.page_tables import (
+    PageTable,
+    certainty_reasons,
+    patients_table,
+    sensitivity_table,
+    sequential_table,
+)
 from evidence.appraisal.questions import QuestionAnswer
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding
@@ -22,7 +30,7 @@ from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 from evidence.wording import capital
 
-__all__ = ["publish_choices", "publish_published", "publish_reports", "publish_results"]
+__all__ = ["publish_choices", "publish_doubts", "publish_published", "publish_reports", "publish_results"]
 
 OPEN = 12
 """How many comparisons the open forest plots of a page hold, the first apart; further ones are a click away."""
@@ -117,6 +125,75 @@ def _sequence(review: Review, one: Finding) -> None:
         return
     caption = f"Is the evidence enough? All trials up to each year. {one.analysis.title}."
     publish_figure(figure, f"sequential-{one.analysis.id}", caption=caption, folded=True)
+
+
+_DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str, str], ...] = (
+    (
+        "certainty",
+        lambda _, findings: certainty_reasons(findings),
+        "## Why the certainty is not higher\n\nEvidence from randomised trials starts at high certainty and loses"
+        " a level, or two, for each serious doubt; what cannot be rated says why.",
+        "Every doubt that lowers the certainty of a combined result, with the numbers that decided.",
+    ),
+    (
+        "patients",
+        patients_table,
+        "",
+        "What the combined results would mean for people, if the averages hold.",
+    ),
+    (
+        "sequential",
+        sequential_table,
+        "## Is the evidence enough?\n\nWhoever combines after each new trial and looks each time will sooner or "
+        "later find a difference by chance. A sequential analysis takes this into account: it asks how much "
+        "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
+        "guards against chance, not against bias.",
+        "Each combined result at its last look. Open: neither shown nor refuted.",
+    ),
+    (
+        "sensitivity",
+        sensitivity_table,
+        "## What if results are missing for a reason?\n\nResults that please are printed with more numbers than "
+        "those that do not. The table sets each combined result beside what other trials would make of it, and "
+        "beside two suppositions: that the trials without usable numbers showed no difference at all (a bound, "
+        "not an estimate), and, where ten comparisons or more allow it, that results which are not significant "
+        "were printed less often (a selection model).",
+        "Each combined result, and what it would be with other trials or if results were missing because of what "
+        "they showed.",
+    ),
+)
+"""Name, table, heading with what it says, and caption of what stands only where it has something to show."""
+
+
+def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
+    """Show why combined results are not more certain, what they mean for people, and what chance and gaps do to them.
+
+    A section with nothing to show is left out; where nothing was combined, one sentence says so.
+
+    Parameters
+    ----------
+    review : Review
+    answer : QuestionAnswer
+        As `answer_question` gives it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.publish_doubts(review, ev.answer_question(review, "massage-sham", deep=False))
+    <IPython...
+    """
+    from IPython.display import Markdown, display
+
+    if all(one.fit is None for one in answer.findings):
+        display(Markdown("Nothing was combined, so no certainty was rated."))
+        return
+    for name, make, said, caption in _DOUBTS:
+        table = make(review, answer.findings)
+        if not table.shown.empty:
+            if said:
+                display(Markdown(said))
+            publish_table(table, f"{name}-{answer.question.id}", caption=caption, folded=True)
 
 
 def publish_choices(answer: QuestionAnswer) -> None:

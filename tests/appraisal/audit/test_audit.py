@@ -75,6 +75,15 @@ def test_each_step_of_the_rule_decides(numbers: tuple[float, ...], verdict: str,
     assert steps[step] == verdict
 
 
+def test_results_without_a_time_are_told_apart() -> None:
+    none = bearing(math.nan, math.nan, math.nan, reported=3, untimed=2)
+    said = judge(none, AuditRule()).reason
+    assert said.endswith(
+        "3 others reported without numbers that can be pooled, 2 of them without a stated time)"
+    )
+    assert "time" not in judge(replace(none, untimed=0), AuditRule()).reason
+
+
 def test_what_a_claim_needs_follows_from_the_rule() -> None:
     small, exact = bearing(-5, -20, -1), bearing(-15, -20, -10)
     verdicts = {
@@ -395,6 +404,11 @@ def test_the_claim_about_two_treatments_that_one_contradicts_says_which(review: 
     told = ev.audit(review).claims.set_index("claim_id").loc["c06"]
     assert told["verdict"] == CONTRADICTED
     assert told["why"].startswith("Manual therapy v ")
+    # A verdict against a claim carries the numbers of the result that decides, as the pages of questions tell them.
+    found = ev.finding(review, str(told["analyses"]))
+    assert (
+        f", with {found.amount}; {found.base}; {found.level} certainty; the verdict does not" in told["why"]
+    )
     assert told["why"].endswith("; the verdict does not rest on massage (too few results to pool)")
 
 

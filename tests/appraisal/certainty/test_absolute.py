@@ -145,6 +145,31 @@ def test_response_is_the_median_of_comparator_arms(small: Any) -> None:
     assert "median of 2 comparator arms of this analysis" in found.summary()
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_of_a_hundred_people_the_gain_is_told_with_its_interval_and_where_the_share_is_from(
+    small: Any, own: bool
+) -> None:
+    review = _singing(small)
+    for row in review.rows["arm_results"]:
+        if row["instrument"] == "settled" and not own:
+            row["timepoint_weeks"] = 52
+    answer = ev.answer_question(review.read(), "singing", deep=False)
+    found = answer.absolute
+    more, low, high = (100 * value for value in found.gain)
+    assert found.own is own
+    # The gain has an interval of its own, and is no difference of rounded shares.
+    assert answer.people == pytest.approx({"without": 30, "more": more, "low": low, "high": high})
+    said = answer.people_sentence
+    assert said.startswith(
+        f"If the average holds ({answer.lead.level} certainty), and if 30 of 100 people improve with"
+    )
+    assert ("the median of other analyses" in said) is not own
+    assert f"about {more:.0f} more of them (" in said
+    assert f"{low:.0f} to {high:.0f}) would improve with the treatment (sleep, short term)." in said.replace(
+        "\u2212", "-"
+    )
+
+
 def test_response_of_other_analyses_where_there_is_none_of_its_own(small: Any) -> None:
     review = _singing(small).read()
     arms = comparator_responses(review, review.analysis("singing-sleep-long"), "settled")

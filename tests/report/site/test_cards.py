@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import evidence as ev
-from evidence.report.site.cards import OPEN_CHANGES, BarScale, card_html
+from evidence.report.site.cards import OPEN_CHANGES, BarScale, card_html, important
 from evidence.tables.review import Review
 
 
@@ -65,7 +65,8 @@ def test_one_hundred_people_are_drawn(answer: ev.QuestionAnswer, soup: Beautiful
     icons = soup.select(".people circle")
     assert len(icons) == 100
     assert len(soup.select(".people .same")) == round(people["without"])
-    assert len(soup.select(".people .gain")) == round(people["with"]) - round(people["without"])
+    assert len(soup.select(".people .gain")) == round(people["more"])
+    assert answer.people_sentence in soup.get_text(" ", strip=True)
 
 
 def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
@@ -103,6 +104,14 @@ def test_a_question_of_several_comparisons_names_each(review: Review) -> None:
         assert (f"{one['comparison']}, {one['outcome']}, {one['term']} (" in lines.get_text()) == (
             one["k"] == 0
         )
+
+
+def test_a_limit_that_matters_is_not_rounded_away() -> None:
+    shown = [
+        important({"mid": mid, "digits": digits})
+        for mid, digits in ((1.35, 1), (10.0, 1), (1.25, 2), (0.1 + 0.2, 1))
+    ]
+    assert shown == ["1.35", "10", "1.25", "0.3"]
 
 
 def test_texts_are_escaped(answer: ev.QuestionAnswer) -> None:

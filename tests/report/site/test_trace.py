@@ -122,6 +122,13 @@ def test_texts_of_the_tables_are_only_text(filled: SmallReview, tmp_path: Path) 
     assert len(listed) == 2
 
 
+def test_the_list_says_that_strata_have_rows_of_their_own(filled: SmallReview, tmp_path: Path) -> None:
+    for strata in ([], [{"whole": "cid", "parts": ["ava", "ben"]}]):
+        filled.protocol["strata"] = strata
+        write_trials(filled.read(), tmp_path, title="Lullabies", entries=[PageEntry("trials", "Trials")])
+        assert ("count as one trial" in (tmp_path / "trials.html").read_text("utf-8")) is bool(strata)
+
+
 def test_a_trial_without_a_poolable_result_says_why(small: SmallReview) -> None:
     small.trial("ava", song="singing, 40", quiet="silence, 50")
     small.arm("ava", "song", mean=3.0, n=40)

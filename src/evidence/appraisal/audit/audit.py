@@ -15,6 +15,7 @@ from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
 from evidence.appraisal.audit.read import read_table
+from evidence.appraisal.certainty.evidence import timed
 from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
 from evidence.errors import DataError, Fault
@@ -39,9 +40,9 @@ class Audit(Shown):
     ----------
     claims : DataFrame
         One row a claim: claim_id, section, claim, kind, window, cited_as, verdict, step (of the rule, see `rule`),
-        why (in a few words), details (with the numbers), certainty (the lowest among the results that decide),
-        analyses (their ids, joined by "; "), sentence (claim, verdict and details for a reader) and fails (whether
-        the verdict is less than was claimed).
+        why (in a few words, with the numbers that speak for or against it), details (with all numbers), certainty
+        (the lowest among the results that decide), analyses (their ids, joined by "; "), sentence (claim, verdict and
+        details for a reader) and fails (whether the verdict is less than was claimed).
     results : DataFrame
         One row for each part of a claim and each result that bears on it: claim_id, intervention, outcome, window,
         analysis, deciding, verdict, step, why, measure, k, trials, n, reported, estimate, ci_low, ci_high, mid (all
@@ -253,7 +254,9 @@ def bearing_of(
     """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
     result = synthesise(review, analysis, **overrides)
     words = outcome_words(review, analysis.outcome, result.measure)
-    bearing = Bearing(analysis, words, result.k, result.trials, result.n, len(result.reported))
+    lost = result.reported
+    counts = result.k, result.trials, result.n, len(lost)
+    bearing = Bearing(analysis, words, *counts, untimed=int((~timed(lost["reason_kind"])).sum()))
     if result.fit is None:
         return bearing
     rated = (certainty or grade)(review, analysis.id)

@@ -166,8 +166,12 @@ def _in_window(
     details = "; ".join(f"{part.name}: {part.judgement.reason}" for part in deciding)
     by_step: dict[str, list[str]] = {}
     for part in deciding:
-        by_step.setdefault(part.judgement.step, []).append(part.name)
-    told = [f"{' and '.join(names)}: {IN_SHORT[name]}" for name, names in by_step.items()]
+        said = IN_SHORT[part.judgement.step]
+        # What decides for or against a claim is told with its numbers.
+        if part.results and part.judgement.verdict in (SUPPORTED, CONTRADICTED):
+            said += f", with {part.results[0][0].told}"
+        by_step.setdefault(said, []).append(part.name)
+    told = [f"{' and '.join(names)}: {said}" for said, names in by_step.items()]
     why = "; ".join([*told, *_left_out(parts, deciding)])
     return ClaimVerdict(verdict, step, why, details, parts, deciding)
 

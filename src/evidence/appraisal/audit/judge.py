@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from evidence.appraisal.effect_words import OutcomeWords
+from evidence.appraisal.effect_words import OutcomeWords, base_words
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
 from evidence.tables.protocol.protocol import Analysis
 from evidence.wording import counted
@@ -63,6 +63,8 @@ class Bearing:
         Patients in them.
     reported : int
         Comparisons that were reported and cannot be pooled.
+    untimed : int
+        How many of these state no time, so that nobody knows whether they belong to this one.
     estimate, ci_low, ci_high : float
         Pooled, on the scale of the analysis (log for ratios); NaN where nothing was pooled.
     level : float
@@ -85,6 +87,7 @@ class Bearing:
     level: float = 0.95
     certainty: str = ""
     share: float = math.nan
+    untimed: int = 0
 
     @property
     def pooled(self) -> bool:
@@ -93,9 +96,15 @@ class Bearing:
 
     @property
     def result(self) -> str:
-        """The pooled result in words: ``11.4 points of 100 less pain (95% CI 4.6 to 18.3 less)``."""
-        span = self.words.span(self.ci_low, self.ci_high)
-        return f"{self.words.change(self.estimate)} ({100 * self.level:.12g}% CI {span})"
+        """The pooled result in words: ``11.4 points of 100 less pain (95% interval: 4.6 to 18.3 less)``."""
+        within = replace(self.words, level=self.level).within(self.ci_low, self.ci_high)
+        return f"{self.words.change(self.estimate)} ({within})"
+
+    @property
+    def told(self) -> str:
+        """The pooled result with what it rests on and its certainty."""
+        base = base_words(self.k, self.trials, self.n, one_group=self.analysis.one_group)
+        return f"{self.result}; {base}; {self.certainty} certainty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +141,10 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
             f"{counted(bearing.k, 'poolable comparison')}, {counted(bearing.reported, 'other')} reported without "
             "numbers that can be pooled"
         )
+        if bearing.untimed:
+            found += f", {bearing.untimed} of them without a stated time"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
-    told = f"{bearing.result}, certainty {bearing.certainty}"
+    told = bearing.told
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):
         return Judgement(UNCERTAIN, "certainty", f"{told}, where the rule asks for {rule.certainty}")
     turn = -words.benefit if kind == "harm" else words.benefit

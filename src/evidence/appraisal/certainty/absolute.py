@@ -55,6 +55,8 @@ class AbsoluteEffects(Shown):
         Probability that it is any benefit.
     assumptions : tuple of str
         What these numbers rest on.
+    own : bool
+        Whether the response is that of comparator arms of this analysis, or given; else it is of other analyses.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class AbsoluteEffects(Shown):
     beyond: float
     better: float
     assumptions: tuple[str, ...]
+    own: bool = True
 
     @property
     def needed(self) -> str:
@@ -185,6 +188,7 @@ def absolute_of(
         better = 1.0 - probability_beyond(fit, 0.0)
     sign = 1.0 if outcome.better == "higher" else -1.0
     notes: tuple[str, ...] = ()
+    own = True
     if evidence.measure in RISKS:
         share, source = evidence.risk, "the median of the comparator arms"
         if response is not None:
@@ -199,14 +203,16 @@ def absolute_of(
         unit, difference, share, with_it, gain = "", _NONE, math.nan, _NONE, _NONE
     else:
         unit, difference, notes = _in_points(review, evidence, effect)
-        share, more = _response(review, evidence, response)
+        share, own, more = _response(review, evidence, response)
         benefit = [sign * value / evidence.sd for value in effect]
         with_it, gain = _NONE, _NONE
         if not math.isnan(share + evidence.sd):
             with_it = _span(improved(benefit, share, method=method).tolist())
             gain = _span([value - share for value in with_it])
             notes += (*more, f"Shares who improve: {METHODS[method]}.")
-    return AbsoluteEffects(evidence.analysis, unit, difference, share, with_it, gain, beyond, better, notes)
+    return AbsoluteEffects(
+        evidence.analysis, unit, difference, share, with_it, gain, beyond, better, notes, own
+    )
 
 
 def _span(values: list[float]) -> Span:
@@ -246,20 +252,21 @@ def _in_points(review: Review, evidence: Evidence, effect: Span) -> tuple[str, S
     return f"{instrument} points", (effect[0] * sd, effect[1] * sd, effect[2] * sd), (note,)
 
 
-def _response(review: Review, evidence: Evidence, given: float | None) -> tuple[float, tuple[str, ...]]:
-    """Share of comparator patients who improve, and where it comes from."""
+def _response(review: Review, evidence: Evidence, given: float | None) -> tuple[float, bool, tuple[str, ...]]:
+    """Share of comparator patients who improve, whether it is of this analysis, and where it comes from."""
     outcome = evidence.rules.response_outcome
     if given is not None:
-        return given, (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
+        return given, True, (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
     if outcome is None:
-        return math.nan, ()
+        return math.nan, True, ()
     arms = comparator_responses(review, evidence.analysis, outcome)
     if arms.empty:
-        return math.nan, ()
+        return math.nan, True, ()
     share = float(arms["risk"].median())
-    whose = "of this analysis" if arms["own"].all() else "of other analyses, as none of its own reports it"
+    own = bool(arms["own"].all())
+    whose = "of this analysis" if own else "of other analyses, as none of its own reports it"
     note = (
         f"Comparator patients who improve, {number(100.0 * share, 0)}%: the median of "
         f"{counted(len(arms), 'comparator arm')} {whose}."
     )
-    return share, (note,)
+    return share, own, (note,)

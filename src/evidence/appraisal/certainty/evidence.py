@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -201,6 +201,9 @@ class Evidence(Body):
     withheld : tuple of str
         Those among them that may be missing because of their result: the source gives neither numbers that hold a
         standard error nor a difference that is significant.
+    untimed : int
+        How many of the missing trials state no time for any of their results: nobody knows that they report this
+        window.
     told : tuple of int
         How many of the trials without a usable effect point to smaller values, to larger ones, and to neither side.
     """
@@ -209,6 +212,7 @@ class Evidence(Body):
     missing: tuple[str, ...]
     withheld: tuple[str, ...]
     told: tuple[int, int, int]
+    untimed: int = 0
 
     @property
     def share(self) -> Floats:
@@ -292,6 +296,7 @@ def _gather(review: Review, analysis: str | Analysis) -> Evidence:
         effects=effects,
         missing=missing,
         withheld=withheld(review, question, rest),
+        untimed=untimed(rest),
         told=_told(review, question),
         fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
@@ -330,6 +335,17 @@ def missing_trials(rest: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     """Reported comparisons (trial_id, reason_kind) of trials that have none that can be pooled."""
     missing = [not _NOT_MISSING.issuperset(kinds.parts) for kinds in rest["reason_kind"]]
     return rest[np.array(missing, dtype=bool) & ~rest["trial_id"].isin(effects["trial_id"])]
+
+
+def untimed(missing: pd.DataFrame) -> int:
+    """Count the missing trials of which every result lacks its time."""
+    every = missing["trial_id"]
+    return int(every.nunique() - every[timed(missing["reason_kind"])].nunique())
+
+
+def timed(reasons: pd.Series[Any]) -> np.ndarray:
+    """Which comparisons that cannot be pooled have a result whose time is stated."""
+    return np.array([set(kinds.parts) != {"time not stated"} for kinds in reasons], dtype=bool)
 
 
 def withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple[str, ...]:

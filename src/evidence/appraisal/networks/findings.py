@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.appraisal.certainty.evidence import untimed
 from evidence.appraisal.certainty.network import NetworkEvidence, network_evidence, rate_network
 from evidence.appraisal.certainty.network_base import NetworkBase, gather_network
 from evidence.appraisal.effect_words import outcome_words, word
@@ -275,7 +276,7 @@ def _finding(source: NetworkBase, one: str, other: str) -> NetworkFinding:
     whole = network_evidence(source, one, other)
     body, certainty = rate_network(whole)
     told = isinstance(body, NetworkEvidence) and not body.rule.leaves_scale(body.fit.ci_low, body.fit.ci_high)
-    effects, key = source.direct(one, other), source.key(one, other)
+    effects, key, lacking = source.direct(one, other), source.key(one, other), source.lacking(one, other)
     names = node_words(protocol, one), word(protocol, source.outcome), node_words(protocol, other)
     spec = body.analysis.spec.model_copy(update={"title": capital(f"{names[0]} v {names[2]}")})
     return NetworkFinding(
@@ -285,7 +286,8 @@ def _finding(source: NetworkBase, one: str, other: str) -> NetworkFinding:
         fit=whole.fit if told else None,
         certainty=certainty,
         trials=body.trials,
-        reported=source.lacking(one, other)["trial_id"].nunique(),
+        reported=lacking["trial_id"].nunique(),
+        untimed=untimed(lacking),
         names=names,
         limits=(body.rules.slight, body.rules.large),
         minimum=body.rule.minimum,

@@ -10,7 +10,10 @@ from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
 from evidence.tables.review import Review
 
-__all__ = ["inventory"]
+__all__ = ["STATUSES", "inventory", "whole_trials"]
+
+STATUSES = ("poolable", "reported, not poolable", "no numbers")
+"""What can be done with a trial, the best first."""
 
 _GROUPS = {"only a P value": "only a P value", "only a bound": "P value only a bound, no interval"}
 """Kinds of reasons that are told apart; the others are about what stands beside a mean or a difference."""
@@ -86,6 +89,33 @@ def inventory(review: Review) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
+
+
+def whole_trials(review: Review) -> pd.DataFrame:
+    """Tell the same with the strata of a trial as one trial.
+
+    Parameters
+    ----------
+    review : Review
+
+    Returns
+    -------
+    DataFrame
+        As `inventory`, one row for each trial that counts: results of all its rows, and what the best of them says.
+    """
+    stock = inventory(review)
+    study = stock["trial_id"].map(review.protocol.trial_of)
+    people = stock.groupby(study)["n_randomised"].transform("sum", min_count=1)
+    counts = ["rows", "contrasts", "recovered"]
+    stock[counts] = stock.groupby(study)[counts].transform("sum")
+    # What describes the trial is said of the whole, or else of its strata.
+    for name, other in {"label": stock["label"], "year": stock["year"], "n_randomised": people}.items():
+        stock[name] = (
+            stock[name].where(stock["trial_id"] == study).groupby(study).transform("first").fillna(other)
+        )
+    best = stock.assign(rank=stock["status"].map(STATUSES.index) - (stock["analyses"] > 0))
+    chosen = best.groupby(study)["rank"].idxmin().sort_values()
+    return stock.assign(trial_id=study).loc[chosen].reset_index(drop=True)
 
 
 def _why_unused(refused: pd.DataFrame | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.report.site.shell import templates
-from evidence.wording import capital, counted
+from evidence.wording import capital, limit_digits
 
 __all__ = ["BarScale", "card_html", "important"]
 
@@ -146,7 +146,11 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
 
 def important(one: Mapping[str, Any]) -> str:
     """The smallest difference that matters, in the unit of a finding; empty where none is declared."""
-    return "" if one["mid"] is None else f"{round(one['mid'], one['digits']):g}"
+    return "" if one["mid"] is None else _limit(one["mid"], one["digits"])
+
+
+def _limit(value: float, digits: int) -> str:
+    return f"{round(value, limit_digits(value, digits)):g}"
 
 
 def _matters(one: Mapping[str, Any]) -> str:
@@ -154,7 +158,7 @@ def _matters(one: Mapping[str, Any]) -> str:
     if not (least := important(one)) or not one["ratio"]:
         return f"{least} or more matters" if least else ""
     low, high = sorted((one["mid"], 1 / one["mid"]))
-    return f"{round(low, one['digits']):g} or less, or {round(high, one['digits']):g} or more, matters"
+    return f"{_limit(low, one['digits'])} or less, or {_limit(high, one['digits'])} or more, matters"
 
 
 def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, Any]:
@@ -187,9 +191,7 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
 def _lacking(one: Mapping[str, Any], several: bool) -> str:
     """A result that no trial gives usable numbers for, in a few words."""
     told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
-    if not one["reported"]:
-        return f"{told} (no trial gives numbers)"
-    return f"{told} ({counted(one['reported'], 'trial')} {'report' if one['reported'] > 1 else 'reports'} it)"
+    return f"{told} ({one['lacking']})"
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -200,21 +202,15 @@ def _people(people: Mapping[str, float]) -> dict[str, Any] | None:
     """One hundred people: how many improve anyway, how many more (or fewer) with the treatment."""
     if not people:
         return None
-    without, with_it, low, high = (round(people[name]) for name in ("without", "with", "low", "high"))
-    if low <= without <= high:  # a picture of more or fewer would say more than the interval
+    without, more = round(people["without"]), round(people["more"])
+    if people["low"] <= 0 <= people["high"]:  # a picture of more or fewer would say more than the interval
         return None
-    both, either = min(without, with_it), max(without, with_it)
-    kind = "gain" if with_it >= without else "loss"
+    both, either = sorted((without, without + more))
+    kind = "gain" if more >= 0 else "loss"
     kinds = ("same", kind, "no")
     return {
         "icons": [
             {"x": 10 * (n % 20) + 5, "y": 10 * (n // 20) + 5, "kind": kinds[(n >= both) + (n >= either)]}
             for n in range(100)
         ],
-        "without": without,
-        "with": with_it,
-        "low": low,
-        "high": high,
-        "kind": kind,
-        "difference": either - both,
     }

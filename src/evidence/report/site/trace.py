@@ -114,6 +114,7 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
         shown = frame(body.label, body.html, root="../", entries=near, beside=beside)
         write(site, f"{FOLDER}/{file_name(trial)}.html", shown)
     listed, asked = _listed(review, done)
+    lead = _LEAD + _STRATA * bool(review.protocol.strata)
     table = (
         templates()
         .get_template("trials.html")
@@ -122,7 +123,7 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
     write(
         site,
         "trials.html",
-        frame("All trials", table, toc=False, lead=_LEAD, scripts=(SCRIPT,), kind="trials"),
+        frame("All trials", table, toc=False, lead=lead, scripts=(SCRIPT,), kind="trials"),
     )
     return [
         whole_page(f"{FOLDER}/{file_name(trial)}", body.label, body.html)
@@ -164,6 +165,7 @@ _LEAD = (
     "<p>Every trial of the tables. Each name leads to what the trial reported, where it stands, and how each effect "
     "follows from it.</p>"
 )
+_STRATA = "<p>Strata with results of their own have rows of their own; elsewhere they count as one trial.</p>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -333,6 +333,10 @@ class Protocol(ProtocolPart):
         """Give the trial that a stratum belongs to, or the trial itself: what counts as one trial."""
         wholes = {part: strata.whole for strata in self.strata for part in strata.parts}
         return wholes.get(trial_id, trial_id)
+
+    def count_trials(self, trial_ids: Iterable[str]) -> int:
+        """Count trials, strata of one trial as one."""
+        return len(set(map(self.trial_of, trial_ids)))
 
 
 def read_protocol(path: Path) -> Protocol:

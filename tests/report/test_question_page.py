@@ -1,0 +1,26 @@
+"""The page of a question shows what there is, and no heading over nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+import evidence as ev
+from evidence.report import question_page
+from evidence.tables.review import Review
+
+
+@pytest.mark.parametrize("question", ["massage-sham", "massage-usual"])
+def test_where_nothing_was_combined_one_sentence_stands_for_the_doubts(
+    review: Review, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("IPython.display.display", lambda one: shown.append(one.data))
+    monkeypatch.setattr(question_page, "publish_table", lambda table, name, **_: shown.append(name))
+    ev.publish_doubts(review, ev.answer_question(review, question, deep=False))
+    if question == "massage-sham":
+        assert shown == ["Nothing was combined, so no certainty was rated."]
+        return
+    tables = [one for one in shown if not one.startswith("#")]
+    assert tables == [f"{name}-{question}" for name in ("certainty", "patients", "sequential", "sensitivity")]
+    # Each heading stands over a table; that for patients belongs to the one before.
+    assert [one.startswith("#") for one in shown] == [True, False, False, True, False, True, False]
