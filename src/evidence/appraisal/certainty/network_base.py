@@ -142,9 +142,9 @@ class NetworkBase:
             spec=spec,
             outcome=self.outcome,
             window=self.window,
-            any_time=window.any_time,
             outcome_title=protocol.outcomes[self.outcome].title,
             window_title=window.title,
+            term=window.term(self.window),
         )
 
     def key(self, one: str, other: str) -> str:
