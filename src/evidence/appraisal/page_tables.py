@@ -142,8 +142,8 @@ def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
     -------
     PageTable
         One row for each. Printed: outcome, comparison, result with its interval, the trials that compare the two, how
-        much of the evidence is direct, trials and people that contribute, of how many people one trial would tell as
-        much, certainty. A result that is not told says so.
+        much of the evidence is direct, of how many people one trial would tell as much, trials and people that
+        contribute, certainty. A result that is not told says so.
 
     Examples
     --------
@@ -166,13 +166,16 @@ def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
                 for one in found
             ],
             "Trials that compare the two": ["; ".join(one.direct) or "None" for one in found],
-            "Evidence": [capital(one.directness) for one in found],
-            "Trials": [one.k for one in found],
-            "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "Evidence": [
+                capital(one.directness) if good or one.direct else ""
+                for one, good in zip(found, told, strict=True)
+            ],
             "Worth one trial of": [
                 f"{one.worth:,.0f} people" if good and not math.isnan(one.worth) else ""
                 for one, good in zip(found, told, strict=True)
             ],
+            "Trials in the network that contribute": [one.k for one in found],
+            "People in these": [f"{one.n:,.0f}" if one.k else "" for one in found],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
         }
     )
