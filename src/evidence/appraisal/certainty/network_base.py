@@ -98,7 +98,7 @@ class NetworkBase:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """Direct and indirect evidence of each comparison, as `Network.split`, with strata of one trial as one study."""
+        """Direct and indirect evidence as of `Network.split`, with the strata of one trial counted as one study."""
         table = self.net.split()
         sides = zip(table["treat1"], table["treat2"], strict=True)
         return table.assign(studies=[self.direct(one, other)["study"].nunique() for one, other in sides])
