@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.effects.reported.reasons import OR
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.errors import DataError
 from evidence.measures import measure_of
@@ -192,7 +193,7 @@ def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
         elif trial:
             # The first of several reasons is that of the preferred result.
             why = reasons["reason"].get(trial, "none of its comparisons answers this question")
-            place, reason = PLACES[1], str(parts_of(why, "; or: ")[0])
+            place, reason = PLACES[1], str(parts_of(why, OR)[0])
         if not row["comparison"] and not row["outcome"]:
             place = PLACES[5 if trial in here.index else 4]
         rows.append({"label": row["label"], "trial_id": trial, "place": place, **values, "reason": reason})
