@@ -53,6 +53,7 @@ from .appraisal.networks.findings import NetworkFinding as NetworkFinding
 from .appraisal.networks.findings import NetworkFindings as NetworkFindings
 from .appraisal.networks.findings import network_findings as network_findings
 from .appraisal.networks.findings import networks_of as networks_of
+from .appraisal.networks.tables import consistency_statement as consistency_statement
 from .appraisal.networks.tables import consistency_table as consistency_table
 from .appraisal.networks.tables import networks_statement as networks_statement
 from .appraisal.networks.tables import told_statement as told_statement

@@ -108,8 +108,9 @@ def joined(parts: Iterable[str], word: str = "and") -> str:
 
 
 def capital(text: str) -> str:
-    """Begin with a capital letter, unless the first word is a symbol such as n."""
-    return text if len(text.partition(" ")[0]) == 1 else text[:1].upper() + text[1:]
+    """Begin with a capital letter, unless the first word is a symbol such as n; the article a is none."""
+    symbol = len(first := text.partition(" ")[0]) == 1 and first != "a"
+    return text if symbol else text[:1].upper() + text[1:]
 
 
 def plain(name: str) -> str:

@@ -20,7 +20,9 @@ def test_effects_of_all_analyses(filled: Any) -> None:
     assert table["SE"].tolist() == pytest.approx(found["se"].tolist())
     derived = ev.derivations_table(review)
     assert derived["trial"].tolist() == ["Ava", "Ben"]
-    assert derived["derivation"].tolist() == found["derivation"].tolist()
+    assert "Song: mean 3" in derived["derivation"][0]  # the label of the arm, not its id
+    assert "song: " not in derived["derivation"][0]
+    assert derived["derivation"][0].parts[-1] == str(found["derivation"].iloc[0].parts[-1])
     assert derived.columns[-1] == "read at"
 
 

@@ -85,8 +85,12 @@ def test_what_analyses_have_to_work_with(filled: Any) -> None:
     assert table["question"].tolist() == [one.title for one in review.analyses.values()]
     used = table[table["trials"] > 0]
     assert used[["poolable comparisons", "trials", "patients in them"]].to_numpy().tolist() == [[2, 2, 180]]
-    least, few = review.protocol.model.minimum_studies, int((table["trials"] < 2).sum())
-    assert least == 2
     assert ev.analyses_statement(review).startswith(
-        f"**{few} of the {len(table)} analyses have fewer than 2 trials with poolable comparisons**"
+        f"**1 of the {len(table)} analyses are combined.** 0 have poolable comparisons of fewer than two trials, "
+        f"which are shown and not combined; {len(table) - 1} have none. "
     )
+    filled.protocol["model"]["minimum_studies"] = 3
+    assert ev.analyses_statement(filled.read()).startswith(
+        f"**0 of the {len(table)} analyses are combined.** 1 have poolable comparisons of fewer than three trials, "
+    )
+    assert "comparisons reported, not poolable" in table

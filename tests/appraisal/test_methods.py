@@ -36,11 +36,11 @@ def test_every_estimator_pools_the_same_comparisons(choices: MethodChoices) -> N
 def test_estimators_that_agree_are_said_to_stay(choices: MethodChoices) -> None:
     alike = ev.pool(np.full(5, -2.0), np.full(5, 1.0))
     same = replace(choices, fit=alike)
-    assert "The pooled estimate stays at −2.0." in same.estimators_statement
+    assert "The pooled estimate stays at −2.0 (−2.0 with equal effects)." in same.estimators_statement
     apart = replace(choices, fit=ev.pool([0.0, 0.0, 30.0, 5.0], [1.0, 40.0, 90.0, 0.5]))
     estimates = apart.estimators["estimate"].drop(0)  # of equal effects, which is no estimator of a variance
     low, high = number(estimates.min(), 1), number(estimates.max(), 1)
-    assert f"The pooled estimate moves between {low} and {high}." in apart.estimators_statement
+    assert f"The pooled estimate moves between {low} and {high} (" in apart.estimators_statement
 
 
 def test_questions_on_the_same_comparisons_stand_once(review: Review, choices: MethodChoices) -> None:
@@ -70,15 +70,33 @@ def test_the_comparison_that_moves_most_is_named(choices: MethodChoices) -> None
     place = int((left_out["estimate"] - choices.fit.estimate).abs().to_numpy().argmax())
     furthest = left_out.iloc[place]
     assert choices.influence_statement.startswith(f"Leaving out **{furthest['omitted']}** moves")
-    assert f"moves it to {number(furthest['estimate'], 1)};" in choices.conclusion
+    assert f"moves it to {number(furthest['estimate'], 1)}." in choices.conclusion
 
 
 def test_small_studies_and_the_conclusion_have_the_same_ends(choices: MethodChoices) -> None:
     table = choices.small_studies.set_index("method")["estimate"]
     assert table["as pooled"] == choices.fit.estimate
     assert table["PET-PEESE"] == ev.pet_peese(choices.fit).estimate
-    assert f"gives {number(table.min(), 1)} to {number(table.max(), 1)}." in choices.conclusion
+    assert "average stays at −8.0 (−8.4 with equal effects) whichever random-effects" in choices.conclusion
+    assert (
+        "Allowing for missing trials: trim and fill adds none; PET-PEESE gives −8.7 (95% CI "
+        in choices.conclusion
+    )
+    assert "with much heterogeneity PET-PEESE is unreliable); selection model, one step" in choices.conclusion
+    assert (
+        "(95% CI −10.9 to 2.2), which leaves open whether there is any difference. **" in choices.conclusion
+    )
     assert choices.asymmetry_statement.startswith("Egger's test of funnel asymmetry: P ")
+
+
+def test_what_trim_and_fill_adds_is_counted(choices: MethodChoices) -> None:
+    assert choices.funnel_caption == "Contour-enhanced funnel plot; trim and fill adds none."
+    effect = [-1.0, -0.8, -0.5, -0.3, -0.25, -0.2]
+    lopsided = replace(choices, fit=ev.pool(effect, [0.5, 0.3, 0.1, 0.02, 0.01, 0.005]))
+    count = lopsided.filled.missing
+    assert count
+    assert f"open circles: {count} comparison" in lopsided.funnel_caption
+    assert "adds none" not in lopsided.conclusion
 
 
 def test_the_prior_is_scaled_by_what_matters(review: Review, choices: MethodChoices) -> None:

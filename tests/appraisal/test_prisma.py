@@ -79,13 +79,20 @@ def test_the_checklist_has_every_item_once_and_in_order(review):
 
 
 def test_the_checklist_points_to_what_there_is(review):
-    notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    stems = (path.stem.partition("-")[2] for path in (ROOT / "notebooks").glob("*.ipynb"))
+    pages = {f"page {stem.replace('-', ' ').capitalize()}" for stem in stems} | {"pages of the questions"}
     for row in ev.prisma_checklist(review).items.itertuples():
         for place in filter(None, str(row.where).split("; ")):
-            assert place in notebooks or (ROOT / place).exists(), (row.item, place)
+            assert place in pages or (ROOT / place).exists(), (row.item, place)
         # What is reported is somewhere; what is not, or only in part, has a word on why.
         assert row.where or row.status == "no"
         assert row.comment or row.status == "yes"
+
+
+def test_changes_of_the_protocol_are_reported_where_they_are_listed(review):
+    changes = ev.prisma_checklist(review).items.set_index("item").loc["24c"]
+    assert len(ev.deviations_table(review)) > 0
+    assert (changes["status"], changes["where"]) == ("yes", "page Reporting; data/review.yaml")
 
 
 def test_a_checklist_with_gaps_is_refused(filled):

@@ -24,3 +24,15 @@ def test_each_claim_is_folded_with_all_that_bears_on_it(
     claim = audit.claims.set_index("claim_id").loc["c01"]
     assert f"<b>{claim['claim']}: {claim['verdict']}.</b> <i>{claim['section']}</i>" in text
     assert f"<ul><li>{claim['details']}</li></ul>" in text  # nothing bears on what is no effect
+
+
+def test_parts_are_named_by_the_words_of_outcome_and_window(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[HTML] = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    ev.publish_claims(review, ev.audit(review))
+    text = str(shown[0].data)
+    assert "<li>Massage, pain, short term: " in text
+    assert "<li>Massage, any adverse event, over the whole trial: " in text
+    assert "<li>Manual therapy, quality of life, short term: " in text

@@ -10,11 +10,11 @@ import pandas as pd
 
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
-from evidence.wording import number
+from evidence.wording import joined, number
 
 __all__ = ["TrialSizes", "coverage_by_shape", "coverage_by_variance", "coverage_statement", "trial_sizes"]
 
-NAMES = {"central": "Bayes", "HKSJ-adhoc": "HKSJ, ad hoc"}
+NAMES = {"central": "Bayes", "HKSJ-adhoc": "HKSJ (ad hoc)"}
 """How intervals are called that have a code alone."""
 
 SMALLEST = 4
@@ -167,12 +167,22 @@ def coverage_statement(
     alike = list(ends.index[ends["min"] > best - 2 * math.sqrt(2) * error])
     told = {name: f"{number(low, 1)} to {number(high, 1)}%" for name, low, high in ends.itertuples(name=None)}
     chosen = NAMES.get(review.protocol.model.interval, review.protocol.model.interval)
-    worst = 100 * rougher.loc[rougher["ci"] == "HKSJ", "coverage"].min()
+    rough = _named(rougher).groupby("interval")["coverage"].min()
+    worst = [
+        f"{name} covers {number(rough[name], 1)}%"
+        for name in dict.fromkeys((chosen, "HKSJ"))
+        if name in rough
+    ]
+    least = named[named["tau2"] == named["tau2"].min()].set_index("interval")["coverage"]
+    over = [name for name in alike if least[name] > 95 + 200 * math.sqrt(0.95 * 0.05 / repetitions)]
     parts = [
-        f"**With {result['k'].iloc[0]} trials of this review's sizes, the 95% intervals by {' and '.join(alike)} "
-        f"include the true average most reliably: in {' and '.join(told[name] for name in alike)} of the simulated "
-        "meta-analyses.**",
+        f"**With {result['k'].iloc[0]} trials of this review's sizes, the true average lies most reliably within the "
+        f"95% interval by {joined(f'{name} in {told[name]}' for name in alike)} of the simulated meta-analyses.**",
         "Between them the simulation does not tell." if len(alike) > 1 else "",
+        f"Where trials hardly differ, more than 95% of the intervals by {joined(over)} include it, which are then "
+        "wider than needed."
+        if over
+        else "",
         "; ".join(f"{name} does so in {told[name]}" for name in ("z", "HKSJ"))
         + " (z is the plain interval).",
         f"Honest intervals are wide: at τ² = {tau2:g} HKSJ is {number(width['HKSJ'] / width['z'], 1)} times as wide "
@@ -180,7 +190,7 @@ def coverage_statement(
         f"The protocol of this review uses {chosen}{'' if chosen in alike else f', which covers {told[chosen]}'}."
         if chosen in told
         else "",
-        f"With skewed effects or outliers HKSJ covers {number(worst, 1)}% at worst.",
+        f"With skewed effects or outliers {joined(worst)} at worst.",
         "No interval knows of trials that were never published.",
     ]
     return " ".join(filter(None, parts))

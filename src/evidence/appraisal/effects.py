@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evidence.tables.review import Review
-from evidence.wording import number, parts_of
+from evidence.wording import Listed, number, parts_of
 
 __all__ = ["derivations_table", "effects_table", "refusals_table"]
 
@@ -86,11 +86,19 @@ def derivations_table(review: Review) -> pd.DataFrame:
     ['trial', 'question', 'derivation', 'read at']
     """
     effects = _comparisons(review, pooled=True)
+    arms = {
+        trial: dict(zip(rows["arm_id"], rows["label"], strict=True))
+        for trial, rows in review.arms.groupby("trial_id")
+    }
+    named = [
+        Listed.of((step.naming(arms.get(trial, {})) for step in steps.parts), ". ", ".")
+        for trial, steps in zip(effects["trial_id"], effects["derivation"], strict=True)
+    ]
     return pd.DataFrame(
         {
             "trial": effects["label"],
             "question": _titles(review, effects),
-            "derivation": effects["derivation"],
+            "derivation": pd.Series(named, index=effects.index, dtype=object),
             "read at": effects["source_url"],
         }
     )

@@ -12,6 +12,7 @@ from evidence.synthesis.reports import REPORT_KINDS
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
+from evidence.wording import in_words
 
 __all__ = [
     "Holdings",
@@ -187,14 +188,14 @@ def analyses_table(review: Review) -> pd.DataFrame:
     headings = {
         "k": "poolable comparisons",
         "n": "patients in them",
-        "not_poolable": "reported, not poolable",
+        "not_poolable": "comparisons reported, not poolable",
     }
     work = work.assign(question=[one.analysis.title for one in results]).rename(columns=headings)
     return work[["question", "measure", "poolable comparisons", "trials", *list(headings.values())[1:]]]
 
 
 def analyses_statement(review: Review) -> str:
-    """Say how many analyses of the protocol have too few trials to be combined.
+    """Say how many analyses of the protocol are combined, shown and not combined, or without anything to show.
 
     Examples
     --------
@@ -203,10 +204,16 @@ def analyses_statement(review: Review) -> str:
     >>> "shown and not combined" in ev.analyses_statement(review)
     True
     """
+    results = [synthesise(review, name) for name in review.analyses]
     least = review.protocol.model.minimum_studies
-    trials = [synthesise(review, name).trials for name in review.analyses]
+    pooled, few = sum(one.fit is not None for one in results), sum(0 < one.trials < least for one in results)
+    empty = sum(not one.trials for one in results)
+    rest = (
+        len(results) - pooled - few - empty
+    )  # not pooled by the protocol, or an interval that leaves the scale
     return (
-        f"**{sum(count < least for count in trials)} of the {len(trials)} analyses have fewer than {least} trials "
-        "with poolable comparisons** and are therefore shown and not combined. That is a result too: for these "
-        "questions the reports that could be read do not give the numbers that an answer needs."
+        f"**{pooled} of the {len(results)} analyses are combined.** {few} have poolable comparisons of fewer than "
+        f"{in_words(least)} trials{f' and {rest} others of more' if rest else ''}, which are shown and not combined; "
+        f"{empty} have none. That is a result too: for these questions the reports that could be read do "
+        "not give the numbers that an answer needs."
     )

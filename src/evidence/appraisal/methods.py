@@ -24,7 +24,7 @@ from evidence.models.pooled import Pooled
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import interval, number, p_value
+from evidence.wording import counted, interval, number, p_value
 
 __all__ = ["MethodChoices", "method_choices"]
 
@@ -36,6 +36,7 @@ INTERVALS = {
     "HKSJ-adhoc": "HKSJ, never narrower than t",
     "KR": "Kenward-Roger",
 }
+TRIM_AND_FILL = "trim and fill"
 PREDICTIONS = {"V": "t, k - 1 degrees of freedom", "HTS": "t, k - 2 degrees of freedom", "z": "normal"}
 
 
@@ -105,7 +106,8 @@ class MethodChoices:
     def _moves(self) -> str:
         estimates = [one.estimate for one in self._spread]
         low, high = self._written(min(estimates)), self._written(max(estimates))
-        return f"stays at {low}" if low == high else f"moves between {low} and {high}"
+        moves = f"stays at {low}" if low == high else f"moves between {low} and {high}"
+        return f"{moves} ({self._written(self.fits['EE'].estimate)} with equal effects)"
 
     @property
     def estimators_statement(self) -> str:
@@ -187,7 +189,7 @@ class MethodChoices:
         pet, selected = pet_peese(self.fit), selection_model(self.fit, steps=[0.025])
         found = (
             ("as pooled", self.fit, ""),
-            ("trim and fill", self.filled.filled, self.filled.note),
+            (TRIM_AND_FILL, self.filled.filled, self.filled.note),
             ("PET-PEESE", pet, pet.note),
             ("selection model, one step at P = .025", selected, selected.note),
         )
@@ -232,14 +234,34 @@ class MethodChoices:
     def conclusion(self) -> str:
         """How much each choice moves the result."""
         signs = {one.ci_high < 0 or one.ci_low > 0 for one in self._spread}
-        missing = self.small_studies["estimate"]
         return (
-            f"For this question the average {self._moves} whichever estimator is used; the estimators "
+            f"For this question the average {self._moves} whichever random-effects estimator is used; the estimators "
             f"{'agree' if len(signs) == 1 else 'disagree'} on whether its interval excludes no difference. Leaving "
-            f"out one comparison moves it to {self._written(self.strongest['estimate'])}; allowing for missing "
-            f"trials gives {self._span(missing.min(), missing.max())}. **Which trials there are, and what their "
-            "reports let us use, matters more than which estimator is chosen.**"
+            f"out one comparison moves it to {self._written(self.strongest['estimate'])}. Allowing for missing "
+            f"trials: {self._missing}. **Which trials there are, and what their reports let us use, matters more "
+            "than which estimator is chosen.**"
         )
+
+    @property
+    def _missing(self) -> str:
+        """What each method that allows for missing trials gives, with its interval and its note."""
+        told = []
+        for row in self.small_studies.iloc[1:].to_dict("records"):
+            low, high = row["CI low"], row["CI high"]
+            found = f"{row['method']} gives {interval(row['estimate'], low, high, digits=self.digits)}"
+            if row["method"] == TRIM_AND_FILL and not self.filled.missing:
+                found = f"{TRIM_AND_FILL} adds none"
+            elif low <= 0.0 <= high:
+                found += ", which leaves open whether there is any difference"
+            told.append(found + (f" ({row['note'].rstrip('.')})" if row["note"] else ""))
+        return "; ".join(told)
+
+    @property
+    def funnel_caption(self) -> str:
+        """What the funnel plot shows, with what trim and fill adds to it."""
+        count = self.filled.missing
+        added = f"open circles: {counted(count, 'comparison')} that {TRIM_AND_FILL} adds"
+        return f"Contour-enhanced funnel plot; {added if count else f'{TRIM_AND_FILL} adds none'}."
 
 
 def _percent(probability: float) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from evidence.appraisal.certainty.absolute import absolute_effects
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.appraisal.certainty.tables import certainty_by_difference, certainty_rules
+from evidence.appraisal.effect_words import outcome_words
 from evidence.appraisal.networks.findings import NetworkFinding
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
@@ -22,7 +23,7 @@ from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import capital, number, plain
+from evidence.wording import capital, joined, number, plain
 
 __all__ = [
     "PageTable",
@@ -145,8 +146,8 @@ def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
     -------
     PageTable
         One row for each. Printed: outcome, comparison, result with its interval, the trials that compare the two, how
-        much of the evidence is direct, trials and people that contribute, of how many people one trial would tell as
-        much, certainty. A result that is not told says so.
+        much of the evidence is direct, of how many people one trial would tell as much, trials and people that
+        contribute, certainty. A result that is not told says so.
 
     Examples
     --------
@@ -169,13 +170,16 @@ def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
                 for one in found
             ],
             "Trials that compare the two": ["; ".join(one.direct) or "None" for one in found],
-            "Evidence": [capital(one.directness) for one in found],
-            "Trials": [one.k for one in found],
-            "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "Evidence": [
+                capital(one.directness) if good or one.direct else ""
+                for one, good in zip(found, told, strict=True)
+            ],
             "Worth one trial of": [
                 f"{one.worth:,.0f} people" if good and not math.isnan(one.worth) else ""
                 for one, good in zip(found, told, strict=True)
             ],
+            "Trials in the network that contribute": [one.k for one in found],
+            "People in these": [f"{one.n:,.0f}" if one.k else "" for one in found],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
         }
     )
@@ -449,17 +453,31 @@ def differences_table(review: Review) -> PageTable:
 
 
 def differences_statement(review: Review) -> str:
-    """Name the smallest differences that matter, as the protocol declares them.
+    """Name the smallest differences that matter with their units, and what is taken where none is declared.
 
     Examples
     --------
     >>> import evidence as ev
-    >>> ev.differences_statement(ev.read_review("data"))
-    'Smallest differences that matter: pain 10, disability 0.3.'
+    >>> ev.differences_statement(ev.read_review("data")).partition(",")[0]
+    'Smallest differences that matter: pain 10 points of 100'
     """
-    named = {name: one.minimal_important_difference for name, one in review.protocol.outcomes.items()}
-    told = (f"{plain(name)} {value:g}" for name, value in named.items() if value is not None)
-    return f"Smallest differences that matter: {', '.join(told)}."
+    told, without = [], []
+    for name, one in review.protocol.outcomes.items():
+        words, title = outcome_words(review, name, one.measure), one.title or plain(name)
+        if (least := one.minimal_important_difference) is None:
+            without.append(title)
+        elif one.measure == "SMD":
+            own = f" ({words.important})" if words.factor != 1.0 else ""
+            told.append(f"{title} {least:g} SD{own}")
+        else:
+            told.append(f"{title} {least:g} {words.unit}")
+    rules = review.protocol.certainty
+    rest = (
+        f"None is declared for {joined(without)}: their certainty is rated with a difference of "
+        f"{rules.standard_difference:g} SD or a ratio of {rules.ratio:g}."
+    )
+    declared = f"Smallest differences that matter: {joined(told)}." if told else ""
+    return " ".join(filter(None, [declared, rest if without else ""]))
 
 
 def guidelines_table(review: Review) -> pd.DataFrame:

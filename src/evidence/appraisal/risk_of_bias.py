@@ -87,7 +87,10 @@ class RiskOfBias(Shown):
     @property
     def note(self) -> str:
         """What was judged and what was not, in words."""
-        k = len(self.trials)
+        return self.judged_of(len(self.trials))
+
+    def judged_of(self, trials: int) -> str:
+        """What was judged of so many trials, and what was not, in words."""
         judged = int((self.trials["judged"] > 0).sum())
         full = int((self.trials["judged"] == len(self.tool.domains)).sum())
         high = self.trials["overall"] == self.tool.levels[-1]
@@ -97,8 +100,8 @@ class RiskOfBias(Shown):
             else ""
         )
         return sentences(
-            f"{judged} of {counted(k, 'trial')} {'is' if judged == 1 else 'are'} judged in at least one domain of "
-            f"{self.tool.name}, {full} in all {len(self.tool.domains)}; {int(high.sum())} at high risk{share}.",
+            f"{judged} of {counted(trials, 'trial')} {'is' if judged == 1 else 'are'} judged in at least one domain "
+            f"of {self.tool.name}, {full} in all {len(self.tool.domains)}; {int(high.sum())} at high risk{share}.",
             "A domain without a judgement in the sources seen is not judged: it is neither low nor unclear.",
         )
 
@@ -187,15 +190,14 @@ def bias_statement(review: Review) -> str:
     Examples
     --------
     >>> import evidence as ev
-    >>> "have no judgement at all" in ev.bias_statement(ev.read_review("data"))
+    >>> "trials are judged in at least one domain" in ev.bias_statement(ev.read_review("data"))
     True
     """
-    bias, count = risk_of_bias(review), review.protocol.count_trials
-    trials, judged = count(review.trials["trial_id"]), count(bias.trials["trial_id"])
+    bias, every = risk_of_bias(review), review.protocol.count_trials(review.trials["trial_id"])
     low = int((bias.trials["by_rule"] == "low").sum())
     return (
-        f"{trials - judged} of the review's {trials} trials have no judgement at all. {bias.note} By the "
-        f"tool's own rule ({bias.tool.rule}), {low} of the judged trials can be called low."
+        f"{bias.judged_of(every)} By the tool's own rule ({bias.tool.rule}), {low} of the judged trials "
+        "can be called low."
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from evidence.effects.reported.reasons import distinct_reasons
 from evidence.errors import DataError, closest
 from evidence.models.without_effects import EffectDirection
 from evidence.results import FEW_STUDIES, sentences
@@ -377,7 +378,7 @@ def evidence_map(review: Review, questions: Iterable[str] | None = None) -> pd.D
                     "n": same["n"].max(),
                     "favours": math.nan if not len(signs) else float(signs[0]) if len(signs) == 1 else 0.0,
                     "results": "; ".join(dict.fromkeys(same["result"])),
-                    "reason": "; ".join(filter(None, dict.fromkeys(map(str, same["reason"])))),
+                    "reason": distinct_reasons(map(str, same["reason"])),
                 }
             )
     columns = [

@@ -45,9 +45,10 @@ def publish_claims(review: Review, audit: Audit) -> None:
 
 def _bearing(review: Review, row: Mapping[Any, Any]) -> str:
     """A part of a claim and what one result says of it, as HTML."""
-    outcomes, source = review.protocol.outcomes, ""
-    outcome = outcomes[row["outcome"]].title if row["outcome"] in outcomes else row["outcome"]
-    name = capital(plain(f"{row['intervention']}, {outcome}, {row['window']} term"))
+    outcomes, window, source = review.protocol.outcomes, row["window"], ""
+    outcome = (outcomes[row["outcome"]].title if row["outcome"] in outcomes else "") or plain(row["outcome"])
+    term = review.protocol.windows[window].term(window)
+    name = ", ".join(filter(None, (capital(plain(row["intervention"])), outcome, term)))
     if row["analysis"]:
         title = escape(review.analyses[row["analysis"]].title)
         size = f", {counted(int(row['k']), 'comparison')} from {counted(int(row['trials']), 'trial')}"

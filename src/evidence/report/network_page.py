@@ -63,7 +63,13 @@ def publish_estimates(networks: Iterable[NetworkFindings]) -> None:
         publish_figure(figure, f"network-forest-{_key(found)}", caption=caption, folded=True)
         least = found.protocol.model.minimum_studies
         shown = [*told, net.reference]
-        figure = figures.league(net, treatments=shown, least_direct=least, measure_label=measure)
+        figure = figures.league(
+            net,
+            treatments=shown,
+            least_direct=least,
+            trials=dict(zip(net.studies, found.source.trials["study"], strict=True)),
+            measure_label=measure,
+        )
         caption = (
             f"Each of these treatments against each other, {name}: below the diagonal network estimates, above it "
             f"what at least {in_words(least)} trials found directly."

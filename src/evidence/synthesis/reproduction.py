@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.effects.reported.reasons import OR
 from evidence.effects.sizes.effect_size import effect_size
 from evidence.errors import DataError
 from evidence.measures import measure_of
@@ -59,23 +60,37 @@ class Reproduced(Shown):
         """Printed, reproduced and own result, and how many trials they share, in words."""
         measure = measure_of(self.own.measure)
 
-        def said(estimate: float, low: float, high: float) -> str:
-            return interval(*map(measure.natural, (estimate, low, high)), digits=measure.digits)
+        units = list(dict.fromkeys(self.own.effects["unit"]))
+        own_unit = "SD" if self.own.measure == "SMD" else units[0] if len(units) == 1 else ""
+
+        def written(values: tuple[float, float, float], unit: str) -> str:
+            text = interval(*values, digits=measure.digits)
+            return text.replace(" (", f" {unit} (", 1) if unit else text
+
+        def said(fit: Pooled) -> str:
+            estimate, low, high = (
+                float(measure.natural(one)) for one in (fit.estimate, fit.ci_low, fit.ci_high)
+            )
+            return written((estimate, low, high), own_unit)
 
         parts = []
         for row in self.published.to_dict("records"):
-            printed = interval(row["estimate"], row["ci_low"], row["ci_high"], digits=measure.digits)
-            size = "" if math.isnan(row["k"]) else f", {row['k']:.0f} studies"
+            # A mean difference is on the scale that the other review names.
+            scale = f"on the scale {row['unit_or_scale']}" if row["unit_or_scale"] else ""
+            unit = {"SMD": "SD", "MD": scale}.get(row["measure"], "")
+            printed = written((row["estimate"], row["ci_low"], row["ci_high"]), unit)
+            sizes = ((row["k"], "studies"), (row["n"], "people"))
+            size = "".join(f", {count:,.0f} {what}" for count, what in sizes if not math.isnan(count))
             parts.append(f"{row['label']} printed {printed}{size}.")
         if self.theirs is not None:
-            again = said(self.theirs.estimate, self.theirs.ci_low, self.theirs.ci_high)
-            parts.append(f"Its values of {counted(self.theirs.k, 'comparison')}, pooled here, give {again}.")
+            values = counted(self.theirs.k, "comparison")
+            parts.append(f"Its values of {values}, pooled here, give {said(self.theirs)}.")
         fit = self.own.fit
         if fit is None:
             parts.append(self.own.note)
         else:
-            found = said(fit.estimate, fit.ci_low, fit.ci_high)
-            parts.append(f"These tables give {found} from {counted(self.own.trials, 'trial')}.")
+            people = f" with {self.own.n:,.0f} people" if self.own.n else ""
+            parts.append(f"These tables give {said(fit)} from {counted(self.own.trials, 'trial')}{people}.")
         places = self.trials["place"].value_counts()
         parts.append(f"Listed below: {'; '.join(f'{number} {place}' for place, number in places.items())}.")
         return " ".join(parts)
@@ -178,7 +193,7 @@ def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
         elif trial:
             # The first of several reasons is that of the preferred result.
             why = reasons["reason"].get(trial, "none of its comparisons answers this question")
-            place, reason = PLACES[1], str(parts_of(why, "; or: ")[0])
+            place, reason = PLACES[1], str(parts_of(why, OR)[0])
         if not row["comparison"] and not row["outcome"]:
             place = PLACES[5 if trial in here.index else 4]
         rows.append({"label": row["label"], "trial_id": trial, "place": place, **values, "reason": reason})

@@ -8,6 +8,7 @@ import pytest
 
 import evidence as ev
 from evidence.appraisal.networks.findings import NetworkFindings
+from evidence.appraisal.networks.tables import _reach
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -29,6 +30,7 @@ def chain(small: SmallReview) -> Review:
         small.trial(name, a=f"{one}, 50", b=f"{other}, 50")
         for arm, treatment in (("a", one), ("b", other)):
             small.arm(name, arm, mean=3.0 if treatment == "singing" else 5.0, sd=2.0, n=50)
+    small.rows["trials"][3]["year"] = ""
     return small.read()
 
 
@@ -45,6 +47,49 @@ def test_the_list_counts_strata_once_and_says_how_many_trials_contribute(
         "of 3 trials and 3 treatments, is looked at below. One of the 2 other treatments can be compared with "
         "silence; 2 of the 3 trials contribute to that.\n\nA result is told where at least two "
     )
+
+
+def test_few_other_treatments_are_counted_in_words() -> None:
+    assert [_reach(*counts, "silence") for counts in ((0, 1), (1, 1), (0, 7), (7, 7), (3, 7))] == [
+        "The one other treatment cannot be compared with silence: too few trials connect them",
+        "The one other treatment can be compared with silence",
+        "None of the 7 other treatments can be compared with silence: too few trials connect them",
+        "All other treatments can be compared with silence",
+        "Three of the 7 other treatments can be compared with silence",
+    ]
+
+
+def test_strata_of_a_trial_count_once_in_every_table(networks: tuple[NetworkFindings, ...]) -> None:
+    found = networks[0].source
+    assert networks[0].net.split().set_index("comparison").loc["silence v singing", "studies"] == 3  # strata
+    assert found.pairs.set_index("comparison").loc["silence v singing", "studies"] == 2
+    one = {"trials": found.trials["study"].to_dict(), "least_direct": 3}
+    pair = ["silence", "singing"]
+    assert ev.figures.league(networks[0].net, treatments=pair, **one).numbers["direct"].isna().all()
+    three = ev.figures.league(networks[0].net, treatments=pair, least_direct=3)
+    assert three.numbers["direct"].notna().all()
+
+
+def test_a_network_that_disagrees_as_a_whole_is_named(networks: tuple[NetworkFindings, ...]) -> None:
+    agrees = "No network disagrees as a whole beyond chance; with few trials the test may miss it."
+    assert ev.consistency_statement(networks) == agrees  # without a loop there is no P value
+    networks[0].source.__dict__["incoherence_p"] = 0.0002
+    assert ev.consistency_statement(networks) == (
+        "- **Crying, short term**: the network as a whole disagrees beyond chance (P < .001); its estimates deserve "
+        "little trust."
+    )
+
+
+def test_what_nothing_connects_has_no_evidence(review: Review) -> None:
+    [found] = ev.networks_of(review, ["disability"], ["short"], reference="usual care")
+    shown = ev.network_table(found.against()).shown
+    untold = shown["Result"].str.startswith("Not told")
+    assert set(shown.loc[untold, "Evidence"]) == {""}
+    assert (shown.loc[~untold, "Evidence"] != "").all()
+    assert "A sham treatment v usual care" in set(shown["Comparison"])
+    assert shown.columns[5:8].tolist() == [
+        "Worth one trial of", "Trials in the network that contribute", "People in these",
+    ]  # fmt: skip
 
 
 def test_numbers_of_trials_agree_across_the_page(review: Review) -> None:
@@ -69,18 +114,18 @@ def test_an_unknown_reference_is_replaced(chain: Review) -> None:
 
 def test_what_may_change_effects_stands_by_comparison(networks: tuple[NetworkFindings, ...]) -> None:
     table = ev.transitivity_table(networks, {"design": "plan"}).set_index("comparison")
-    assert table.loc["silence v singing"].to_dict() == {
-        "outcome": "crying, short term",
-        "trials": 3,
+    assert table.loc["Silence v singing"].to_dict() == {
+        "outcome": "Crying, short term",
+        "trials": 2,
         "which": "Ava-Girls; Ava-Boys; Ben",
-        "years": "2001 to 2001",
+        "years": "2001",
         "plan": "parallel",
         "instruments": "CRY",
         "weeks": "10",
         "risk of bias": "not assessed",
     }
-    assert table.loc["silence v storytelling", "years"] == "2001"
-    assert "rocking v routine" in table.index  # what no trial connects is not left out
+    assert table.loc["Silence v storytelling", "years"] == "not stated"
+    assert "Rocking v routine" in table.index  # what no trial connects is not left out
 
 
 def test_told_comparisons_are_counted_and_listed(networks: tuple[NetworkFindings, ...]) -> None:

@@ -97,6 +97,13 @@ class NetworkBase:
         return self.net.contributions("comparisons") / 100.0
 
     @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Direct and indirect evidence as of `Network.split`, with the strata of one trial counted as one study."""
+        table = self.net.split()
+        sides = zip(table["treat1"], table["treat2"], strict=True)
+        return table.assign(studies=[self.direct(one, other)["study"].nunique() for one, other in sides])
+
+    @cached_property
     def split(self) -> dict[str, dict[Any, Any]]:
         """Direct and indirect evidence of each comparison; rows of `Network.split` by their names."""
         return {row["comparison"]: row for row in self.net.split().to_dict("records")}
@@ -142,9 +149,9 @@ class NetworkBase:
             spec=spec,
             outcome=self.outcome,
             window=self.window,
-            any_time=window.any_time,
             outcome_title=protocol.outcomes[self.outcome].title,
             window_title=window.title,
+            term=window.term(self.window),
         )
 
     def key(self, one: str, other: str) -> str:

@@ -72,7 +72,8 @@ class AdditiveModel:
         """Count the trials that tell a part apart: one group had it, another had not."""
         data = self.found.data
         sides = zip(data["treat1"].str.split("+"), data["treat2"].str.split("+"), strict=True)
-        return int(data["study"][[part in {*one} ^ {*other} for one, other in sides]].nunique())
+        apart = [part in {*one} ^ {*other} for one, other in sides]
+        return int(data["trial_id"][apart].map(self.found.protocol.trial_of).nunique())
 
     def written(self, estimate: float, low: float, high: float) -> str:
         """Write an effect with its interval, in the digits of the measure."""

@@ -227,7 +227,7 @@ class NetworkFindings(Shown):
     @cached_property
     def both(self) -> pd.DataFrame:
         """The comparisons with direct and indirect evidence, rows of `Network.split`."""
-        split = self.net.split()
+        split = self.source.pairs
         return split[split["difference"].notna()]
 
     def finding(self, one: str, other: str) -> NetworkFinding:

@@ -11,7 +11,13 @@ from evidence.effects.choosing.description import overall_risk_of_bias
 from evidence.models.network.fit import network_parts
 from evidence.wording import capital, counted, in_words, number, p_value, plain
 
-__all__ = ["consistency_table", "networks_statement", "told_statement", "transitivity_table"]
+__all__ = [
+    "consistency_statement",
+    "consistency_table",
+    "networks_statement",
+    "told_statement",
+    "transitivity_table",
+]
 
 DISAGREE = 0.05
 """P value below which direct and indirect evidence count as disagreeing."""
@@ -49,10 +55,20 @@ def _held(found: NetworkFindings) -> str:
             f"{counted(every, 'trial')}, {treatments}, in {parts} parts that no trial connects; the one with "
             f"{plain(net.reference)}, of {size.replace(',', ' and')}, is looked at below"
         )
-    others = counted(len(net.treatments) - 1, "other treatment")
-    reach = f"{capital(in_words(len(told)))} of the {others} can be compared with {plain(net.reference)}"
+    reach = _reach(len(told), len(net.treatments) - 1, plain(net.reference))
     counts = f"; {found.contributing} of the {own} contribute to that" if told else ""
     return f"{size}. {reach}{counts}."
+
+
+def _reach(told: int, others: int, reference: str) -> str:
+    """How many of the other treatments can be compared with the reference."""
+    if others == 1:
+        who = "The one other treatment"
+    else:
+        first = capital(in_words(told)) if told else "None"
+        who = "All other treatments" if told == others else f"{first} of the {others} other treatments"
+    can, why = ("can", "") if told else ("cannot" if others == 1 else "can", ": too few trials connect them")
+    return f"{who} {can} be compared with {reference}{why}"
 
 
 def told_statement(findings: Sequence[NetworkFinding]) -> str:
@@ -90,7 +106,7 @@ def consistency_table(networks: Iterable[NetworkFindings]) -> pd.DataFrame:
     for found in networks:
         if not found.enough:
             continue
-        split, both = found.net.split(), found.both
+        split, both = found.source.pairs, found.both
         rows.append(
             {
                 "Outcome": capital(found.title),
@@ -106,6 +122,25 @@ def consistency_table(networks: Iterable[NetworkFindings]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def consistency_statement(networks: Iterable[NetworkFindings]) -> str:
+    """Say which networks disagree as a whole beyond chance, as a list in Markdown.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.consistency_statement(ev.networks_of(review, ["disability"], ["long"])).partition(";")[0]
+    'No network disagrees as a whole beyond chance'
+    """
+    told = "\n".join(
+        f"- **{capital(found.title)}**: the network as a whole disagrees beyond chance "
+        f"({p_value(found.source.incoherence_p)}); its estimates deserve little trust."
+        for found in networks
+        if found.enough and found.source.incoherence_p < DISAGREE
+    )
+    return told or "No network disagrees as a whole beyond chance; with few trials the test may miss it."
 
 
 def transitivity_table(networks: Iterable[NetworkFindings], columns: Mapping[str, str]) -> pd.DataFrame:
@@ -140,14 +175,14 @@ def transitivity_table(networks: Iterable[NetworkFindings], columns: Mapping[str
         for (one, other), edge in data.groupby([pairs[0], pairs[1]]):
             names = list(dict.fromkeys(edge["trial_id"]))
             known = trials.loc[names]
-            years = known["year"].min(), known["year"].max()
+            years = sorted(set(known["year"].dropna()))
             rows.append(
                 {
-                    "outcome": found.title,
-                    "comparison": f"{plain(str(one))} v {plain(str(other))}",
-                    "trials": len(names),
+                    "outcome": capital(found.title),
+                    "comparison": capital(f"{plain(str(one))} v {plain(str(other))}"),
+                    "trials": len(set(map(found.protocol.trial_of, names))),
                     "which": "; ".join(known["label"]),
-                    "years": " to ".join(map(str, years if len(edge) > 1 else years[:1])),
+                    "years": " to ".join(map(str, dict.fromkeys([*years[:1], *years[-1:]]))) or "not stated",
                     **{
                         heading: ", ".join(sorted(set(known[column]) - {""})) or "not stated"
                         for column, heading in columns.items()

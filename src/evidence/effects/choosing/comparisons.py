@@ -15,7 +15,7 @@ from evidence.effects.choosing.question import Pair
 from evidence.effects.choosing.selection import Candidate, select
 from evidence.effects.choosing.sharing import average, one_each, split_shared_arms
 from evidence.effects.reported.contrasts import contrast_words
-from evidence.effects.reported.reasons import Reason, step
+from evidence.effects.reported.reasons import OR, Reason, step
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
@@ -219,7 +219,7 @@ def _reason_row(
         "outcome": analysis.outcome,
         "measure": measure,
         "status": NOT_POOLABLE,
-        "reason": "; or: ".join(reason.words for reason in reasons),
+        "reason": OR.join(dict.fromkeys(reason.words for reason in reasons)),
         "reason_kind": Listed.of(dict.fromkeys(reason.kind for reason in reasons)),
     }
 

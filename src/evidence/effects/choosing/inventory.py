@@ -8,6 +8,7 @@ import pandas as pd
 
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.effects.reported.reasons import distinct_reasons
 from evidence.tables.review import Review
 
 __all__ = ["STATUSES", "inventory", "whole_trials"]
@@ -124,7 +125,8 @@ def _why_unused(refused: pd.DataFrame | None) -> str:
         return "no analysis asks for its comparison"
     stated = refused.loc[refused["reason_kind"] != "not reported", "reason"].unique()
     return (
-        "; ".join(stated) or "its poolable results are of other outcomes or times than the analyses ask for"
+        distinct_reasons(stated)
+        or "its poolable results are of other outcomes or times than the analyses ask for"
     )
 
 

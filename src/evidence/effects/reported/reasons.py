@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -13,12 +13,14 @@ __all__ = [
     "NO_EVENTS",
     "NO_EVENT_AT_ALL",
     "NO_SIZE",
+    "OR",
     "ArmId",
     "Assumption",
     "Form",
     "Reason",
     "ReasonKind",
     "Step",
+    "distinct_reasons",
     "step",
 ]
 
@@ -104,6 +106,21 @@ _FROM_P = (Form.MEANS_P, Form.MEANS_P_BOUND, Form.DIFFERENCE_P, Form.DIFFERENCE_
 
 class ArmId(str):
     """Id of an arm within a step, in the place of which a page may put the name of the arm."""
+
+
+OR = "; or: "
+"""What joins the reasons of one comparison, each that of another of its results."""
+
+
+def distinct_reasons(reasons: Iterable[str]) -> str:
+    """Join the reasons of several comparisons; what was said of one is not said again."""
+    said: dict[str, None] = {}
+    told = []
+    for reason in reasons:
+        new = [part for part in reason.split(OR) if part and part not in said]
+        said |= dict.fromkeys(new)
+        told.append(OR.join(new))
+    return "; ".join(filter(None, told))
 
 
 class Step(Listed):

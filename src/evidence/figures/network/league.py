@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,6 +59,7 @@ def league(
     *,
     treatments: Collection[str] | None = None,
     least_direct: int = 1,
+    trials: Mapping[str, str] | None = None,
     small_values: str = "desirable",
     measure_label: str | None = None,
     transform: Literal["exp", "identity"] | None = None,
@@ -81,6 +82,8 @@ def league(
         in the caption, and count in the P-scores.
     least_direct : int
         Direct estimates of fewer studies are left out (of networks).
+    trials : mapping from str to str, optional
+        Which trial a study belongs to, where several are strata of one and count as one for `least_direct`.
     small_values : str
         `desirable` or `undesirable`; decides the order, and blue favours the treatment higher up.
     measure_label, transform, title, digits, notes
@@ -117,7 +120,7 @@ def league(
         scores, table = _component_pairs(net, small_values)
     else:
         scores = net.p_scores(small_values)
-        table = _pairs(net, scores, least_direct)
+        table = _pairs(net, scores, least_direct, trials or {})
     others = ""
     if treatments is not None:
         chosen = choose_treatments(list(scores.index), treatments, least=2)
@@ -159,13 +162,16 @@ class Cell:
         return ink_on(self.fill)
 
 
-def _pairs(net: Network, scores: pd.Series, least_direct: int) -> pd.DataFrame:
+def _pairs(net: Network, scores: pd.Series, least_direct: int, trials: Mapping[str, str]) -> pd.DataFrame:
     """One row a pair, the treatment with the higher P-score first, row by row of the upper triangle."""
     split = net.split().set_index(["treat1", "treat2"])
+    arms = [{net.treatments[place] for place in own} for own in net.contrasts.arms]
     records = []
     for i, one in enumerate(scores.index):
         for other in scores.index[i + 1 :]:
             turned = (one, other) not in split.index
+            both = zip(net.studies, arms, strict=True)
+            direct = {trials.get(study, study) for study, own in both if {one, other} <= own}
             found = split.loc[(other, one) if turned else (one, other)]
             record = {
                 "treatment": one,
@@ -177,7 +183,7 @@ def _pairs(net: Network, scores: pd.Series, least_direct: int) -> pd.DataFrame:
                 values = [found[source], found[f"{source}_low"], found[f"{source}_high"]]
                 if turned:
                     values = [-values[0], -values[2], -values[1]]
-                if name == "direct" and found["studies"] < least_direct:
+                if name == "direct" and len(direct) < least_direct:
                     values = [math.nan] * 3
                 record |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
             records.append(record)

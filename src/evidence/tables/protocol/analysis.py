@@ -132,15 +132,9 @@ class Analysis(ProtocolPart):
     spec: AnalysisSpec
     outcome: str
     window: str
-    any_time: bool = False
     outcome_title: str = ""
     window_title: str = ""
-
-    @property
-    def term(self) -> str:
-        """Words for the window: ``short term``; empty if it takes results of any time."""
-        own = "" if self.any_time else f"{self.window.replace('_', ' ')} term"
-        return self.window_title or own
+    term: str = ""  # words for the window, as of `Window.term`
 
     @property
     def title(self) -> str:

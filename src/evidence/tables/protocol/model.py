@@ -39,6 +39,10 @@ class Window(ProtocolPart):
         """Whether it takes results of any time."""
         return self.start == 0.0 and math.isinf(self.end)
 
+    def term(self, name: str) -> str:
+        """Words for a window of that name: ``short term``; its title if it has one; empty if it takes any time."""
+        return self.title or ("" if self.any_time else f"{name.replace('_', ' ')} term")
+
     @property
     def words(self) -> str:
         """The span as in a sentence: ``after 1 to 13 weeks``."""

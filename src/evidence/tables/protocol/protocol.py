@@ -308,9 +308,9 @@ class Protocol(ProtocolPart):
                         spec=spec,
                         outcome=outcome,
                         window=window,
-                        any_time=window in self.windows and self.windows[window].any_time,
                         outcome_title=self.outcomes[outcome].title if outcome in self.outcomes else "",
                         window_title=self.windows[window].title if window in self.windows else "",
+                        term=self.windows.get(window, Window()).term(window),
                     )
 
     def model_of(self, analysis: Analysis) -> ModelRules:
