@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evidence.synthesis.synthesis import synthesise
+from evidence.synthesis.synthesis import as_declared
 from evidence.tables.review import Review
 from evidence.wording import joined, number
 
@@ -76,7 +76,7 @@ def trial_sizes(review: Review) -> TrialSizes:
     >>> ev.trial_sizes(ev.read_review("examples/bcg-vaccine")).counts
     (13,)
     """
-    pooled = [one for name in review.analyses if (one := synthesise(review, name)).fit is not None]
+    pooled = [one for name in review.analyses if (one := as_declared(review, name)).fit is not None]
     found = {tuple(row["result_ids"]): row["n"] for one in pooled for row in one.effects.to_dict("records")}
     i2 = [one.fit.i2 for one in pooled if one.fit is not None and one.k > 1]
     return TrialSizes(

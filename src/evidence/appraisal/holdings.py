@@ -9,7 +9,7 @@ import pandas as pd
 from evidence.appraisal.unpooled import FAVOURS
 from evidence.effects.choosing.inventory import STATUSES, whole_trials
 from evidence.synthesis.reports import REPORT_KINDS
-from evidence.synthesis.synthesis import synthesise
+from evidence.synthesis.synthesis import as_declared
 from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
 from evidence.wording import in_words
@@ -183,7 +183,7 @@ def analyses_table(review: Review) -> pd.DataFrame:
     >>> ev.analyses_table(review).columns[:3].tolist()
     ['question', 'measure', 'poolable comparisons']
     """
-    results = [synthesise(review, name) for name in review.analyses]
+    results = [as_declared(review, name) for name in review.analyses]
     work = pd.concat([one.to_frame() for one in results], ignore_index=True)
     headings = {
         "k": "poolable comparisons",
@@ -204,7 +204,7 @@ def analyses_statement(review: Review) -> str:
     >>> "shown and not combined" in ev.analyses_statement(review)
     True
     """
-    results = [synthesise(review, name) for name in review.analyses]
+    results = [as_declared(review, name) for name in review.analyses]
     least = review.protocol.model.minimum_studies
     pooled, few = sum(one.fit is not None for one in results), sum(0 < one.trials < least for one in results)
     empty = sum(not one.trials for one in results)

@@ -15,7 +15,7 @@ import pandas as pd
 from evidence.effects.choosing.inventory import whole_trials
 from evidence.errors import DataError
 from evidence.results import Shown, table_text
-from evidence.synthesis.synthesis import synthesise
+from evidence.synthesis.synthesis import as_declared
 from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
 from evidence.wording import counted
@@ -134,7 +134,7 @@ def prisma_flow(review: Review) -> PrismaFlow:
         "poolable": stock.loc[poolable & ~used, "reason"],
         "in an analysis": pd.Series([], dtype="str"),
     }
-    results = [synthesise(review, analysis) for analysis in review.analyses.values()]
+    results = [as_declared(review, name) for name in review.analyses]
     rows = len(review.arm_results) + len(review.contrast_results)
     held = counted(sum(len(one.effects) > 0 for one in results), "analysis", "analyses")
     pooled = sum(one.fit is not None for one in results)

@@ -24,7 +24,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed, counted, interval, number, parts_of, ratio_number
 
-__all__ = ["POOL_OPTIONS", "Synthesis", "synthesise"]
+__all__ = ["POOL_OPTIONS", "Synthesis", "as_declared", "synthesise"]
 
 POOL_OPTIONS = ("method", "ci", "level", "prediction", "counts")
 """Options that concern the model; the others concern the choice of results."""
@@ -271,7 +271,7 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     if overrides or review.analyses.get(question.id) != question:
         return _synthesise(review, question, overrides)
     known, result = (
-        _as_declared(review, question.id),
+        as_declared(review, question.id),
         object.__new__(Synthesis),
     )  # sealed, and not sealed anew
     tables = {name: again(getattr(known, name)) for name in ("effects", "not_poolable")}
@@ -280,8 +280,8 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
 
 
 @lru_cache(maxsize=256)
-def _as_declared(review: Review, analysis: str) -> Synthesis:
-    """Pool an analysis as the protocol says, once: rating, auditing and every page ask for it."""
+def as_declared(review: Review, analysis: str) -> Synthesis:
+    """Pool an analysis as the protocol says, once; all who ask share the result, and only read its tables."""
     return _synthesise(review, review.analysis(analysis), {})
 
 

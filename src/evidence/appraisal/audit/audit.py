@@ -20,7 +20,7 @@ from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
 from evidence.errors import DataError, Fault
 from evidence.results import Shown, table_text
-from evidence.synthesis.synthesis import synthesise
+from evidence.synthesis.synthesis import as_declared, synthesise
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -252,7 +252,7 @@ def bearing_of(
     review: Review, analysis: Analysis, *, certainty: Rating | None = None, **overrides: Any
 ) -> Bearing:
     """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
-    result = synthesise(review, analysis, **overrides)
+    result = synthesise(review, analysis, **overrides) if overrides else as_declared(review, analysis.id)
     words = outcome_words(review, analysis.outcome, result.measure)
     lost = result.reported
     counts = result.k, result.trials, result.n, len(lost)

@@ -19,7 +19,7 @@ from evidence.models.core.studies import Floats
 from evidence.models.pooled import Pooled
 from evidence.synthesis.reports import reports_on
 from evidence.synthesis.rule import PoolingRule, count_trials, rule_of
-from evidence.synthesis.synthesis import synthesise
+from evidence.synthesis.synthesis import as_declared, synthesise
 from evidence.tables.protocol.certainty import CertaintyRules
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -276,7 +276,7 @@ def _gather(review: Review, analysis: str | Analysis) -> Evidence:
     _check_names(review)
     rules = review.protocol.certainty
     model = review.protocol.model_of(review.analysis(analysis))
-    result = synthesise(review, analysis)
+    result = as_declared(review, analysis) if isinstance(analysis, str) else synthesise(review, analysis)
     if result.fit is None and model.multi_arm == "correlated":
         result = synthesise(review, analysis, multi_arm="average")
     question, effects = result.analysis, result.effects

@@ -14,7 +14,7 @@ from evidence import measures
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.files import file_name, write
 from evidence.report.site.shell import FOREST, PageEntry, forest_rules, page
-from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.synthesis.synthesis import Synthesis, as_declared
 from evidence.tables.review import Review
 
 __all__ = ["SAID", "explorer_data", "said_script", "write_explorer"]
@@ -53,7 +53,7 @@ def explorer_data(review: Review) -> dict[str, Any]:
     indirect = {entry.trial for entry in review.protocol.indirect if entry.trial}
     analyses = [
         _analysis(review, done, indirect)
-        for done in (synthesise(review, name) for name in review.analyses)
+        for done in (as_declared(review, name) for name in review.analyses)
         if done.fit is not None and not done.analysis.one_group
     ]
     used = {flag for one in analyses for study in one["studies"] for flag in study["flags"]}

@@ -19,7 +19,7 @@ from evidence.measures import Measure, measure_of
 from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
-from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.synthesis.synthesis import Synthesis, as_declared
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.protocol.questions import questions
 from evidence.tables.review import Review
@@ -100,7 +100,7 @@ def write_trials(review: Review, site: Path, *, title: str, entries: Sequence[Pa
     for name in (STYLE, SCRIPT):
         write(site, name, (Path(__file__).with_name("templates") / name).read_text("utf-8"))
     frame = partial(page, active="trials", site=title, entries=entries, styles=(STYLE,))
-    done = {name: synthesise(review, name) for name in review.analyses}
+    done = {name: as_declared(review, name) for name in review.analyses}
     bodies = trial_bodies(review, done.values())
     places = [PageEntry(f"{FOLDER}/{file_name(trial)}", body.label) for trial, body in bodies.items()]
     near = [
@@ -191,7 +191,7 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
         By id of the trial, in the order of the table of trials.
     """
     # Each table is gone through once, not once a trial.
-    done = [synthesise(review, name) for name in review.analyses] if done is None else list(done)
+    done = [as_declared(review, name) for name in review.analyses] if done is None else list(done)
     arm_names = {
         str(trial): dict(zip(rows["arm_id"], rows["label"], strict=True))
         for trial, rows in review.arms.groupby("trial_id")
