@@ -458,7 +458,7 @@ def differences_statement(review: Review) -> str:
     Examples
     --------
     >>> import evidence as ev
-    >>> ev.differences_statement(ev.read_review("data")).partition(",")[0]
+    >>> ev.differences_statement(ev.read_review("data")).partition(" and")[0]
     'Smallest differences that matter: pain 10 points of 100'
     """
     told, without = [], []
