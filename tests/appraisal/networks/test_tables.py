@@ -63,9 +63,14 @@ def test_strata_of_a_trial_count_once_in_every_table(networks: tuple[NetworkFind
     found = networks[0].source
     assert networks[0].net.split().set_index("comparison").loc["silence v singing", "studies"] == 3  # strata
     assert found.pairs.set_index("comparison").loc["silence v singing", "studies"] == 2
-    one = {"trials": found.trials["study"].to_dict(), "least_direct": 3}
+    trials = {str(trial): str(study) for trial, study in found.trials["study"].items()}
     pair = ["silence", "singing"]
-    assert ev.figures.league(networks[0].net, treatments=pair, **one).numbers["direct"].isna().all()
+    assert (
+        ev.figures.league(networks[0].net, treatments=pair, trials=trials, least_direct=3)
+        .numbers["direct"]
+        .isna()
+        .all()
+    )
     three = ev.figures.league(networks[0].net, treatments=pair, least_direct=3)
     assert three.numbers["direct"].notna().all()
 

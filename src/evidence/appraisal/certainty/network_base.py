@@ -123,12 +123,13 @@ class NetworkBase:
     @cached_property
     def missing(self) -> pd.DataFrame:
         """One row a direct comparison: trials, lacking (cannot be used), withheld (perhaps for their result)."""
-        rows = []
+        rows, count = [], self.review.protocol.count_trials
+        pairs = {pair["comparison"]: pair for pair in self.pairs.to_dict("records")}
         for name in self.by_comparison:
-            row = self.split[str(name)]
-            rest = self.lacking(row["treat1"], row["treat2"])
-            hidden = withheld(self.review, self.question(row["treat1"], row["treat2"]), rest)
-            rows.append((name, row["studies"], rest["trial_id"].nunique(), len(hidden)))
+            pair = pairs[str(name)]
+            rest = self.lacking(pair["treat1"], pair["treat2"])
+            hidden = withheld(self.review, self.question(pair["treat1"], pair["treat2"]), rest)
+            rows.append((name, pair["studies"], count(rest["trial_id"]), count(hidden)))
         columns = ["comparison", "trials", "lacking", "withheld"]
         return pd.DataFrame(rows, columns=columns).set_index("comparison")
 
