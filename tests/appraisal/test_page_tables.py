@@ -22,7 +22,7 @@ def test_a_sequential_analysis_says_of_which_distribution_its_z_is(review: Revie
 
 def test_smallest_differences_are_named_where_there_are_any(review: Review) -> None:
     assert ev.differences_statement(review) == (
-        "Smallest differences that matter: pain 10 points of 100 and disability 0.3 SD (1.3 points of 24). None is "
+        "Smallest differences that matter: pain 10 points of 100 and disability 0.3 SD (1.35 points of 24). None is "
         "declared for patients who improve, quality of life, any adverse event and serious adverse events: their "
         "certainty is rated with a difference of 0.5 SD or a ratio of 1.25."
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evidence.errors import takes
 from evidence.synthesis.synthesis import as_declared
 from evidence.tables.review import Review
 from evidence.wording import joined, number
@@ -90,6 +91,7 @@ def _named(result: pd.DataFrame) -> pd.DataFrame:
     return result.assign(interval=result["ci"].replace(NAMES), coverage=100 * result["coverage"])
 
 
+@takes("DataFrame")
 def coverage_by_variance(result: pd.DataFrame, sizes: TrialSizes) -> pd.DataFrame:
     """Set coverage and mean width of each interval side by side, by how much trials differ.
 
@@ -120,6 +122,7 @@ def coverage_by_variance(result: pd.DataFrame, sizes: TrialSizes) -> pd.DataFram
     return table.reset_index()
 
 
+@takes("DataFrame")
 def coverage_by_shape(result: pd.DataFrame) -> pd.DataFrame:
     """Set the coverage of each interval side by side, by the shape of the true effects (``distribution``).
 
