@@ -35,3 +35,18 @@ def test_each_figure_has_a_name_and_counts_what_contributes(
     assert shown["network-forest-disability-long"][0] == (
         "Treatments against usual care, disability, long term (standard deviations); 10 of 11 trials contribute."
     )
+
+
+def test_the_caption_of_a_graph_says_where_strata_stand_apart(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions: list[str] = []
+    monkeypatch.setattr(
+        "evidence.report.network_page.publish_figure", lambda *_, caption, **__: captions.append(caption)
+    )
+    networks = ev.networks_of(review, ["pain"], ["short", "long"], reference="usual care")
+    ev.publish_networks(networks)
+    apart = [one.endswith("Strata of one trial are drawn as studies of their own.") for one in captions]
+    data = [one.source.whole["trial_id"] for one in networks]
+    assert apart == [review.protocol.count_trials(ids) < ids.nunique() for ids in data]
+    assert apart == [True, False]

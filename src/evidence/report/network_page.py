@@ -30,8 +30,10 @@ def publish_networks(networks: Iterable[NetworkFindings]) -> None:
     from evidence import figures
 
     for place, found in enumerate(networks):
-        figure = figures.network_graph(found.source.whole)
-        caption = f"Network of trials for {found.title}."
+        figure, trials = figures.network_graph(found.source.whole), set(found.source.whole["trial_id"])
+        apart = found.protocol.count_trials(trials) < len(trials)
+        strata = " Strata of one trial are drawn as studies of their own." if apart else ""
+        caption = f"Network of trials for {found.title}.{strata}"
         publish_figure(figure, f"network-{_key(found)}", caption=caption, folded=place > 0)
 
 
