@@ -366,14 +366,13 @@ def test_other_thresholds_show_which_verdicts_hang_on_them(sung: Any) -> None:
 def test_another_difference_gives_what_a_protocol_with_it_gives(review: Any) -> None:
     table = ev.audit_sensitivity(review).set_index(["certainty", "threshold"])
     own = review.protocol.audit
-    for outcome, differences in own.vary.minimal_important_difference.items():
-        for difference in differences:
-            changed = {"minimal_important_difference": difference}
-            outcomes = dict(review.protocol.outcomes)
-            outcomes[outcome] = outcomes[outcome].model_copy(update=changed)
-            other = replace(review, protocol=review.protocol.model_copy(update={"outcomes": outcomes}))
-            named = own.certainty, f"{outcome.replace('_', ' ')}: {difference:g} matters"
-            assert list(table.loc[named, "verdict"]) == list(ev.audit(other).claims["verdict"])
+    for outcome, (difference, *_) in own.vary.minimal_important_difference.items():
+        changed = {"minimal_important_difference": difference}
+        outcomes = dict(review.protocol.outcomes)
+        outcomes[outcome] = outcomes[outcome].model_copy(update=changed)
+        other = replace(review, protocol=review.protocol.model_copy(update={"outcomes": outcomes}))
+        named = own.certainty, f"{outcome.replace('_', ' ')}: {difference:g} matters"
+        assert list(table.loc[named, "verdict"]) == list(ev.audit(other).claims["verdict"])
 
 
 def test_a_variation_of_an_unknown_outcome_is_named(sung: Any) -> None:
