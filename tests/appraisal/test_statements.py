@@ -178,17 +178,17 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
         ([10, 10], "2 trials report it", "Two trials report the effect"),
         (
             ["", ""],
-            "no trial is known to report it; 2 do not state their time",
+            "2 trials without a stated time",
             "; two do not state their time",
         ),
         (
             [10, ""],
-            "2 trials, 1 of which does not state the time",
+            "2 trials, 1 of them without a stated time",
             "Two trials, one of which does not state the ",
         ),
         (
             [""],
-            "no trial is known to report it; 1 does not state its time",
+            "1 trial without a stated time",
             "No trial is known to report the effect",
         ),
         ([10], "1 trial reports it", "One trial reports the effect"),

@@ -81,11 +81,7 @@ class QuestionAnswer(Shown):
             return ""
         turn = -1 if people["more"] < 0 else 1
         low, high = (number(end, 0) for end in sorted(turn * people[name] for name in ("low", "high")))
-        elsewhere = (
-            ""
-            if self.absolute.own
-            else " (the median of other analyses, as no comparator group of this one reports it)"
-        )
+        elsewhere = "" if self.absolute.own else " (the median of other analyses)"
         lead = self.lead
         return (
             f"If the average holds ({lead.level or 'not rated'}{' certainty' if lead.level else ''}), and if "

@@ -234,14 +234,14 @@ class Finding(Shown):
 
     @property
     def lacking(self) -> str:
-        """The same in a few words: ``6 trials, 2 of which do not state the time``."""
+        """The same in a few words: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
         if not self.reported:
             return f"no {one} gives numbers"
         if self.untimed == self.reported:
-            return f"no {one} is known to report it; {self.untimed} {_no_time(self.untimed)}"
+            return f"{self.counted(self.untimed)} without a stated time"
         if self.untimed:
-            return f"{self.counted(self.reported)}, {self.untimed} of which {_do(self.untimed)} not state the time"
+            return f"{self.counted(self.reported)}, {self.untimed} of them without a stated time"
         return f"{self.counted(self.reported)} {'report' if self.reported > 1 else 'reports'} it"
 
     @property

@@ -413,7 +413,7 @@ def test_the_claim_about_two_treatments_that_one_contradicts_says_which(review: 
 
 def test_the_tables_of_a_page_show_claims_in_words(review: Review) -> None:
     audit = ev.audit(review)
-    assert audit.verdicts.columns[0] == "place in the article"
+    assert audit.verdicts.columns.tolist() == ["claim", "verdict", "certainty", "why"]
     shown = audit.bearing(review)
     assert shown.columns[0] == "claim"
     words = audit.claims.set_index("claim_id")["claim"]

@@ -98,8 +98,7 @@ class Audit(Shown):
     @property
     def verdicts(self) -> pd.DataFrame:
         """Each claim with its verdict, under headings for people."""
-        shown = self.claims[["section", "claim", "verdict", "certainty", "why"]]
-        return shown.rename(columns={"section": "place in the article"})
+        return self.claims[["claim", "verdict", "certainty", "why"]]
 
     def bearing(self, review: Review) -> pd.DataFrame:
         """Every result that bears on a claim, in the words of the review, under headings for people."""
