@@ -18,7 +18,7 @@ __all__ = ["BarScale", "card_html", "important"]
 
 ROOM = 0.03
 """Share of the width that stays free at either end."""
-OPEN_CHANGES = 2
+OPEN_CHANGES = 1
 """Sentences on what would change a result that stand on the first page; the others are on the question's own."""
 _ENDS = ("ci_low", "ci_high", "prediction_low", "prediction_high")
 TIMES_MID = 2.5
