@@ -62,11 +62,17 @@ def interval(
     level: float = 0.95,
     ratio: bool = False,
     sign: str = "",
+    unit: str = "",
+    kind: str = "CI",
 ) -> str:
-    """Write an estimate with its interval, a sign such as % after each: ``−2.90 (95% CI −4.00 to −1.80)``."""
+    """Write an estimate with its interval: ``−2.90 (95% CI −4.00 to −1.80)``.
+
+    A sign such as % stands after each number, a unit after the estimate; the kind says what the interval is.
+    """
     write = ratio_number if ratio else number
     at, first, last = (f"{write(value, digits)}{sign}" for value in (estimate, low, high))
-    return f"{at} (no interval)" if math.isnan(low) else f"{at} ({100 * level:.12g}% CI {first} to {last})"
+    span = "no interval" if math.isnan(low) else f"{100 * level:.12g}% {kind} {first} to {last}"
+    return f"{at}{f' {unit}' * bool(unit)} ({span})"
 
 
 def p_value(p: float) -> str:

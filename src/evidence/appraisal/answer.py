@@ -13,7 +13,7 @@ from evidence.appraisal.audit.audit import Rating, audit
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import rate
 from evidence.appraisal.harms import harms_statement
-from evidence.appraisal.readings import readers_statement
+from evidence.appraisal.readings import readers_statement, reported_results
 from evidence.appraisal.statements import MEANS, Finding, finding_of
 from evidence.results import Shown
 from evidence.synthesis.rule import count_trials
@@ -183,10 +183,6 @@ def status(review: Review) -> dict[str, str]:
     return {name: text for name, words in parts.items() if (text := words(review))}
 
 
-def _results(review: Review) -> pd.DataFrame:
-    return pd.concat([review.arm_results, review.contrast_results], ignore_index=True)
-
-
 def _trials(review: Review) -> str:
     """How the counts of trials on different pages hang together."""
     main = {one.id for question in main_questions(review.protocol) for one in question.analyses}
@@ -235,7 +231,7 @@ def _people(review: Review) -> float:
 
 
 def _sources(review: Review) -> str:
-    kinds = _results(review)["source_kind"].astype(str)
+    kinds = reported_results(review)["source_kind"].astype(str)
     if not len(kinds):
         return ""
     abstract = int(kinds.isin(["abstract"]).sum())

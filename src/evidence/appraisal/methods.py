@@ -21,7 +21,7 @@ from evidence.models.bayes.posterior import Posterior
 from evidence.models.bayes.priors import half_normal
 from evidence.models.pool import pool
 from evidence.models.pooled import Pooled
-from evidence.synthesis.synthesis import Synthesis, synthesise
+from evidence.synthesis.synthesis import Synthesis, as_declared, synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, interval, number, p_value
@@ -124,7 +124,7 @@ class MethodChoices:
         """Each interval of every pooled question on the same scale; those that rest on the same comparisons once."""
         rows, shown = [], set()
         for name in self.review.analyses:
-            one = synthesise(self.review, name)
+            one = as_declared(self.review, name)
             comparisons = tuple(sorted(one.effects["result_ids"]))
             if one.fit is None or one.measure != self.result.measure or comparisons in shown:
                 continue
@@ -222,9 +222,10 @@ class MethodChoices:
     def posterior_statement(self) -> str:
         """The average effect and probabilities of what matters."""
         found, least = self.posterior, self._least
-        average = interval(found.estimate, found.ci_low, found.ci_high, digits=self.digits)
+        values = found.estimate, found.ci_low, found.ci_high
+        average = interval(*values, digits=self.digits, kind="credible interval")
         return (
-            f"Average effect {average.replace('CI', 'credible interval')}. The probability that the average "
+            f"Average effect {average}. The probability that the average "
             f"favours the treatment is {_percent(found.probability(0.0))}; that it is at least as large as the "
             f"smallest important difference ({number(least, 1)}) is {_percent(found.probability(-least))}; that a "
             f"*new trial's* true effect is that large, {_percent(found.probability(-least, of='prediction'))}."

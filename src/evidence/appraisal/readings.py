@@ -16,6 +16,7 @@ __all__ = [
     "doubtful_table",
     "readers_statement",
     "readers_table",
+    "reported_results",
 ]
 
 
@@ -90,7 +91,7 @@ def readers_table(review: Review) -> pd.DataFrame:
     >>> ev.readers_table(review).columns.tolist()
     ['read by', 'confirmed', 'resolved', 'single']
     """
-    results = _results(review)
+    results = reported_results(review)
     read_by = results["readers"].map(" and ".join).rename("read by")
     return pd.crosstab(read_by, results["status"]).reset_index().rename_axis(columns=None)
 
@@ -105,7 +106,7 @@ def readers_statement(review: Review) -> str:
     >>> "checked by nobody" in ev.readers_statement(review)
     True
     """
-    results = _results(review)
+    results = reported_results(review)
     unchecked, alone = results["status"] == "single", results["readers"].str.len() <= 1
     if not unchecked.any():
         return ""
@@ -118,7 +119,8 @@ def readers_statement(review: Review) -> str:
     return f"{text} checked by nobody{beside}."
 
 
-def _results(review: Review) -> pd.DataFrame:
+def reported_results(review: Review) -> pd.DataFrame:
+    """Give every reported result, of one group or of a comparison, in one table."""
     return pd.concat([review.arm_results, review.contrast_results], ignore_index=True)
 
 

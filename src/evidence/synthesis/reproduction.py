@@ -63,28 +63,23 @@ class Reproduced(Shown):
         units = list(dict.fromkeys(self.own.effects["unit"]))
         own_unit = "SD" if self.own.measure == "SMD" else units[0] if len(units) == 1 else ""
 
-        def written(values: tuple[float, float, float], unit: str) -> str:
-            text = interval(*values, digits=measure.digits)
-            return text.replace(" (", f" {unit} (", 1) if unit else text
-
         def said(fit: Pooled) -> str:
-            estimate, low, high = (
-                float(measure.natural(one)) for one in (fit.estimate, fit.ci_low, fit.ci_high)
-            )
-            return written((estimate, low, high), own_unit)
+            values = map(measure.natural, (fit.estimate, fit.ci_low, fit.ci_high))
+            return interval(*values, digits=measure.digits, unit=own_unit)
 
         parts = []
         for row in self.published.to_dict("records"):
             # A mean difference is on the scale that the other review names.
             scale = f"on the scale {row['unit_or_scale']}" if row["unit_or_scale"] else ""
             unit = {"SMD": "SD", "MD": scale}.get(row["measure"], "")
-            printed = written((row["estimate"], row["ci_low"], row["ci_high"]), unit)
+            values = row["estimate"], row["ci_low"], row["ci_high"]
+            printed = interval(*values, digits=measure.digits, unit=unit)
             sizes = ((row["k"], "studies"), (row["n"], "people"))
             size = "".join(f", {count:,.0f} {what}" for count, what in sizes if not math.isnan(count))
             parts.append(f"{row['label']} printed {printed}{size}.")
         if self.theirs is not None:
-            values = counted(self.theirs.k, "comparison")
-            parts.append(f"Its values of {values}, pooled here, give {said(self.theirs)}.")
+            again = counted(self.theirs.k, "comparison")
+            parts.append(f"Its values of {again}, pooled here, give {said(self.theirs)}.")
         fit = self.own.fit
         if fit is None:
             parts.append(self.own.note)

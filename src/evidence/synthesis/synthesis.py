@@ -270,10 +270,8 @@ def synthesise(review: Review, analysis: str | Analysis, **overrides: Any) -> Sy
     question = review.analysis(analysis)
     if overrides or review.analyses.get(question.id) != question:
         return _synthesise(review, question, overrides)
-    known, result = (
-        as_declared(review, question.id),
-        object.__new__(Synthesis),
-    )  # sealed, and not sealed anew
+    known = as_declared(review, question.id)
+    result = object.__new__(Synthesis)  # its arrays are sealed, and need not be again
     tables = {name: again(getattr(known, name)) for name in ("effects", "not_poolable")}
     vars(result).update(vars(known) | tables)
     return result

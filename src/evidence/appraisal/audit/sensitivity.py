@@ -166,8 +166,8 @@ def _variations(
             for id, one in bearings.items():
                 # What was pooled stays; the difference that is declared is one of the outcome's own measure.
                 if one.analysis.outcome == outcome and one.words.measure == changed.measure:
-                    rated = certainty(other, id) if certainty else grade(review, id, mid=difference)
-                    words = outcome_words(other, outcome, one.words.measure)
-                    level = level_of(rated, id) if one.certainty else ""
-                    again[id] = replace(one, words=words, certainty=level)
+                    again[id] = replace(one, words=outcome_words(other, outcome, one.words.measure))
+                    if one.certainty:
+                        rated = certainty(other, id) if certainty else grade(review, id, mid=difference)
+                        again[id] = replace(again[id], certainty=level_of(rated, id))
             yield f"{outcome.replace('_', ' ')}: {difference:g} matters", rule, bearings | again

@@ -73,7 +73,7 @@ class AdditiveModel:
         data = self.found.data
         sides = zip(data["treat1"].str.split("+"), data["treat2"].str.split("+"), strict=True)
         apart = [part in {*one} ^ {*other} for one, other in sides]
-        return int(data["trial_id"][apart].map(self.found.protocol.trial_of).nunique())
+        return self.found.protocol.count_trials(data["trial_id"][apart])
 
     def written(self, estimate: float, low: float, high: float) -> str:
         """Write an effect with its interval, in the digits of the measure."""

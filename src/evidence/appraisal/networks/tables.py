@@ -46,14 +46,14 @@ def networks_statement(networks: Sequence[NetworkFindings]) -> str:
 def _held(found: NetworkFindings) -> str:
     """How many trials and treatments a network has, those that no trial connects with it, and how many contribute."""
     net, whole, told = found.net, found.source.whole, found.told
-    own = counted(found.trials, "trial")
-    size = f"{own}, {counted(len(net.treatments), 'treatment')}"
+    own, treatments = counted(found.trials, "trial"), counted(len(net.treatments), "treatment")
+    size = f"{own}, {treatments}"
     if (parts := len(network_parts(whole))) > 1:
-        every = whole["trial_id"].map(found.protocol.trial_of).nunique()
-        treatments = counted(len({*whole["treat1"], *whole["treat2"]}), "treatment")
+        every = counted(found.protocol.count_trials(whole["trial_id"]), "trial")
+        nodes = counted(len({*whole["treat1"], *whole["treat2"]}), "treatment")
         size = (
-            f"{counted(every, 'trial')}, {treatments}, in {parts} parts that no trial connects; the one with "
-            f"{plain(net.reference)}, of {size.replace(',', ' and')}, is looked at below"
+            f"{every}, {nodes}, in {parts} parts that no trial connects; the one with {plain(net.reference)}, of "
+            f"{own} and {treatments}, is looked at below"
         )
     reach = _reach(len(told), len(net.treatments) - 1, plain(net.reference))
     counts = f"; {found.contributing} of the {own} contribute to that" if told else ""
@@ -180,7 +180,7 @@ def transitivity_table(networks: Iterable[NetworkFindings], columns: Mapping[str
                 {
                     "outcome": capital(found.title),
                     "comparison": capital(f"{plain(str(one))} v {plain(str(other))}"),
-                    "trials": len(set(map(found.protocol.trial_of, names))),
+                    "trials": found.protocol.count_trials(names),
                     "which": "; ".join(known["label"]),
                     "years": " to ".join(map(str, dict.fromkeys([*years[:1], *years[-1:]]))) or "not stated",
                     **{

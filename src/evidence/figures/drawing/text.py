@@ -33,9 +33,8 @@ def text_width(text: str, size: float = BODY, weight: str = "normal") -> float:
     """Width of one line of text in points, from the outlines of the fonts."""
     if not PLAIN.fullmatch(text):
         return _measured(text, size, weight)
-    parts = JOINED.findall(
-        text
-    )  # adding up is a hundred times faster than laying out the whole, and as exact
+    # Adding up is a hundred times faster than laying out the whole, and as exact.
+    parts = JOINED.findall(text)
     width = _measured(parts[-1], UNIT, weight) + sum(_step(*pair, weight) for pair in pairwise(parts))
     return width * (size / UNIT)
 
