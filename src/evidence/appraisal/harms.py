@@ -61,12 +61,13 @@ def harms_table(review: Review) -> pd.DataFrame:
     ]
     counts = _counts(review)
     words = review.trials.set_index("trial_id")["harms"]
+    heard = {name for frame in told for name in frame["trial_id"]}
     rows = []
     for trial in review.trials.sort_values(["year", "label"]).to_dict("records"):
         name = trial["trial_id"]
-        own = [frame[frame["trial_id"] == name] for frame in told]
-        if all(frame.empty for frame in own) and not words[name]:
+        if name not in heard and not words[name]:
             continue
+        own = [frame[frame["trial_id"] == name] for frame in told]
         counted_by = [
             (f'"{instrument}": ' if instrument else "")
             + ", ".join(

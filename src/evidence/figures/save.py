@@ -5,16 +5,16 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
-from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from evidence.errors import DataError, takes
 from evidence.figures.drawing.canvas import EvidenceFigure
+from evidence.figures.drawing.renderers import write_svg
 from evidence.figures.drawing.style import SMALL, at_width, style
 from evidence.figures.drawing.text import text_width
 from evidence.files import draft, folder, plain_rows
@@ -156,12 +156,14 @@ def _write(figure: EvidenceFigure, path: Path, kind: str, dpi: int, text: str) -
     if kind == "tiff":
         options["pil_kwargs"] = {"compression": "tiff_lzw"}
     if kind == "svg" and text == "text":
-        _write_text_svg(figure, path, options)
+        _write_text_svg(figure, path, metadata["svg"], dpi)
     else:
         figure.savefig(path, **options)
 
 
-def _write_text_svg(figure: EvidenceFigure, beside: Path, options: dict[str, Any]) -> None:
+def _write_text_svg(
+    figure: EvidenceFigure, beside: Path, metadata: Mapping[str, str | None], dpi: int
+) -> None:
     """Write an SVG whose letters are text; a halo around letters, which matplotlib would draw as outlines, too."""
     halos = [one for one in figure.findobj(Text) if one.get_path_effects()]
     effects = [one.get_path_effects() for one in halos]
@@ -170,7 +172,7 @@ def _write_text_svg(figure: EvidenceFigure, beside: Path, options: dict[str, Any
             one.set_gid(f"halo-{place}")
             one.set_path_effects([])
         with style(), matplotlib.rc_context({"svg.fonttype": "none"}):
-            Figure.savefig(figure, beside, **options)
+            write_svg(figure, beside, metadata, dpi)
     finally:
         for one, kept in zip(halos, effects, strict=True):
             one.set_gid(None)

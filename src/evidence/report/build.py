@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -344,9 +345,13 @@ class _Pages:
         self.thread = ThreadPoolExecutor(1)
         self.site: Future[Site] | None = None
         self.added: list[Future[None]] = []
+        self.settings = ExitStack()
 
     def begin(self, open_site: Callable[[], Site]) -> None:
         """Open the site, which takes a while."""
+        import pandas as pd
+
+        self.settings.enter_context(pd.option_context("mode.string_storage", "python"))  # as in `work_ahead`
         self.site = self.thread.submit(open_site)
 
     def add(self, done: Executed) -> None:
@@ -365,6 +370,7 @@ class _Pages:
     def stop(self) -> None:
         """Write nothing more."""
         self.thread.shutdown(cancel_futures=True)
+        self.settings.close()
 
 
 def _title(data: Path, inputs: Inputs, cache: Path) -> tuple[str, Review | None]:

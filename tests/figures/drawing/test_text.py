@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.textpath import text_to_path
 
 from evidence.figures import funnel
-from evidence.figures.drawing.text import clean, significant, text_width, wrap
+from evidence.figures.drawing.text import clean, significant, text_size, text_width, wrap
 from evidence.models.pool import pool
 
 module, style_module = (sys.modules[f"evidence.figures.drawing.{name}"] for name in ("text", "style"))
@@ -31,10 +31,10 @@ LETTERS = [*map(chr, range(32, 127)), *"éüñçßøåÆ–−—×≤≥…±²
 
 
 @given(st.text(st.sampled_from(LETTERS), min_size=1, max_size=24), st.sampled_from(["normal", "bold"]))
-def test_width_is_that_of_the_whole_text(text, weight):
+def test_size_is_that_of_the_whole_text(text, weight):
     font = FontProperties(family=[style_module.FONT], size=9.0, weight=weight)
-    whole = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
-    assert text_width(text, 9.0, weight) == pytest.approx(whole, abs=1e-9)
+    whole = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    assert text_size(text, 9.0, weight) == pytest.approx(whole, abs=1e-9)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def no_fonts(monkeypatch):
 
 
 def forget():
-    for cached in (module._installed, module._fallback, module._letters, module.text_width, module._measured):
+    for cached in (module._installed, module._fallback, module._letters, module.text_size, module._measured):
         cached.cache_clear()
 
 

@@ -141,7 +141,8 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
     if choices.multi_arm == "average":
         rows = list(average(rows))
     rows += [_reason_row(analysis, measure, pair, found, describe_trial) for pair, found in reasons.items()]
-    frame = pd.DataFrame(rows, columns=_columns(review))
+    with pd.option_context("mode.string_storage", "python"):  # as in the tables of the review
+        frame = pd.DataFrame(rows, columns=_columns(review))
     for name in LISTED:
         # Left to itself, pandas would make plain text of them.
         frame[name] = pd.Series([row.get(name, math.nan) for row in rows], dtype=object)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from evidence.figures.drawing.renderers import Ruler
 from evidence.figures.drawing.style import BODY, style
 
 __all__ = ["EvidenceFigure", "redrawable"]
@@ -95,7 +96,7 @@ class EvidenceFigure(Figure):
         width, height = self.bbox.width, self.bbox.height
         found = []
         with style():
-            renderer = self.canvas.get_renderer()  # type: ignore[attr-defined]
+            renderer = Ruler(self.dpi)
             for text in self.findobj(Text):
                 if text.get_visible() and text.get_text().strip():
                     box = text.get_window_extent(renderer)

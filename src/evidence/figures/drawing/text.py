@@ -15,7 +15,10 @@ from matplotlib.textpath import text_to_path
 from evidence.figures.drawing.style import BODY, FALLBACKS, FONT, ONE_AT_A_TIME, use_font
 from evidence.wording import number
 
-__all__ = ["clean", "significant", "text_width", "wrap"]
+__all__ = ["Size", "clean", "known_size", "significant", "text_size", "text_width", "wrap"]
+
+Size = tuple[float, float, float]
+"""Width, height and depth below the baseline."""
 
 MISSING = "\u25a1"
 """An empty box, for a letter that no font has."""
@@ -25,35 +28,55 @@ JOINED = re.compile(r"f+[il]?|.")
 """Letters that the font may draw as one, or a single letter."""
 UNIT = 100.0
 """Size of type in which parts of a text are measured."""
+_WEIGHTS = {"normal": "normal", 400: "normal", "bold": "bold", 700: "bold"}
 _TOLD: set[str] = set()
 
 
-@lru_cache(maxsize=8192)
 def text_width(text: str, size: float = BODY, weight: str = "normal") -> float:
     """Width of one line of text in points, from the outlines of the fonts."""
+    return text_size(text, size, weight)[0]
+
+
+@lru_cache(maxsize=8192)
+def text_size(text: str, size: float = BODY, weight: str = "normal") -> Size:
+    """Width, height and depth below the baseline of one line of text in points, from the outlines of the fonts."""
     if not PLAIN.fullmatch(text):
         return _measured(text, size, weight)
     # Adding up is a hundred times faster than laying out the whole, and as exact.
     parts = JOINED.findall(text)
-    width = _measured(parts[-1], UNIT, weight) + sum(_step(*pair, weight) for pair in pairwise(parts))
-    return width * (size / UNIT)
+    width = _measured(parts[-1], UNIT, weight)[0] + sum(_step(*pair, weight) for pair in pairwise(parts))
+    inks = [_measured(part, UNIT, weight) for part in set(parts)]
+    depth = max(one[2] for one in inks)
+    height = max(one[1] - one[2] for one in inks) + depth
+    scale = size / UNIT
+    return width * scale, height * scale, depth * scale
+
+
+def known_size(text: str, font: FontProperties) -> Size | None:
+    """The size in points of a text in a font that matplotlib asks for; None if only matplotlib can tell."""
+    weight = _WEIGHTS.get(font.get_weight())
+    ours = font.get_family()[0] == FONT and font.get_style() == "normal"
+    if not ours or weight is None or not PLAIN.fullmatch(text):
+        return None
+    return text_size(text, font.get_size_in_points(), weight)
 
 
 @lru_cache(maxsize=16384)
 def _step(part: str, following: str, weight: str) -> float:
     """Width that a part of a text takes up before another: some pairs stand nearer than their outlines."""
-    return _measured(part + following, UNIT, weight) - _measured(following, UNIT, weight)
+    return _measured(part + following, UNIT, weight)[0] - _measured(following, UNIT, weight)[0]
 
 
 @lru_cache(maxsize=8192)
-def _measured(text: str, size: float, weight: str) -> float:
-    """Width of a text as matplotlib lays it out."""
+def _measured(text: str, size: float, weight: str) -> Size:
+    """Size of a text as matplotlib lays it out."""
     if not text:
-        return 0.0
+        return 0.0, 0.0, 0.0
     with ONE_AT_A_TIME:  # the font keeps the text that it was last given
         families = [FONT, *dict.fromkeys(found for letter in text if (found := _fallback(letter)))]
         font = FontProperties(family=families, size=size, weight=weight)
-        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+        width, height, depth = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+        return float(width), float(height), float(depth)
 
 
 def clean(text: object) -> str:

@@ -33,6 +33,7 @@ def work_ahead(data: Path) -> None:
     from evidence.appraisal.certainty.evidence import gather
     from evidence.effects.choosing.candidates import on_scale
     from evidence.errors import EvidenceError
+    from evidence.figures.drawing.text import text_width
     from evidence.synthesis.reports import reports_on
     from evidence.tables.review import read_ahead
 
@@ -51,3 +52,6 @@ def work_ahead(data: Path) -> None:
             for measure in filter(None, (rules.measure, rules.alternative_measure)):
                 for fill in review.protocol.multiverse.fills:
                     on_scale(review, outcome, window, measure, fill)
+        for label in {*review.trials["label"], *review.arms["label"], *(one.title for one in analyses)}:
+            for weight in ("normal", "bold"):
+                text_width(label, weight=weight)  # how near letters stand to each other is kept

@@ -19,7 +19,7 @@ from typing import Any
 
 from evidence.report.running.ahead import DRAWN_ON
 
-__all__ = ["RECORD_VARIABLE", "Recorder"]
+__all__ = ["RECORD_VARIABLE", "Recorder", "find_sources"]
 
 RECORD_VARIABLE = "EVIDENCE_RECORD"
 """Environment variable by which a kernel knows where to leave its record, and the folder of the review."""
@@ -98,6 +98,7 @@ class Recorder:
         read_review, review = module.read_review, module.Review
         files = {table.name: table.file for table in module.TABLES}
         get = review.__getattribute__
+        noted: set[tuple[str, str]] = set()
 
         @functools.wraps(read_review)
         def watched(path: str | Path = "data") -> Any:
@@ -109,6 +110,10 @@ class Recorder:
         def taken(self_: Any, name: str) -> Any:
             folder = get(self_, "__dict__").get("path")  # None while one is being put together
             if folder is not None and (name in files or name == "readings" or name in WHOLE):
+                if (known := (str(folder), name)) in noted:
+                    return get(self_, name)
+                if self.reading is None:
+                    noted.add(known)
                 for table, file in files.items():
                     if name in WHOLE or name == table:
                         self._note(Path(folder, file))
@@ -184,11 +189,9 @@ class Recorder:
             if file and (
                 own or not file.startswith(self.ignored)
             ):  # most are of packages: no need to look closer
-                real = _real(file)
-                if own or not real.startswith(self.ignored):
-                    yield real
-                    if os.path.exists(stub := real.removesuffix(".py") + ".pyi"):
-                        yield stub
+                sources = _sources(file)
+                if own or not sources[0].startswith(self.ignored):
+                    yield from sources
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -215,9 +218,25 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+def find_sources() -> None:
+    """Find the files of this package's modules that are here, for the processes that are copied from this one."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "evidence" and (file := getattr(module, "__file__", None)):
+            _sources(file)
+
+
+@functools.cache
+def _sources(file: str) -> tuple[str, ...]:
+    """Name the file of a module, and that of its types if there is one."""
+    real = _real(file)
+    stub = real.removesuffix(".py") + ".pyi"
+    return (real, stub) if os.path.exists(stub) else (real,)
+
+
 def _real(path: Any) -> str:
     return os.path.realpath(os.fsdecode(path))
 
 
 def _folders(places: Sequence[str | None]) -> tuple[str, ...]:
-    return tuple({_real(place) + os.sep for place in places if place})
+    # As they are written and as they really are: the modules of an environment that is linked to have the former.
+    return tuple({path + os.sep for place in places if place for path in (place, _real(place))})

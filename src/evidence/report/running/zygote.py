@@ -103,9 +103,11 @@ def _main() -> int:
         work_ahead(Path(sys.argv[3]))
     nbformat = load_nbformat()
     nbformat.validate(nbformat.v4.new_notebook())  # its form is compiled once, and not again by every worker
+    from evidence.report.running.track import find_sources
     from evidence.report.running.worker import work_forked
 
     make_ready()
+    find_sources()
     gc.freeze()  # what is here by now stays, in every fork: no need to look through it for garbage
     task = serve(control, work_forked)
     return task() if task else 0
