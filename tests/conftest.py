@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import csv
+import io
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,3 +223,26 @@ def combining_two(review: Review) -> Review:
     """The review with two trials enough to be combined, for what few of its analyses can show otherwise."""
     model = review.protocol.model.model_copy(update={"minimum_studies": 2})
     return replace(review, protocol=review.protocol.model_copy(update={"model": model}))
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Give a command in a folder as from a terminal; returns the exit code, standard output and standard error.
+
+    In this process, because to start one takes longer than most commands do.
+    """
+    from evidence import cli
+
+    def give(folder: Path, *arguments: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as here:
+            here.chdir(folder)
+            here.setattr(sys, "argv", ["evidence", *arguments])
+            here.setattr(sys, "stdin", io.StringIO())
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return give

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -36,41 +35,39 @@ def commands(page: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines if line and not line.startswith("pip install")]
 
 
-def follow(page: str, folder: Path, codes: dict[str, int] | None = None) -> list[tuple[str, str]]:
+@pytest.fixture
+def follow(command: Callable[..., tuple[int, str, str]]) -> Callable[..., list[tuple[str, str]]]:
     """Give each command of a page as it stands there; returns the commands and what they printed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
-    said = []
-    for command in commands(page):
-        if command[0] == "cd":
-            folder = folder / command[1]
-            continue
-        arguments = command[3:] if command[:3] == ["python", "-m", "evidence"] else command[1:]
-        assert command[0] in ("evidence", "python")
-        run = subprocess.run(
-            [sys.executable, "-m", "evidence", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        text = shlex.join(command)
-        expected = next(
-            (code for part, code in (codes or {}).items() if text == part or text.startswith(f"{part} ")), 0
-        )
-        assert run.returncode == expected, f"{text}\n{run.stderr}"
-        said.append((text, run.stdout + run.stderr))
-    return said
+
+    def follow(page: str, folder: Path, codes: dict[str, int] | None = None) -> list[tuple[str, str]]:
+        said = []
+        for words in commands(page):
+            if words[0] == "cd":
+                folder = folder / words[1]
+                continue
+            assert words[0] in ("evidence", "python")
+            code, out, err = command(
+                folder, *(words[3:] if words[:3] == ["python", "-m", "evidence"] else words[1:])
+            )
+            text = shlex.join(words)
+            expected = next(
+                (code for part, code in (codes or {}).items() if text == part or text.startswith(f"{part} ")),
+                0,
+            )
+            assert code == expected, f"{text}\n{err}"
+            said.append((text, out + err))
+        return said
+
+    return follow
 
 
-def test_start(tmp_path: Path) -> None:
+def test_start(follow: Any, tmp_path: Path) -> None:
     follow("start.md", tmp_path)
     assert (tmp_path / "my-review" / "report" / "index.html").exists()
     assert ev.read_review(tmp_path / "my-review" / "exercise").protocol.title == "Exercise for back pain"
 
 
-def test_from_a_csv(tmp_path: Path) -> None:
+def test_from_a_csv(follow: Any, tmp_path: Path) -> None:
     for name, text in zip(("my-trials.csv", "cold.csv"), blocks("from-a-csv.md", "csv"), strict=True):
         (tmp_path / name).write_text(text, "utf-8")
     shutil.copy(RM5, tmp_path / "review.rm5")
@@ -79,7 +76,7 @@ def test_from_a_csv(tmp_path: Path) -> None:
         assert (tmp_path / name / "report" / "index.html").exists()
 
 
-def test_single_groups(tmp_path: Path) -> None:
+def test_single_groups(follow: Any, tmp_path: Path) -> None:
     (table,) = blocks("single-groups.md", "csv")
     (tmp_path / "asthma.csv").write_text(table, "utf-8")
     said = dict(follow("single-groups.md", tmp_path))
@@ -119,7 +116,7 @@ def test_single_groups(tmp_path: Path) -> None:
         assert against_r(review).differences.empty
 
 
-def test_add_a_trial(tmp_path: Path) -> None:
+def test_add_a_trial(follow: Any, tmp_path: Path) -> None:
     folder = ev.init_review(tmp_path / "my-review")
     said = follow("add-a-trial.md", folder, {"evidence add-trial --yes": 0, "evidence add-trial": 2})
     (shown,) = blocks("add-a-trial.md", "text")
@@ -127,7 +124,7 @@ def test_add_a_trial(tmp_path: Path) -> None:
     assert "smith-2020" in set(ev.read_review(folder).trials["trial_id"])
 
 
-def test_compare_two_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compare_two_readings(follow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = ev.init_review(tmp_path / "my-review")
     for name in ("a", "b"):
         place = folder / "readings" / name
@@ -145,7 +142,9 @@ def test_compare_two_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     exec(compile(code, "compare-two-readings.md", "exec"), {})
 
 
-def test_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_leave(
+    follow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ev.init_review(tmp_path / "my-review")
     follow("leave.md", tmp_path)
     for name in ("r/analyses.R", "review.xlsx", "frictionless/datapackage.json", "json/results.json"):
@@ -158,7 +157,7 @@ def test_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert len(capsys.readouterr().out.splitlines()) == len(pooled)
 
 
-def test_check_in_r(tmp_path: Path) -> None:
+def test_check_in_r(follow: Any, tmp_path: Path) -> None:
     if missing := missing_in_r():
         pytest.skip(missing)
     ev.init_review(tmp_path / "my-review")
@@ -167,7 +166,7 @@ def test_check_in_r(tmp_path: Path) -> None:
     assert (tmp_path / "export" / "r" / "networks.R").exists()
 
 
-def test_references_and_registries(tmp_path: Path) -> None:
+def test_references_and_registries(follow: Any, tmp_path: Path) -> None:
     folder = ev.init_review(tmp_path / "my-review")
     (tmp_path / "pubmed.nbib").write_text("PMID- 1\nTI  - Lamps at work\nAU  - Ahn J\nDP  - 2001\n", "utf-8")
     (tmp_path / "embase.ris").write_text("TY  - JOUR\nTI  - Lamps at work\nPY  - 2001\nER  - \n", "utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from evidence.report.build import build_report
 from evidence.report.running.execute import CAN_FORK, execute_all
 from evidence.report.running.plan import Job
 
-COMMAND = [sys.executable, "-c", "from evidence.cli import main; main()"]
 
 
 def write(path: Path, *cells: Any) -> Path:
@@ -28,12 +26,16 @@ def write(path: Path, *cells: Any) -> Path:
     return path
 
 
-def evidence(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture
+def evidence(command: Any) -> Any:
+    def given(folder: Path, *arguments: str) -> tuple[int, str]:
+        code, out, err = command(folder, *arguments)
+        return code, out + err
+
+    return given
 
 
-def test_a_report_in_the_folder_of_its_review_is_no_input_of_the_next(filled: Any) -> None:
+def test_a_report_in_the_folder_of_its_review_is_no_input_of_the_next(evidence: Any, filled: Any) -> None:
     folder = filled.write()
     write(folder / "notebooks" / "01-a.ipynb", "len(open('../review.yaml').read())")
     assert evidence(folder, "report")[0] == 0
@@ -54,7 +56,9 @@ def test_a_report_in_the_folder_of_its_review_is_no_input_of_the_next(filled: An
 
 
 @pytest.mark.parametrize("look", ["sorted(os.listdir('..'))", "len(list(os.walk('..'))) > 0"])
-def test_a_notebook_that_lists_the_folder_of_the_review_is_kept(filled: Any, look: str) -> None:
+def test_a_notebook_that_lists_the_folder_of_the_review_is_kept(
+    evidence: Any, filled: Any, look: str
+) -> None:
     folder = filled.write()
     write(folder / "notebooks" / "01-a.ipynb", f"import os; {look}")
     assert evidence(folder, "report")[0] == 0

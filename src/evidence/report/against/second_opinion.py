@@ -105,7 +105,8 @@ def by_statsmodels(fit: Pooled, *, given: bool = False) -> dict[str, float]:
         options: dict[str, Any] = {"method_re": "dl"}
         if kind == "pm":
             options = {"method_re": "pm", "atol": end, "maxiter": 10_000}
-        combined = combine_effects(fit.effect, fit.variance, **options)
+        with np.errstate(invalid="ignore"):  # it also works out an interval that is not used, of one study none
+            combined = combine_effects(fit.effect, fit.variance, **options)
         if combined.tau2 > 0.0 or combined.q <= fit.q_df:
             break
     # Below the degrees of freedom statsmodels leaves the moment of DerSimonian and Laird negative.
