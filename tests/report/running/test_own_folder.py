@@ -18,7 +18,6 @@ from evidence.report.running.execute import CAN_FORK, execute_all
 from evidence.report.running.plan import Job
 
 
-
 def write(path: Path, *cells: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = [nb.new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]

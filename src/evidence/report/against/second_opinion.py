@@ -105,7 +105,7 @@ def by_statsmodels(fit: Pooled, *, given: bool = False) -> dict[str, float]:
         options: dict[str, Any] = {"method_re": "dl"}
         if kind == "pm":
             options = {"method_re": "pm", "atol": end, "maxiter": 10_000}
-        with np.errstate(invalid="ignore"):  # it also works out an interval that is not used, of one study none
+        with np.errstate(invalid="ignore"):  # one of its intervals, not used here, is none for one study
             combined = combine_effects(fit.effect, fit.variance, **options)
         if combined.tau2 > 0.0 or combined.q <= fit.q_df:
             break

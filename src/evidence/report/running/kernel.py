@@ -27,11 +27,19 @@ MESSAGES = 100_000
 """Outputs that may wait to be read; what comes beyond is dropped, and by itself 1,000 is the bound."""
 
 
+PARTS = (
+    *("ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.kernelspec"),
+    *("IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect"),
+    *("IPython.extensions.storemagic", "psutil", "sqlite3", "tornado.platform.asyncio"),
+)
+"""Modules that every kernel imports, some of them only when it begins."""
+
+
 def make_ready() -> None:
     """Import what a kernel is made of, but for the debugger: it takes long and nobody debugs a report."""
     with without("debugpy"):
-        for name in ("debugger", "ipkernel", "kernelapp"):
-            importlib.import_module(f"ipykernel.{name}")
+        for name in PARTS:
+            importlib.import_module(name)
 
 
 def end_with_parent() -> None:
