@@ -25,7 +25,7 @@ __all__ = ["PoolingRule", "count_trials", "rule_of"]
 
 def count_trials(effects: pd.DataFrame) -> int:
     """Count the trials that comparisons come from; strata of one trial are one trial."""
-    return int(effects["study"].nunique())
+    return len(set(effects["study"]))
 
 
 @dataclass(frozen=True)

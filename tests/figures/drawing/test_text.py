@@ -27,7 +27,7 @@ def test_significant(value, written):
     assert significant(value) == written
 
 
-LETTERS = [*map(chr, range(32, 127)), *"éüñçßøåÆ–−—×≤≥…±²½", *"ffiflTAVLj. 2011" * 4]
+LETTERS = [*map(chr, range(32, 127)), *"éüñçßøåÆ–−—×≤≥…±²½←→↑↓", *"ffiflTAVLj. 2011" * 4]
 
 
 @given(st.text(st.sampled_from(LETTERS), min_size=1, max_size=24), st.sampled_from(["normal", "bold"]))

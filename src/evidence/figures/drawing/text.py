@@ -22,7 +22,7 @@ Size = tuple[float, float, float]
 
 MISSING = "\u25a1"
 """An empty box, for a letter that no font has."""
-PLAIN = re.compile(r"[ -~¡-¬®-ÿ–−—×≤≥…]+")
+PLAIN = re.compile(r"[ -~¡-¬®-ÿ–−—×≤≥…←→↑↓]+")
 """Texts in Latin letters with usual signs: how wide a part is depends on its neighbours alone."""
 JOINED = re.compile(r"f+[il]?|.")
 """Letters that the font may draw as one, or a single letter."""
