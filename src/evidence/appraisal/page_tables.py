@@ -227,7 +227,7 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
                     "Result": one.analysis.title,
                     "What is different": capital(row["title"]),
                     "Trials": row["trials"],
-                    "Amount": "The same: no such trial has usable numbers" if same else capital(amount),
+                    "Amount": "The same trials" if same else capital(amount),
                     "Remark": "" if same or row["kind"] == "main" else capital(row["note"]),
                 }
             )

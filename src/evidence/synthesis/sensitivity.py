@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.diagnostics.selection.fit import SelectionModel, selection_model
+from evidence.effects.choosing.choices import Choices
 from evidence.errors import ModelError
 from evidence.models.pooled import Pooled
 from evidence.results import FEW_STUDIES, sentences
@@ -84,8 +85,12 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     if main.bayes is not None:
         note = f"credible interval; distribution of the heterogeneity: {main.bayes.tau_prior.source}"
         yield _alternative("few trials", BAYES, main.effects, main.bayes, note)
+    own = Choices.of(review, {}, analysis=main.analysis)
     for entry in review.protocol.sensitivity:
-        other = synthesise(review, main.analysis, **entry.model_dump(exclude={"title"}, exclude_none=True))
+        choices = entry.model_dump(exclude={"title"}, exclude_none=True)
+        if Choices.of(review, choices, analysis=main.analysis) == own:
+            continue  # the analysis chooses so itself
+        other = synthesise(review, main.analysis, **choices)
         yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)
     if main.analysis.one_group:  # there is no such thing as no difference, and no side to be selected for
         return
