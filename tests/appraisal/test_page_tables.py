@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import evidence as ev
@@ -18,6 +20,33 @@ def test_a_sequential_analysis_says_of_which_distribution_its_z_is(review: Revie
     assert fit is not None
     assert z == number(last["z"])
     assert abs(last["z"]) == pytest.approx(abs(fit.statistic))
+
+
+def test_a_sequential_conclusion_agrees_with_the_interval_of_the_result(review: Review) -> None:
+    seen = set()
+    for one in [ev.finding(review, name) for name in ev.combined_analyses(review)]:
+        table = ev.sequential_table(review, [one])
+        if one.fit is None or table.shown.empty:
+            continue
+        [said] = table.shown["Conclusion"]
+        seen.add(said.partition(";")[0])
+        if said.startswith("A difference is shown"):
+            assert not one.fit.ci_low <= 0 <= one.fit.ci_high
+        if said == "A difference that matters is unlikely":
+            assert "that matters" not in one.leaves_open
+        if said.startswith("A difference is not shown"):
+            assert said.endswith(f"also allows for {one.leaves_open}")
+    assert {"A difference that matters is unlikely", "A difference is not shown", "Open"} <= seen
+
+
+def test_a_boundary_that_the_interval_of_the_result_does_not_bear_out_leaves_it_open(
+    review: Review,
+) -> None:
+    one = ev.finding(review, "massage-usual-pain-short")
+    assert one.fit is not None
+    wide = replace(one, fit=replace(one.fit, ci_low=-30.0, ci_high=2.0))  # type: ignore[type-var]
+    told = [ev.sequential_table(review, [each]).shown["Conclusion"].item() for each in (one, wide)]
+    assert told == ["A difference is shown, in favour of the treatment", "Open"]
 
 
 def test_smallest_differences_are_named_where_there_are_any(review: Review) -> None:

@@ -361,12 +361,15 @@ _SEQUENTIAL = (
 )
 
 
-_CONCLUSIONS = {
-    "benefit": "A difference is shown, in favour of the treatment",
-    "harm": "A difference is shown, in favour of the comparator",
-    "futility": "No difference is shown",
-    "open": "Open",
-}
+def _conclusion(one: Finding, crossed: str) -> str:
+    """What the last look says, in the words of the statement on the interval of the result itself."""
+    assert one.fit is not None
+    allows = f"the interval of the result also allows for {one.leaves_open}" if one.leaves_open else ""
+    if crossed == "futility":
+        return f"A difference is not shown; {allows}" if allows else "A difference that matters is unlikely"
+    if crossed == "open" or one.fit.ci_low <= 0.0 <= one.fit.ci_high:
+        return "Open"
+    return f"A difference is shown, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
@@ -398,11 +401,11 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
                 "People required": f"{found.required_n:,.0f}"
                 if math.isfinite(found.required_n)
                 else "not known",
-                "z (normal distribution)": number(last["z"]),  # the interval beside it may be of another
+                "z (normal distribution)": number(last["z"]),
                 "Boundary": number(last["boundary"])
                 if math.isfinite(last["boundary"])
                 else "too early for one",
-                "Conclusion": _CONCLUSIONS[found.conclusion],
+                "Conclusion": _conclusion(one, found.conclusion),
             }
         )
         frames.append(found.looks.assign(analysis=one.analysis.id))
