@@ -149,7 +149,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
         "Each combined result at its last look. Open: neither shown nor refuted. z and boundary are those of the "
-        "normal distribution; a difference is called shown only where the interval of the result itself excludes none.",
+        "normal distribution; a difference is called shown only where the interval of the result excludes none.",
     ),
     (
         "sensitivity",
