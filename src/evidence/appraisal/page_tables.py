@@ -132,7 +132,7 @@ def _result(one: Finding) -> str:
         return capital(one.amount)
     if one.k:
         return "Shown and not combined"
-    return "No usable numbers" if one.reported else "No numbers"
+    return "No usable numbers" if one.reported else capital(one.lacking)
 
 
 def network_table(findings: Iterable[NetworkFinding]) -> PageTable:

@@ -145,6 +145,8 @@ class Finding(Shown):
         Further trials that report the outcome and give no usable numbers.
     untimed : int
         How many of these state no time, so that nobody knows whether they report it for this one.
+    left_out : int
+        Trials that report the outcome, all of whose results the protocol leaves out.
     names : (str, str, str)
         Intervention, outcome and comparator in words.
     limits : (float, float)
@@ -169,6 +171,7 @@ class Finding(Shown):
     trials: int
     reported: int
     untimed: int
+    left_out: int
     names: tuple[str, str, str]
     limits: tuple[float, float]
     minimum: int
@@ -221,6 +224,9 @@ class Finding(Shown):
         That a trial whose result states no time reports it for this one is not known.
         """
         one, many = ("study", "studies") if self.analysis.one_group else ("trial", "trials")
+        if self.left_out and not self.reported:
+            who = f"{one} that reports" if self.left_out == 1 else f"{many} that report"
+            return f"The protocol leaves out the {who}"
         if self.untimed == self.reported:
             return f"No {one} {'is known to report' if self.reported else 'reports'}"
         if self.reported == 1:
@@ -237,7 +243,8 @@ class Finding(Shown):
         """The same in a few words: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
         if not self.reported:
-            return f"no {one} gives numbers"
+            out = f"{self.counted(self.left_out)} left out by the protocol"
+            return out if self.left_out else f"no {one} reports it"
         if self.untimed == self.reported:
             return f"{self.counted(self.untimed)} without a stated time"
         if self.untimed:
@@ -480,6 +487,7 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         evidence.trials,
         len(evidence.missing),
         evidence.untimed,
+        evidence.left_out,
         names,
         (evidence.rules.slight, evidence.rules.large),
         evidence.rule.minimum,

@@ -169,10 +169,7 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
 def _with_nothing_shown(review: Review, main: Synthesis) -> pd.DataFrame | None:
     """Add the trials that report without usable numbers, without a difference; None if there are none to add."""
     known = main.effects.dropna(subset=["n"])
-    reported = main.reported[
-        ~main.reported["reason_kind"].isin(["same patients", "set aside", "indirect", "mixed"])
-    ]
-    lost = reported[~reported["study"].isin(main.effects["study"])].drop_duplicates("study")
+    lost = main.missing.drop_duplicates("study")
     if known.empty or lost.empty:
         return None
     sizes = lost["trial_id"].map(review.trials.set_index("trial_id")["n_randomised"]).astype(float)
