@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 import evidence as ev
+from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.judge import UNCERTAIN, judge
+from evidence.tables.protocol.audit import AuditRule
 
 
 @pytest.fixture
@@ -105,3 +108,15 @@ def test_people_without_the_treatment_do_not_count(harmed: Any) -> None:
         if row["outcome"] == "hoarse":
             row["n"] = 40
     assert "with 40 people in the treated groups whose size" in ev.harms_statement(harmed.read())
+
+
+def test_harm_told_in_words_alone_is_not_said_to_be_reported_by_nobody(harmed: Any) -> None:
+    del harmed.rows["arm_results"][-2:]
+    review = harmed.read()
+    found = ev.finding(review, "hoarse-hoarse-ever")
+    assert (found.in_words, found.reported) == (1, 0)
+    assert found.lacking == "1 trial tells of harm in words alone"
+    assert found.clause.endswith("; one tells of harm in words alone")
+    judged = judge(bearing_of(review, found.analysis), AuditRule())
+    assert (judged.verdict, judged.step) == (UNCERTAIN, "not pooled")
+    assert "1 other with words alone" in judged.reason

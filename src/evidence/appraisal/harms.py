@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from evidence.synthesis.synthesis import Synthesis
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, number
 
-__all__ = ["HARMS", "harms_statement", "harms_table"]
+__all__ = ["HARMS", "harms_statement", "harms_table", "told_in_words"]
 
 HARMS = "harms"
 """Name of the question group that is about harm, if a protocol has one."""
@@ -22,6 +23,16 @@ def _outcomes(review: Review) -> list[str]:
     """Outcomes of the question group that is about harm, in the protocol's order."""
     analyses = review.protocol.question_groups.get(HARMS, ())
     return list(dict.fromkeys(one.outcome for one in analyses))
+
+
+def told_in_words(review: Review, result: Synthesis) -> int:
+    """Count the trials of an analysis of harm that report no result for it and tell of harm in words alone."""
+    if result.analysis.outcome not in _outcomes(review):
+        return 0
+    told = review.trials.loc[review.trials["harms"] != "", "trial_id"]
+    asked = result.not_poolable
+    words = asked.loc[asked["trial_id"].isin(told), "study"]
+    return len({*words}.difference(result.effects["study"], result.reported["study"]))
 
 
 def _counts(review: Review) -> pd.DataFrame:

@@ -147,6 +147,8 @@ class Finding(Shown):
         How many of these state no time, so that nobody knows whether they report it for this one.
     left_out : int
         Trials that report the outcome, all of whose results the protocol leaves out.
+    in_words : int
+        Trials that tell of it in words alone, where it is a harm.
     names : (str, str, str)
         Intervention, outcome and comparator in words.
     limits : (float, float)
@@ -172,6 +174,7 @@ class Finding(Shown):
     reported: int
     untimed: int
     left_out: int
+    in_words: int
     names: tuple[str, str, str]
     limits: tuple[float, float]
     minimum: int
@@ -224,7 +227,7 @@ class Finding(Shown):
         That a trial whose result states no time reports it for this one is not known.
         """
         one, many = ("study", "studies") if self.analysis.one_group else ("trial", "trials")
-        if self.left_out and not self.reported:
+        if self.left_out and not self.reported and not self.in_words:
             who = f"{one} that reports" if self.left_out == 1 else f"{many} that report"
             return f"The protocol leaves out the {who}"
         if self.untimed == self.reported:
@@ -242,6 +245,8 @@ class Finding(Shown):
     def lacking(self) -> str:
         """The same in a few words: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
+        if self.in_words and not self.reported:
+            return f"{self.counted(self.in_words)} {_tell(self.in_words)}"
         if not self.reported:
             out = f"{self.counted(self.left_out)} left out by the protocol"
             return out if self.left_out else f"no {one} reports it"
@@ -309,6 +314,8 @@ class Finding(Shown):
 
     def _without(self, joint: str) -> str:
         """What is lacking in the reports, at the end of the clause."""
+        if self.in_words and not self.reported:
+            return f"; {in_words(self.in_words)} {_tell(self.in_words)}"
         if self.untimed == self.reported:
             return f"; {in_words(self.untimed)} {_no_time(self.untimed)}" if self.untimed else ""
         return f"{joint}without numbers that can be used"
@@ -415,6 +422,10 @@ def _do(trials: int) -> str:
     return "does" if trials == 1 else "do"
 
 
+def _tell(trials: int) -> str:
+    return f"{'tells' if trials == 1 else 'tell'} of harm in words alone"
+
+
 def _no_time(trials: int) -> str:
     return "does not state its time" if trials == 1 else "do not state their time"
 
@@ -488,6 +499,7 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         len(evidence.missing),
         evidence.untimed,
         evidence.left_out,
+        evidence.in_words,
         names,
         (evidence.rules.slight, evidence.rules.large),
         evidence.rule.minimum,

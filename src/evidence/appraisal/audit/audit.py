@@ -18,6 +18,7 @@ from evidence.appraisal.audit.read import read_table
 from evidence.appraisal.certainty.evidence import untimed
 from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
+from evidence.appraisal.harms import told_in_words
 from evidence.errors import DataError, Fault
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import as_declared, synthesise
@@ -255,7 +256,14 @@ def bearing_of(
     words = outcome_words(review, analysis.outcome, result.measure)
     lost = result.missing
     counts = result.k, result.trials, result.n, lost["study"].nunique()
-    bearing = Bearing(analysis, words, *counts, untimed=untimed(lost), left_out=result.left_out)
+    bearing = Bearing(
+        analysis,
+        words,
+        *counts,
+        untimed=untimed(lost),
+        left_out=result.left_out,
+        in_words=told_in_words(review, result),
+    )
     if result.fit is None:
         return bearing
     rated = (certainty or grade)(review, analysis.id)

@@ -67,6 +67,8 @@ class Bearing:
         How many of these state no time, so that nobody knows whether they report it for this one.
     left_out : int
         Trials that report the outcome, all of whose results the protocol leaves out.
+    in_words : int
+        Trials that tell of it in words alone, where it is a harm.
     estimate, ci_low, ci_high : float
         Pooled, on the scale of the analysis (log for ratios); NaN where nothing was pooled.
     level : float
@@ -91,6 +93,7 @@ class Bearing:
     share: float = math.nan
     untimed: int = 0
     left_out: int = 0
+    in_words: int = 0
 
     @property
     def pooled(self) -> bool:
@@ -137,7 +140,7 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     Judgement
     """
     words = bearing.words
-    if not bearing.k and not bearing.reported:
+    if not (bearing.k or bearing.reported or bearing.in_words):
         left = f"the protocol leaves out {counted(bearing.left_out, 'trial')} with results"
         return Judgement(NOT_ADDRESSED, "no trial", left if bearing.left_out else "no trial reports it")
     if not bearing.pooled:
@@ -146,6 +149,8 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
             found += f", {counted(bearing.reported, 'other')} without"
         if bearing.untimed:
             found += f", {bearing.untimed} of these without a stated time"
+        if bearing.in_words:
+            found += f", {counted(bearing.in_words, 'other')} with words alone"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = bearing.told
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.appraisal.certainty.absolute_data import comparator_risks, implied_sd
+from evidence.appraisal.harms import told_in_words
 from evidence.effects.reported.reasons import ReasonKind
 from evidence.errors import DataError
 from evidence.measures import measure_of
@@ -203,6 +204,8 @@ class Evidence(Body):
         window.
     left_out : int
         Further trials that report the outcome, all of whose results the protocol leaves out.
+    in_words : int
+        Further trials that tell of it in words alone, where it is a harm.
     told : tuple of int
         How many of the trials without a usable effect point to smaller values, to larger ones, and to neither side.
     """
@@ -213,6 +216,7 @@ class Evidence(Body):
     told: tuple[int, int, int]
     untimed: int = 0
     left_out: int = 0
+    in_words: int = 0
 
     @property
     def share(self) -> Floats:
@@ -295,6 +299,7 @@ def _gather(review: Review, analysis: str | Analysis) -> Evidence:
         effects=effects,
         missing=tuple(rest["study"].unique()),
         left_out=result.left_out,
+        in_words=told_in_words(review, result),
         withheld=withheld(review, question, rest),
         untimed=untimed(rest),
         told=_told(review, question),

@@ -289,6 +289,7 @@ def _finding(source: NetworkBase, one: str, other: str) -> NetworkFinding:
         reported=lacking["study"].nunique(),
         untimed=untimed(lacking),
         left_out=0,
+        in_words=0,
         names=names,
         limits=(body.rules.slight, body.rules.large),
         minimum=body.rule.minimum,
