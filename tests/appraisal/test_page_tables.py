@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 import evidence as ev
+from evidence.appraisal.audit.audit import bearing_of
 from evidence.tables.review import Review
 from evidence.wording import number
 
@@ -55,6 +56,18 @@ def test_smallest_differences_are_named_where_there_are_any(review: Review) -> N
         "declared for patients who improve, quality of life, any adverse event and serious adverse events: their "
         "certainty is rated with a difference of 0.5 SD or a ratio of 1.25."
     )
+
+
+def test_people_of_one_trial_are_not_given_for_two(review: Review) -> None:
+    name = "massage-active-pain-long"
+    one = ev.finding(review, name)
+    assert one.trials == 2
+    assert one.effects["n"].isna().any()
+    assert ev.results_table(review, [name]).shown["People"].item() == one.people == f"at least {one.n:,.0f}"
+    table = ev.analyses_table(review).set_index("question")
+    assert table.loc[one.analysis.title, "patients in them"] == one.people
+    bearing = replace(bearing_of(review, one.analysis), estimate=-1.0, ci_low=-2.0, ci_high=0.0)
+    assert f"{one.people} people" in bearing.told
 
 
 def test_guidelines_keep_their_words(review: Review) -> None:

@@ -110,7 +110,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
             "A new trial": [capital(one.predicted) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
-            "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "People": [one.people for one in found],
             "Certainty": [_certainty(one) for one in found],
             "Trials without usable numbers": [
                 f"{one.reported} ({one.untimed} of unknown time)" if one.untimed else one.reported
@@ -179,7 +179,7 @@ def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
                 for one, good in zip(found, told, strict=True)
             ],
             "Trials in the network that contribute": [one.k for one in found],
-            "People in these": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "People in these": [one.people for one in found],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
         }
     )

@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
-from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, word
+from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
@@ -185,9 +185,19 @@ class Finding(Shown):
         return len(self.effects)
 
     @property
+    def sizes(self) -> pd.Series[float]:
+        """People in each comparison that stands behind the result; NaN where that is not known."""
+        return self.effects["n"].astype(float)
+
+    @property
     def n(self) -> float:
         """Number of people in them, as far as it is known."""
-        return float(self.effects["n"].sum())
+        return float(self.sizes.sum())
+
+    @property
+    def people(self) -> str:
+        """The same in words: ``at least 172``; empty if nothing is known."""
+        return people_words(self.n, at_least=bool(self.sizes.isna().any()))
 
     @property
     def level(self) -> str:
@@ -213,7 +223,7 @@ class Finding(Shown):
     @property
     def base(self) -> str:
         """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
-        unknown = bool(self.effects["n"].isna().any())
+        unknown = bool(self.sizes.isna().any())
         return base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
 
     def counted(self, trials: int) -> str:

@@ -60,7 +60,9 @@ class Bearing:
     k, trials : int
         Poolable comparisons, and the trials that they come from.
     n : float
-        Patients in them.
+        Patients in them, as far as it is known.
+    at_least : bool
+        Whether a trial does not state how many it has.
     reported : int
         Further trials that report the outcome and give no usable numbers.
     untimed : int
@@ -94,6 +96,7 @@ class Bearing:
     untimed: int = 0
     left_out: int = 0
     in_words: int = 0
+    at_least: bool = False
 
     @property
     def pooled(self) -> bool:
@@ -109,7 +112,9 @@ class Bearing:
     @property
     def told(self) -> str:
         """The pooled result with what it rests on and its certainty."""
-        base = base_words(self.k, self.trials, self.n, one_group=self.analysis.one_group)
+        base = base_words(
+            self.k, self.trials, self.n, at_least=self.at_least, one_group=self.analysis.one_group
+        )
         return f"{self.result}; {base}; {self.certainty} certainty"
 
 
