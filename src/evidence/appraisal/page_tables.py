@@ -330,13 +330,9 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
         {
             "Result": [one.analysis.title for one, _ in known],
             "Improve with the comparator": [
-                f"{100 * made.response:.0f} of 100{'' if made.own else ' (in other analyses)'}"
-                for _, made in known
+                f"{made.of_100[0]} of 100{'' if made.own else ' (in other analyses)'}" for _, made in known
             ],
-            "Improve with the treatment": [
-                "{} ({} to {})".format(*(number(100 * share, 0) for share in made.improved))
-                for _, made in known
-            ],
+            "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
             "Chance that a new trial's true effect is a benefit that matters": [
                 f"{100 * made.beyond:.0f}%" for _, made in known

@@ -139,7 +139,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "patients",
         patients_table,
         "",
-        "What the combined results would mean for people, if the averages hold.",
+        "What the combined results would mean for people, if the averages hold. Numbers to treat are rounded up.",
     ),
     (
         "sequential",
