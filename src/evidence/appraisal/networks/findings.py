@@ -94,10 +94,13 @@ class NetworkFinding(Finding):
 
     @property
     def directness(self) -> str:
-        """What kind of evidence there is, and how much of it is direct: ``direct and indirect (74% direct)``."""
+        """On what the result rests, and how much of it is direct: ``direct and indirect (74% direct)``.
+
+        Where no estimate of the network is told, that is the trials that compare the two.
+        """
         if not self.direct:
             return "indirect only"
-        if self.direct_share == 1.0:
+        if self.fit is None or self.direct_share == 1.0:
             return "direct only"
         return f"direct and indirect ({number(100.0 * self.direct_share, 0)}% direct)"
 
