@@ -55,7 +55,7 @@ def harms_table(review: Review) -> pd.DataFrame:
     DataFrame
         One row for each trial of which anything about harm was seen, by year: Trial, Randomised, Counted (events of
         people by arm, where an outcome of the question group "harms" has counts, under the name that the source gives
-        them; the people as randomised where the count states none), In words (what was printed, or the
+        them), In words (what was printed, or the
         column `harms` of the trials), Place.
 
     Examples
@@ -80,10 +80,7 @@ def harms_table(review: Review) -> pd.DataFrame:
             continue
         counted_by = [
             (f'"{instrument}": ' if instrument else "")
-            + ", ".join(
-                f"{row.label} {row.events:.0f}{_size(row.n, row.n_randomised)}"
-                for row in rows_of.itertuples()
-            )
+            + ", ".join(f"{row.label} {row.events:.0f}{_size(row.n)}" for row in rows_of.itertuples())
             for instrument, rows_of in counts[counts["trial_id"] == name].groupby("instrument", sort=False)
         ]
         printed = [text for frame in own for text in frame["as_reported"] if text]
@@ -100,12 +97,8 @@ def harms_table(review: Review) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Trial", "Randomised", "Counted", "In words", "Place"])
 
 
-def _size(n: float, randomised: float) -> str:
-    if not math.isnan(n):
-        return f" of {n:,.0f}"
-    return (
-        " (size of the group not stated)" if math.isnan(randomised) else f" ({randomised:,.0f} as randomised)"
-    )
+def _size(n: float) -> str:
+    return " (of how many is not stated)" if math.isnan(n) else f" of {n:,.0f}"
 
 
 def harms_statement(review: Review) -> str:
