@@ -114,7 +114,7 @@ def test_bounds_that_point_both_ways_are_not_combined(small: Any) -> None:
 
 def test_the_table_names_every_trial(filled_with_p: Any) -> None:
     table: Any = ev.reports_table(filled_with_p.read(), [CRYING]).set_index("Trial")
-    assert table["Favours"].to_dict() == {
+    assert table["Points to"].to_dict() == {
         **dict.fromkeys(["Ava", "Ben", "Cid", "Dora"], "treatment"),
         "Eve": "comparator",
     }

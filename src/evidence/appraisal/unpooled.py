@@ -255,8 +255,8 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
     -------
     DataFrame
         One row for each result and trial, under headings for people: Result, Trial, Comparison, Gives, People,
-        Favours, P, Why it is not pooled, As printed, Place. Where no analysis compares, Group for Comparison, and
-        neither Favours nor P.
+        Points to, P, Why it is not pooled, As printed, Place. Where no analysis compares, Group for Comparison, and
+        neither Points to nor P.
 
     Raises
     ------
@@ -288,7 +288,7 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                     ],
                     "Gives": rows["kind"].map({kind: capital(text) for kind, text in words.items()}),
                     "People": _people(review, rows),
-                    "Favours": [_favours(value, reports.benefit) for value in rows["direction"]],
+                    "Points to": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
                     "Why it is not pooled": rows["reason"].map(lambda text: capital(plain(str(text)))),
                     "As printed": rows["as_reported"],
@@ -298,7 +298,9 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
         )
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if all(review.analysis(name).one_group for name in names):  # nothing is compared
-        table = table.drop(columns=["Favours", "P"], errors="ignore").rename(columns={"Comparison": "Group"})
+        table = table.drop(columns=["Points to", "P"], errors="ignore").rename(
+            columns={"Comparison": "Group"}
+        )
     return table
 
 
