@@ -116,4 +116,4 @@ def test_harm_told_in_words_alone_is_not_said_to_be_reported_by_nobody(harmed: A
     assert found.clause.endswith("; one tells of harm in words alone")
     judged = judge(bearing_of(review, found.analysis), AuditRule())
     assert (judged.verdict, judged.step) == (UNCERTAIN, "not pooled")
-    assert "1 other with words alone" in judged.reason
+    assert "1 with words alone" in judged.reason

@@ -151,11 +151,11 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     if not bearing.pooled:
         found = f"{counted(bearing.trials, 'trial')} with usable numbers"
         if bearing.reported:
-            found += f", {counted(bearing.reported, 'other')} without"
+            found += f", {bearing.reported} without"
         if bearing.untimed:
             found += f", {bearing.untimed} of these without a stated time"
         if bearing.in_words:
-            found += f", {counted(bearing.in_words, 'other')} with words alone"
+            found += f", {bearing.in_words} with words alone"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = bearing.told
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):
