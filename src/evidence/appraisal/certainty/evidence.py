@@ -40,7 +40,15 @@ __all__ = [
 # Why it can be where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
 # not how the result came out.
 _PRINTED: frozenset[ReasonKind] = frozenset(
-    {"time not stated", "doubtful", "skewed", "range not stated", "not rescalable", "other measure"}
+    {
+        "shared group",
+        "time not stated",
+        "doubtful",
+        "skewed",
+        "range not stated",
+        "not rescalable",
+        "other measure",
+    }
 )
 
 

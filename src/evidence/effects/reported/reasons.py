@@ -28,6 +28,7 @@ __all__ = [
 
 ReasonKind = Literal[
     "not reported",
+    "shared group",
     "time not stated",
     "doubtful",
     "set aside",
