@@ -147,3 +147,10 @@ def test_no_p_value_prints_as_zero(name: str) -> None:
     cells = [row[head.index("p_value") - len(head)] for row in rows]
     assert "<0.0001" in cells
     assert "0.0000" not in cells
+
+
+@pytest.mark.parametrize(
+    ("p", "written"), [(0.955, "P = .96"), (0.125, "P = .13"), (0.0045, "P = .005"), (0.0501, "P = .050")]
+)
+def test_p_values_half_way_are_rounded_up(p: float, written: str) -> None:
+    assert ev.wording.p_value(p) == written

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
 
 __all__ = [
@@ -94,7 +95,9 @@ def _p_parts(p: float) -> tuple[str, str]:
     if p > 0.99:
         return ">", ".99"
     # A third digit below .01 and where two would round across .05.
-    return "=", f"{p:.{3 if p < 0.01 or 0.045 <= p < 0.055 else 2}f}".removeprefix("0")
+    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
+    rounded = Decimal(repr(float(p))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)  # .955 is .96
+    return "=", str(rounded).removeprefix("0")
 
 
 def counted(count: int, word: str, plural: str | None = None) -> str:

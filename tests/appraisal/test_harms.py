@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 import evidence as ev
+from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.judge import UNCERTAIN, judge
+from evidence.tables.protocol.audit import AuditRule
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def harmed(filled: Any) -> Any:
 def test_each_trial_in_its_own_words(harmed: Any) -> None:
     told = ev.harms_table(harmed.read())
     assert told["Trial"].tolist() == ["Ava", "Dora"]
-    assert told["Counted"].tolist() == ["Song 2 of 40, Quiet 0 (50 as randomised)", ""]
+    assert told["Counted"].tolist() == ["Song 2 of 40, Quiet 0 (of how many is not stated)", ""]
     assert told["In words"].tolist() == ["2 hoarse; 0 hoarse", "Nobody was hoarse"]
     assert told["Place"].tolist()[1] == "remark of a reader"
 
@@ -59,7 +62,7 @@ def test_how_little_is_known(harmed: Any) -> None:
     assert "fewer than about 8 in 100 people could easily stay unseen" in said
 
 
-def test_a_group_without_its_size_counts_as_randomised(harmed: Any) -> None:
+def test_a_group_without_its_size_is_not_given_that_of_its_arm(harmed: Any) -> None:
     harmed.add(
         "instruments", instrument="any hoarseness", construct="hoarse", family="any", higher_means="worse"
     )
@@ -67,16 +70,13 @@ def test_a_group_without_its_size_counts_as_randomised(harmed: Any) -> None:
         if row["outcome"] == "hoarse":
             row.update(n="", instrument="any hoarseness")
     review = harmed.read()
-    counted = '"any hoarseness": Song 2 (40 as randomised), Quiet 0 (50 as randomised)'
+    counted = '"any hoarseness": Song 2 (of how many is not stated), Quiet 0 (of how many is not stated)'
     assert ev.harms_table(review)["Counted"].iloc[0] == counted
     said = ev.harms_statement(review)
     assert (
         "with 40 people in the treated groups whose size is known (40 of them as randomised, as the count"
         in said
     )
-    for row in harmed.rows["arms"]:
-        row["n_randomised"] = ""
-    assert "Song 2 (size of the group not stated)" in ev.harms_table(harmed.read())["Counted"].iloc[0]
 
 
 def test_without_counts_and_without_the_question(harmed: Any, filled: Any) -> None:
@@ -105,3 +105,15 @@ def test_people_without_the_treatment_do_not_count(harmed: Any) -> None:
         if row["outcome"] == "hoarse":
             row["n"] = 40
     assert "with 40 people in the treated groups whose size" in ev.harms_statement(harmed.read())
+
+
+def test_harm_told_in_words_alone_is_not_said_to_be_reported_by_nobody(harmed: Any) -> None:
+    del harmed.rows["arm_results"][-2:]
+    review = harmed.read()
+    found = ev.finding(review, "hoarse-hoarse-ever")
+    assert (found.in_words, found.reported) == (1, 0)
+    assert found.lacking == "1 trial tells of harm in words alone"
+    assert found.clause.endswith("; one tells of harm in words alone")
+    judged = judge(bearing_of(review, found.analysis), AuditRule())
+    assert (judged.verdict, judged.step) == (UNCERTAIN, "not pooled")
+    assert "1 with words alone" in judged.reason

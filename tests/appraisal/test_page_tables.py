@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import evidence as ev
+from evidence.appraisal.audit.audit import bearing_of
 from evidence.tables.review import Review
 from evidence.wording import number
 
@@ -20,12 +23,51 @@ def test_a_sequential_analysis_says_of_which_distribution_its_z_is(review: Revie
     assert abs(last["z"]) == pytest.approx(abs(fit.statistic))
 
 
+def test_a_sequential_conclusion_agrees_with_the_interval_of_the_result(review: Review) -> None:
+    seen = set()
+    for one in [ev.finding(review, name) for name in ev.combined_analyses(review)]:
+        table = ev.sequential_table(review, [one])
+        if one.fit is None or table.shown.empty:
+            continue
+        [said] = table.shown["Conclusion"]
+        seen.add(said.partition(";")[0])
+        if said.startswith("A difference is shown"):
+            assert not one.fit.ci_low <= 0 <= one.fit.ci_high
+        if said == "A difference that matters is unlikely":
+            assert "that matters" not in one.leaves_open
+        if said.startswith("A difference is not shown"):
+            assert said.endswith(f"also allows for {one.leaves_open}")
+    assert {"A difference that matters is unlikely", "A difference is not shown", "Open"} <= seen
+
+
+def test_a_boundary_that_the_interval_of_the_result_does_not_bear_out_leaves_it_open(
+    review: Review,
+) -> None:
+    one = ev.finding(review, "massage-usual-pain-short")
+    assert one.fit is not None
+    wide = replace(one, fit=replace(one.fit, ci_low=-30.0, ci_high=2.0))  # type: ignore[type-var]
+    told = [ev.sequential_table(review, [each]).shown["Conclusion"].item() for each in (one, wide)]
+    assert told == ["A difference is shown, in favour of the treatment", "Open"]
+
+
 def test_smallest_differences_are_named_where_there_are_any(review: Review) -> None:
     assert ev.differences_statement(review) == (
         "Smallest differences that matter: pain 10 points of 100 and disability 0.3 SD (1.35 points of 24). None is "
         "declared for patients who improve, quality of life, any adverse event and serious adverse events: their "
         "certainty is rated with a difference of 0.5 SD or a ratio of 1.25."
     )
+
+
+def test_people_of_one_trial_are_not_given_for_two(review: Review) -> None:
+    name = "massage-active-pain-long"
+    one = ev.finding(review, name)
+    assert one.trials == 2
+    assert one.effects["n"].isna().any()
+    assert ev.results_table(review, [name]).shown["People"].item() == one.people == f"at least {one.n:,.0f}"
+    table = ev.analyses_table(review).set_index("question")
+    assert table.loc[one.analysis.title, "patients in them"] == one.people
+    bearing = replace(bearing_of(review, one.analysis), estimate=-1.0, ci_low=-2.0, ci_high=0.0)
+    assert f"{one.people} people" in bearing.told
 
 
 def test_guidelines_keep_their_words(review: Review) -> None:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import evidence as ev
+from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.judge import NOT_ADDRESSED, judge
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.appraisal.changes import changes, reading
 from evidence.appraisal.statements import SIZES, Finding, certainty_levels, finding_of
+from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.review import Review
+from evidence.wording import capital
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -205,6 +209,32 @@ def test_a_result_without_its_time_is_no_report_of_every_time(
     assert found.lacking == lacking
     assert clause in found.sentence
     assert f"Without such numbers: {lacking}." in answer.summary()
+
+
+@pytest.mark.parametrize(
+    ("reported", "lacking", "clause"),
+    [
+        (0, "no trial reports it", "No trial reports the effect"),
+        (1, "1 trial left out by the protocol", "The protocol leaves out the trial that reports the effect"),
+        (2, "2 trials left out by the protocol", "The protocol leaves out the trials that report the effect"),
+    ],
+)
+def test_what_no_trial_reports_and_what_the_protocol_leaves_out_are_two_things(
+    small: SmallReview, reported: int, lacking: str, clause: str
+) -> None:
+    for name in ("ava", "ben"):
+        small.trial(name, a="singing, 40", b="silence, 40")
+    for name in ("ava", "ben")[:reported]:
+        small.contrast(name, "a", "b", p_value=0.04, p_operator="=")
+    small.protocol["set_aside"] = [{"trial": name, "reason": "adults"} for name in ("ava", "ben")]
+    review = small.read()
+    found = ev.finding(review, "singing-crying-short")
+    assert (found.lacking, found.reported) == (lacking, 0)
+    assert found.sentence.startswith(clause)
+    assert ev.results_table(review, ["singing-crying-short"]).shown["Result"].item() == capital(lacking)
+    judged = judge(bearing_of(review, found.analysis), AuditRule())
+    assert judged.verdict == NOT_ADDRESSED
+    assert ("no trial reports it" in judged.reason) == (reported == 0)
 
 
 def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallReview) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 import evidence as ev
+from evidence.appraisal.audit.audit import bearing_of
+from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN
 
 CRYING = "singing-crying-short"
 
@@ -32,7 +34,7 @@ def test_trials_are_counted_by_what_they_give_and_the_way_they_point(filled_with
     assert table["Result"].tolist() == ["Crying, short term"]  # none reports on the other
     assert table["Those with an effect"].tolist() == ["lean the same way"]
     table = table.drop(columns="Those with an effect")
-    assert table.iloc[0].tolist()[1:] == [5, 2, 2, 0, 1, 2, 0, 0, ev.wording.p_value(combined.p_value)]
+    assert table.iloc[0].tolist()[1:] == [5, 2, 2, 0, 1, 0, 2, 0, 0, ev.wording.p_value(combined.p_value)]
 
 
 def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(filled_with_p: Any) -> None:
@@ -50,6 +52,35 @@ def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(fille
     assert "the 4 P values with a direction (1 of them bounds) give P < .001 (Stouffer's test" in said
     assert "an effect towards the treatment in at least one trial" in said
     assert "exactly printed" not in said  # one P value cannot pile up
+
+
+def test_every_place_counts_the_same_trials_without_usable_numbers(review: Any) -> None:
+    seen: set[bool] = set()
+    for name, analysis in review.analyses.items():
+        found, told = ev.finding(review, name), ev.reports_on(review, name).to_frame()["kind"]
+        lacking = int((~told.isin(["effect", "left out"])).sum())
+        assert found.reported == bearing_of(review, analysis).reported == lacking
+        assert found.left_out == (told == "left out").sum()
+        beside: Any = ev.sensitivity(review, name).set_index("title")["trials"]
+        if NOTHING_SHOWN in beside:
+            assert beside[NOTHING_SHOWN] - beside[MAIN] == lacking
+        if len(table := ev.reports_counts(review, [name])):
+            counts = table.iloc[0]
+            assert counts["Trials"] == found.trials + lacking
+            seen.add(bool(counts["Left out by the protocol"]))
+    assert seen == {True, False}
+
+
+def test_trials_of_other_patients_are_left_out_and_not_missing(filled: Any) -> None:
+    add(filled, "cid", "arm", p_value=0.02, p_operator="=")
+    filled.protocol["indirect"] = [{"trial": "cid", "reason": "adults"}]
+    filled.protocol["model"] = {**filled.protocol.get("model", {}), "indirect": False}
+    review = filled.read()
+    found = ev.finding(review, CRYING)
+    assert (found.reported, found.left_out) == (0, 1)
+    assert ev.reports_statement(review, CRYING).startswith(
+        "2 trials report on this: 2 with an effect with its precision; the protocol leaves out one more."
+    )
 
 
 def test_trials_that_lean_the_other_way_are_said_to(filled: Any) -> None:
@@ -83,7 +114,7 @@ def test_bounds_that_point_both_ways_are_not_combined(small: Any) -> None:
 
 def test_the_table_names_every_trial(filled_with_p: Any) -> None:
     table: Any = ev.reports_table(filled_with_p.read(), [CRYING]).set_index("Trial")
-    assert table["Favours"].to_dict() == {
+    assert table["Points to"].to_dict() == {
         **dict.fromkeys(["Ava", "Ben", "Cid", "Dora"], "treatment"),
         "Eve": "comparator",
     }

@@ -27,6 +27,15 @@ def test_rows_are_those_of_the_protocol_and_the_bound(review: Any) -> None:
     assert abs(frame.loc[NOTHING_SHOWN, "estimate"]) < abs(fit.estimate)
 
 
+def test_what_an_analysis_chooses_itself_is_no_other_choice(review: Any) -> None:
+    added, packages = (entry.title for entry in review.protocol.sensitivity)
+    told = {
+        name: {added, packages} & set(ev.sensitivity(review, name)["title"])
+        for name in ("manual-usual-pain-short", "with-exercise-usual-disability-short")
+    }
+    assert list(told.values()) == [{added, packages}, {added}]
+
+
 def test_trials_that_showed_nothing_have_the_precision_of_their_size(small: Any) -> None:
     for trial, mean in (("ava", 3.0), ("ben", 4.0), ("cy", 3.5)):
         small.trial(trial, song="singing, 50", quiet="silence, 50")

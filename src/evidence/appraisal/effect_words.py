@@ -11,7 +11,7 @@ from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
 from evidence.wording import counted, limit_digits, number, ratio_number
 
-__all__ = ["OutcomeWords", "base_words", "outcome_words", "word"]
+__all__ = ["OutcomeWords", "base_words", "outcome_words", "people_words", "word"]
 
 ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
@@ -154,7 +154,12 @@ def base_words(k: int, trials: int, n: float, *, at_least: bool = False, one_gro
     counts = counted(trials, *(("study", "studies") if one_group else ("trial",)))
     if k != trials:
         counts = f"{counted(k, 'group' if one_group else 'comparison')} from {counts}"
-    return f"{counts}, {'at least ' if at_least else ''}{n:,.0f} people" if n > 0 else counts
+    return f"{counts}, {people_words(n, at_least=at_least)} people" if n > 0 else counts
+
+
+def people_words(n: float, *, at_least: bool = False) -> str:
+    """Count people, of whom more may have taken part: ``at least 172``; empty if nothing is known."""
+    return f"{'at least ' if at_least else ''}{n:,.0f}" if n > 0 else ""
 
 
 def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from evidence.synthesis.synthesis import Synthesis
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, number
 
-__all__ = ["HARMS", "harms_statement", "harms_table"]
+__all__ = ["HARMS", "harms_statement", "harms_table", "told_in_words"]
 
 HARMS = "harms"
 """Name of the question group that is about harm, if a protocol has one."""
@@ -22,6 +23,16 @@ def _outcomes(review: Review) -> list[str]:
     """Outcomes of the question group that is about harm, in the protocol's order."""
     analyses = review.protocol.question_groups.get(HARMS, ())
     return list(dict.fromkeys(one.outcome for one in analyses))
+
+
+def told_in_words(review: Review, result: Synthesis) -> int:
+    """Count the trials of an analysis of harm that report no result for it and tell of harm in words alone."""
+    if result.analysis.outcome not in _outcomes(review):
+        return 0
+    told = review.trials.loc[review.trials["harms"] != "", "trial_id"]
+    asked = result.not_poolable
+    words = asked.loc[asked["trial_id"].isin(told), "study"]
+    return len({*words}.difference(result.effects["study"], result.reported["study"]))
 
 
 def _counts(review: Review) -> pd.DataFrame:
@@ -44,7 +55,7 @@ def harms_table(review: Review) -> pd.DataFrame:
     DataFrame
         One row for each trial of which anything about harm was seen, by year: Trial, Randomised, Counted (events of
         people by arm, where an outcome of the question group "harms" has counts, under the name that the source gives
-        them; the people as randomised where the count states none), In words (what was printed, or the
+        them), In words (what was printed, or the
         column `harms` of the trials), Place.
 
     Examples
@@ -70,10 +81,7 @@ def harms_table(review: Review) -> pd.DataFrame:
         own = [frame[frame["trial_id"] == name] for frame in told]
         counted_by = [
             (f'"{instrument}": ' if instrument else "")
-            + ", ".join(
-                f"{row.label} {row.events:.0f}{_size(row.n, row.n_randomised)}"
-                for row in rows_of.itertuples()
-            )
+            + ", ".join(f"{row.label} {row.events:.0f}{_size(row.n)}" for row in rows_of.itertuples())
             for instrument, rows_of in counts[counts["trial_id"] == name].groupby("instrument", sort=False)
         ]
         printed = [text for frame in own for text in frame["as_reported"] if text]
@@ -90,12 +98,8 @@ def harms_table(review: Review) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Trial", "Randomised", "Counted", "In words", "Place"])
 
 
-def _size(n: float, randomised: float) -> str:
-    if not math.isnan(n):
-        return f" of {n:,.0f}"
-    return (
-        " (size of the group not stated)" if math.isnan(randomised) else f" ({randomised:,.0f} as randomised)"
-    )
+def _size(n: float) -> str:
+    return " (of how many is not stated)" if math.isnan(n) else f" of {n:,.0f}"
 
 
 def harms_statement(review: Review) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from evidence.appraisal.effect_words import people_words
 from evidence.appraisal.unpooled import FAVOURS
 from evidence.effects.choosing.inventory import STATUSES, whole_trials
 from evidence.synthesis.reports import REPORT_KINDS
@@ -184,14 +185,18 @@ def analyses_table(review: Review) -> pd.DataFrame:
     ['question', 'measure', 'poolable comparisons']
     """
     results = [as_declared(review, name) for name in review.analyses]
-    work = pd.concat([one.to_frame() for one in results], ignore_index=True)
-    headings = {
-        "k": "poolable comparisons",
-        "n": "patients in them",
-        "not_poolable": "comparisons reported, not poolable",
-    }
-    work = work.assign(question=[one.analysis.title for one in results]).rename(columns=headings)
-    return work[["question", "measure", "poolable comparisons", "trials", *list(headings.values())[1:]]]
+    return pd.DataFrame(
+        {
+            "question": [one.analysis.title for one in results],
+            "measure": [one.measure for one in results],
+            "poolable comparisons": [one.k for one in results],
+            "trials": [one.trials for one in results],
+            "patients in them": [
+                people_words(one.n, at_least=bool(one.effects["n"].isna().any())) for one in results
+            ],
+            "trials without usable numbers": [one.missing["study"].nunique() for one in results],
+        }
+    )
 
 
 def analyses_statement(review: Review) -> str:

@@ -110,7 +110,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
             "A new trial": [capital(one.predicted) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
-            "People": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "People": [one.people for one in found],
             "Certainty": [_certainty(one) for one in found],
             "Trials without usable numbers": [
                 f"{one.reported} ({one.untimed} of unknown time)" if one.untimed else one.reported
@@ -132,7 +132,7 @@ def _result(one: Finding) -> str:
         return capital(one.amount)
     if one.k:
         return "Shown and not combined"
-    return "No usable numbers" if one.reported else "No numbers"
+    return "No usable numbers" if one.reported else capital(one.lacking)
 
 
 def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
@@ -179,7 +179,7 @@ def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
                 for one, good in zip(found, told, strict=True)
             ],
             "Trials in the network that contribute": [one.k for one in found],
-            "People in these": [f"{one.n:,.0f}" if one.k else "" for one in found],
+            "People in these": [one.people for one in found],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" if one.level else "" for one in found],
         }
     )
@@ -227,7 +227,7 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
                     "Result": one.analysis.title,
                     "What is different": capital(row["title"]),
                     "Trials": row["trials"],
-                    "Amount": "The same: no such trial has usable numbers" if same else capital(amount),
+                    "Amount": "The same trials" if same else capital(amount),
                     "Remark": "" if same or row["kind"] == "main" else capital(row["note"]),
                 }
             )
@@ -330,13 +330,9 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
         {
             "Result": [one.analysis.title for one, _ in known],
             "Improve with the comparator": [
-                f"{100 * made.response:.0f} of 100{'' if made.own else ' (in other analyses)'}"
-                for _, made in known
+                f"{made.of_100[0]} of 100{'' if made.own else ' (in other analyses)'}" for _, made in known
             ],
-            "Improve with the treatment": [
-                "{} ({} to {})".format(*(number(100 * share, 0) for share in made.improved))
-                for _, made in known
-            ],
+            "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
             "Chance that a new trial's true effect is a benefit that matters": [
                 f"{100 * made.beyond:.0f}%" for _, made in known
@@ -361,12 +357,15 @@ _SEQUENTIAL = (
 )
 
 
-_CONCLUSIONS = {
-    "benefit": "A difference is shown, in favour of the treatment",
-    "harm": "A difference is shown, in favour of the comparator",
-    "futility": "No difference is shown",
-    "open": "Open",
-}
+def _conclusion(one: Finding, crossed: str) -> str:
+    """What the last look says, in the words of the statement on the interval of the result itself."""
+    assert one.fit is not None
+    allows = f"the interval of the result also allows for {one.leaves_open}" if one.leaves_open else ""
+    if crossed == "futility":
+        return f"A difference is not shown; {allows}" if allows else "A difference that matters is unlikely"
+    if crossed == "open" or one.fit.ci_low <= 0.0 <= one.fit.ci_high:
+        return "Open"
+    return f"A difference is shown, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
@@ -398,11 +397,11 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
                 "People required": f"{found.required_n:,.0f}"
                 if math.isfinite(found.required_n)
                 else "not known",
-                "z (normal distribution)": number(last["z"]),  # the interval beside it may be of another
+                "z (normal distribution)": number(last["z"]),
                 "Boundary": number(last["boundary"])
                 if math.isfinite(last["boundary"])
                 else "too early for one",
-                "Conclusion": _CONCLUSIONS[found.conclusion],
+                "Conclusion": _conclusion(one, found.conclusion),
             }
         )
         frames.append(found.looks.assign(analysis=one.analysis.id))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
-from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, word
+from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
 from evidence.results import Shown
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
@@ -145,6 +145,10 @@ class Finding(Shown):
         Further trials that report the outcome and give no usable numbers.
     untimed : int
         How many of these state no time, so that nobody knows whether they report it for this one.
+    left_out : int
+        Trials that report the outcome, all of whose results the protocol leaves out.
+    in_words : int
+        Trials that tell of it in words alone, where it is a harm.
     names : (str, str, str)
         Intervention, outcome and comparator in words.
     limits : (float, float)
@@ -169,6 +173,8 @@ class Finding(Shown):
     trials: int
     reported: int
     untimed: int
+    left_out: int
+    in_words: int
     names: tuple[str, str, str]
     limits: tuple[float, float]
     minimum: int
@@ -179,9 +185,19 @@ class Finding(Shown):
         return len(self.effects)
 
     @property
+    def sizes(self) -> pd.Series[float]:
+        """People in each comparison that stands behind the result; NaN where that is not known."""
+        return self.effects["n"].astype(float)
+
+    @property
     def n(self) -> float:
         """Number of people in them, as far as it is known."""
-        return float(self.effects["n"].sum())
+        return float(self.sizes.sum())
+
+    @property
+    def people(self) -> str:
+        """The same in words: ``at least 172``; empty if nothing is known."""
+        return people_words(self.n, at_least=bool(self.sizes.isna().any()))
 
     @property
     def level(self) -> str:
@@ -207,7 +223,7 @@ class Finding(Shown):
     @property
     def base(self) -> str:
         """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
-        unknown = bool(self.effects["n"].isna().any())
+        unknown = bool(self.sizes.isna().any())
         return base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
 
     def counted(self, trials: int) -> str:
@@ -221,6 +237,9 @@ class Finding(Shown):
         That a trial whose result states no time reports it for this one is not known.
         """
         one, many = ("study", "studies") if self.analysis.one_group else ("trial", "trials")
+        if self.left_out and not self.reported and not self.in_words:
+            who = f"{one} that reports" if self.left_out == 1 else f"{many} that report"
+            return f"The protocol leaves out the {who}"
         if self.untimed == self.reported:
             return f"No {one} {'is known to report' if self.reported else 'reports'}"
         if self.reported == 1:
@@ -236,8 +255,11 @@ class Finding(Shown):
     def lacking(self) -> str:
         """The same in a few words: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
+        if self.in_words and not self.reported:
+            return f"{self.counted(self.in_words)} {_tell(self.in_words)}"
         if not self.reported:
-            return f"no {one} gives numbers"
+            out = f"{self.counted(self.left_out)} left out by the protocol"
+            return out if self.left_out else f"no {one} reports it"
         if self.untimed == self.reported:
             return f"{self.counted(self.untimed)} without a stated time"
         if self.untimed:
@@ -302,6 +324,8 @@ class Finding(Shown):
 
     def _without(self, joint: str) -> str:
         """What is lacking in the reports, at the end of the clause."""
+        if self.in_words and not self.reported:
+            return f"; {in_words(self.in_words)} {_tell(self.in_words)}"
         if self.untimed == self.reported:
             return f"; {in_words(self.untimed)} {_no_time(self.untimed)}" if self.untimed else ""
         return f"{joint}without numbers that can be used"
@@ -408,6 +432,10 @@ def _do(trials: int) -> str:
     return "does" if trials == 1 else "do"
 
 
+def _tell(trials: int) -> str:
+    return f"{'tells' if trials == 1 else 'tell'} of harm in words alone"
+
+
 def _no_time(trials: int) -> str:
     return "does not state its time" if trials == 1 else "do not state their time"
 
@@ -480,6 +508,8 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         evidence.trials,
         len(evidence.missing),
         evidence.untimed,
+        evidence.left_out,
+        evidence.in_words,
         names,
         (evidence.rules.slight, evidence.rules.large),
         evidence.rule.minimum,

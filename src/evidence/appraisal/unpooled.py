@@ -19,7 +19,7 @@ from evidence.synthesis.reports import KINDS, REPORT_KINDS, Reports, reports_on
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import capital, counted, p_value, parts_of
+from evidence.wording import capital, counted, in_words, p_value, parts_of
 
 __all__ = ["FAVOURS", "evidence_map", "reports_counts", "reports_statement", "reports_table"]
 
@@ -34,7 +34,6 @@ _COUNTED = {
     "direction": "a direction in words",
     "nothing usable": "nothing that can be used",
     "doubtful": "numbers that are doubtful as printed",
-    "left out": "results that the protocol leaves out",
 }
 
 
@@ -78,9 +77,13 @@ def _counts(reports: Reports) -> str:
     alone = reports.analysis.one_group
     words_of = {**_COUNTED, "effect": "numbers that can be used"} if alone else _COUNTED
     told = [f"{counts[kind]} with {words}" for kind, words in words_of.items() if kind in counts.index]
-    report = "reports" if len(reports.trials) == 1 else "report"
-    number = counted(len(reports.trials), *(("study", "studies") if alone else ("trial",)))
-    return f"{capital(number)} {report} on this: {', '.join(told)}."
+    out = int(counts.get("left out", 0))
+    trials = len(reports.trials) - out
+    nouns = ("study", "studies") if alone else ("trial",)
+    if not trials:
+        return f"The protocol leaves out {counted(out, *nouns)} that {'reports' if out == 1 else 'report'} on this."
+    text = f"{capital(counted(trials, *nouns))} {'reports' if trials == 1 else 'report'} on this: {', '.join(told)}"
+    return f"{text}; the protocol leaves out {in_words(out)} more." if out else f"{text}."
 
 
 def _tally(found: EffectDirection) -> str:
@@ -184,10 +187,11 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
     -------
     DataFrame
         One row for each analysis that a trial reports on, under headings for people: Result (its comparison
-        where there are several), Trials, With an effect, P value or other scale, Direction in words, Nothing usable
-        (doubtful and left out among them); of the trials with a P value or in words, Towards the treatment, Towards
-        the comparator, Neither; Those with an effect, whether these lean the same way; P values together. Where no
-        analysis compares, Result, Studies, Usable numbers and Nothing usable.
+        where there are several), Trials (but for those left out), With an effect, P value or other scale, Direction
+        in words, Nothing usable (doubtful among them), Left out by the protocol; of the trials with a P value or in
+        words, Towards the treatment, Towards the comparator, Neither; Those with an effect, whether these lean the
+        same way; P values together. Where no analysis compares, Result, Studies, Usable numbers, Nothing usable and
+        Left out by the protocol.
 
     Raises
     ------
@@ -210,17 +214,19 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
         title = reports.analysis.title
         counts, without = reports.trials["kind"].value_counts(), reports.directions.get("without")
         given = [int(counts.get(kind, 0)) for kind in ("effect", "P value", "direction")]
+        out = int(counts.get("left out", 0))
         combined = reports.combined
         rows.append(
             {
                 "Result": title if several else capital(title.partition(": ")[2]),
-                "Trials": len(reports.trials),
+                "Trials": len(reports.trials) - out,
                 **dict(
                     zip(
                         ("With an effect", "P value or other scale", "Direction in words"), given, strict=True
                     )
                 ),
-                "Nothing usable": len(reports.trials) - sum(given),
+                "Nothing usable": len(reports.trials) - out - sum(given),
+                "Left out by the protocol": out,
                 "Towards the treatment": without.positive if without else 0,
                 "Towards the comparator": without.negative if without else 0,
                 "Neither": without.unclear if without else 0,
@@ -231,7 +237,9 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
     table = pd.DataFrame(rows)
     if rows and all(reports.analysis.one_group for reports in every):
         names = {"Trials": "Studies", "With an effect": "Usable numbers"}
-        table = table.rename(columns=names)[["Result", *names.values(), "Nothing usable"]]
+        table = table.rename(columns=names)[
+            ["Result", *names.values(), "Nothing usable", "Left out by the protocol"]
+        ]
     return table
 
 
@@ -247,8 +255,8 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
     -------
     DataFrame
         One row for each result and trial, under headings for people: Result, Trial, Comparison, Gives, People,
-        Favours, P, Why it is not pooled, As printed, Place. Where no analysis compares, Group for Comparison, and
-        neither Favours nor P.
+        Points to, P, Why it is not pooled, As printed, Place. Where no analysis compares, Group for Comparison, and
+        neither Points to nor P.
 
     Raises
     ------
@@ -280,7 +288,7 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                     ],
                     "Gives": rows["kind"].map({kind: capital(text) for kind, text in words.items()}),
                     "People": _people(review, rows),
-                    "Favours": [_favours(value, reports.benefit) for value in rows["direction"]],
+                    "Points to": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
                     "Why it is not pooled": rows["reason"].map(lambda text: capital(plain(str(text)))),
                     "As printed": rows["as_reported"],
@@ -290,7 +298,9 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
         )
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if all(review.analysis(name).one_group for name in names):  # nothing is compared
-        table = table.drop(columns=["Favours", "P"], errors="ignore").rename(columns={"Comparison": "Group"})
+        table = table.drop(columns=["Points to", "P"], errors="ignore").rename(
+            columns={"Comparison": "Group"}
+        )
     return table
 
 

@@ -139,7 +139,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "patients",
         patients_table,
         "",
-        "What the combined results would mean for people, if the averages hold.",
+        "What the combined results would mean for people, if the averages hold. Numbers to treat are rounded up.",
     ),
     (
         "sequential",
@@ -148,7 +148,8 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "later find a difference by chance. A sequential analysis takes this into account: it asks how much "
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
-        "Each combined result at its last look. Open: neither shown nor refuted.",
+        "Each combined result at its last look. Open: neither shown nor refuted. z and boundary are those of the "
+        "normal distribution; a difference is called shown only where the interval of the result excludes none.",
     ),
     (
         "sensitivity",

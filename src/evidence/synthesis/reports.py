@@ -17,7 +17,7 @@ from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.choosing.question import admits
 from evidence.effects.choosing.selection import Arms, group_by_arms
-from evidence.effects.reported.reasons import ReasonKind
+from evidence.effects.reported.reasons import LEFT_OUT, ReasonKind, lacks_numbers
 from evidence.models.without_effects import (
     CombinedP,
     EffectDirection,
@@ -54,12 +54,6 @@ Examples
 ['effect', 'P value']
 """
 
-_LEFT_OUT: frozenset[ReasonKind] = frozenset(
-    {
-        *("set aside", "indirect", "mixed", "trial left out", "source left out", "read once"),
-        *("assumption refused", "same patients", "another comparison"),
-    }
-)
 _ELSEWHERE: frozenset[ReasonKind] = frozenset({"not reported"})
 _COLUMNS = (
     *("trial_id", "study", "label", "year", "arm", "comparator", "kind", "n", "direction", "p"),
@@ -286,7 +280,7 @@ def _without_effect(
 
 
 def _kind_of_reasons(kinds: set[str]) -> ReportKind:
-    if kinds & _LEFT_OUT:
+    if not lacks_numbers(kinds):
         return "left out"
     return "doubtful" if "doubtful" in kinds else "nothing usable"
 
@@ -295,7 +289,7 @@ def _class(one: Suited, kinds: set[str], p: str, sign: float) -> tuple[int, Repo
     """Order of a result among those of its comparison, and its kind."""
     why = one.reason.kind if one.reason else ""
     # A comparison whose patients stand in another one is out, whatever its results.
-    if why in _LEFT_OUT or "same patients" in kinds:
+    if why in LEFT_OUT or "same patients" in kinds:
         return 5, "left out"
     if why == "doubtful":
         return 4, "doubtful"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.diagnostics.selection.fit import SelectionModel, selection_model
+from evidence.effects.choosing.choices import Choices
 from evidence.errors import ModelError
 from evidence.models.pooled import Pooled
 from evidence.results import FEW_STUDIES, sentences
@@ -84,8 +85,12 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     if main.bayes is not None:
         note = f"credible interval; distribution of the heterogeneity: {main.bayes.tau_prior.source}"
         yield _alternative("few trials", BAYES, main.effects, main.bayes, note)
+    own = Choices.of(review, {}, analysis=main.analysis)
     for entry in review.protocol.sensitivity:
-        other = synthesise(review, main.analysis, **entry.model_dump(exclude={"title"}, exclude_none=True))
+        choices = entry.model_dump(exclude={"title"}, exclude_none=True)
+        if Choices.of(review, choices, analysis=main.analysis) == own:
+            continue  # the analysis chooses so itself
+        other = synthesise(review, main.analysis, **choices)
         yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)
     if main.analysis.one_group:  # there is no such thing as no difference, and no side to be selected for
         return
@@ -164,10 +169,7 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
 def _with_nothing_shown(review: Review, main: Synthesis) -> pd.DataFrame | None:
     """Add the trials that report without usable numbers, without a difference; None if there are none to add."""
     known = main.effects.dropna(subset=["n"])
-    reported = main.reported[
-        ~main.reported["reason_kind"].isin(["same patients", "set aside", "indirect", "mixed"])
-    ]
-    lost = reported[~reported["study"].isin(main.effects["study"])].drop_duplicates("study")
+    lost = main.missing.drop_duplicates("study")
     if known.empty or lost.empty:
         return None
     sizes = lost["trial_id"].map(review.trials.set_index("trial_id")["n_randomised"]).astype(float)

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import comparisons
-from evidence.effects.reported.reasons import step
+from evidence.effects.reported.reasons import lacks_numbers, step
 from evidence.measures import IDENTITY, INTERVALS, measure_of
 from evidence.models.bayes.posterior import Posterior
 from evidence.models.pooled import Pooled
@@ -24,7 +24,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed, counted, interval, number, parts_of, ratio_number
 
-__all__ = ["POOL_OPTIONS", "Synthesis", "as_declared", "synthesise"]
+__all__ = ["POOL_OPTIONS", "Synthesis", "as_declared", "missing_trials", "synthesise"]
 
 POOL_OPTIONS = ("method", "ci", "level", "prediction", "counts")
 """Options that concern the model; the others concern the choice of results."""
@@ -106,6 +106,16 @@ class Synthesis(Shown):
     def reported(self) -> pd.DataFrame:
         """Comparisons that were reported for this outcome and window but cannot be pooled."""
         return _reported(self.not_poolable).reset_index(drop=True)
+
+    @property
+    def missing(self) -> pd.DataFrame:
+        """Those of trials that report the outcome and give usable numbers in none, as `missing_trials` gives them."""
+        return missing_trials(self.reported, self.effects)
+
+    @property
+    def left_out(self) -> int:
+        """Number of trials that report the outcome, all of whose results the protocol leaves out."""
+        return len({*self.reported["study"]}.difference(self.effects["study"], self.missing["study"]))
 
     def to_frame(self) -> pd.DataFrame:
         """One row: analysis, measure, k, trials, n, model, estimate with interval, prediction and heterogeneity.
@@ -305,6 +315,27 @@ def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -
     said = _note(effects, rest, hindrance, question.one_group)
     note = " ".join(filter(None, [said, rule.note(effects, fit)]))
     return Synthesis(question, measure, effects, rest, fit, note, rule.beside(effects, fit))
+
+
+def missing_trials(rest: pd.DataFrame, effects: pd.DataFrame, key: str = "study") -> pd.DataFrame:
+    """Give what is reported without usable numbers, by trials without any.
+
+    Parameters
+    ----------
+    rest : DataFrame
+        Refused comparisons, with `key` and reason_kind (the reasons in its parts).
+    effects : DataFrame
+        The comparisons that can be used, with `key`.
+    key : str
+        Column that names the trial.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `rest`. What the protocol leaves out is not missing.
+    """
+    lacking = np.array([lacks_numbers(kinds.parts) for kinds in rest["reason_kind"]], dtype=bool)
+    return rest[lacking & ~rest[key].isin(effects[key]).to_numpy()]
 
 
 def _reported(rest: pd.DataFrame) -> pd.DataFrame:

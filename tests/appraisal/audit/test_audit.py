@@ -78,9 +78,7 @@ def test_each_step_of_the_rule_decides(numbers: tuple[float, ...], verdict: str,
 def test_results_without_a_time_are_told_apart() -> None:
     none = bearing(math.nan, math.nan, math.nan, reported=3, untimed=2)
     said = judge(none, AuditRule()).reason
-    assert said.endswith(
-        "3 others reported without numbers that can be pooled, 2 of them without a stated time)"
-    )
+    assert said.endswith("(5 trials with usable numbers, 3 without, 2 of these without a stated time)")
     assert "time" not in judge(replace(none, untimed=0), AuditRule()).reason
 
 

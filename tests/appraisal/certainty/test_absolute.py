@@ -170,6 +170,21 @@ def test_of_a_hundred_people_the_gain_is_told_with_its_interval_and_where_the_sh
     )
 
 
+def test_of_a_hundred_people_those_with_and_without_differ_by_what_is_told(review: Any) -> None:
+    seen = 0
+    for name in review.protocol.question_groups:
+        answer = ev.answer_question(review, name, deep=False)
+        if not (people := answer.people):
+            continue
+        without, (with_it, low, high) = answer.absolute.of_100
+        told = [round(people[key]) for key in ("without", "more", "low", "high")]
+        assert [without, with_it - without, low - without, high - without] == told
+        shown = ev.patients_table(review, [answer.lead]).shown
+        assert shown["Improve with the treatment"].item() == f"{with_it} ({low} to {high})"
+        seen += 1
+    assert seen > 3
+
+
 def test_response_of_other_analyses_where_there_is_none_of_its_own(small: Any) -> None:
     review = _singing(small).read()
     arms = comparator_responses(review, review.analysis("singing-sleep-long"), "settled")

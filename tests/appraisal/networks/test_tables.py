@@ -97,6 +97,14 @@ def test_what_nothing_connects_has_no_evidence(review: Review) -> None:
     ]  # fmt: skip
 
 
+def test_direct_trials_that_are_shown_alone_are_not_called_indirect_in_part(review: Review) -> None:
+    [found] = ev.networks_of(review, ["pain"], ["short"], reference="usual care")
+    alone = [one for one in found.every() if one.fit is None and one.direct]
+    assert any(one.direct_share < 1.0 for one in alone)
+    assert set(ev.network_table(alone).shown["Evidence"]) == {"Direct only"}
+    assert all(one.k == len(set(one.effects["study"])) for one in alone)
+
+
 def test_numbers_of_trials_agree_across_the_page(review: Review) -> None:
     networks = ev.networks_of(review, ["pain"], ["short", "long"], reference="usual care")
     checked = ev.consistency_table(networks)

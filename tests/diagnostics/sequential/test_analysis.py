@@ -93,6 +93,15 @@ def test_conclusions_in_words():
     assert "moved back" in back.note
 
 
+def test_the_note_names_an_interval_of_another_distribution_that_says_otherwise():
+    for ci, told in (("z", False), ("t", True)):
+        fit = ev.pool([-0.4, -0.2, -0.3], [0.04] * 3, method="EE", ci=ci)
+        assert (fit.ci_low < 0 < fit.ci_high) == told
+        found = ev.sequential(fit, delta=0.3)
+        assert abs(found.looks["z"].iloc[-1]) > found.usual
+        assert ("the interval of the result itself" in found.note) == told
+
+
 def test_the_plan_ends_with_full_information(result):
     ahead = result.ahead()
     assert ahead["fraction"].iloc[-1] == pytest.approx(max(1.0, ahead["fraction"].iloc[-1]))

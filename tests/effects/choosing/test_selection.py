@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import evidence as ev
 from evidence.errors import DataError
 from evidence.tables.review import Review
 
@@ -244,6 +245,20 @@ def test_indirect_trials_take_part_only_if_they_are_asked_for(review: Review) ->
     assert dropped["reason"].str.startswith("indirect: ").all()
     kept = without[without["status"] == "pooled"]
     assert set(kept["trial_id"]) == set(with_them["trial_id"]) - listed
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_groups_that_differ_from_a_third_one_in_numbers_are_no_silence(small: Any, shared: bool) -> None:
+    small.trial("ava", song="singing, 40", rock="rocking, 40", quiet="silence, 50")
+    small.contrast("ava", "song", "quiet", estimate=-3, se=1)
+    if shared:
+        small.contrast("ava", "rock", "quiet", estimate=-1, se=1)
+    small.protocol["analyses"][0] |= {"comparator": ["rocking"], "rocking": "either"}
+    review = small.read()
+    frame = review.comparisons(CRYING)
+    told = frame.loc[frame["comparator_arm_id"] == "rock", "reason_kind"].tolist()
+    assert told == ["shared group" if shared else "not reported"]
+    assert ev.finding(review, CRYING).lacking == ("1 trial reports it" if shared else "no trial reports it")
 
 
 def test_time_may_be_an_end_of_the_window(song: Any) -> None:

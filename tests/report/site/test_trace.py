@@ -122,11 +122,24 @@ def test_texts_of_the_tables_are_only_text(filled: SmallReview, tmp_path: Path) 
     assert len(listed) == 2
 
 
-def test_the_list_says_that_strata_have_rows_of_their_own(filled: SmallReview, tmp_path: Path) -> None:
-    for strata in ([], [{"whole": "cid", "parts": ["ava", "ben"]}]):
-        filled.protocol["strata"] = strata
-        write_trials(filled.read(), tmp_path, title="Lullabies", entries=[PageEntry("trials", "Trials")])
-        assert ("count as one trial" in (tmp_path / "trials.html").read_text("utf-8")) is bool(strata)
+@pytest.mark.parametrize("whole", [True, False])
+def test_strata_are_one_trial_of_the_list_and_lead_to_each_other(
+    filled: SmallReview, tmp_path: Path, whole: bool
+) -> None:
+    if whole:
+        filled.trial("cid", song="singing, 40", quiet="silence, 50")
+    filled.protocol["strata"] = [{"whole": "cid", "parts": ["ava", "ben"]}]
+    review = filled.read()
+    write_trials(review, tmp_path, title="Lullabies", entries=[PageEntry("trials", "Trials")])
+    said = (tmp_path / "trials.html").read_text("utf-8")
+    assert "count as one trial" in said
+    [row] = BeautifulSoup(said, "html.parser").select("tbody tr")
+    name = "cid" if whole else "ava"
+    assert [link["href"] for link in row.select("a")] == [f"trials/{name}.html"]
+    assert "no outcome numbers" not in row.get_text()
+    page = BeautifulSoup(trial_bodies(review)[name].html, "html.parser")
+    others = [f"{one}.html" for one in ("cid", "ava", "ben") if one != name and (whole or one != "cid")]
+    assert [link["href"] for link in page.select('a[href$=".html"]')] == others
 
 
 def test_a_trial_without_a_poolable_result_says_why(small: SmallReview) -> None:

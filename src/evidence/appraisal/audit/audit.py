@@ -15,9 +15,10 @@ from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
 from evidence.appraisal.audit.read import read_table
-from evidence.appraisal.certainty.evidence import timed
+from evidence.appraisal.certainty.evidence import untimed
 from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
+from evidence.appraisal.harms import told_in_words
 from evidence.errors import DataError, Fault
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import as_declared, synthesise
@@ -253,9 +254,17 @@ def bearing_of(
     """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
     result = synthesise(review, analysis, **overrides) if overrides else as_declared(review, analysis.id)
     words = outcome_words(review, analysis.outcome, result.measure)
-    lost = result.reported
-    counts = result.k, result.trials, result.n, len(lost)
-    bearing = Bearing(analysis, words, *counts, untimed=int((~timed(lost["reason_kind"])).sum()))
+    lost = result.missing
+    counts = result.k, result.trials, result.n, lost["study"].nunique()
+    bearing = Bearing(
+        analysis,
+        words,
+        *counts,
+        untimed=untimed(lost),
+        left_out=result.left_out,
+        in_words=told_in_words(review, result),
+        at_least=bool(result.effects["n"].isna().any()),
+    )
     if result.fit is None:
         return bearing
     rated = (certainty or grade)(review, analysis.id)

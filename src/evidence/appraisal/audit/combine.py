@@ -213,4 +213,4 @@ def _part(
 def _rank(bearing: Bearing) -> tuple[int, int, int]:
     """Order of results: pooled and of high certainty first, then from many trials, then with many reports."""
     certainty = CERTAINTIES.index(bearing.certainty) if bearing.pooled else -1
-    return certainty, bearing.trials, bearing.k + bearing.reported
+    return certainty, bearing.trials, bearing.reported

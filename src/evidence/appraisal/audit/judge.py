@@ -60,11 +60,17 @@ class Bearing:
     k, trials : int
         Poolable comparisons, and the trials that they come from.
     n : float
-        Patients in them.
+        Patients in them, as far as it is known.
+    at_least : bool
+        Whether a trial does not state how many it has.
     reported : int
-        Comparisons that were reported and cannot be pooled.
+        Further trials that report the outcome and give no usable numbers.
     untimed : int
-        How many of these state no time, so that nobody knows whether they belong to this one.
+        How many of these state no time, so that nobody knows whether they report it for this one.
+    left_out : int
+        Trials that report the outcome, all of whose results the protocol leaves out.
+    in_words : int
+        Trials that tell of it in words alone, where it is a harm.
     estimate, ci_low, ci_high : float
         Pooled, on the scale of the analysis (log for ratios); NaN where nothing was pooled.
     level : float
@@ -88,6 +94,9 @@ class Bearing:
     certainty: str = ""
     share: float = math.nan
     untimed: int = 0
+    left_out: int = 0
+    in_words: int = 0
+    at_least: bool = False
 
     @property
     def pooled(self) -> bool:
@@ -103,7 +112,9 @@ class Bearing:
     @property
     def told(self) -> str:
         """The pooled result with what it rests on and its certainty."""
-        base = base_words(self.k, self.trials, self.n, one_group=self.analysis.one_group)
+        base = base_words(
+            self.k, self.trials, self.n, at_least=self.at_least, one_group=self.analysis.one_group
+        )
         return f"{self.result}; {base}; {self.certainty} certainty"
 
 
@@ -134,15 +145,17 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     Judgement
     """
     words = bearing.words
-    if not bearing.k and not bearing.reported:
-        return Judgement(NOT_ADDRESSED, "no trial", "no trial gives numbers for this")
+    if not (bearing.k or bearing.reported or bearing.in_words):
+        left = f"the protocol leaves out {counted(bearing.left_out, 'trial')} with results"
+        return Judgement(NOT_ADDRESSED, "no trial", left if bearing.left_out else "no trial reports it")
     if not bearing.pooled:
-        found = (
-            f"{counted(bearing.k, 'poolable comparison')}, {counted(bearing.reported, 'other')} reported without "
-            "numbers that can be pooled"
-        )
+        found = f"{counted(bearing.trials, 'trial')} with usable numbers"
+        if bearing.reported:
+            found += f", {bearing.reported} without"
         if bearing.untimed:
-            found += f", {bearing.untimed} of them without a stated time"
+            found += f", {bearing.untimed} of these without a stated time"
+        if bearing.in_words:
+            found += f", {bearing.in_words} with words alone"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = bearing.told
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):
@@ -181,7 +194,7 @@ def _conditions(rule: AuditRule) -> dict[str, str]:
         "interval": ", beyond the smallest difference that matters, where one is declared",
     }[rule.benefit]
     return {
-        "no trial": "no analysis of the protocol asks it, or no trial reports it",
+        "no trial": "no analysis of the protocol asks it, or no trial that it takes reports it",
         "not pooled": "fewer results can be pooled than the protocol asks for",
         "certainty": f"the certainty is below {rule.certainty}",
         "opposite": "the whole confidence interval lies on the other side than the claim",

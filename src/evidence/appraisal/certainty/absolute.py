@@ -78,6 +78,16 @@ class AbsoluteEffects(Shown):
     own: bool = True
 
     @property
+    def of_100(self) -> tuple[int, Span]:
+        """Of 100 people, those who improve without and with the intervention, in whole numbers that add up.
+
+        The share with it is the rounded one without and the rounded difference, as both are told together.
+        """
+        without = round(100.0 * self.response)
+        first, low, high = (without + round(100.0 * (share - self.response)) for share in self.improved)
+        return without, (first, low, high)
+
+    @property
     def needed(self) -> str:
         """Number needed to treat with its interval, as text; empty where it is not known."""
         return needed_to_treat(*self.gain)
@@ -109,10 +119,10 @@ class AbsoluteEffects(Shown):
             digits = 0 if self.unit == "per 1000" else 1
             lines.append(f"  Difference        {interval(*self.difference, digits=digits)} {self.unit}")
         if not math.isnan(self.gain[0]):
-            shares = interval(*(100.0 * share for share in self.improved), digits=0)
+            without, shares = self.of_100
             lines += [
-                f"  Comparator        {number(100.0 * self.response, 0)} of 100 patients",
-                f"  Intervention      {shares} of 100 patients",
+                f"  Comparator        {without} of 100 patients",
+                f"  Intervention      {interval(*shares, digits=0)} of 100 patients",
                 f"  Needed to treat   {self.needed}",
             ]
         if not math.isnan(self.beyond):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.appraisal.certainty.absolute_data import comparator_risks, implied_sd
+from evidence.appraisal.harms import told_in_words
 from evidence.effects.reported.reasons import ReasonKind
 from evidence.errors import DataError
 from evidence.measures import measure_of
@@ -32,17 +33,22 @@ __all__ = [
     "combine",
     "gather",
     "important_difference",
-    "missing_trials",
     "names_difference",
     "withheld",
 ]
 
-# Why a comparison can be absent without taking evidence away.
-_NOT_MISSING: frozenset[ReasonKind] = frozenset({"same patients", "set aside"})
 # Why it can be where the source prints numbers, or nobody knows whether they belong to this window: what hinders is
 # not how the result came out.
 _PRINTED: frozenset[ReasonKind] = frozenset(
-    {"time not stated", "doubtful", "skewed", "range not stated", "not rescalable", "other measure"}
+    {
+        "shared group",
+        "time not stated",
+        "doubtful",
+        "skewed",
+        "range not stated",
+        "not rescalable",
+        "other measure",
+    }
 )
 
 
@@ -196,14 +202,18 @@ class Evidence(Body):
         Their pooled result; of one comparison its own result; None without any, and where the comparisons are shown
         and not combined.
     missing : tuple of str
-        Trials that report the outcome but have no comparison that can be pooled. Trials whose patients stand in
-        another one, and results that the protocol sets aside, are not missing.
+        Trials that report the outcome but have no comparison that can be pooled. Trials whose results the protocol
+        leaves out, or whose patients stand in another one, are not missing.
     withheld : tuple of str
         Those among them that may be missing because of their result: the source gives neither numbers that hold a
         standard error nor a difference that is significant.
     untimed : int
         How many of the missing trials state no time for any of their results: nobody knows that they report this
         window.
+    left_out : int
+        Further trials that report the outcome, all of whose results the protocol leaves out.
+    in_words : int
+        Further trials that tell of it in words alone, where it is a harm.
     told : tuple of int
         How many of the trials without a usable effect point to smaller values, to larger ones, and to neither side.
     """
@@ -213,6 +223,8 @@ class Evidence(Body):
     withheld: tuple[str, ...]
     told: tuple[int, int, int]
     untimed: int = 0
+    left_out: int = 0
+    in_words: int = 0
 
     @property
     def share(self) -> Floats:
@@ -288,13 +300,14 @@ def _gather(review: Review, analysis: str | Analysis) -> Evidence:
     risks = comparator_risks(review, effects)
     risk = float(risks["risk"].median()) if len(risks) else math.nan
     sd = implied_sd(effects, result.measure) if measure_of(result.measure).difference_of_means else math.nan
-    rest = missing_trials(result.reported, result.effects)
-    missing = tuple(rest["trial_id"].unique())
+    rest = result.missing
     return Evidence(
         analysis=question,
         measure=result.measure,
         effects=effects,
-        missing=missing,
+        missing=tuple(rest["study"].unique()),
+        left_out=result.left_out,
+        in_words=told_in_words(review, result),
         withheld=withheld(review, question, rest),
         untimed=untimed(rest),
         told=_told(review, question),
@@ -331,15 +344,9 @@ def _check_names(review: Review) -> None:
             )
 
 
-def missing_trials(rest: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
-    """Reported comparisons (trial_id, reason_kind) of trials that have none that can be pooled."""
-    missing = [not _NOT_MISSING.issuperset(kinds.parts) for kinds in rest["reason_kind"]]
-    return rest[np.array(missing, dtype=bool) & ~rest["trial_id"].isin(effects["trial_id"])]
-
-
 def untimed(missing: pd.DataFrame) -> int:
     """Count the missing trials of which every result lacks its time."""
-    every = missing["trial_id"]
+    every = missing["study"]
     return int(every.nunique() - every[timed(missing["reason_kind"])].nunique())
 
 
@@ -357,7 +364,8 @@ def withheld(review: Review, analysis: Analysis, missing: pd.DataFrame) -> tuple
     tested = rows[here & rows["p_value"].notna()]
     clear = tested["p_operator"].isin(["=", "<"]) & (tested["p_value"] <= alpha)
     significant = set(tested["trial_id"]) - set(tested.loc[~clear, "trial_id"])
-    return tuple(name for name in missing.loc[unprinted, "trial_id"].unique() if name not in significant)
+    names = (name for name in missing.loc[unprinted, "trial_id"] if name not in significant)
+    return tuple(dict.fromkeys(map(review.protocol.trial_of, names)))
 
 
 def _told(review: Review, analysis: Analysis) -> tuple[int, int, int]:

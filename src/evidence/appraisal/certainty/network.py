@@ -182,7 +182,7 @@ def rate_network(body: NetworkEvidence) -> tuple[Body, Certainty]:
         rules=body.rules,
         rule=body.rule,
         note=f"Not combined: {hindrance}.",
-        missing=tuple(missing["trial_id"].unique()),
+        missing=tuple(missing["study"].unique()),
         withheld=withheld(base.review, body.analysis, missing),
         told=(0, 0, 0),
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.appraisal.certainty.absolute_data import implied_sd
-from evidence.appraisal.certainty.evidence import missing_trials, withheld
+from evidence.appraisal.certainty.evidence import withheld
 from evidence.effects.choosing.description import overall_risk_of_bias
 from evidence.effects.choosing.network_data import network_data, network_refused
 from evidence.errors import DataError
@@ -19,6 +19,7 @@ from evidence.models.network.fit import network, network_parts
 from evidence.models.network.graph import independent_paths
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import METHODS
+from evidence.synthesis.synthesis import missing_trials
 from evidence.tables.protocol.protocol import Analysis, AnalysisSpec
 from evidence.tables.review import Review
 
@@ -123,13 +124,13 @@ class NetworkBase:
     @cached_property
     def missing(self) -> pd.DataFrame:
         """One row a direct comparison: trials, lacking (cannot be used), withheld (perhaps for their result)."""
-        rows, count = [], self.review.protocol.count_trials
+        rows = []
         pairs = {pair["comparison"]: pair for pair in self.pairs.to_dict("records")}
         for name in self.by_comparison:
             pair = pairs[str(name)]
             rest = self.lacking(pair["treat1"], pair["treat2"])
             hidden = withheld(self.review, self.question(pair["treat1"], pair["treat2"]), rest)
-            rows.append((name, pair["studies"], count(rest["trial_id"]), count(hidden)))
+            rows.append((name, pair["studies"], rest["study"].nunique(), len(hidden)))
         columns = ["comparison", "trials", "lacking", "withheld"]
         return pd.DataFrame(rows, columns=columns).set_index("comparison")
 
@@ -195,9 +196,11 @@ class NetworkBase:
         )
 
     def lacking(self, one: str, other: str) -> pd.DataFrame:
-        """Reports on two treatments, by trials without a contrast that the network can use."""
-        rest = missing_trials(self.refused, self.data)
-        return rest[_are(rest, one, other)]
+        """Reports on two treatments, by trials without a contrast that the network can use; study is the trial."""
+        rest = missing_trials(self.refused, self.data, "trial_id")
+        return rest[_are(rest, one, other)].assign(
+            study=lambda rows: rows["trial_id"].map(self.review.protocol.trial_of)
+        )
 
     def without(self, studies: frozenset[str]) -> tuple[Network, ...]:
         """Fit what is left without some trials, each connected part alone."""

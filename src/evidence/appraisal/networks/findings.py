@@ -83,9 +83,9 @@ class NetworkFinding(Finding):
         return self.trials
 
     @property
-    def n(self) -> float:
-        """Number of people in them, as far as it is known."""
-        return float((self.effects if self.fit is None else self.contributing)["n"].sum())
+    def sizes(self) -> pd.Series[float]:
+        """People in each trial that stands behind the result; NaN where that is not known."""
+        return (self.effects if self.fit is None else self.contributing)["n"].astype(float)
 
     @property
     def direct(self) -> tuple[str, ...]:
@@ -94,10 +94,13 @@ class NetworkFinding(Finding):
 
     @property
     def directness(self) -> str:
-        """What kind of evidence there is, and how much of it is direct: ``direct and indirect (74% direct)``."""
+        """On what the result rests, and how much of it is direct: ``direct and indirect (74% direct)``.
+
+        Where no estimate of the network is told, that is the trials that compare the two.
+        """
         if not self.direct:
             return "indirect only"
-        if self.direct_share == 1.0:
+        if self.fit is None or self.direct_share == 1.0:
             return "direct only"
         return f"direct and indirect ({number(100.0 * self.direct_share, 0)}% direct)"
 
@@ -114,9 +117,6 @@ class NetworkFinding(Finding):
         """On how many trials and people an estimate rests, how many compare the two, and what all of it is worth."""
         if self.fit is None:
             return super().base
-        people = f"{self.n:,.0f} people"
-        if self.contributing["n"].isna().any():
-            people = f"at least {people}"
         direct = count_trials(self.effects)
         which = f"{direct} of which compare{'s' if direct == 1 else ''} the two"
         if direct < self.trials and direct:
@@ -126,7 +126,7 @@ class NetworkFinding(Finding):
             which = "none of which compares the two"
         elif direct == self.trials:
             which = "all of which compare the two"
-        parts = [f"{counted(self.trials, 'trial')}, {which}, with {people}", self.lone]
+        parts = [f"{counted(self.trials, 'trial')}, {which}, with {self.people} people", self.lone]
         if direct < self.trials and not math.isnan(self.worth):
             parts.append(f"together they tell as much as one trial of {self.worth:,.0f} people")
         return "; ".join(filter(None, parts))
@@ -286,8 +286,10 @@ def _finding(source: NetworkBase, one: str, other: str) -> NetworkFinding:
         fit=whole.fit if told else None,
         certainty=certainty,
         trials=body.trials,
-        reported=lacking["trial_id"].nunique(),
+        reported=lacking["study"].nunique(),
         untimed=untimed(lacking),
+        left_out=0,
+        in_words=0,
         names=names,
         limits=(body.rules.slight, body.rules.large),
         minimum=body.rule.minimum,

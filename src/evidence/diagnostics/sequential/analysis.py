@@ -165,7 +165,7 @@ def sequential(
             ],
         }
     )
-    return Sequential(plain, looks, alpha, power, abs(delta), share, float(required), better, measure)
+    return Sequential(plain, fit, looks, alpha, power, abs(delta), share, float(required), better, measure)
 
 
 def _check_plan(delta: float, alpha: float, power: float, better: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.diagnostics.sequential.boundaries import CLOSEST, planned_boundaries
+from evidence.measures import INTERVALS
 from evidence.models.pooled import Pooled
 from evidence.results import Shown, sentences, table_text
 from evidence.wording import counted, number
@@ -32,6 +33,8 @@ class Sequential(Shown):
 
     fit: Pooled
     """All studies, with an interval by the normal distribution."""
+    given: Pooled
+    """The same with the interval that it was given with, which may be of another distribution."""
     looks: pd.DataFrame
     """One row a look: order (for example the year), added (labels of the studies), k, n (patients, NaN where one is
     not known), information (see `sequential`), fraction (of the required), estimate, se, z, boundary (for the
@@ -116,13 +119,21 @@ class Sequential(Shown):
             if self.fit.k < FEW
             else ""
         )
-        return sentences(f"{have}, {said}", back, few)
+        other = abs(last["z"]) > self.usual and self.given.ci_low <= 0.0 <= self.given.ci_high
+        apart = (
+            "z is that of the normal distribution; the interval of the result itself "
+            f"({INTERVALS[self.given.ci].name}) includes no difference."
+            if other
+            else ""
+        )
+        return sentences(f"{have}, {said}", apart, back, few)
 
     @property
     def _holds_planned(self) -> bool:
-        """Whether the interval that allows for all looks holds the planned benefit."""
+        """Whether the interval that allows for all looks, or the one given, holds the planned benefit."""
         planned = -self.delta if self.better == "lower" else self.delta
-        return self.ci_low < planned < self.ci_high
+        held = self.ci_low < planned < self.ci_high
+        return held or self.given.ci_low < planned < self.given.ci_high
 
     def ahead(self) -> pd.DataFrame:
         """Boundaries up to full information; if it is not reached yet, with one more look that reaches it.

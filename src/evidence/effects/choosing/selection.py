@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,11 @@ Reasons = dict[Pair, tuple[Reason, ...]]
 """Why pairs of arms have no effect: one reason for each way in which their results fail, the preferred first."""
 
 _IN_MARGINS = Reason("same patients", "the same patients stand in the margins of the factorial trial")
+_SHARED = (
+    Reason(
+        "shared group", "only how each differs from a third group is told in numbers, which a network takes"
+    ),
+)
 _OTHER_STATISTIC = Reason(
     "other statistic",
     "final scores and changes are not standardised together; "
@@ -67,9 +73,20 @@ def select(
     reported = group_by_arms(one for one in found if admits(review, analysis, one.contrast))
     chosen, reasons = choose_results(review, pairs(review, analysis), reported, measure, choices)
     words = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
-    nothing = (Reason("not reported", words),)
-    reasons = {pair: found or nothing for pair, found in reasons.items()}
+    nothing, beside = (Reason("not reported", words),), _usable_beside(found)
+    for pair, told in reasons.items():
+        first, second = (beside[pair.trial_id, arm] for arm in (pair.arm_id, pair.comparator_arm_id))
+        reasons[pair] = told or (_SHARED if first & second else nothing)
     return _without_repeated_patients(review, chosen, reasons)
+
+
+def _usable_beside(found: Iterable[Suited]) -> defaultdict[tuple[str, str], set[str]]:
+    """Give for each arm those with which it is compared in numbers that can be used."""
+    beside: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in found:
+        if one.reason is None and one.scaled.reason is None and one.contrast.group is None:
+            beside[one.contrast.trial_id, one.contrast.arm_id].add(one.contrast.comparator_arm_id)
+    return beside
 
 
 def group_by_arms(found: Iterable[Suited]) -> dict[Arms, list[Suited]]:

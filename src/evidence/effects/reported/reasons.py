@@ -10,6 +10,7 @@ from typing import Literal
 from evidence.wording import Listed
 
 __all__ = [
+    "LEFT_OUT",
     "NO_EVENTS",
     "NO_EVENT_AT_ALL",
     "NO_SIZE",
@@ -21,11 +22,13 @@ __all__ = [
     "ReasonKind",
     "Step",
     "distinct_reasons",
+    "lacks_numbers",
     "step",
 ]
 
 ReasonKind = Literal[
     "not reported",
+    "shared group",
     "time not stated",
     "doubtful",
     "set aside",
@@ -65,6 +68,24 @@ class Reason:
 
     kind: ReasonKind
     words: str
+
+
+LEFT_OUT: frozenset[ReasonKind] = frozenset(
+    {
+        *("set aside", "indirect", "mixed", "trial left out", "source left out", "read once"),
+        *("assumption refused", "same patients", "another comparison"),
+    }
+)
+"""Why the protocol leaves a result out, whatever its numbers."""
+
+
+def lacks_numbers(kinds: Iterable[str]) -> bool:
+    """Whether a comparison that was refused for these reasons is reported without usable numbers.
+
+    One that is not reported is not, nor one that the protocol leaves out or whose patients stand elsewhere.
+    """
+    found = set(kinds)
+    return "same patients" not in found and not found <= LEFT_OUT | {"not reported"}
 
 
 class Assumption(StrEnum):

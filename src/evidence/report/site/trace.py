@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.appraisal.risk_of_bias import overall_risk_of_bias
-from evidence.effects.choosing.inventory import inventory
+from evidence.effects.choosing.inventory import whole_trials
 from evidence.files import file_name, write
 from evidence.measures import Measure, measure_of
 from evidence.report.site.arrange import signs
@@ -138,24 +138,27 @@ def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[An
     for place, question in enumerate(asked):
         for analysis in question.analyses:
             one = done[analysis.id]
-            for trial in (*one.effects["trial_id"], *one.reported["trial_id"]):
+            for trial in (*one.effects["study"], *one.reported["study"]):
                 named.setdefault(str(trial), set()).add(place)
     risks = overall_risk_of_bias(review.risk_of_bias)
     arms = _by_trial(review.arms.to_dict("records"))
-    years = dict(zip(review.trials["trial_id"], review.trials["year"], strict=True))
+    parts = {one.whole: one.parts[0] for one in review.protocol.strata}
+    held = set(review.trials["trial_id"])
     listed = []
-    for row in inventory(review).to_dict("records"):
-        name = str(row["trial_id"])
+    for row in whole_trials(review).to_dict("records"):
+        study = str(row["trial_id"])
+        name = study if study in held else parts[study]  # of a whole without a row a stratum stands for it
         groups = dict.fromkeys(
             str(arm["components"]).replace("+", " + ").replace("_", " ") for arm in arms.get(name, [])
         )
-        year = years[row["trial_id"]]
+        year = row["year"]
         row |= {
+            "trial_id": name,
             "year": "" if pd.isna(year) else f"{float(year):.0f}",
             "people": "" if pd.isna(row["n_randomised"]) else f"{row['n_randomised']:.0f}",
             "comparison": " v ".join(filter(None, groups)),
             "risk": risks.get(name, NOT_JUDGED),
-            "questions": sorted(named.get(name, ())),
+            "questions": sorted(named.get(study, ())),
         }
         listed.append(row)
     return listed, [question.title for question in asked]
@@ -165,7 +168,7 @@ _LEAD = (
     "<p>Every trial of the tables. Each name leads to what the trial reported, where it stands, and how each effect "
     "follows from it.</p>"
 )
-_STRATA = "<p>Strata with results of their own have rows of their own; elsewhere they count as one trial.</p>"
+_STRATA = "<p>Strata with results of their own count as one trial, whose page leads to theirs.</p>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +203,26 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
     refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
     results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
     arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
+    labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+    kin = {name: [one for one in names if one != name] for names in _strata(review) for name in names}
     template = templates().get_template("trial.html")
     bodies = {}
     for trial in review.trials.to_dict("records"):
         name = str(trial["trial_id"])
         parts = {"uses": uses, "refusals": refusals, "arms": arms, "results": results, "bias": bias}
         shown = {part: rows.get(name, []) for part, rows in parts.items()}
+        strata = [(file_name(one), labels[one]) for one in kin.get(name, [])]
         bodies[name] = TrialBody(
-            str(trial["label"]), template.render(trial=trial, facts=_facts(trial), **shown)
+            str(trial["label"]), template.render(trial=trial, facts=_facts(trial), strata=strata, **shown)
         )
     return bodies
+
+
+def _strata(review: Review) -> Iterator[list[str]]:
+    """Give the trials of the table that are one trial: the whole and its strata."""
+    held = set(review.trials["trial_id"])
+    for one in review.protocol.strata:
+        yield [name for name in (one.whole, *one.parts) if name in held]
 
 
 def _by_trial(rows: Iterable[dict[Any, Any]]) -> dict[str, list[dict[Any, Any]]]:
