@@ -30,13 +30,13 @@ _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Write a number with fixed decimals and a true minus sign, never a negative zero; empty if it is missing."""
+    """Write a number with fixed decimals, commas and a true minus sign, never a negative zero; empty if missing."""
     if math.isnan(value):
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else f"{_MINUS}∞"
-    written = f"{abs(value):.{digits}f}"
-    return f"{_MINUS}{written}" if value < 0 and float(written) else written
+    written = f"{abs(value):,.{digits}f}"
+    return f"{_MINUS}{written}" if value < 0 and written.strip("0.") else written
 
 
 def limit_digits(value: float, digits: int) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.wording import number
+
 __all__ = ["table_html"]
 
-MINUS = "\u2212"
 LONG = 60
 """Letters above which a text gets a wide column."""
 ADDRESS = 40
@@ -40,15 +41,17 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2, capti
     """
     columns: list[Any] = list(table.columns)
     names = [" ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in columns]
+    numbers = "integer", "floating", "mixed-integer-float"
     numeric = [
-        pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes
+        pd.api.types.infer_dtype(table.iloc[:, i], skipna=False) in numbers for i in range(len(columns))
     ]
     places = [decimals if isinstance(decimals, int) else decimals.get(name, 2) for name in names]
     head = "".join(
         f'<th scope="col"{_look(is_number)}>{html.escape(_heading(n))}</th>'
         for n, is_number in zip(names, numeric, strict=True)
     )
-    looks = list(zip(numeric, places, strict=True))
+    counts = ["year" not in name.lower() for name in names]  # 1,095 trials, but the year 1995
+    looks = list(zip(numeric, places, counts, strict=True))
     rows = [
         [_cell(value, *column) for value, column in zip(row, looks, strict=True)]
         for row in table.itertuples(index=False, name=None)
@@ -72,19 +75,16 @@ def _heading(name: str) -> str:
     return " ".join(words)
 
 
-def _cell(value: Any, is_number: bool, places: int) -> str:
+def _cell(value: Any, is_number: bool, places: int, grouped: bool) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return f"<td{_look(is_number)}></td>"
     if pd.api.types.is_bool(value):
         return f"<td>{'yes' if value else 'no'}</td>"
     if isinstance(value, float):
-        shown = f"{value:.{places}f}".replace("-", MINUS)
-        if not shown.strip(f"{MINUS}0."):
-            shown = shown.lstrip(MINUS)
-        return f"<td{_look(is_number)}>{shown}</td>"
-    text = html.escape(str(value))
+        return f"<td{_look(is_number)}>{number(value, places)}</td>"
     if is_number:
-        return f'<td class="number">{text.replace("-", MINUS)}</td>'
+        return f'<td class="number">{number(value, 0) if grouped else value}</td>'
+    text = html.escape(str(value))
     if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
         site = re.sub(r"^https?://(?:www\.)?([^/?#]+).*", r"\1", text) if len(text) > ADDRESS else text
         return f'<td><a href="{text}">{site}</a></td>'

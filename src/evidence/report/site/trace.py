@@ -152,7 +152,7 @@ def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[An
         year = years[row["trial_id"]]
         row |= {
             "year": "" if pd.isna(year) else f"{float(year):.0f}",
-            "people": "" if pd.isna(row["n_randomised"]) else f"{row['n_randomised']:.0f}",
+            "people": number(float(row["n_randomised"]), 0),
             "comparison": " v ".join(filter(None, groups)),
             "risk": risks.get(name, NOT_JUDGED),
             "questions": sorted(named.get(name, ())),

@@ -161,7 +161,7 @@ window.evidencePooling = (() => {
     };
   }
 
-  // Fixed decimals with a true minus sign, halves to the even digit as the library writes them.
+  // Fixed decimals with commas between thousands and a true minus sign, halves to the even digit as the library writes them.
   function number(value, digits) {
     if (value === null || Number.isNaN(value)) return "";
     if (!Number.isFinite(value)) return value > 0 ? "\u221e" : "\u2212\u221e";
@@ -172,7 +172,8 @@ window.evidencePooling = (() => {
       const low = size.toFixed(digits + 60).slice(0, -60).replace(/\.$/, "");
       if (Number(low.slice(-1)) % 2 === 0) text = low;
     }
-    return value < 0 && Number(text) ? "\u2212" + text : text;
+    const sign = value < 0 && Number(text) ? "\u2212" : "";
+    return sign + text.replace(/^\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
   }
   function significant(value, figures = 3) {
     if (value === 0 || !Number.isFinite(value)) return number(value, 0);
