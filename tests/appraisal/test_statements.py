@@ -175,7 +175,7 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
 @pytest.mark.parametrize(
     ("times", "lacking", "clause"),
     [
-        ([10, 10], "2 trials report it", "Two trials report the effect"),
+        ([10, 10], "2 trials", "Two trials report the effect"),
         (
             ["", ""],
             "2 trials without a stated time",
@@ -191,7 +191,7 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
             "1 trial without a stated time",
             "No trial is known to report the effect",
         ),
-        ([10], "1 trial reports it", "One trial reports the effect"),
+        ([10], "1 trial", "One trial reports the effect"),
     ],
 )
 def test_a_result_without_its_time_is_no_report_of_every_time(

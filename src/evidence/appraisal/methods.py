@@ -24,7 +24,7 @@ from evidence.models.pooled import Pooled
 from evidence.synthesis.synthesis import Synthesis, as_declared, synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, interval, number, p_value
+from evidence.wording import capital, counted, interval, number, p_value
 
 __all__ = ["MethodChoices", "method_choices"]
 
@@ -239,13 +239,13 @@ class MethodChoices:
             f"For this question the average {self._moves} whichever random-effects estimator is used; the estimators "
             f"{'agree' if len(signs) == 1 else 'disagree'} on whether its interval excludes no difference. Leaving "
             f"out one comparison moves it to {self._written(self.strongest['estimate'])}. Allowing for missing "
-            f"trials: {self._missing}. **Which trials there are, and what their reports let us use, matters more "
+            f"trials: {self._missing} **Which trials there are, and what their reports let us use, matters more "
             "than which estimator is chosen.**"
         )
 
     @property
     def _missing(self) -> str:
-        """What each method that allows for missing trials gives, with its interval and its note."""
+        """What each method that allows for missing trials gives, with its interval and its note, as sentences."""
         told = []
         for row in self.small_studies.iloc[1:].to_dict("records"):
             low, high = row["CI low"], row["CI high"]
@@ -254,8 +254,8 @@ class MethodChoices:
                 found = f"{TRIM_AND_FILL} adds none"
             elif low <= 0.0 <= high:
                 found += ", which leaves open whether there is any difference"
-            told.append(found + (f" ({row['note'].rstrip('.')})" if row["note"] else ""))
-        return "; ".join(told)
+            told.append(capital(" ".join(filter(None, [f"{found}.", row["note"]]))))
+        return " ".join(told)
 
     @property
     def funnel_caption(self) -> str:

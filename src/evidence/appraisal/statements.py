@@ -234,7 +234,7 @@ class Finding(Shown):
 
     @property
     def lacking(self) -> str:
-        """The same in a few words: ``6 trials, 2 of them without a stated time``."""
+        """The same as a count: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
         if not self.reported:
             return f"no {one} gives numbers"
@@ -242,7 +242,7 @@ class Finding(Shown):
             return f"{self.counted(self.untimed)} without a stated time"
         if self.untimed:
             return f"{self.counted(self.reported)}, {self.untimed} of them without a stated time"
-        return f"{self.counted(self.reported)} {'report' if self.reported > 1 else 'reports'} it"
+        return self.counted(self.reported)
 
     @property
     def amount(self) -> str:

@@ -28,7 +28,7 @@ from evidence.synthesis.published import beside_published
 from evidence.synthesis.reports import REPORT_KINDS, reports_on
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
-from evidence.wording import capital
+from evidence.wording import capital, joined
 
 __all__ = ["publish_choices", "publish_doubts", "publish_published", "publish_reports", "publish_results"]
 
@@ -87,7 +87,7 @@ def _forest(review: Review, one: Finding, *, folded: bool) -> None:
     if result.fit is None:
         return
     # Why the certainty is not higher stands in a table of its own.
-    lowered = ", ".join(domain.name for domain in one.certainty.domains if domain.downgrade)
+    lowered = joined(domain.name for domain in one.certainty.domains if domain.downgrade)
     level = f"{one.certainty.symbols} {one.certainty.level}{f' because of {lowered}' * bool(lowered)}"
     mid = one.words.mid
     table = forest_table(

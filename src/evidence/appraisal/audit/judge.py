@@ -137,12 +137,12 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     if not bearing.k and not bearing.reported:
         return Judgement(NOT_ADDRESSED, "no trial", "no trial gives numbers for this")
     if not bearing.pooled:
-        found = (
-            f"{counted(bearing.k, 'poolable comparison')}, {counted(bearing.reported, 'other')} reported without "
-            "numbers that can be pooled"
-        )
+        found = counted(bearing.k, "poolable comparison")
+        if bearing.reported:
+            found += f", {counted(bearing.reported, 'other')} reported without numbers that can be pooled"
         if bearing.untimed:
-            found += f", {bearing.untimed} of them without a stated time"
+            some = f", {bearing.untimed} of them" if bearing.untimed < bearing.reported else " and"
+            found += f"{some} without a stated time"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
     told = bearing.told
     if CERTAINTIES.index(bearing.certainty) < CERTAINTIES.index(rule.certainty):
