@@ -131,7 +131,7 @@ def prisma_flow(review: Review) -> PrismaFlow:
         "looked at": _short(review.excluded),
         "included": stock.loc[stock["status"] == "no numbers", "reason"],
         "with numbers": stock.loc[stock["status"] == "reported, not poolable", "main_reason"],
-        "poolable": stock.loc[poolable & ~used, "reason"],
+        "poolable": stock.loc[poolable & ~used, "main_reason"],
         "in an analysis": pd.Series([], dtype="str"),
     }
     results = [as_declared(review, name) for name in review.analyses]

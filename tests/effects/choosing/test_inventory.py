@@ -25,6 +25,9 @@ def test_at_least_fifty_trials_are_poolable_and_each_other_has_a_reason(held: pd
     unused = poolable & (held["analyses"] == 0)
     assert (held["reason"][unused] != "").all()
     assert (held["reason"][poolable & ~unused] == "").all()
+    mains = held["main_reason"][unused]
+    assert (mains != "").all()
+    assert not mains.str.contains("; or: |as printed: ").any()
 
 
 def test_poolable_trials_are_those_with_recovered_contrasts(review: Any, held: pd.DataFrame) -> None:

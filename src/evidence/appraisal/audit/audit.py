@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.audit.citations import compare_citations, judge_citations
+from evidence.appraisal.audit.citations import citation_words, compare_citations, judge_citations
 from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
@@ -130,7 +130,9 @@ class Audit(Shown):
             "evidence": "checked at",
         }
         shown = self.fields[list(headings)].rename(columns=headings)
-        return shown.assign(field=shown["field"].str.replace("_", " "))
+        return shown.assign(
+            citation=shown["citation"].map(citation_words), field=shown["field"].str.replace("_", " ")
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """The claims."""

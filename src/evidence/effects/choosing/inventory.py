@@ -8,7 +8,7 @@ import pandas as pd
 
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
-from evidence.effects.reported.reasons import distinct_reasons
+from evidence.effects.reported.reasons import OR, distinct_reasons
 from evidence.tables.review import Review
 
 __all__ = ["STATUSES", "inventory", "whole_trials"]
@@ -35,7 +35,7 @@ def inventory(review: Review) -> pd.DataFrame:
         and a standard error that are not doubtful), forms (what they were recovered from), analyses (number of
         analyses of the protocol that use the trial), status ("poolable", "reported, not poolable", "no numbers"),
         reason (why it cannot be pooled, or, for a poolable trial, why no analysis uses it; else "") and main_reason
-        (the commonest of several reasons).
+        (the commonest of several reasons, or the first that an analysis gives).
 
     Examples
     --------
@@ -61,8 +61,8 @@ def inventory(review: Review) -> pd.DataFrame:
         recovered = [one for one in contrasts if not one.reason and not one.doubt]
         reasons = Counter(_group(one) for one in contrasts if one.reason or one.doubt)
         if recovered or name in used:
-            status, reason = "poolable", "" if name in used else _why_unused(refused.get(name))
-            main = reason
+            why = [] if name in used else _why_unused(refused.get(name))
+            status, reason, main = "poolable", distinct_reasons(why), (why[0] if why else "").partition(OR)[0]
         elif rows[name]:
             status = "reported, not poolable"
             reason = "; ".join(f"{group} ({count})" for group, count in reasons.most_common())
@@ -119,15 +119,12 @@ def whole_trials(review: Review) -> pd.DataFrame:
     return stock.assign(trial_id=study).loc[chosen].reset_index(drop=True)
 
 
-def _why_unused(refused: pd.DataFrame | None) -> str:
+def _why_unused(refused: pd.DataFrame | None) -> list[str]:
     """Say why a trial with poolable numbers stands in no analysis, from the reasons of its comparisons."""
     if refused is None:
-        return "no analysis asks for its comparison"
+        return ["no analysis asks for its comparison"]
     stated = refused.loc[refused["reason_kind"] != "not reported", "reason"].unique()
-    return (
-        distinct_reasons(stated)
-        or "its poolable results are of other outcomes or times than the analyses ask for"
-    )
+    return list(stated) or ["its poolable results are of other outcomes or times than the analyses ask for"]
 
 
 def _group(contrast: Contrast) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.wording import number
+from evidence.wording import capital, column_words, number
 
 __all__ = ["table_html"]
 
@@ -17,8 +17,6 @@ LONG = 60
 """Letters above which a text gets a wide column."""
 ADDRESS = 40
 """Letters above which an address is shown by the name of its site alone."""
-WORDS = {"ci": "CI", "id": "ID", "sd": "SD", "se": "SE", "mid": "MID", "tau2": "τ²", "i2": "I²"}
-"""How parts of names of columns are written."""
 
 
 def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2, caption: str = "") -> str:
@@ -69,10 +67,8 @@ def _heading(name: str) -> str:
     """Write the name of a column as words; signs of one letter, such as k, stay small."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*,?", name.partition(" ")[0]):
         return name
-    words = [WORDS.get(word, word) for word in name.replace("_", " ").split(" ")]
-    if re.match("[a-z]{2}", words[0]):
-        words[0] = words[0][0].upper() + words[0][1:]
-    return " ".join(words)
+    words = column_words(name)
+    return capital(words) if re.match("[a-z]{2}", words) else words
 
 
 def _cell(value: Any, is_number: bool, places: int, grouped: bool) -> str:
