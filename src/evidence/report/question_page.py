@@ -269,7 +269,7 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
         title="This review beside published ones",
     )
     name = answer.question.id
-    caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
+    caption = "Combined results of this review (filled) beside published ones (open), with their intervals."
     subject = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
     publish_figure(figure, f"published-{name}", caption=caption, folded=not subject)
     headings = {
@@ -287,9 +287,7 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
         "note": "remark",
     }
     shown = beside[list(headings)].rename(columns=headings)
-    caption = (
-        "The same in numbers, with 95% intervals (from, to) and the comparison in the words of each source."
-    )
+    caption = "The same in numbers, with intervals (from, to) and the comparison in the words of each source."
     whole = {"comparisons": 0, "people": 0}
     publish_table(shown, f"published-{name}-table", caption=caption, decimals=whole, folded=True)
 

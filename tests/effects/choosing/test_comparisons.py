@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,13 @@ def test_smd_brings_in_more_trials(review: Any) -> None:
             more += wider["trial_id"].nunique() > usual["trial_id"].nunique()
             assert set(wider["measure"]) <= {"SMD"}
     assert more >= 3
+
+
+def test_intervals_have_the_level_of_the_protocol(review: Any) -> None:
+    model = review.protocol.model.model_copy(update={"level": 0.8})
+    narrow = replace(review, protocol=review.protocol.model_copy(update={"model": model}))
+    effects = narrow.effects("manual-inactive-disability-short", multi_arm="average")
+    np.testing.assert_allclose(effects["ci_high"] - effects["effect"], 1.281552 * effects["se"], rtol=1e-6)
 
 
 def test_refusing_assumptions_leaves_only_effects_without_them(review: Any) -> None:

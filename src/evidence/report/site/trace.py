@@ -205,7 +205,7 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
         str(trial): dict(zip(rows["arm_id"], rows["label"], strict=True))
         for trial, rows in review.arms.groupby("trial_id")
     }
-    uses = _by_trial(use for one in done for use in _uses(one, arm_names))
+    uses = _by_trial(use for one in done for use in _uses(one, arm_names, review.protocol.model.level))
     refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
     results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
     arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
@@ -258,13 +258,13 @@ def derivation_steps(derivation: Listed, arms: Mapping[str, str] | None = None) 
     return [capital(signs(step.naming(arms or {}))) for step in derivation.parts]
 
 
-def effect_words(effect: Mapping[Any, Any] | pd.Series, measure: Measure) -> str:
+def effect_words(effect: Mapping[Any, Any] | pd.Series, measure: Measure, level: float) -> str:
     """Write a row of the effects of an analysis with its interval, as the measure is shown."""
     values = [measure.told(effect[key]) for key in ("effect", "ci_low", "ci_high")]
-    return interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
+    return interval(*values, digits=measure.digits, level=level, ratio=measure.keeps_small, sign=measure.sign)
 
 
-def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]], level: float) -> Iterator[dict[str, Any]]:
     """Give the effects in one analysis, each with its steps and its weight."""
     weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
     measure = measure_of(one.measure)
@@ -273,7 +273,7 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{measure.name} {effect_words(row, measure)}",
+            "effect": f"{measure.name} {effect_words(row, measure, level)}",
             # A name that says the unit is not said again; ratios carry the scale of their logarithms.
             "unit": "" if measure.ratio or row["unit"] == measure.name.lower() else row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",

@@ -19,6 +19,7 @@
   const number = (one, value) => written(shown(one, value), one.digits);
   const range = (one, low, high) => (low === null || high === null ? "none" : `${number(one, low)} to ${number(one, high)}`);
   const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  const percent = `${Number((100 * data.level).toPrecision(12))}%`;
   const distinct = (key, chosen) => [...new Set(data.analyses.filter((one) => Object.entries(chosen).every(([k, v]) => one[k] === v)).map((one) => one[key]))];
   const current = () => data.analyses.find((one) => one.comparison === state.comparison && one.outcome === state.outcome && one.window === state.window);
 
@@ -84,16 +85,15 @@
     const trials = new Set(used.map((s) => s.trial)).size;
     const out = keep.length - used.length;
     const people = used.every((s) => s.n !== null) ? `, ${Math.round(used.reduce((sum, s) => sum + s.n, 0)).toLocaleString("en")} people` : "";
-    const percent = 100 * data.level;
     const base = `${counted(used.length, "comparison")} from ${counted(trials, "trial")}${people}${out ? `; ${out} left out` : ""}`;
     const lines = [];
     if (!result) {
       lines.push(make("p", {}, `Not combined: ${used.length ? base : "nothing is left"}. At least ${counted(one.minimum, "trial")} are needed.`));
     } else {
-      lines.push(make("p", {}, make("strong", {}, `${one.name} ${number(one, result.estimate)} (${percent}% CI ${range(one, result.ci_low, result.ci_high)})`),
+      lines.push(make("p", {}, make("strong", {}, `${one.name} ${number(one, result.estimate)} (${percent} CI ${range(one, result.ci_low, result.ci_high)})`),
         one.ratio ? "" : ` ${one.unit}`, `; ${pValue(result.p_value)}; ${base}.`));
       const varies = state.method === "EE" ? "" : `, \u03c4\u00b2 ${significant(result.tau2)}`;
-      const next = result.prediction_low === null ? "" : `; a new, similar trial is expected at ${range(one, result.prediction_low, result.prediction_high)} (${percent}% prediction interval)`;
+      const next = result.prediction_low === null ? "" : `; a new, similar trial is expected at ${range(one, result.prediction_low, result.prediction_high)} (${percent} prediction interval)`;
       lines.push(make("p", {}, `I\u00b2 ${written(result.i2, 0)}%${varies}${next}.`));
     }
     const told = said[one.id];
@@ -201,7 +201,7 @@
       make("p", { class: "sides" }, make("span", { class: "side" }, `\u2190\u00a0${one.favours[0]}`), make("span", { class: "side" }, `${one.favours[1]}\u00a0\u2192`))), make("td", { colspan: 2 })));
     const heads = make("tr");
     const unit = one.ratio ? one.name : `${one.name}, ${one.unit}`;
-    for (const [text, name] of [["Trial", ""], ["People", "number"], [unit, "plot"], [`${one.measure} (95% CI)`, "number"], ["Weight", "number"]]) heads.append(make("th", { scope: "col", class: name }, text));
+    for (const [text, name] of [["Trial", ""], ["People", "number"], [unit, "plot"], [`${one.measure} (${percent} CI)`, "number"], ["Weight", "number"]]) heads.append(make("th", { scope: "col", class: name }, text));
     const foot = [];
     if (mid !== null) foot.push(make("div", { class: "band" }, make("span", { class: "swatch" }), `Shaded: differences too small to matter (${range(one, -mid, mid)}).`));
     foot.push(make("div", {}, "A box takes a trial in or leaves it out; a name leads to how its effect was worked out."));
