@@ -10,16 +10,20 @@ from evidence.tables.review import Review
 
 
 @pytest.mark.parametrize("question", ["massage-sham", "massage-usual"])
-def test_where_nothing_was_combined_one_sentence_stands_for_the_doubts(
+def test_where_nothing_was_combined_one_sentence_stands_for_results_and_doubts(
     review: Review, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
     shown: list[str] = []
     monkeypatch.setattr("IPython.display.display", lambda one: shown.append(one.data))
     monkeypatch.setattr(question_page, "publish_table", lambda table, name, **_: shown.append(name))
-    ev.publish_doubts(review, ev.answer_question(review, question, deep=False))
+    answer = ev.answer_question(review, question, deep=False)
     if question == "massage-sham":
-        assert shown == ["Nothing was combined, so no certainty was rated."]
+        ev.publish_results(review, answer)
+        ev.publish_doubts(review, answer)
+        ev.publish_choices(answer)
+        assert shown == ["Nothing was combined for this question, so no certainty was rated."]
         return
+    ev.publish_doubts(review, answer)
     tables = [one for one in shown if not one.startswith("#")]
     assert tables == [f"{name}-{question}" for name in ("certainty", "patients", "sequential", "sensitivity")]
     # Each heading stands over a table; that for patients belongs to the one before.

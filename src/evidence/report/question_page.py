@@ -36,13 +36,16 @@ OPEN = 12
 """How many comparisons the open forest plots of a page hold, the first apart; further ones are a click away."""
 SHOWN = 6
 """How many rows a table of counts has at most where it is open."""
+_FOREST = "Each square is a trial with its interval, the diamond their weighted average."
+_SIGNS = " Negative differences mean less with the treatment, ratios above 1 more."
 SIDES = ("favours treatment", "favours comparator")
 
 
 def publish_results(review: Review, answer: QuestionAnswer) -> None:
     """Show each combined result of a question: its forest plot and, folded, its trials by size and by year.
 
-    The forest plot of the first is open, and those of others as long as the page stays short.
+    The forest plot of the first is open, and those of others as long as the page stays short. Where nothing was
+    combined, one sentence says so.
 
     Parameters
     ----------
@@ -61,6 +64,11 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
 
     several = len({one.analysis.spec.id for one in answer.findings}) > 1
     combined = [one for one in answer.findings if one.fit is not None]
+    if not combined:
+        display(Markdown("Nothing was combined for this question, so no certainty was rated."))
+        return
+    sides = "" if answer.lead.analysis.one_group else _SIGNS
+    display(Markdown(f"## The trials behind each combined result\n\n{_FOREST}{sides}"))
     rows = 0
     for one in combined:
         rows += one.k
@@ -69,8 +77,6 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
         _forest(review, one, folded=rows > OPEN and one is not combined[0])
         _small_trials(review, one)
         _sequence(review, one)
-    if not combined:
-        display(Markdown("Nothing was combined for this question."))
 
 
 def _sides(one: Finding) -> tuple[str, str] | None:
@@ -168,7 +174,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
 def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
     """Show why combined results are not more certain, what they mean for people, and what chance and gaps do to them.
 
-    A section with nothing to show is left out; where nothing was combined, one sentence says so.
+    A section with nothing to show is left out.
 
     Parameters
     ----------
@@ -185,9 +191,6 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
     """
     from IPython.display import Markdown, display
 
-    if all(one.fit is None for one in answer.findings):
-        display(Markdown("Nothing was combined, so no certainty was rated."))
-        return
     for name, make, said, caption in _DOUBTS:
         table = make(review, answer.findings)
         if not table.shown.empty:
@@ -196,8 +199,16 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
             publish_table(table, f"{name}-{answer.question.id}", caption=caption, folded=True)
 
 
+_CHOICES = (
+    "## Other choices of method\n\nA meta-analysis is a chain of decisions that could be taken otherwise. Here the "
+    "first combined result is worked out again along every combination of the options that the protocol calls "
+    "defensible. All have the same weight, which is a convention: that nine of ten ways agree does not mean that the "
+    "answer is right nine times in ten."
+)
+
+
 def publish_choices(answer: QuestionAnswer) -> None:
-    """Show how the first combined result of a question fares along every path of defensible choices.
+    """Show how the first combined result of a question, if any, fares along every path of defensible choices.
 
     Parameters
     ----------
@@ -216,14 +227,9 @@ def publish_choices(answer: QuestionAnswer) -> None:
     from evidence import figures
 
     many, name = answer.multiverse, answer.lead.analysis.id
-    if answer.lead.analysis.one_group:
-        display(Markdown("Nothing is compared here, so there are no sides to count along other choices."))
-        return
     if many is None:
-        display(Markdown("Nothing was combined for this question, so there is nothing to vary."))
         return
-    said = answer.changes.loc[answer.changes["kind"] == "choices", "sentence"].iloc[0]
-    display(Markdown(f"{many.analysis.title}. {said}"))
+    display(Markdown(_CHOICES))
     figure = figures.specification_curve(many, favours=_sides(answer.lead), title=many.analysis.title)
     caption = "Every way to analyse these trials, from the one most in favour of the treatment to the least."
     publish_figure(figure, f"specification-{name}", caption=caption, folded=True)
