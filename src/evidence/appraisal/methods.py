@@ -34,7 +34,7 @@ INTERVALS = {
     "z": "z",
     "t": "t",
     "HKSJ": "HKSJ",
-    "HKSJ-adhoc": "HKSJ, never narrower than t",
+    "HKSJ-adhoc": "HKSJ-adhoc",
     "KR": "Kenward-Roger",
 }
 TRIM_AND_FILL = "trim and fill"

@@ -23,7 +23,7 @@ from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import capital, joined, number, plain
+from evidence.wording import capital, joined, number
 
 __all__ = [
     "PageTable",
@@ -463,7 +463,7 @@ def differences_statement(review: Review) -> str:
     """
     told, without = [], []
     for name, one in review.protocol.outcomes.items():
-        words, title = outcome_words(review, name, one.measure), one.title or plain(name)
+        words, title = outcome_words(review, name, one.measure), review.protocol.outcome_title(name)
         if (least := one.minimal_important_difference) is None:
             without.append(title)
         elif one.measure == "SMD":

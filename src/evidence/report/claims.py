@@ -46,8 +46,8 @@ def publish_claims(review: Review, audit: Audit) -> None:
 
 def _bearing(review: Review, row: Mapping[Any, Any]) -> str:
     """A part of a claim and what one result says of it, as HTML."""
-    outcomes, window, source = review.protocol.outcomes, row["window"], ""
-    outcome = (outcomes[row["outcome"]].title if row["outcome"] in outcomes else "") or plain(row["outcome"])
+    window, source = row["window"], ""
+    outcome = review.protocol.outcome_title(row["outcome"])
     term = review.protocol.windows[window].term(window)
     name = ", ".join(filter(None, (capital(plain(row["intervention"])), outcome, term)))
     if row["analysis"]:

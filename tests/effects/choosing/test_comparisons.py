@@ -222,7 +222,7 @@ def test_descriptions(small: Any) -> None:
         ({"sequence": "low"}, "not fully judged"),  # blinding may be worse
         ({"sequence": "low", "blinding": "unclear"}, "some concerns"),
         ({"sequence": "high", "blinding": "low"}, "high"),
-        ({}, "not assessed"),
+        ({}, "not judged"),
     ],
 )
 def test_risk_of_bias_is_the_worst_judgement(filled: Any, judgements: dict[str, str], overall: str) -> None:

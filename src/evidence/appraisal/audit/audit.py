@@ -103,7 +103,8 @@ class Audit(Shown):
     def bearing(self, review: Review) -> pd.DataFrame:
         """Every result that bears on a claim, in the words of the review, under headings for people."""
         shown = self.results.drop(columns=["why", "favours"])
-        for column in ("intervention", "outcome", "window"):
+        shown["outcome"] = shown["outcome"].map(review.protocol.outcome_title)
+        for column in ("intervention", "window"):
             shown[column] = shown[column].str.replace("_", " ")
         titles = {name: one.title for name, one in review.analyses.items()}
         shown["analysis"] = shown["analysis"].map(titles).fillna("")

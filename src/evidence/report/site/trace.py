@@ -314,7 +314,9 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "file": f"{table}.csv",
             "row": place,
             "who": " v ".join(str(names.get(group, group)) for group in groups),
-            "what": f"{row['outcome']}, {row['instrument']}".replace("_", " "),
+            "what": f"{review.protocol.outcome_title(str(row['outcome']))}, {row['instrument']}".replace(
+                "_", " "
+            ),
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
             "numbers": {
                 _FIELDS.get(key, key): _plain(key, row)
