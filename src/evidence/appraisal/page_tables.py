@@ -339,7 +339,7 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
             ],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
             "Chance that a new trial's true effect is a benefit that matters": [
-                f"{100 * made.beyond:.0f}%" for _, made in known
+                "Not known" if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
             ],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],
         }

@@ -17,7 +17,7 @@ import pandas as pd
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
 from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, word
-from evidence.results import Shown
+from evidence.results import Shown, predicts
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
@@ -260,9 +260,7 @@ class Finding(Shown):
         Nor is it where no difference between the trials was found: few trials cannot rule one out.
         """
         fit = self.fit
-        if fit is None or math.isnan(fit.prediction_low):
-            return ""
-        if fit.prediction_high - fit.prediction_low <= (fit.ci_high - fit.ci_low) * (1.0 + 1e-9):
+        if fit is None or not predicts(fit):
             return ""
         if self.words.leaves(fit.prediction_low, fit.prediction_high):
             return "anything that the scale allows"

@@ -154,7 +154,8 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "later find a difference by chance. A sequential analysis takes this into account: it asks how much "
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
-        "Each combined result at its last look. Open: neither shown nor refuted.",
+        "Each combined result for which a difference that matters is declared on its scale, at its last look. Open: "
+        "neither shown nor refuted.",
     ),
     (
         "sensitivity",
@@ -265,17 +266,24 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     if beside.empty:
         display(Markdown("The protocol names no published result that answers this very question."))
         return
+    # Certainty was rated on the scale of the question.
+    rated = {(one.analysis.title, one.words.measure): one.level for one in answer.findings}
+    levels = [rated.get(key, "") for key in zip(beside["comparison"], beside["measure"], strict=True)]
+    beside["certainty"] = beside["certainty"].where(beside["kind"] != "this review", levels)
     drawn = beside[beside["estimate"].notna()].copy()
+    own_too = (drawn["kind"] == "this review").any()
     drawn["panel"] = drawn["measure"].map(lambda code: measure_of(code).name)
     figure = figures.comparison(
         drawn,
         panel="panel",
         digits=2,
         favours=_sides(answer.lead) and SIDES,
-        title="This review beside published ones",
+        title="This review beside published ones" if own_too else "Published results",
     )
     name = answer.question.id
     caption = "Combined results of this review (filled) beside published ones (open), with their intervals."
+    if not own_too:
+        caption = "Combined results of published reviews, with their intervals; this review has none."
     subject = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
     publish_figure(figure, f"published-{name}", caption=caption, folded=not subject)
     headings = {
