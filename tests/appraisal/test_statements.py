@@ -12,7 +12,7 @@ import evidence as ev
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.appraisal.changes import changes, reading
-from evidence.appraisal.statements import SIZES, Finding, certainty_levels, finding_of
+from evidence.appraisal.statements import SIZES, Finding, certainty_levels, compared_with, finding_of
 from evidence.tables.review import Review
 
 if TYPE_CHECKING:
@@ -167,7 +167,8 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
         for label, rows in one.effects.groupby("label"):
             seen += len(rows) > 1
             for row in rows.itertuples():
-                name = f"{label} ({row.arm} v {row.comparator}): " if len(rows) > 1 else f"{label}: "
+                apart = len(rows) > 1 or one.beyond[row.Index]
+                name = f"{label} ({row.arm} v {row.comparator}): " if apart else f"{label}: "
                 assert name in one.numbers
     assert seen
 
@@ -218,3 +219,28 @@ def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallRev
     assert "Ava: none in either group (95% interval: " in numbers
     # Nor is an estimate that rounds to nothing.
     assert "Ben: 0.0 fewer or more of 100 people (" in numbers
+
+
+def test_a_comparison_of_packages_names_its_groups(review: Review) -> None:
+    electrotherapy = ev.finding(review, "massage-electrotherapy-disability-short")
+    assert electrotherapy.numbers.startswith("Hsieh 2006 (Acupressure v Physical therapy): ")
+    other = ev.finding(review, "massage-active-pain-long").numbers
+    assert "Little 2008 (ATEAM) (Massage + exercise prescription (cell) v 24 lessons alone (cell)): " in other
+    assert other.startswith("Cherkin 2001: ")
+
+
+def test_what_the_combined_trials_compared_with_follows_from_their_arms(review: Review) -> None:
+    said = {
+        name: compared_with(review, ev.finding(review, name).effects)
+        for name in ("massage-usual-pain-short", "with-exercise-usual-disability-short")
+    }
+    assert list(said.values()) == [
+        "usual care (2 trials) and education (1 trial)",
+        "usual care (3 trials) and education (1 trial)",
+    ]
+
+
+def test_a_group_without_its_part_says_so(review: Review) -> None:
+    told = ev.answer_question(review, "manual-other", deep=False).changes["sentence"]
+    assert told.str.startswith("Compared with another active treatment other than exercise: ").any()
+    assert told.str.contains(r"; \d trials, [\d,]+ people\)").any()

@@ -18,7 +18,7 @@ from evidence.appraisal.page_tables import (
 )
 from evidence.appraisal.questions import QuestionAnswer
 from evidence.appraisal.sequential import sequential_analysis
-from evidence.appraisal.statements import Finding
+from evidence.appraisal.statements import Finding, compared_with
 from evidence.appraisal.unpooled import reports_counts, reports_statement, reports_table
 from evidence.errors import EvidenceError
 from evidence.measures import measure_of
@@ -74,6 +74,8 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
         rows += one.k
         name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
         display(Markdown(f"### {name}"))
+        if not one.analysis.one_group:
+            display(Markdown(f"Compared with {compared_with(review, one.effects)}."))
         _forest(review, one, folded=rows > OPEN and one is not combined[0])
         _small_trials(review, one)
         _sequence(review, one)
