@@ -167,7 +167,7 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
         for label, rows in one.effects.groupby("label"):
             seen += len(rows) > 1
             for row in rows.itertuples():
-                apart = len(rows) > 1 or one.beyond[row.Index]
+                apart = len(rows) > 1 or one.beyond[list(one.effects.index).index(row.Index)]
                 name = f"{label} ({row.arm} v {row.comparator}): " if apart else f"{label}: "
                 assert name in one.numbers
     assert seen
