@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pandas as pd
@@ -38,6 +39,8 @@ def test_whole_numbers_have_commas_and_no_decimals_and_years_no_commas() -> None
     page = table_html(pd.DataFrame({"n": [1095, 2], "Year": [1995, 2001], "value": values}))
     found = re.findall(r'class="number">([^<]*)</td>', page)
     assert found == ["1,095", "1995", "1,095", "2", "2001", "0.50"]
+    page = table_html(pd.DataFrame({"year": [1995.0, math.nan]}), decimals=0)
+    assert re.findall(r'class="number">([^<]*)</td>', page) == ["1995", ""]
 
 
 def test_decimals_by_column() -> None:

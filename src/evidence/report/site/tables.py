@@ -76,10 +76,9 @@ def _cell(value: Any, is_number: bool, places: int, grouped: bool) -> str:
         return f"<td{_look(is_number)}></td>"
     if pd.api.types.is_bool(value):
         return f"<td>{'yes' if value else 'no'}</td>"
-    if isinstance(value, float):
-        return f"<td{_look(is_number)}>{number(value, places)}</td>"
-    if is_number:
-        return f'<td class="number">{number(value, 0) if grouped else value}</td>'
+    if is_number or isinstance(value, float):
+        shown = number(value, places if isinstance(value, float) else 0)
+        return f"<td{_look(is_number)}>{shown if grouped else shown.replace(',', '')}</td>"
     text = html.escape(str(value))
     if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
         site = re.sub(r"^https?://(?:www\.)?([^/?#]+).*", r"\1", text) if len(text) > ADDRESS else text
