@@ -189,7 +189,7 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
     --------
     >>> import evidence as ev
     >>> review = ev.read_review("data")
-    >>> ev.publish_doubts(review, ev.answer_question(review, "massage-sham", deep=False))
+    >>> ev.publish_doubts(review, ev.answer_question(review, "massage-usual", deep=False))
     <IPython...
     """
     from IPython.display import Markdown, display
