@@ -299,7 +299,7 @@ INTERVALS = {
         ("knha", "HK", "KH", "Knapp-Hartung", "Hartung-Knapp"),
     ),
     "HKSJ-adhoc": Named(
-        "Hartung-Knapp-Sidik-Jonkman, ad hoc corrected",
+        "Hartung-Knapp-Sidik-Jonkman, never narrower than t",
         "Hartung, Knapp, Sidik and Jonkman, variance never below the usual one",
         ("adhoc", "HK-adhoc", "knha-adhoc"),
     ),

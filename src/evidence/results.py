@@ -23,6 +23,7 @@ __all__ = [
     "number",
     "p_clause",
     "p_text",
+    "predicts",
     "q_text",
     "sealed",
     "sentences",
@@ -40,6 +41,15 @@ def number(value: float) -> str:
 def q_text(value: float) -> str:
     """Write a chi-squared statistic; what is left of zero after rounding shows as zero."""
     return number(0.0 if value < 1e-9 else value)
+
+
+def predicts(fit: Any) -> bool:
+    """Whether the prediction interval of a fit is wider than its confidence interval.
+
+    Where it is not, no difference between the studies was found, and few cannot rule one out.
+    """
+    wider = (fit.prediction_high - fit.prediction_low) - (fit.ci_high - fit.ci_low) * (1.0 + 1e-9)
+    return bool(wider > 0.0)
 
 
 def span(low: float, high: float) -> str:

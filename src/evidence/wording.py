@@ -12,6 +12,7 @@ from typing import Any, Self
 __all__ = [
     "Listed",
     "capital",
+    "column_words",
     "counted",
     "in_words",
     "interval",
@@ -27,17 +28,19 @@ __all__ = [
 ]
 
 _MINUS = "\u2212"
+_PARTS = {"ci": "CI", "id": "ID", "sd": "SD", "se": "SE", "mid": "MID", "tau2": "τ²", "i2": "I²"}
+"""How parts of names of columns are written."""
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Write a number with fixed decimals and a true minus sign, never a negative zero; empty if it is missing."""
+    """Write a number with fixed decimals, commas and a true minus sign, never a negative zero; empty if missing."""
     if math.isnan(value):
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else f"{_MINUS}∞"
-    written = f"{abs(value):.{digits}f}"
-    return f"{_MINUS}{written}" if value < 0 and float(written) else written
+    written = f"{abs(value):,.{digits}f}"
+    return f"{_MINUS}{written}" if value < 0 and written.strip("0.") else written
 
 
 def limit_digits(value: float, digits: int) -> int:
@@ -125,6 +128,13 @@ def capital(text: str) -> str:
 def plain(name: str) -> str:
     """Write a name of the tables as words: ``manual therapy + exercise``."""
     return name.replace("_", " ").replace("+", " + ")
+
+
+def column_words(name: str) -> str:
+    """Write the name of a column as words: ``CI low``, ``P value``."""
+    if name.startswith("p_"):  # p alone stays small
+        name = f"P{name[1:]}"
+    return " ".join(_PARTS.get(word, word) for word in name.replace("_", " ").split(" "))
 
 
 def parts_of(text: object, joint: str | None = None) -> tuple[Any, ...]:

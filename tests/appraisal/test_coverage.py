@@ -98,9 +98,9 @@ def test_the_interval_of_the_protocol_goes_first(review: Review) -> None:
     rows = pd.DataFrame([("skewed", "HKSJ-adhoc", 0.967)], columns=ROUGHER.columns)
     result = pd.concat([RESULT, RESULT[RESULT["ci"] == "HKSJ"].assign(ci="HKSJ-adhoc")])
     said = ev.coverage_statement(review, result, pd.concat([ROUGHER, rows]))
-    assert "by HKSJ in 94.0 to 96.0%, Bayes in 95.0 to 99.9% and HKSJ (ad hoc) in 94.0 to 96.0% of" in said
-    assert "The protocol of this review uses HKSJ (ad hoc). With skewed" in said
-    assert "outliers HKSJ (ad hoc) covers 96.7% and HKSJ covers 92.1% at worst." in said
+    assert "by HKSJ in 94.0 to 96.0%, Bayes in 95.0 to 99.9% and HKSJ-adhoc in 94.0 to 96.0% of" in said
+    assert "The protocol of this review uses HKSJ-adhoc. With skewed" in said
+    assert "outliers HKSJ-adhoc covers 96.7% and HKSJ covers 92.1% at worst." in said
 
 
 def test_one_that_is_best_alone_leaves_nothing_open(review: Review) -> None:

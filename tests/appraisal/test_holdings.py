@@ -3,9 +3,12 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import evidence as ev
+from evidence.report.site.explorer import explorer_data
+from evidence.tables.bias_tools import NOT_JUDGED
 
 
 @pytest.fixture
@@ -94,3 +97,18 @@ def test_what_analyses_have_to_work_with(filled: Any) -> None:
         f"**0 of the {len(table)} analyses are combined.** 1 have poolable comparisons of fewer than three trials, "
     )
     assert table["trials without usable numbers"].sum() == 0
+
+
+def test_an_outcome_has_one_name(review: Any) -> None:
+    wanted = "patients who improve"
+    assert wanted in " ".join(ev.question_table(review)["answer"])
+    assert wanted in set(ev.audit(review).bearing(review)["outcome"])
+    assert wanted in set(ev.doubtful_table(review)["outcome"])
+    data = explorer_data(review)
+    assert "responder" not in {one["outcome"] for one in data["analyses"]}
+
+
+def test_trials_without_judgements_have_one_word(review: Any) -> None:
+    risks = pd.concat([review.effects(name) for name in review.analyses])["risk_of_bias"]
+    assert NOT_JUDGED in set(risks)
+    assert "not assessed" not in set(risks)

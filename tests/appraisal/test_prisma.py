@@ -137,10 +137,7 @@ def test_the_checklist_for_a_page(filled):
         said = {"status": "partly", "where": "a.md", "comment": "half"} if place else {"status": "no"}
         filled.add("prisma_checklist", item=item, section="a" if place else "b", topic="t", **said)
     checklist = ev.prisma_checklist(filled.read())
-    assert (
-        checklist.statement
-        == "Of 42 items, **0** are reported, **41** in part, **1** not, and 0 do not apply."
-    )
+    assert checklist.statement == "Of 42 items, **0** are reported, **41** in part and **1** not."
     assert checklist.table.iloc[1].tolist() == ["2", "t", "partly", "a.md. half"]
     assert checklist.by_section.to_dict("list") == {"section": ["b", "a"], "partly": [0, 41], "no": [1, 0]}
     assert checklist.missing == "**Not reported at all:** t (item 1)."

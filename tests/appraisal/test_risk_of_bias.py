@@ -17,7 +17,7 @@ def judge(small, trial, **judgements):
 
 @pytest.fixture
 def judged(filled):
-    """Four trials: Ava at high risk, Ben and Cy low in all key domains, Dot not assessed."""
+    """Four trials: Ava at high risk, Ben and Cy low in all key domains, Dot not judged."""
     judged_by = ["randomisation", "allocation_concealment", "blinding_assessors"]
     filled.protocol["risk_of_bias"] = {"key_domains": judged_by}
     for trial, mean in (("cy", 2.0), ("dot", 4.5)):

@@ -14,7 +14,7 @@ from evidence.appraisal.audit.judge import NOT_ADDRESSED, judge
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.appraisal.changes import changes, reading
-from evidence.appraisal.statements import SIZES, Finding, certainty_levels, finding_of
+from evidence.appraisal.statements import SIZES, Finding, certainty_levels, compared_with, finding_of
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.review import Review
 from evidence.wording import capital
@@ -171,7 +171,8 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
         for label, rows in one.effects.groupby("label"):
             seen += len(rows) > 1
             for row in rows.itertuples():
-                name = f"{label} ({row.arm} v {row.comparator}): " if len(rows) > 1 else f"{label}: "
+                apart = len(rows) > 1 or one.beyond[list(one.effects.index).index(row.Index)]
+                name = f"{label} ({row.arm} v {row.comparator}): " if apart else f"{label}: "
                 assert name in one.numbers
     assert seen
 
@@ -179,7 +180,7 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
 @pytest.mark.parametrize(
     ("times", "lacking", "clause"),
     [
-        ([10, 10], "2 trials report it", "Two trials report the effect"),
+        ([10, 10], "2 trials", "Two trials report the effect"),
         (
             ["", ""],
             "2 trials without a stated time",
@@ -195,7 +196,7 @@ def test_results_of_one_trial_that_are_shown_apart_name_their_groups(findings: l
             "1 trial without a stated time",
             "No trial is known to report the effect",
         ),
-        ([10], "1 trial reports it", "One trial reports the effect"),
+        ([10], "1 trial", "One trial reports the effect"),
     ],
 )
 def test_a_result_without_its_time_is_no_report_of_every_time(
@@ -248,3 +249,28 @@ def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallRev
     assert "Ava: none in either group (95% interval: " in numbers
     # Nor is an estimate that rounds to nothing.
     assert "Ben: 0.0 fewer or more of 100 people (" in numbers
+
+
+def test_a_comparison_of_packages_names_its_groups(review: Review) -> None:
+    electrotherapy = ev.finding(review, "massage-electrotherapy-disability-short")
+    assert electrotherapy.numbers.startswith("Hsieh 2006 (Acupressure v Physical therapy): ")
+    other = ev.finding(review, "massage-active-pain-long").numbers
+    assert "Little 2008 (ATEAM) (Massage + exercise prescription (cell) v 24 lessons alone (cell)): " in other
+    assert other.startswith("Cherkin 2001: ")
+
+
+def test_what_the_combined_trials_compared_with_follows_from_their_arms(review: Review) -> None:
+    said = {
+        name: compared_with(review, ev.finding(review, name).effects)
+        for name in ("massage-usual-pain-short", "with-exercise-usual-disability-short")
+    }
+    assert list(said.values()) == [
+        "usual care (2 trials) and education (1 trial)",
+        "usual care (3 trials) and education (1 trial)",
+    ]
+
+
+def test_a_group_without_its_part_says_so(review: Review) -> None:
+    told = ev.answer_question(review, "manual-other", deep=False).changes["sentence"]
+    assert told.str.startswith("Compared with another active treatment other than exercise: ").any()
+    assert told.str.contains(r"; \d trials, [\d,]+ people\)").any()

@@ -109,6 +109,7 @@ def test_ratios_are_shown_as_ratios(watched: Watched, explorer: Path, tmp_path: 
     head, _, rest = path.read_text("utf-8").partition(" = ")
     data = json.loads(rest.removesuffix(";\n"))
     one = data["analyses"][0]
+    data["level"] = 0.9
     one |= {"measure": "RR", "name": "Risk ratio", "unit": "risk ratio", "ratio": True, "digits": 2}
     for study in one["studies"]:
         study |= {name: study[name] / 20 for name in ("effect", "low", "high")}
@@ -117,8 +118,9 @@ def test_ratios_are_shown_as_ratios(watched: Watched, explorer: Path, tmp_path: 
     page = watched.open(tmp_path / "site" / "explorer.html")
     effect, variance = ([study[name] for study in one["studies"]] for name in ("effect", "variance"))
     model = data["default"]
-    fit = ev.pool(effect, variance, method=model["method"], ci=model["interval"])
-    assert page.inner_text("#answer strong") == wanted(fit, "RR")
+    fit = ev.pool(effect, variance, method=model["method"], ci=model["interval"], level=0.9)
+    assert page.inner_text("#answer strong") == wanted(fit, "RR").replace("95%", "90%")
+    assert "RR (90% CI)" in page.inner_text("#plot thead")
     marks = [float(text) for text in page.locator("#plot tr.axis text").all_text_contents()]
     assert min(marks) > 0
     assert 1.0 in marks

@@ -92,9 +92,8 @@ def test_groups_of_every_fit_can_be_drawn(fits, faults, texts, name):
 
 def test_counts_stand_beside_the_studies(fits, texts):
     shown = texts(forest(fits["mantel_haenszel"], groups=("Vaccine", "Control")))
-    assert {"Vaccine", "events/n", "4/123", "248/12867", "279/20341", "678/20277", "not estimable"} <= set(
-        shown
-    )
+    counts = {"4/123", "248/12,867", "279/20,341", "678/20,277"}
+    assert {"Vaccine", "events/n", "not estimable"} | counts <= set(shown)
     assert "Mantel-Haenszel method, equal effects; 95% CI: normal" in " ".join(shown)
     assert "Not estimable from the study alone: Eve 2005." in " ".join(shown)
 

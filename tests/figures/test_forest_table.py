@@ -142,3 +142,9 @@ def test_an_axis_that_shows_nothing_is_refused() -> None:
     for draw in (ev.figures.forest, ev.forest_table):
         with pytest.raises(DataError, match=r"shows nothing: the estimates run from −0\.90 to 0\.10"):
             draw(fit, xlim=(5, 9))
+
+
+def test_a_prediction_interval_that_is_the_confidence_interval_is_not_shown() -> None:
+    same, apart = (ev.pool([0.1, 0.2, end, 0.15], [0.05, 0.04, 0.06, 0.05], ci="t") for end in (0.2, 2.5))
+    assert not read(ev.forest_table(same))[0].select(".prediction")
+    assert len(read(ev.forest_table(apart))[0].select("tr.prediction")) == 1

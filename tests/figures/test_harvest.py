@@ -52,10 +52,10 @@ def test_nothing_covers_or_leaves_the_page(table, faults):
 
 
 def test_describes_itself(table):
-    text = harvest(table, sides=("better", "none", "worse")).alt_text
+    text = harvest(table, sides=("favours A", "none", "worse")).alt_text
     counts = table[table["question"] == "Sleep"]["direction"].value_counts()
-    assert f"Sleep: {counts[-1]} stud" in text
-    assert f"{counts[0]} none, {counts[1]} worse." in text
+    said = f"Sleep, {counts.sum()} studies: favours A {counts[-1]}, none {counts[0]}, worse {counts[1]}."
+    assert said in text
 
 
 @pytest.mark.parametrize(

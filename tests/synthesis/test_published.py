@@ -43,7 +43,10 @@ def test_the_windows_of_both_sides_are_said(review: Review) -> None:
 
 def test_published_rows_are_as_printed_or_turned(review: Review) -> None:
     table = ev.beside_published(review)
-    assert set(table.loc[table["note"].str.startswith("sign turned"), "label"].str[:6]) >= {"Hayden"}
+    turned = table[table["note"].str.startswith("sign turned")]
+    why = dict(zip(turned["label"].str[:6], turned["note"].str.partition(": ")[2], strict=True))
+    assert why["Hayden"] == why["Gonzal"] == "the source compares the other way round"
+    assert why["SMT me"] == "the source counts benefit as positive"
     for group in review.protocol.published:
         for match in group.reviews:
             rows = review.reviews

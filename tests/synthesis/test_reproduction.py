@@ -51,6 +51,13 @@ def test_trials_that_only_the_other_review_has_are_named(review: Any) -> None:
     assert frame.loc[frame["label"] == "Nobody 1999", "place"].item() == PLACES[2]
 
 
+def test_a_trial_has_the_name_of_these_tables(review: Any) -> None:
+    names = set(review.trials["label"])
+    for entry in review.protocol.reproductions:
+        trials = ev.reproduce(review, entry.title).trials
+        assert set(trials["label"][trials["trial_id"] != ""]) <= names | set(review.excluded["label"])
+
+
 def test_unknown_reproductions_are_refused(review: Any) -> None:
     with pytest.raises(DataError, match="reproduces nothing called 'x'"):
         ev.reproduce(review, "x")

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence
-from evidence.appraisal.effect_words import word
 from evidence.appraisal.multiverse.result import NOT_POOLED, Multiverse
 from evidence.appraisal.risk_of_bias import SETS
-from evidence.appraisal.statements import Finding
+from evidence.appraisal.statements import Finding, group_words
 from evidence.models.pooled import Pooled
 from evidence.synthesis.rule import count_trials
 from evidence.synthesis.sensitivity import Alternative, alternatives
@@ -96,8 +95,12 @@ def _rows(
         yield _part(finding, body, keep, "risk of bias", words)
     groups = effects["comparator_group"].astype(str)
     if len(names := list(dict.fromkeys(groups))) > 1:
+        members = review.protocol.comparator_groups
         for name in names:
-            against = f"Compared with {word(review.protocol, name)} alone"
+            apart = [one for one in names if one != name and one in members.get(name, ())]
+            named = joined((group_words(review.protocol, one) for one in apart), "or")
+            beyond = f" other than {named}" if apart else " alone"
+            against = f"Compared with {group_words(review.protocol, name)}{beyond}"
             yield _part(finding, body, (groups == name).to_numpy(), "comparator", against)
     for other in alternatives(review, synthesise(review, finding.analysis)):
         if other.kind != "other trials" or len(other.effects) != finding.k:
@@ -162,9 +165,9 @@ def _row(
         return row | {"estimate": np.nan, "reading": "", "changed": trials > 0, "sentence": text}
     assert finding.fit is not None
     said, before = reading(finding, fit), reading(finding, finding.fit)
-    told = (
-        f"{words.change(fit.estimate)} ({words.within(fit.ci_low, fit.ci_high)}; {finding.counted(trials)})"
-    )
+    n = float(effects["n"].sum())
+    base = f"{finding.counted(trials)}{f', {n:,.0f} people' if n else ''}"
+    told = f"{words.change(fit.estimate)} ({words.within(fit.ci_low, fit.ci_high)}; {base})"
     verdict = f"still {said}" if said == before else f"then {said}, where the combined result shows {before}"
     verdict = f"; {verdict}" if said or before else ""
     return row | {

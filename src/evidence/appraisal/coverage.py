@@ -15,7 +15,7 @@ from evidence.wording import joined, number
 
 __all__ = ["TrialSizes", "coverage_by_shape", "coverage_by_variance", "coverage_statement", "trial_sizes"]
 
-NAMES = {"central": "Bayes", "HKSJ-adhoc": "HKSJ (ad hoc)"}
+NAMES = {"central": "Bayes"}
 """How intervals are called that have a code alone."""
 
 SMALLEST = 4
@@ -169,7 +169,7 @@ def coverage_statement(
     error = 100 * math.sqrt(best / 100 * (1 - best / 100) / repetitions)
     alike = list(ends.index[ends["min"] > best - 2 * math.sqrt(2) * error])
     told = {name: f"{number(low, 1)} to {number(high, 1)}%" for name, low, high in ends.itertuples(name=None)}
-    chosen = NAMES.get(review.protocol.model.interval, review.protocol.model.interval)
+    chosen = review.protocol.model.interval
     rough = _named(rougher).groupby("interval")["coverage"].min()
     worst = [
         f"{name} covers {number(rough[name], 1)}%"

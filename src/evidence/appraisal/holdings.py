@@ -37,10 +37,12 @@ def question_table(review: Review) -> pd.DataFrame:
     ['Population', 'Intervention']
     """
     parts = review.protocol.question.items()
-    rows = [(name, ", ".join(text) if isinstance(text, list) else text) for name, text in parts]
-    return pd.DataFrame(
-        [(name.capitalize(), text.replace("_", " ")) for name, text in rows], columns=["part", "answer"]
-    )
+    title = review.protocol.outcome_title
+    rows = [
+        (name.capitalize(), ", ".join(map(title, text)) if isinstance(text, list) else text)
+        for name, text in parts
+    ]
+    return pd.DataFrame(rows, columns=["part", "answer"])
 
 
 def deviations_table(review: Review) -> pd.DataFrame:

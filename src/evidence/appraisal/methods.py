@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ from evidence.models.pooled import Pooled
 from evidence.synthesis.synthesis import Synthesis, as_declared, synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, interval, number, p_value
+from evidence.wording import capital, counted, interval, number, p_value
 
 __all__ = ["MethodChoices", "method_choices"]
 
@@ -33,7 +34,7 @@ INTERVALS = {
     "z": "z",
     "t": "t",
     "HKSJ": "HKSJ",
-    "HKSJ-adhoc": "HKSJ, never narrower than t",
+    "HKSJ-adhoc": "HKSJ-adhoc",
     "KR": "Kenward-Roger",
 }
 TRIM_AND_FILL = "trim and fill"
@@ -76,7 +77,8 @@ class MethodChoices:
 
     def again(self, **options: str) -> Pooled:
         """Pool the comparisons with other options of `pool`."""
-        return pool(self.fit.effect, self.fit.variance, labels=self.fit.labels, **options)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"labels": self.fit.labels, "level": self.fit.level, **options}
+        return pool(self.fit.effect, self.fit.variance, **given)
 
     @cached_property
     def fits(self) -> dict[str, Pooled]:
@@ -98,7 +100,7 @@ class MethodChoices:
                 "τ": [math.sqrt(one.tau2) for one in fits],
                 "I² (%)": [one.i2 for one in fits],
                 "estimate": [one.estimate for one in fits],
-                "95% CI": [self._span(one.ci_low, one.ci_high) for one in fits],
+                f"{100 * self.fit.level:.12g}% CI": [self._span(one.ci_low, one.ci_high) for one in fits],
             }
         )
 
@@ -216,14 +218,16 @@ class MethodChoices:
     def posterior(self) -> Posterior:
         """The result with a half-normal prior for τ, of which the smallest important difference is the scale."""
         prior = half_normal(scale=self._least)
-        return bayes(self.fit.effect, self.fit.variance, tau_prior=prior, labels=self.fit.labels)
+        return bayes(
+            self.fit.effect, self.fit.variance, tau_prior=prior, level=self.fit.level, labels=self.fit.labels
+        )
 
     @property
     def posterior_statement(self) -> str:
         """The average effect and probabilities of what matters."""
         found, least = self.posterior, self._least
         values = found.estimate, found.ci_low, found.ci_high
-        average = interval(*values, digits=self.digits, kind="credible interval")
+        average = interval(*values, digits=self.digits, level=found.level, kind="credible interval")
         return (
             f"Average effect {average}. The probability that the average "
             f"favours the treatment is {_percent(found.probability(0.0))}; that it is at least as large as the "
@@ -239,23 +243,24 @@ class MethodChoices:
             f"For this question the average {self._moves} whichever random-effects estimator is used; the estimators "
             f"{'agree' if len(signs) == 1 else 'disagree'} on whether its interval excludes no difference. Leaving "
             f"out one comparison moves it to {self._written(self.strongest['estimate'])}. Allowing for missing "
-            f"trials: {self._missing}. **Which trials there are, and what their reports let us use, matters more "
+            f"trials: {self._missing} **Which trials there are, and what their reports let us use, matters more "
             "than which estimator is chosen.**"
         )
 
     @property
     def _missing(self) -> str:
-        """What each method that allows for missing trials gives, with its interval and its note."""
+        """What each method that allows for missing trials gives, with its interval and its note, as sentences."""
         told = []
         for row in self.small_studies.iloc[1:].to_dict("records"):
             low, high = row["CI low"], row["CI high"]
-            found = f"{row['method']} gives {interval(row['estimate'], low, high, digits=self.digits)}"
+            ends = interval(row["estimate"], low, high, digits=self.digits, level=self.fit.level)
+            found = f"{row['method']} gives {ends}"
             if row["method"] == TRIM_AND_FILL and not self.filled.missing:
                 found = f"{TRIM_AND_FILL} adds none"
             elif low <= 0.0 <= high:
                 found += ", which leaves open whether there is any difference"
-            told.append(found + (f" ({row['note'].rstrip('.')})" if row["note"] else ""))
-        return "; ".join(told)
+            told.append(capital(" ".join(filter(None, [f"{found}.", row["note"]]))))
+        return " ".join(told)
 
     @property
     def funnel_caption(self) -> str:

@@ -23,7 +23,7 @@ from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import capital, joined, number, plain
+from evidence.wording import capital, joined, number
 
 __all__ = [
     "PageTable",
@@ -335,7 +335,7 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
             "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
             "Chance that a new trial's true effect is a benefit that matters": [
-                f"{100 * made.beyond:.0f}%" for _, made in known
+                "Not known" if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
             ],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],
         }
@@ -462,7 +462,7 @@ def differences_statement(review: Review) -> str:
     """
     told, without = [], []
     for name, one in review.protocol.outcomes.items():
-        words, title = outcome_words(review, name, one.measure), one.title or plain(name)
+        words, title = outcome_words(review, name, one.measure), review.protocol.outcome_title(name)
         if (least := one.minimal_important_difference) is None:
             without.append(title)
         elif one.measure == "SMD":

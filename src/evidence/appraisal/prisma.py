@@ -131,7 +131,7 @@ def prisma_flow(review: Review) -> PrismaFlow:
         "looked at": _short(review.excluded),
         "included": stock.loc[stock["status"] == "no numbers", "reason"],
         "with numbers": stock.loc[stock["status"] == "reported, not poolable", "main_reason"],
-        "poolable": stock.loc[poolable & ~used, "reason"],
+        "poolable": stock.loc[poolable & ~used, "main_reason"],
         "in an analysis": pd.Series([], dtype="str"),
     }
     results = [as_declared(review, name) for name in review.analyses]
@@ -219,10 +219,9 @@ class PrismaChecklist(Shown):
     def statement(self) -> str:
         """How many items are reported, in words."""
         counts = self.counts()
-        return (
-            f"Of {len(self.items)} items, **{counts['yes']}** are reported, **{counts['partly']}** in part, "
-            f"**{counts['no']}** not, and {counts['not applicable']} do not apply."
-        )
+        said = f"Of {counted(len(self.items), 'item')}, **{counts['yes']}** are reported, **{counts['partly']}** in "
+        said += f"part and **{counts['no']}** not"
+        return f"{said}; {rest} do not apply." if (rest := counts["not applicable"]) else f"{said}."
 
     @property
     def table(self) -> pd.DataFrame:

@@ -50,7 +50,7 @@ class QuestionAnswer(Shown):
     >>> review = ev.read_review("data")
     >>> answer = ev.answer_question(review, "massage-usual", deep=False)
     >>> answer.question.title
-    'Massage against no treatment or usual care'
+    'Massage against no treatment, usual care or education'
     """
 
     question: Question

@@ -138,7 +138,7 @@ def doubtful_table(review: Review) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "trial": doubtful["trial_id"].map(review.trials.set_index("trial_id")["label"]),
-            "outcome": doubtful["outcome"].str.replace("_", " "),
+            "outcome": doubtful["outcome"].map(review.protocol.outcome_title),
             "why it is doubtful": [capital(plain(doubt)) for doubt in doubtful["doubt"]],
         }
     )

@@ -202,8 +202,8 @@ def bias_statement(review: Review) -> str:
 
 
 SETS = {
-    "all trials": ("low", "some concerns", NOT_FULLY_JUDGED, "not assessed", "high"),
-    "without high risk": ("low", "some concerns", NOT_FULLY_JUDGED, "not assessed"),
+    "all trials": ("low", "some concerns", NOT_FULLY_JUDGED, NOT_JUDGED, "high"),
+    "without high risk": ("low", "some concerns", NOT_FULLY_JUDGED, NOT_JUDGED),
     "only low risk": ("low",),
 }
 """Overall judgements, as in the effects' column `risk_of_bias`, that each set of trials holds."""
@@ -254,7 +254,7 @@ class BiasSensitivity(Shown):
     def note(self) -> str:
         """What the sets hold, and what could not be pooled, in words."""
         risk = self.effects["all trials"]["risk_of_bias"]
-        unknown = int(risk.isin(["not assessed", NOT_FULLY_JUDGED]).sum())
+        unknown = int(risk.isin([NOT_JUDGED, NOT_FULLY_JUDGED]).sum())
         parts = [
             f"{counted(int((risk == 'high').sum()), 'comparison')} at high risk, {unknown or 'none'} not fully "
             "judged (these stay when trials at high risk leave, and go when only low risk is asked for)."

@@ -8,16 +8,17 @@ matters. Each statement carries its trials and people.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
 from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
-from evidence.results import Shown
+from evidence.results import Shown, predicts
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
@@ -30,8 +31,10 @@ __all__ = [
     "certainty_levels",
     "combined_analyses",
     "comparator_words",
+    "compared_with",
     "finding",
     "finding_of",
+    "group_words",
     "intervention_words",
     "size_of",
 ]
@@ -91,17 +94,60 @@ def intervention_words(protocol: Protocol, analysis: Analysis) -> str:
 
 def comparator_words(protocol: Protocol, analysis: Analysis) -> str:
     """Name the comparators of an analysis: those of a small group one by one, a larger group by its name."""
-    spec, groups, wording = analysis.spec, protocol.comparator_groups, protocol.certainty.wording
-    names: list[str] = []
-    for name in spec.comparator:
-        members = [entry for entry in groups.get(name, (name,)) if entry not in groups or entry == name]
-        if name in wording or len(members) > _MOST_NAMES or not members:
-            names.append(wording.get(name, f"another {name.replace('_', ' ')} treatment"))
-        else:
-            names += [word(protocol, entry) for entry in members]
+    spec = analysis.spec
+    names = [told for name in spec.comparator for told in _group_names(protocol, name)]
     added = {name for name, condition in spec.conditions.items() if condition == "both_arms"}
     alone = " alone" if added & set(spec.comparator) else ""
     return f"{joined(dict.fromkeys(names), 'or')}{alone}"
+
+
+def group_words(protocol: Protocol, name: str) -> str:
+    """Name a group of comparators by its members, or a large one, as `comparator_words`."""
+    return joined(dict.fromkeys(_group_names(protocol, name)), "or")
+
+
+def _group_names(protocol: Protocol, name: str) -> list[str]:
+    groups, wording = protocol.comparator_groups, protocol.certainty.wording
+    members = [entry for entry in groups.get(name, (name,)) if entry not in groups or entry == name]
+    if name in wording or len(members) > _MOST_NAMES or not members:
+        return [wording.get(name, f"another {name.replace('_', ' ')} treatment")]
+    return [word(protocol, entry) for entry in members]
+
+
+def _parts(review: Review, effects: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
+    """Components of the two groups of each comparison."""
+    rows = zip(review.arms["trial_id"], review.arms["arm_id"], review.arms["components"], strict=True)
+    parts = {(trial, arm): str(components).split("+") for trial, arm, components in rows}
+    pairs = zip(effects["trial_id"], effects["arm_id"], effects["comparator_arm_id"], strict=True)
+    return [(parts[trial, arm], parts[trial, other]) for trial, arm, other in pairs]
+
+
+def _beyond(review: Review, analysis: Analysis, effects: pd.DataFrame) -> tuple[bool, ...]:
+    """Whether the groups of each comparison differ by more than the analysis names, as packages do."""
+    if analysis.one_group:
+        return ()
+    protocol, spec = review.protocol, analysis.spec
+    usual = {*protocol.components.usual, *protocol.components.inactive}
+    treated = {*spec.intervention, *(name for name, how in spec.conditions.items() if how == "yes")} | usual
+    compared, waiting = set(usual), list(spec.comparator)
+    while waiting:
+        name = waiting.pop()
+        compared.add(name)
+        waiting += [one for one in protocol.comparator_groups.get(name, ()) if one not in compared]
+    return tuple(
+        bool({*arm} - {*other} - treated or {*other} - {*arm} - compared)
+        for arm, other in _parts(review, effects)
+    )
+
+
+def compared_with(review: Review, effects: pd.DataFrame) -> str:
+    """Count trials by what the compared groups had, beside what both groups had: ``usual care (3 trials)``."""
+    trials: dict[str, set[str]] = {}
+    for study, (arm, other) in zip(effects["study"], _parts(review, effects), strict=True):
+        own = [part for part in other if part not in arm] or other
+        trials.setdefault(joined((word(review.protocol, part) for part in own), "with"), set()).add(study)
+    most = sorted(trials.items(), key=lambda one: -len(one[1]))
+    return joined(f"{name} ({counted(len(found), 'trial')})" for name, found in most)
 
 
 def size_of(estimate: float, mid: float, *, slight: float, large: float) -> str:
@@ -155,6 +201,8 @@ class Finding(Shown):
         From how many important differences on an effect is slight, and large.
     minimum : int
         Trials from which on results are combined.
+    beyond : tuple of bool
+        Which comparisons have groups that differ by more than the analysis names.
 
     Examples
     --------
@@ -178,6 +226,7 @@ class Finding(Shown):
     names: tuple[str, str, str]
     limits: tuple[float, float]
     minimum: int
+    beyond: tuple[bool, ...] = field(default=(), kw_only=True)
 
     @property
     def k(self) -> int:
@@ -253,7 +302,7 @@ class Finding(Shown):
 
     @property
     def lacking(self) -> str:
-        """The same in a few words: ``6 trials, 2 of them without a stated time``."""
+        """The same as a count: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
         if self.in_words and not self.reported:
             return f"{self.counted(self.in_words)} {_tell(self.in_words)}"
@@ -264,7 +313,7 @@ class Finding(Shown):
             return f"{self.counted(self.untimed)} without a stated time"
         if self.untimed:
             return f"{self.counted(self.reported)}, {self.untimed} of them without a stated time"
-        return f"{self.counted(self.reported)} {'report' if self.reported > 1 else 'reports'} it"
+        return self.counted(self.reported)
 
     @property
     def amount(self) -> str:
@@ -282,9 +331,7 @@ class Finding(Shown):
         Nor is it where no difference between the trials was found: few trials cannot rule one out.
         """
         fit = self.fit
-        if fit is None or math.isnan(fit.prediction_low):
-            return ""
-        if fit.prediction_high - fit.prediction_low <= (fit.ci_high - fit.ci_low) * (1.0 + 1e-9):
+        if fit is None or not predicts(fit):
             return ""
         if self.words.leaves(fit.prediction_low, fit.prediction_high):
             return "anything that the scale allows"
@@ -379,9 +426,10 @@ class Finding(Shown):
         if not self.k:
             return ""
         names = self.effects["label"]
-        if "arm" in self.effects and (twice := names.duplicated(keep=False)).any():
+        told = names.duplicated(keep=False).to_numpy() | np.array(self.beyond or False)
+        if "arm" in self.effects and told.any():
             groups = self.effects["arm"] + " v " + self.effects["comparator"]
-            names = names.mask(twice, names + " (" + groups + ")")
+            names = names.mask(told, names + " (" + groups + ")")
         shown = [
             f"{name}: {self._of(row)} ({self.words.within(row['ci_low'], row['ci_high'])})"
             for name, row in zip(names, self.effects.to_dict("records"), strict=True)
@@ -513,4 +561,5 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         names,
         (evidence.rules.slight, evidence.rules.large),
         evidence.rule.minimum,
+        beyond=_beyond(review, analysis, evidence.effects),
     )

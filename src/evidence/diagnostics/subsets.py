@@ -258,11 +258,14 @@ class Cumulative(Shown):
 
 
 def study_order(fit: Fit, order: Any) -> pd.Series:
-    """Values by which to order the studies of a fit, in its order; text that holds numbers as numbers."""
+    """Values by which to order the studies of a fit, in its order; numbers from text, and years whole."""
     if order is None:
         return pd.Series(range(len(fit.labels)))
     values = pd.Series(beside(fit, order, "order")).reset_index(drop=True)
-    return pd.Series(numbers(values, "order", labels=fit.labels)) if numeric_text(values) else values
+    if numeric_text(values):
+        values = pd.Series(numbers(values, "order", labels=fit.labels))
+    whole = values.dtype == float and bool((values % 1 == 0).all())
+    return values.astype(int) if whole else values
 
 
 def cumulative(fit: Fit, order: Any = None, *, coefficient: str | None = None) -> Cumulative:

@@ -25,7 +25,7 @@ from evidence.figures.forest import FAVOURS, axis_limits, axis_name, important_b
 from evidence.measures import measure_of
 from evidence.models.pooled import Pooled
 from evidence.models.refit import refit
-from evidence.results import Shown
+from evidence.results import Shown, predicts
 from evidence.synthesis.synthesis import Synthesis
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.wording import Listed, capital, number
@@ -202,7 +202,7 @@ def forest_table(
     band = _band(certainty, important, scale)
     rows = [studies.row(i) for i in order]
     whole = [Row("pooled", "", interval=(read.estimate, read.ci_low, read.ci_high))]
-    if math.isfinite(read.prediction_low):
+    if predicts(read):
         whole.append(Row("prediction", "", interval=(math.nan, read.prediction_low, read.prediction_high)))
     if math.isnan(read.estimate):
         raise DataError("a model with moderators has no one pooled result; use figures.forest.")
@@ -501,7 +501,7 @@ class _Page:
         cells.append(f'<td class="number result"><span class="pooled-result">{shown}</span></td>')
         cells += ["<td></td>"] * self.weighted
         rows = f'<tr class="pooled">{"".join(cells)}</tr>\n'
-        if math.isfinite(read.prediction_low):
+        if predicts(read):
             cells = ['<th scope="row">Prediction interval, for a new study</th>']
             cells += ["<td></td>"] * (len(self.extra) + len(self.letters))
             cells.append(self.drawn(self.span(read.prediction_low, read.prediction_high, "prediction")))

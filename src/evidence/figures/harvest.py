@@ -152,9 +152,11 @@ def harvest(
     figure.numbers = table
     figure.kind = "harvest plot"
     figure.alt_text = "Harvest plot. " + " ".join(
-        f"{question}: {counted(one.negative, 'study', 'studies')} {sides[0]}, {one.unclear} {sides[1]}, "
-        f"{one.positive} {sides[2]}."
+        f"{question}, {counted(sum(found), 'study', 'studies')}: "
+        + ", ".join(f"{side} {count}" for side, count in zip(sides, found, strict=True))
+        + "."
         for question, one in counts.items()
+        for found in [(one.negative, one.unclear, one.positive)]
     )
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from math import isfinite
 from typing import Any
 
 from evidence.appraisal.audit.audit import Audit
@@ -14,7 +15,7 @@ __all__ = ["publish_claims"]
 
 
 def publish_claims(review: Review, audit: Audit) -> None:
-    """Show each claim, folded, with its parts and the results that bear on them, which are links to the explorer.
+    """Show each claim, folded, with its parts and what bears on them, combined results as links to the explorer.
 
     Parameters
     ----------
@@ -45,13 +46,16 @@ def publish_claims(review: Review, audit: Audit) -> None:
 
 def _bearing(review: Review, row: Mapping[Any, Any]) -> str:
     """A part of a claim and what one result says of it, as HTML."""
-    outcomes, window, source = review.protocol.outcomes, row["window"], ""
-    outcome = (outcomes[row["outcome"]].title if row["outcome"] in outcomes else "") or plain(row["outcome"])
+    window, source = row["window"], ""
+    outcome = review.protocol.outcome_title(row["outcome"])
     term = review.protocol.windows[window].term(window)
     name = ", ".join(filter(None, (capital(plain(row["intervention"])), outcome, term)))
     if row["analysis"]:
-        title = escape(review.analyses[row["analysis"]].title)
+        analysis = review.analyses[row["analysis"]]
+        title = escape(analysis.title)
+        if isfinite(row["estimate"]) and not analysis.one_group:  # what the explorer holds
+            title = f'<a href="explorer.html#a={analysis.id}">{title}</a>'
         size = f", {counted(int(row['k']), 'comparison')} from {counted(int(row['trials']), 'trial')}"
-        source = f' <a href="explorer.html#a={row["analysis"]}">{title}</a>{size if row["k"] else ""}.'
+        source = f" {title}{size if row['k'] else ''}."
     decides = " The verdict rests on this result." if row["deciding"] else ""
     return f"{escape(name)}: {escape(row['verdict'])} – {escape(row['why'])}.{source}{decides}"

@@ -18,7 +18,7 @@ from evidence.appraisal.page_tables import (
 )
 from evidence.appraisal.questions import QuestionAnswer
 from evidence.appraisal.sequential import sequential_analysis
-from evidence.appraisal.statements import Finding
+from evidence.appraisal.statements import Finding, compared_with
 from evidence.appraisal.unpooled import reports_counts, reports_statement, reports_table
 from evidence.errors import EvidenceError
 from evidence.measures import measure_of
@@ -28,7 +28,7 @@ from evidence.synthesis.published import beside_published
 from evidence.synthesis.reports import REPORT_KINDS, reports_on
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
-from evidence.wording import capital
+from evidence.wording import capital, joined
 
 __all__ = ["publish_choices", "publish_doubts", "publish_published", "publish_reports", "publish_results"]
 
@@ -36,13 +36,16 @@ OPEN = 12
 """How many comparisons the open forest plots of a page hold, the first apart; further ones are a click away."""
 SHOWN = 6
 """How many rows a table of counts has at most where it is open."""
+_FOREST = "Each square is a trial with its interval, the diamond their weighted average."
+_SIGNS = " Negative differences mean less with the treatment, ratios above 1 more."
 SIDES = ("favours treatment", "favours comparator")
 
 
 def publish_results(review: Review, answer: QuestionAnswer) -> None:
     """Show each combined result of a question: its forest plot and, folded, its trials by size and by year.
 
-    The forest plot of the first is open, and those of others as long as the page stays short.
+    The forest plot of the first is open, and those of others as long as the page stays short. Where nothing was
+    combined, one sentence says so.
 
     Parameters
     ----------
@@ -61,16 +64,21 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
 
     several = len({one.analysis.spec.id for one in answer.findings}) > 1
     combined = [one for one in answer.findings if one.fit is not None]
+    if not combined:
+        display(Markdown("Nothing was combined for this question, so no certainty was rated."))
+        return
+    sides = "" if answer.lead.analysis.one_group else _SIGNS
+    display(Markdown(f"## The trials behind each combined result\n\n{_FOREST}{sides}"))
     rows = 0
     for one in combined:
         rows += one.k
         name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
         display(Markdown(f"### {name}"))
+        if not one.analysis.one_group:
+            display(Markdown(f"Compared with {compared_with(review, one.effects)}."))
         _forest(review, one, folded=rows > OPEN and one is not combined[0])
         _small_trials(review, one)
         _sequence(review, one)
-    if not combined:
-        display(Markdown("Nothing was combined for this question."))
 
 
 def _sides(one: Finding) -> tuple[str, str] | None:
@@ -87,7 +95,7 @@ def _forest(review: Review, one: Finding, *, folded: bool) -> None:
     if result.fit is None:
         return
     # Why the certainty is not higher stands in a table of its own.
-    lowered = ", ".join(domain.name for domain in one.certainty.domains if domain.downgrade)
+    lowered = joined(domain.name for domain in one.certainty.domains if domain.downgrade)
     level = f"{one.certainty.symbols} {one.certainty.level}{f' because of {lowered}' * bool(lowered)}"
     mid = one.words.mid
     table = forest_table(
@@ -148,8 +156,9 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "later find a difference by chance. A sequential analysis takes this into account: it asks how much "
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
-        "Each combined result at its last look. Open: neither shown nor refuted. z and boundary are those of the "
-        "normal distribution; a difference is called shown only where the interval of the result excludes none.",
+        "Each combined result for which a difference that matters is declared on its scale, at its last look. Open: "
+        "neither shown nor refuted. z and boundary are those of the normal distribution; a difference is called "
+        "shown only where the interval of the result excludes none.",
     ),
     (
         "sensitivity",
@@ -169,7 +178,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
 def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
     """Show why combined results are not more certain, what they mean for people, and what chance and gaps do to them.
 
-    A section with nothing to show is left out; where nothing was combined, one sentence says so.
+    A section with nothing to show is left out.
 
     Parameters
     ----------
@@ -181,14 +190,11 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
     --------
     >>> import evidence as ev
     >>> review = ev.read_review("data")
-    >>> ev.publish_doubts(review, ev.answer_question(review, "massage-sham", deep=False))
+    >>> ev.publish_doubts(review, ev.answer_question(review, "massage-usual", deep=False))
     <IPython...
     """
     from IPython.display import Markdown, display
 
-    if all(one.fit is None for one in answer.findings):
-        display(Markdown("Nothing was combined, so no certainty was rated."))
-        return
     for name, make, said, caption in _DOUBTS:
         table = make(review, answer.findings)
         if not table.shown.empty:
@@ -197,8 +203,16 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
             publish_table(table, f"{name}-{answer.question.id}", caption=caption, folded=True)
 
 
+_CHOICES = (
+    "## Other choices of method\n\nA meta-analysis is a chain of decisions that could be taken otherwise. Here the "
+    "first combined result is worked out again along every combination of the options that the protocol calls "
+    "defensible. All have the same weight, which is a convention: that nine of ten ways agree does not mean that the "
+    "answer is right nine times in ten."
+)
+
+
 def publish_choices(answer: QuestionAnswer) -> None:
-    """Show how the first combined result of a question fares along every path of defensible choices.
+    """Show how the first combined result of a question, if any, fares along every path of defensible choices.
 
     Parameters
     ----------
@@ -217,14 +231,9 @@ def publish_choices(answer: QuestionAnswer) -> None:
     from evidence import figures
 
     many, name = answer.multiverse, answer.lead.analysis.id
-    if answer.lead.analysis.one_group:
-        display(Markdown("Nothing is compared here, so there are no sides to count along other choices."))
-        return
     if many is None:
-        display(Markdown("Nothing was combined for this question, so there is nothing to vary."))
         return
-    said = answer.changes.loc[answer.changes["kind"] == "choices", "sentence"].iloc[0]
-    display(Markdown(f"{many.analysis.title}. {said}"))
+    display(Markdown(_CHOICES))
     figure = figures.specification_curve(many, favours=_sides(answer.lead), title=many.analysis.title)
     caption = "Every way to analyse these trials, from the one most in favour of the treatment to the least."
     publish_figure(figure, f"specification-{name}", caption=caption, folded=True)
@@ -260,17 +269,24 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
     if beside.empty:
         display(Markdown("The protocol names no published result that answers this very question."))
         return
+    # Certainty was rated on the scale of the question.
+    rated = {(one.analysis.title, one.words.measure): one.level for one in answer.findings}
+    levels = [rated.get(key, "") for key in zip(beside["comparison"], beside["measure"], strict=True)]
+    beside["certainty"] = beside["certainty"].where(beside["kind"] != "this review", levels)
     drawn = beside[beside["estimate"].notna()].copy()
+    own_too = (drawn["kind"] == "this review").any()
     drawn["panel"] = drawn["measure"].map(lambda code: measure_of(code).name)
     figure = figures.comparison(
         drawn,
         panel="panel",
         digits=2,
         favours=_sides(answer.lead) and SIDES,
-        title="This review beside published ones",
+        title="This review beside published ones" if own_too else "Published results",
     )
     name = answer.question.id
-    caption = "Combined results of this review (filled) beside published ones (open), with 95% intervals."
+    caption = "Combined results of this review (filled) beside published ones (open), with their intervals."
+    if not own_too:
+        caption = "Combined results of published reviews, with their intervals; this review has none."
     subject = answer.lead.analysis.spec.role == "reproduction"  # then this is what the page is about
     publish_figure(figure, f"published-{name}", caption=caption, folded=not subject)
     headings = {
@@ -288,9 +304,7 @@ def publish_published(review: Review, answer: QuestionAnswer) -> None:
         "note": "remark",
     }
     shown = beside[list(headings)].rename(columns=headings)
-    caption = (
-        "The same in numbers, with 95% intervals (from, to) and the comparison in the words of each source."
-    )
+    caption = "The same in numbers, with intervals (from, to) and the comparison in the words of each source."
     whole = {"comparisons": 0, "people": 0}
     publish_table(shown, f"published-{name}-table", caption=caption, decimals=whole, folded=True)
 

@@ -94,7 +94,8 @@ class WorkedEffect:
     @property
     def words(self) -> str:
         """The effect with its interval, as the measure is shown."""
-        return effect_words(self.effect, measure_of(self.effect["measure"]))
+        level = self.review.protocol.model.level
+        return effect_words(self.effect, measure_of(self.effect["measure"]), level)
 
     @property
     def steps(self) -> str:

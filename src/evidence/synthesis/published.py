@@ -95,6 +95,7 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
 
 def _theirs(review: Review, group: Published) -> list[dict[str, Any]]:
     found = []
+    asked = {part for name in group.analyses for part in review.analyses[name].spec.intervention}
     for match in group.reviews:
         rows = review.reviews
         for column, value in match.where.items():
@@ -108,6 +109,8 @@ def _theirs(review: Review, group: Published) -> list[dict[str, Any]]:
             raise DataError([Fault("review.yaml", None, "published", words, "no row of reviews.csv fits")])
         sign = -1 if match.turn else 1
         for row in rows.to_dict("records"):
+            reverse = not set(row["intervention"].split("+")) & asked
+            why = "compares the other way round" if reverse else "counts benefit as positive"
             low, high = sign * row["ci_low"], sign * row["ci_high"]
             found.append(
                 {
@@ -129,7 +132,7 @@ def _theirs(review: Review, group: Published) -> list[dict[str, Any]]:
                     "population": row["population"],
                     "timeframe": row["timeframe"],
                     "source_url": row["source_url"],
-                    "note": "sign turned: the source counts benefit as positive" if match.turn else "",
+                    "note": f"sign turned: the source {why}" if match.turn else "",
                 }
             )
     return found

@@ -152,6 +152,9 @@ def reproduce(review: Review, title: str) -> Reproduced:
         # A trial of which only the inclusion is known stands for every result of its review.
         if column in known:
             known = known[known[column].isin([value, ""])]
+    # A trial of these tables has one name, however the other review spells it.
+    names = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+    known = known.assign(label=known["trial_id"].map(names).fillna(known["label"]))
     trials = _trials(own, known)
     trials["reason"] = trials["reason"].map(plain_notes(review))
     return Reproduced(entry, own, published, _theirs(own, known), trials)

@@ -345,7 +345,7 @@ def _reported(rest: pd.DataFrame) -> pd.DataFrame:
 def _with_effects_of(effects: pd.DataFrame, fit: Pooled) -> pd.DataFrame:
     """Put the effects that were pooled in the place of those from the same counts by inverse variance."""
     se = np.sqrt(fit.variance)
-    half = float(ndtri(0.975)) * se
+    half = float(ndtri(0.5 + fit.level / 2)) * se
     said = [
         Listed.of(
             [*parts_of(text), step(f"Peto's log odds ratio {effect:.4g}, variance {variance:.4g}")], ". ", "."

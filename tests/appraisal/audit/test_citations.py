@@ -79,6 +79,13 @@ def test_one_sentence_tells_what_is_wrong_and_which_claims_rest_on_it(review: Re
         assert row["claims"] == "; ".join(claims)
 
 
+def test_a_table_names_citations_in_words(review: Review) -> None:
+    assert list(ev.audit(review).citation_fields["citation"].unique()) == [
+        "Cherkin 2011 as cited",
+        "Furlan 2015 as cited",
+    ]
+
+
 def test_the_repository_judges_its_citations_as_the_comparison_does(review: Review) -> None:
     assert (compare_citations(review.citations)["doubt"] == "").all()
 

@@ -273,7 +273,7 @@ def test_responses_that_are_varied(review: ev.Review, combining_two: ev.Review) 
 @pytest.mark.parametrize("measure", ["HR", "IRR", "ROM"])
 def test_a_ratio_without_counts_is_rated_without_inventing_risks(small: Any, measure: str) -> None:
     small.protocol["outcomes"]["settled"] |= {"measure": measure}
-    for trial, estimate in (("ava", 0.7), ("ben", 0.8), ("cam", 0.6)):
+    for trial, estimate in (("ava", 0.3), ("ben", 0.9), ("cam", 0.2)):
         small.trial(trial, song="singing, 40", quiet="silence, 50")
         small.contrast(
             trial, "song", "quiet", "settled", measure=measure, estimate=estimate, ci_low=estimate / 2,

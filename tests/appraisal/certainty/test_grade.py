@@ -96,8 +96,8 @@ def test_sound_evidence_stays_high() -> None:
     ("risk", "levels"),
     [
         (["low", "low", "high"], 0),
-        (["low", "some concerns", "not assessed"], 1),
-        (["not assessed", "not assessed", "not assessed"], 1),
+        (["low", "some concerns", "not judged"], 1),
+        (["not judged", "not judged", "not judged"], 1),
         (["low", "high", "high"], 2),  # too few are left without the high ones
         (["high", "high", "high"], 2),  # nothing is left without them
     ],
@@ -122,7 +122,7 @@ def test_high_risk_costs_two_levels_when_it_carries_the_result() -> None:
 
 @settings(max_examples=25)
 @given(
-    risks=st.lists(st.sampled_from(["low", "some concerns", "not assessed", "high"]), min_size=1, max_size=6),
+    risks=st.lists(st.sampled_from(["low", "some concerns", "not judged", "high"]), min_size=1, max_size=6),
     ses=st.lists(st.floats(0.5, 5.0), min_size=7, max_size=7),
 )
 def test_another_trial_at_high_risk_never_helps(risks: list[str], ses: list[float]) -> None:
@@ -229,7 +229,7 @@ def test_publication_bias_by_each_sign() -> None:
     se=st.floats(0.5, 8),
     n=st.floats(20, 400),
     missing=st.integers(0, 6),
-    risk=st.sampled_from(["low", "high", "not assessed"]),
+    risk=st.sampled_from(["low", "high", "not judged"]),
 )
 def test_turning_every_sign_changes_nothing(
     effect: list[float], se: float, n: float, missing: int, risk: str

@@ -61,6 +61,13 @@ def test_findings_point_at_their_cells(review: Any, found: Any) -> None:
         assert row.column in table.columns
 
 
+def test_a_finding_names_arms_and_columns_in_words(found: Any) -> None:
+    large = found[found["rule"] == "very large effect"]["message"]
+    assert not large.str.contains(r"\w_\w").any()
+    quoted = found[found["rule"] == "not in the printed phrase"]["message"]
+    assert quoted.str.startswith("P value is 0.026, but ").any()
+
+
 def test_findings_of_a_small_review(small: Any) -> None:
     small.trial("ava", song="singing, 99", quiet="silence, 99")
     small.contrast("ava", "song", "quiet", estimate=-1, ci_low=-2, ci_high=0)

@@ -135,7 +135,7 @@ def test_what_may_change_effects_stands_by_comparison(networks: tuple[NetworkFin
         "plan": "parallel",
         "instruments": "CRY",
         "weeks": "10",
-        "risk of bias": "not assessed",
+        "risk of bias": "not judged",
     }
     assert table.loc["Silence v storytelling", "years"] == "not stated"
     assert "Rocking v routine" in table.index  # what no trial connects is not left out

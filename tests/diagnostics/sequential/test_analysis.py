@@ -36,6 +36,12 @@ def test_each_look_pools_what_was_there(fit, result):
         assert look.information == pytest.approx((1 / fit.variance[there]).sum())
 
 
+@pytest.mark.parametrize("kind", ["float", "Int64", "object"])
+def test_years_stay_whole_numbers(fit, kind):
+    found = ev.sequential(fit, pd.Series(YEARS, dtype="float").astype(kind), delta=0.3)
+    assert found.note.startswith("At the last look (2012) ")
+
+
 def test_required_information_is_corrected_for_diversity(fit, result):
     random, common = (ev.pool(fit.effect, fit.variance, method=method, ci="z") for method in ("DL", "EE"))
     share = 1 - common.se**2 / random.se**2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,13 @@ def test_smd_brings_in_more_trials(review: Any) -> None:
     assert more >= 3
 
 
+def test_intervals_have_the_level_of_the_protocol(review: Any) -> None:
+    model = review.protocol.model.model_copy(update={"level": 0.8})
+    narrow = replace(review, protocol=review.protocol.model_copy(update={"model": model}))
+    effects = narrow.effects("manual-inactive-disability-short", multi_arm="average")
+    np.testing.assert_allclose(effects["ci_high"] - effects["effect"], 1.281552 * effects["se"], rtol=1e-6)
+
+
 def test_refusing_assumptions_leaves_only_effects_without_them(review: Any) -> None:
     name = "manual-inactive-disability-short"
     every, strict = review.effects(name), review.effects(name, refuse=("adjusted", "allocation"))
@@ -214,7 +222,7 @@ def test_descriptions(small: Any) -> None:
         ({"sequence": "low"}, "not fully judged"),  # blinding may be worse
         ({"sequence": "low", "blinding": "unclear"}, "some concerns"),
         ({"sequence": "high", "blinding": "low"}, "high"),
-        ({}, "not assessed"),
+        ({}, "not judged"),
     ],
 )
 def test_risk_of_bias_is_the_worst_judgement(filled: Any, judgements: dict[str, str], overall: str) -> None:

@@ -25,6 +25,9 @@ def test_at_least_fifty_trials_are_poolable_and_each_other_has_a_reason(held: pd
     unused = poolable & (held["analyses"] == 0)
     assert (held["reason"][unused] != "").all()
     assert (held["reason"][poolable & ~unused] == "").all()
+    mains = held["main_reason"][unused]
+    assert (mains != "").all()
+    assert not mains.str.contains("; or: |as printed: ").any()
 
 
 def test_poolable_trials_are_those_with_recovered_contrasts(review: Any, held: pd.DataFrame) -> None:
@@ -45,6 +48,7 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
         "baseline",
         "silent",
         "late",
+        "untimed",
         "aside",
         "other",
     ):
@@ -56,6 +60,7 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
     small.contrast("bare", "song", "quiet", estimate=-1)
     small.arm("baseline", "song", mean=5, sd=2, timepoint_weeks=0)
     small.contrast("late", "song", "quiet", estimate=-1, se=1, timepoint_weeks=100)
+    small.contrast("untimed", "song", "quiet", estimate=-1, se=1, timepoint_weeks="")
     small.contrast("aside", "song", "quiet", estimate=-1, se=1)
     small.contrast("other", "song", "quiet", estimate=-1, se=1)
     small.protocol["set_aside"] = [{"trial": "aside", "reason": "copied"}]
@@ -64,7 +69,7 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
         "used": "poolable", "doubted": "reported, not poolable", "onlyp": "reported, not poolable",
         "bound": "reported, not poolable", "bare": "reported, not poolable",
         "baseline": "reported, not poolable", "silent": "no numbers", "late": "poolable", "aside": "poolable",
-        "other": "poolable",
+        "other": "poolable", "untimed": "reported, not poolable",
     }  # fmt: skip
     assert found["reason"].to_dict() == {
         "used": "",
@@ -75,6 +80,7 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
         "baseline": "only baseline values or a single arm",
         "silent": "no outcome numbers in the text that was seen",
         "late": "its poolable results are of other outcomes or times than the analyses ask for",
+        "untimed": "the time of measurement is not stated (1)",
         "aside": "set aside by the protocol: copied",
         "other": "no analysis asks for its comparison",
     }

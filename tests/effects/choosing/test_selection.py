@@ -35,6 +35,11 @@ def refused(small: Any, analysis: str = CRYING, **options: Any) -> str:
     return str(frame["reason"].iloc[0])
 
 
+def test_what_is_set_aside_is_so_whatever_its_time(review: Any) -> None:
+    found = review.comparisons("manual-sham-responder-long").query("trial_id == 'licciardone-2013'")
+    assert list(found["reason_kind"]) == ["set aside"]
+
+
 def test_order_of_instruments(song: Any) -> None:
     song.contrast("ava", "song", "quiet", "FUSS", estimate=-1, se=1, scale_min=0, scale_max=10)
     song.contrast("ava", "song", "quiet", "CRY now", estimate=-2, se=1)

@@ -86,7 +86,7 @@ def test_pair_of_means_with_p_value(small: Any) -> None:
     assert found.estimate == pytest.approx(-1.3)
     assert found.se == pytest.approx(1.3 / t.ppf(0.995, 68))
     assert found.result_ids == ("contrast_results-1", "arm_results-1", "arm_results-2")
-    assert of_arms.reason == Reason("no spread", "no SD, SE, interval or quartiles in song and quiet")
+    assert of_arms.reason == Reason("no spread", "no SD, SE, interval or quartiles in either arm")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_standard_errors_need_no_sizes(of_arms: Any) -> None:
 
 def test_one_arm_without_spread(of_arms: Any) -> None:
     found = of_arms({"mean": 3, "sd": 2, "n": 40}, {"mean": 5})
-    assert found.reason == Reason("no spread", "no SD, SE, interval or quartiles in quiet")
+    assert found.reason == Reason("no spread", "no SD, SE, interval or quartiles in one of the arms")
     assert found.estimate == -2
 
 

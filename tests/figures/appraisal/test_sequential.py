@@ -33,7 +33,7 @@ def test_the_path_and_the_boundaries_are_drawn(trials, fit, lines, texts):
     pd.testing.assert_frame_equal(figure.numbers, looks)
     assert {"2000", "↓ favours intervention", "↑ favours comparator", "required"} <= set(texts(figure))
     assert result.note in figure.alt_text
-    assert f"about {result.required_n:.0f} patients" in figure.alt_text
+    assert f"about {result.required_n:,.0f} people" in figure.alt_text
 
 
 def test_sides_are_turned_where_more_is_better(trials, fit, texts):

@@ -7,6 +7,7 @@ import pytest
 
 from evidence.figures import EvidenceFigure
 from evidence.figures.drawing.labels import _crosses, place_labels
+from evidence.figures.drawing.reported import Count
 from evidence.figures.drawing.style import GREY, style
 
 
@@ -82,3 +83,7 @@ def test_a_line_through_a_box_is_seen():
     assert not _crosses(((0, 0), (3, 3)), (4, 4, 6, 6))
     assert not _crosses(((0, 5), (10, 5)), (4, 6, 6, 8))
     assert _crosses(((5, 0), (5, 10)), (4, 4, 6, 6))
+
+
+def test_people_are_whole_and_events_of_a_shared_arm_are_not() -> None:
+    assert [str(Count(value)) for value in (841.3, 43.7, 2.5, 21.0)] == ["841", "44", "2.5", "21"]

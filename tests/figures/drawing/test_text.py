@@ -21,7 +21,7 @@ module, style_module = (sys.modules[f"evidence.figures.drawing.{name}"] for name
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0.0, "0"), (0.051234, "0.0512"), (64.94, "64.9"), (1234.5, "1234"), (9.999, "10.00")],
+    [(0.0, "0"), (0.051234, "0.0512"), (64.94, "64.9"), (1234.5, "1,234"), (9.999, "10.00")],
 )
 def test_significant(value, written):
     assert significant(value) == written

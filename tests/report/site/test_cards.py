@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 import evidence as ev
 from evidence.report.site.cards import OPEN_CHANGES, BarScale, card_html, important
 from evidence.tables.review import Review
+from evidence.wording import joined
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,8 @@ def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
     assert lead.clause in text
     assert lead.base in text
     assert lead.amount in text
-    assert f"{lead.level} certainty".capitalize() in text
+    lowered = [domain.name for domain in lead.certainty.domains if domain.downgrade]
+    assert f"{lead.level} certainty because of {joined(lowered)}.".capitalize() in text
     changed = answer.changes.loc[answer.changes["changed"].astype(bool), "sentence"].tolist()
     assert [one.get_text() for one in soup.select(".change li")] == changed[:OPEN_CHANGES]
     assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False

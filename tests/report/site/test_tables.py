@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pandas as pd
@@ -27,10 +28,19 @@ def test_no_text_opens_a_tag_of_its_own(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(-1.2345, "−1.23"), (0.0, "0.00"), (-0.001, "0.00"), (1234.5, "1234.50"), (float("nan"), "")],
+    [(-1.2345, "−1.23"), (0.0, "0.00"), (-0.001, "0.00"), (1234.5, "1,234.50"), (float("nan"), "")],
 )
 def test_numbers_have_two_decimals_a_minus_sign_and_no_negative_zero(value: float, shown: str) -> None:
     assert f'<td class="number">{shown}</td>' in table_html(pd.DataFrame({"effect": [value]}))
+
+
+def test_whole_numbers_have_commas_and_no_decimals_and_years_no_commas() -> None:
+    values = pd.Series([1095, 0.5], dtype=object)
+    page = table_html(pd.DataFrame({"n": [1095, 2], "Year": [1995, 2001], "value": values}))
+    found = re.findall(r'class="number">([^<]*)</td>', page)
+    assert found == ["1,095", "1995", "1,095", "2", "2001", "0.50"]
+    page = table_html(pd.DataFrame({"year": [1995.0, math.nan]}), decimals=0)
+    assert re.findall(r'class="number">([^<]*)</td>', page) == ["1995", ""]
 
 
 def test_decimals_by_column() -> None:

@@ -64,11 +64,28 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
     alike = (read["value_a"] == read["value_b"]) & (read["value_b"] == read["consensus"])
     assert 0 < alike.sum() < len(read)
     both = next(note.get_text() for note in result.select(".note") if "Both readers" in note.get_text())
-    for one in read[alike].itertuples():
-        assert f"{one.field.replace('_', ' ')} {one.consensus}" in both
+    assert both.endswith("weeks 10; level in percent 95; measure MD; adjusted yes; second group Usual care.")
     cells = [[cell.get_text() for cell in line.select("td")] for line in result.select("tbody tr")]
     assert cells == read[~alike][["value_a", "value_b", "consensus", "agreed"]].to_numpy().tolist()
     assert str(row["source_url"]) in [link["href"] for link in result.select("a")]
+
+
+def test_what_differs_by_more_than_its_writing_stands_in_the_table(bodies: dict[str, TrialBody]) -> None:
+    for trial in bodies:
+        for line in parsed(bodies, trial).select("details tbody tr"):
+            seen = [cell.get_text() for cell in line.select("td")[:3]]
+            assert len({float(one) if re.fullmatch(r"-?[\d.]+", one) else one for one in seen}) > 1, (
+                trial,
+                seen,
+            )
+
+
+def test_no_unit_names_the_measure_again_or_its_logarithm(bodies: dict[str, TrialBody]) -> None:
+    every = "".join(body.html for body in bodies.values())
+    assert "Risk ratio" in every
+    assert "Risk difference" in every
+    assert not re.search(r"\((log \w+ ratio|risk difference)\)", every)
+    assert "Read by readers A, B and T; " in every
 
 
 def test_steps_name_the_arms_and_begin_with_capital_letters() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.audit.citations import compare_citations, judge_citations
+from evidence.appraisal.audit.citations import citation_words, compare_citations, judge_citations
 from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
@@ -104,7 +104,8 @@ class Audit(Shown):
     def bearing(self, review: Review) -> pd.DataFrame:
         """Every result that bears on a claim, in the words of the review, under headings for people."""
         shown = self.results.drop(columns=["why", "favours"])
-        for column in ("intervention", "outcome", "window"):
+        shown["outcome"] = shown["outcome"].map(review.protocol.outcome_title)
+        for column in ("intervention", "window"):
             shown[column] = shown[column].str.replace("_", " ")
         titles = {name: one.title for name, one in review.analyses.items()}
         shown["analysis"] = shown["analysis"].map(titles).fillna("")
@@ -131,7 +132,9 @@ class Audit(Shown):
             "evidence": "checked at",
         }
         shown = self.fields[list(headings)].rename(columns=headings)
-        return shown.assign(field=shown["field"].str.replace("_", " "))
+        return shown.assign(
+            citation=shown["citation"].map(citation_words), field=shown["field"].str.replace("_", " ")
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """The claims."""

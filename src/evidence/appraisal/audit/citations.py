@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.wording import capital, counted
 
-__all__ = ["compare_citations", "judge_citations"]
+__all__ = ["citation_words", "compare_citations", "judge_citations"]
 
 _ARTICLES = {"a", "an", "the"}
 _FIELDS = [
@@ -91,11 +91,13 @@ def judge_citations(fields: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
             for row in found[found["basis"] == BACKGROUND].to_dict("records")
         ]
         details = [_detail(row) for row in wrong.to_dict("records")]
-        title = capital(_plain(str(name)).replace("-", " "))
-        sentence = f"{title}: {len(wrong) or 'none'} of {counted(checked, 'checked field')} " + (
-            f"{'disagrees' if len(wrong) == 1 else 'disagree'} with the work found: {'; '.join(details)}."
-            if details
-            else "disagrees with the work found."
+        sentence = (
+            f"{citation_words(str(name))}: {len(wrong) or 'none'} of {counted(checked, 'checked field')} "
+            + (
+                f"{'disagrees' if len(wrong) == 1 else 'disagree'} with the work found: {'; '.join(details)}."
+                if details
+                else "disagrees with the work found."
+            )
         )
         rows.append(
             {
@@ -110,6 +112,11 @@ def judge_citations(fields: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
         )
     columns = ["citation_id", "correct", "wrong", "sentence", "claims", "evidence", "doubts"]
     return pd.DataFrame(rows, columns=columns).astype({"correct": bool})
+
+
+def citation_words(name: str) -> str:
+    """Write the id of a citation as words."""
+    return capital(_plain(name).replace("-", " "))
 
 
 def _compare(field: str, cited: str, found: str, agrees: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from evidence.appraisal.certainty.absolute_formulas import (
 from evidence.appraisal.certainty.evidence import Evidence, gather
 from evidence.errors import DataError, choose
 from evidence.measures import measure_of
-from evidence.results import Shown
+from evidence.results import Shown, predicts
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, interval, number
@@ -190,10 +190,11 @@ def absolute_of(
     if fit is None or evidence.analysis.one_group:  # what one group has is absolute as it is
         return AbsoluteEffects(evidence.analysis, "", _NONE, math.nan, _NONE, _NONE, math.nan, math.nan, ())
     effect: Span = (fit.estimate, fit.ci_low, fit.ci_high)
-    if outcome.better == "higher":
+    beyond = better = math.nan
+    if predicts(fit) and outcome.better == "higher":
         beyond = probability_beyond(fit, evidence.mid)
         better = probability_beyond(fit, 0.0)
-    else:
+    elif predicts(fit):
         beyond = 1.0 - probability_beyond(fit, -evidence.mid)
         better = 1.0 - probability_beyond(fit, 0.0)
     sign = 1.0 if outcome.better == "higher" else -1.0

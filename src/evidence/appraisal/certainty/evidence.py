@@ -153,7 +153,7 @@ class Body(ABC):
     @property
     def people(self) -> str:
         """The same in words."""
-        return f"{self.n:,.0f} patients took part"
+        return f"{self.n:,.0f} people took part"
 
     @property
     def trials(self) -> int:

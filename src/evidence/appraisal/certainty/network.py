@@ -125,7 +125,7 @@ class NetworkEvidence(Body):
     @property
     def people(self) -> str:
         """The same in words."""
-        return f"direct and indirect evidence tell as much as one trial of {number(self.n, 0)} patients"
+        return f"direct and indirect evidence tell as much as one trial of {number(self.n, 0)} people"
 
 
 def network_evidence(base: NetworkBase, one: str, other: str) -> NetworkEvidence:

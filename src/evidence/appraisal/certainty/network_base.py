@@ -20,6 +20,7 @@ from evidence.models.network.graph import independent_paths
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import METHODS
 from evidence.synthesis.synthesis import missing_trials
+from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.protocol.protocol import Analysis, AnalysisSpec
 from evidence.tables.review import Review
 
@@ -82,7 +83,7 @@ class NetworkBase:
                 "study": names.map(protocol.trial_of),
                 "label": names.index,
                 "n": arms.groupby("study")["n"].sum(min_count=1).reindex(names.index),
-                "risk_of_bias": [bias.get(name, "not assessed") for name in names],
+                "risk_of_bias": [bias.get(name, NOT_JUDGED) for name in names],
             },
             index=names.index,
         ).loc[list(self.net.studies)]

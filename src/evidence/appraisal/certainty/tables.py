@@ -58,7 +58,7 @@ def certainty_rules(review: Review) -> pd.DataFrame:
         for domain, names in THRESHOLDS.items()
         for name in names
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"value": object})  # whole numbers stay whole
 
 
 def certainty_table(review: Review, analyses: Iterable[str | Analysis] | None = None) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def imbalance(base: EvidenceBase) -> Iterator[Hit]:
             if p < base.limits.baseline_p:
                 for row, other in ((first, second), (second, first)):
                     message = (
-                        f"{row.mean:g} at baseline, against {other.mean:g} in {other.arm_id}; by chance with P "
-                        f"= {p:.1g}"
+                        f"{row.mean:g} at baseline, against {other.mean:g} in {base.arm_name(other)}; by chance "
+                        f"with P = {p:.1g}"
                     )
                     yield Hit("arm_results", row.Index, "mean", message)

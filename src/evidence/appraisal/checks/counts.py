@@ -109,7 +109,7 @@ def many_missing(base: EvidenceBase) -> Iterator[Hit]:
             continue
         randomised, _ = base.sizes.analysed(row.trial_id, arm, math.nan)
         if n < base.limits.lost * randomised:
-            message = f"{n:g} patients analysed of {randomised:g} randomised to {arm}"
+            message = f"{n:g} patients analysed of {randomised:g} randomised to {base.arm_name(row, arm)}"
             yield Hit(table, row.Index, column, message)
 
 
@@ -189,5 +189,7 @@ def difference_sizes(base: EvidenceBase) -> Iterator[Hit]:
         for column, arm in (("n_arm", row.arm_id), ("n_comparator", row.comparator_arm_id)):
             n, other = getattr(row, column), sizes.get(arm, math.nan)
             if stated(n, other) and n != other:
-                message = f"{n:g} patients in {arm}, but {other:g} in the result of the arm itself"
+                message = (
+                    f"{n:g} patients in {base.arm_name(row, arm)}, but {other:g} in the result of that arm"
+                )
                 yield Hit("contrast_results", row.Index, column, message)

@@ -10,6 +10,7 @@ from typing import Any
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.wording import column_words
 
 _CHANCE = 0.05
 _SEVERAL = 3
@@ -70,7 +71,10 @@ def sign_changed(base: EvidenceBase) -> Iterator[Hit]:
             signs = _printed_signs(text, value)
             if signs and math.copysign(1, value) not in signs:
                 yield Hit(
-                    table, row.Index, column, f"{column} is {value:g}, but the source is quoted with: {text}"
+                    table,
+                    row.Index,
+                    column,
+                    f"{column_words(column)} is {value:g}, but the source is quoted with: {text}",
                 )
 
 

@@ -64,7 +64,8 @@ def very_large(base: EvidenceBase) -> Iterator[Hit]:
     for contrast, value, table, row, column in _effects(base):
         if abs(value) >= base.limits.large_effect:
             message = (
-                f"{contrast.arm_id} and {contrast.comparator_arm_id} differ by {abs(value):.1f} SDs "
+                f"{base.arm_name(contrast)} and {base.arm_name(contrast, contrast.comparator_arm_id)} differ by "
+                f"{abs(value):.1f} SDs "
                 f"({contrast.estimate:.4g} with SD {contrast.sd:.3g})"
             )
             yield Hit(table, row, column, message)
@@ -97,8 +98,8 @@ def unlike_others(base: EvidenceBase) -> Iterator[Hit]:
             spread = 1.4826 * float(np.median(np.abs(others - middle)))
             if spread > 0 and abs(value - middle) > base.limits.outlier * spread:
                 message = (
-                    f"{value:+.2f} SDs (positive is better) between {contrast.arm_id} and "
-                    f"{contrast.comparator_arm_id}; the "
+                    f"{value:+.2f} SDs (positive is better) between {base.arm_name(contrast)} and "
+                    f"{base.arm_name(contrast, contrast.comparator_arm_id)}; the "
                     f"middle effect on {contrast.outcome} is {middle:+.2f}, and most lie within "
                     f"{2 * spread:.2f} of it"
                 )

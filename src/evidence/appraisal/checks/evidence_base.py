@@ -125,6 +125,11 @@ class EvidenceBase:
         self.contrast_results: list[Any] = list(review.contrast_results.itertuples())
         self.sizes = ArmSizes(review.trials, review.arms)
 
+    def arm_name(self, row: Any, arm: str = "") -> str:
+        """Label of the arm of a result, or of another of its trial; the id where the table of arms has none."""
+        known = self.arms.get((str(row.trial_id), arm or str(row.arm_id)))
+        return arm or str(row.arm_id) if known is None else str(known.label)
+
     def study(self, trial: str) -> str:
         """Give the trial that a trial is a further entry of (``entry_of``, as importing writes it), or itself."""
         return str(getattr(self.trials.get(trial), "entry_of", "")) or trial

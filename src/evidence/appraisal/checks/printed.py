@@ -11,6 +11,7 @@ import pandas as pd
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, printed_numbers, spelled_out, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.wording import column_words
 
 _ARM_NUMBERS = ("mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "events")
 _CONTRAST_NUMBERS = ("estimate", "ci_low", "ci_high", "se", "p_value")
@@ -68,7 +69,10 @@ def not_in_phrase(base: EvidenceBase) -> Iterator[Hit]:
             if column == "p_value" and row.p_operator == "<" and 0.0 in numbers:
                 continue
             yield Hit(
-                table, row.Index, column, f"{column} is {value:g}, but the source is quoted with: {text}"
+                table,
+                row.Index,
+                column,
+                f"{column_words(column)} is {value:g}, but the source is quoted with: {text}",
             )
 
 

@@ -227,7 +227,7 @@ def got_worse(base: EvidenceBase) -> Iterator[Hit]:
             change -= before[0]
         if base.sign(row) * change < -base.limits.mean_gap * sd:
             message = (
-                f"{row.arm_id} got worse by {abs(change):.3g} points of {row.instrument} "
+                f"{base.arm_name(row)} got worse by {abs(change):.3g} points of {row.instrument} "
                 f"({abs(change) / sd:.1f} SDs)"
             )
             yield Hit("arm_results", row.Index, "mean", message)

@@ -8,6 +8,7 @@ from typing import Any
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, decimals, half_unit, median, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.wording import column_words
 
 _ALIKE = 1.5
 _MANY = 5
@@ -63,7 +64,7 @@ def sd_zero(base: EvidenceBase) -> Iterator[Hit]:
                     "arm_results",
                     row.Index,
                     column,
-                    f"{column} is 0, so all patients would have the same score",
+                    f"{column_words(column)} is 0, so all patients would have the same score",
                 )
 
 

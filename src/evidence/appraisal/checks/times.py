@@ -88,7 +88,8 @@ def time_missing(base: EvidenceBase) -> Iterator[Hit]:
         for row in untimed:
             week = next((week for week, arm in alone.items() if arm != row.arm_id), None)
             if week is not None and len({other.arm_id for other in untimed}) == 1:
-                message = f"no time, while {alone[week]} has {week:g} weeks and no other arm to compare with"
+                other = base.arm_name(row, alone[week])
+                message = f"no time, while {other} has {week:g} weeks and no other arm to compare with"
                 yield Hit("arm_results", row.Index, "timepoint_weeks", message)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.wording import column_words
 
 _SHARED = 3
 
@@ -172,7 +173,8 @@ def both_orders(base: EvidenceBase) -> Iterator[Hit]:
             turned = sum(other.arm_id == row.comparator_arm_id for other in rows)
             if 2 * turned > len(rows):
                 message = (
-                    f"{row.arm_id} minus {row.comparator_arm_id} here, the other way round in {turned} of "
+                    f"{base.arm_name(row)} minus {base.arm_name(row, row.comparator_arm_id)} here, the other way "
+                    f"round in {turned} of "
                     f"{len(rows)} rows"
                 )
                 yield Hit("contrast_results", row.Index, "arm_id", message)
@@ -221,5 +223,9 @@ def _shared(base: EvidenceBase, column: str, names: dict[str, str]) -> Iterator[
             others = ", ".join(other for other in trials if base.study(other) != base.study(trial))
             if not others:
                 continue
-            what = "first author, year and number randomised are" if column == "label" else f"{column} is"
+            what = (
+                "first author, year and number randomised are"
+                if column == "label"
+                else f"{column_words(column)} is"
+            )
             yield Hit("trials", base.trials[trial].Index, column, f"{what} the same as of {others} ({name})")

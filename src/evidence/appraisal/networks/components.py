@@ -77,7 +77,8 @@ class AdditiveModel:
 
     def written(self, estimate: float, low: float, high: float) -> str:
         """Write an effect with its interval, in the digits of the measure."""
-        return interval(estimate, low, high, digits=measure_of(self.found.source.measure).digits)
+        digits, level = measure_of(self.found.source.measure).digits, self.found.protocol.model.level
+        return interval(estimate, low, high, digits=digits, level=level)
 
 
 def additive_models(networks: Iterable[NetworkFindings], inactive: str) -> tuple[AdditiveModel, ...]:

@@ -9,6 +9,7 @@ import pandas as pd
 from evidence.appraisal.networks.findings import NetworkFinding, NetworkFindings
 from evidence.effects.choosing.description import overall_risk_of_bias
 from evidence.models.network.fit import network_parts
+from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.wording import capital, counted, in_words, number, p_value, plain
 
 __all__ = [
@@ -189,7 +190,7 @@ def transitivity_table(networks: Iterable[NetworkFindings], columns: Mapping[str
                     },
                     "instruments": ", ".join(sorted(set(edge["instrument"]))),
                     "weeks": ", ".join(f"{week:g}" for week in sorted(set(edge["timepoint_weeks"]))),
-                    "risk of bias": ", ".join(sorted({bias.get(name, "not assessed") for name in names})),
+                    "risk of bias": ", ".join(sorted({bias.get(name, NOT_JUDGED) for name in names})),
                 }
             )
     return pd.DataFrame(rows)

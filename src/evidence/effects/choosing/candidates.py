@@ -161,8 +161,6 @@ def reasons(
     Every rule depends on one field of the choices at most.
     """
     contrast = one.contrast
-    yield _NO_TIME if math.isnan(contrast.weeks) and not window.any_time else None
-    yield _doubted(review, contrast, choices.doubtful)
     lists: tuple[tuple[Any, bool, ReasonKind, str], ...] = (
         (review.protocol.set_aside, choices.set_aside, "set aside", "set aside by the protocol"),
         (review.protocol.indirect, not choices.indirect, "indirect", "indirect"),
@@ -176,6 +174,9 @@ def reasons(
             and (entry.result is None or entry.result in contrast.result_ids)
         )
         yield next(why, None) if followed else None
+        if kind == "set aside":  # for good, whatever its time
+            yield _NO_TIME if math.isnan(contrast.weeks) and not window.any_time else None
+            yield _doubted(review, contrast, choices.doubtful)
     packages = () if choices.mixed else _packages(review)
     yield _PACKAGE if (contrast.trial_id, contrast.arm_id) in packages else None
     trial, source = contrast.trial_id, contrast.source_kind

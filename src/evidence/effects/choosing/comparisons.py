@@ -110,11 +110,11 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     -------
     DataFrame
         One row for each pair of arms that answers the analysis, or for each arm where its measure takes one group,
-        ordered by year and label; columns as in `COLUMNS`, effects with 95% intervals, reported ones in units of the
-        instrument and before sharing. Before comparator_group stands one column for each studied component on which
-        the protocol has a condition, after risk_of_bias the subgroup columns of trials. What form, assumptions,
-        derivation, result_ids and reason_kind list is joined to a text for people, with the parts for programs in its
-        attribute `parts`, as long as no operation makes the column one of plain text.
+        ordered by year and label; columns as in `COLUMNS`, effects with intervals of the protocol's level, reported
+        ones in units of the instrument and before sharing. Before comparator_group stands one column for each studied
+        component on which the protocol has a condition, after risk_of_bias the subgroup columns of trials. What form,
+        assumptions, derivation, result_ids and reason_kind list is joined to a text for people, with the parts for
+        programs in its attribute `parts`, as long as no operation makes the column one of plain text.
 
     Raises
     ------
@@ -143,6 +143,8 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
     rows += [_reason_row(analysis, measure, pair, found, describe_trial) for pair, found in reasons.items()]
     with pd.option_context("mode.string_storage", "python"):  # as in the tables of the review
         frame = pd.DataFrame(rows, columns=_columns(review))
+    half = float(ndtri(0.5 + review.protocol.model.level / 2)) * frame["se"].astype(float)
+    frame["ci_low"], frame["ci_high"] = frame["effect"] - half, frame["effect"] + half
     for name in LISTED:
         # Left to itself, pandas would make plain text of them.
         frame[name] = pd.Series([row.get(name, math.nan) for row in rows], dtype=object)
@@ -160,7 +162,6 @@ def _row(
     contrast, scaled = candidate.contrast, candidate.scaled
     described = describe_trial(candidate.pair)
     se = math.sqrt(scaled.variance)
-    half = float(ndtri(0.975)) * se
     names = " v ".join(filter(None, (described["arm"], described["comparator"])))
     measured = step(f"{names}, {', '.join(contrast_words(contrast))}")
     # Counts of which the sign was turned cannot be read together with the effect.
@@ -181,8 +182,6 @@ def _row(
         "effect": scaled.effect,
         "se": se,
         "variance": scaled.variance,
-        "ci_low": scaled.effect - half,
-        "ci_high": scaled.effect + half,
         "n_arm": contrast.n_arm,
         "n_comparator": contrast.n_comparator,
         "n": contrast.n,

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.effects.choosing.question import Pair
+from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.review import Review
 
 __all__ = ["NOT_FULLY_JUDGED", "TrialDescription", "overall_risk_of_bias"]
@@ -44,7 +45,7 @@ class TrialDescription:
             "comparator": self._labels.get((pair.trial_id, pair.comparator_arm_id), ""),
             "comparator_group": pair.group,
             "doi": trial["doi"],
-            "risk_of_bias": self._bias.get(pair.trial_id, "not assessed"),
+            "risk_of_bias": self._bias.get(pair.trial_id, NOT_JUDGED),
             **{name: _HELD[pair.held_by[name]] for name in self._components},
             **{name: trial[name] or "not stated" for name in self._columns},
         }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Collection
 
 import pandas as pd
 
 from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
-from evidence.effects.reported.reasons import distinct_reasons
+from evidence.effects.reported.reasons import OR, distinct_reasons
 from evidence.tables.review import Review
 
 __all__ = ["STATUSES", "inventory", "whole_trials"]
@@ -31,11 +33,11 @@ def inventory(review: Review) -> pd.DataFrame:
     -------
     DataFrame
         One row per trial, in the order of the table of trials: trial_id, label, year, n_randomised, rows (result
-        rows in the tables), contrasts (comparisons of two arms after baseline), recovered (those with an estimate
-        and a standard error that are not doubtful), forms (what they were recovered from), analyses (number of
+        rows in the tables), contrasts (comparisons of two arms after baseline), recovered (those with an estimate,
+        a standard error and a time that are not doubtful), forms (what they were recovered from), analyses (number of
         analyses of the protocol that use the trial), status ("poolable", "reported, not poolable", "no numbers"),
         reason (why it cannot be pooled, or, for a poolable trial, why no analysis uses it; else "") and main_reason
-        (the commonest of several reasons).
+        (the commonest of several reasons, or the first that an analysis gives).
 
     Examples
     --------
@@ -49,6 +51,9 @@ def inventory(review: Review) -> pd.DataFrame:
     for contrast in reported_contrasts(review):
         by_trial.setdefault(contrast.trial_id, []).append(contrast)
     rows = Counter(review.arm_results["trial_id"]) + Counter(review.contrast_results["trial_id"])
+    timeless = {
+        one.outcome for one in review.analyses.values() if review.protocol.windows[one.window].any_time
+    }
     asked = [comparisons(review, analysis) for analysis in review.analyses.values()]
     every = pd.concat(asked or [pd.DataFrame(columns=["trial_id", "analysis", "status"])])
     pooled = every["status"] == "pooled"
@@ -58,11 +63,12 @@ def inventory(review: Review) -> pd.DataFrame:
     for trial in review.trials.to_dict("records"):
         name = str(trial["trial_id"])
         contrasts = by_trial.get(name, [])
-        recovered = [one for one in contrasts if not one.reason and not one.doubt]
-        reasons = Counter(_group(one) for one in contrasts if one.reason or one.doubt)
+        hindered = [_hindrance(one, timeless) for one in contrasts]
+        recovered = [one for one, why in zip(contrasts, hindered, strict=True) if not why]
+        reasons = Counter(filter(None, hindered))
         if recovered or name in used:
-            status, reason = "poolable", "" if name in used else _why_unused(refused.get(name))
-            main = reason
+            why = [] if name in used else _why_unused(refused.get(name))
+            status, reason, main = "poolable", distinct_reasons(why), (why[0] if why else "").partition(OR)[0]
         elif rows[name]:
             status = "reported, not poolable"
             reason = "; ".join(f"{group} ({count})" for group, count in reasons.most_common())
@@ -119,18 +125,19 @@ def whole_trials(review: Review) -> pd.DataFrame:
     return stock.assign(trial_id=study).loc[chosen].reset_index(drop=True)
 
 
-def _why_unused(refused: pd.DataFrame | None) -> str:
+def _why_unused(refused: pd.DataFrame | None) -> list[str]:
     """Say why a trial with poolable numbers stands in no analysis, from the reasons of its comparisons."""
     if refused is None:
-        return "no analysis asks for its comparison"
+        return ["no analysis asks for its comparison"]
     stated = refused.loc[refused["reason_kind"] != "not reported", "reason"].unique()
-    return (
-        distinct_reasons(stated)
-        or "its poolable results are of other outcomes or times than the analyses ask for"
-    )
+    return list(stated) or ["its poolable results are of other outcomes or times than the analyses ask for"]
 
 
-def _group(contrast: Contrast) -> str:
-    if contrast.doubt or contrast.reason is None:
+def _hindrance(contrast: Contrast, timeless: Collection[str]) -> str:
+    """Why a comparison cannot be pooled; empty where it can. Some outcomes are asked for at any time."""
+    if contrast.doubt:
         return "doubtful as printed"
-    return _GROUPS.get(contrast.reason.kind, "no standard deviation, interval or P value")
+    if contrast.reason:
+        return _GROUPS.get(contrast.reason.kind, "no standard deviation, interval or P value")
+    untimed = math.isnan(contrast.weeks) and contrast.outcome not in timeless
+    return "the time of measurement is not stated" if untimed else ""

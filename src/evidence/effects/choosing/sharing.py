@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from evidence.effects.choosing.selection import Candidate, Reasons
 from evidence.effects.reported.reasons import ArmId, Reason, step
@@ -112,7 +111,7 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield first
             continue
         variance = float(shared_covariance(group).sum()) / len(group) ** 2
-        effect, half = float(group["effect"].mean()), float(ndtri(0.975)) * math.sqrt(variance)
+        effect = float(group["effect"].mean())
         # Words in which the comparisons differ stand side by side; a number in which they differ has no one value.
         words = {
             name: Listed.of(dict.fromkeys(part for row in members for part in parts_of(row[name])))
@@ -145,10 +144,10 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "effect": effect,
             "variance": variance,
             "se": math.sqrt(variance),
-            "ci_low": effect - half,
-            "ci_high": effect + half,
             "derivation": Listed.of(
-                [*steps, step(f"Average of {len(members)} comparisons: {effect:.4g}")], joint=". ", end="."
+                [*steps, step(f"Average of {len(members)} comparisons: {effect:.4g}")],
+                joint=". ",
+                end=".",
             ),
         }
 

@@ -406,13 +406,14 @@ def _from_arms(first: ArmValues, second: ArmValues) -> Contrast:
     if contrast.statistic == "count":
         over_time = first.row.person_time > 0 and second.row.person_time > 0
         return (_over_time if over_time else _counted)(contrast, first, second)
-    missing = [values.row.arm_id for values in (first, second) if not values.se > 0]
+    missing = [values for values in (first, second) if not values.se > 0]
     if first.reason or second.reason:
         return replace(contrast, reason=first.reason or second.reason)
     if math.isnan(first.mean + second.mean):
         return replace(contrast, reason=Reason("no mean", "no mean in one of the arms"))
     if missing:
-        why = Reason("no spread", f"no SD, SE, interval or quartiles in {' and '.join(missing)}")
+        where = "either arm" if len(missing) > 1 else "one of the arms"
+        why = Reason("no spread", f"no SD, SE, interval or quartiles in {where}")
         if any(values.sd > 0 and math.isnan(values.n) for values in (first, second)):
             why = NO_SIZE
         return replace(contrast, estimate=first.mean - second.mean, reason=why)

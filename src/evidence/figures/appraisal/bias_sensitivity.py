@@ -94,7 +94,7 @@ def bias_sensitivity(
     footer = [
         (
             "",
-            "A trial counts by its worst judgement; those not assessed stay until only low risk is asked for.",
+            "A trial counts by its worst judgement; those not judged stay until only low risk is asked for.",
         )
     ]
     left = [one.analysis.id for one in given if one not in drawn]

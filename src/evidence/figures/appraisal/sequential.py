@@ -189,9 +189,9 @@ def _plan(result: Sequential) -> str:
     """The plan in a sentence."""
     size = measure_of(result.measure).natural(result.delta)
     code = f" ({result.measure})" if result.measure else ""
-    people = "" if np.isnan(result.required_n) else f" (about {number(result.required_n, 0)} patients)"
+    people = "" if np.isnan(result.required_n) else f": about {number(result.required_n, 0)} people"
     return (
         f"Required information for an effect of {size:.3g}{code} with power "
         f"{number(100 * result.power, 0)}% and two-sided error {number(100 * result.alpha, 0)}%, at a diversity of "
-        f"{number(100 * result.diversity, 0)}%: 100%{people}."
+        f"{number(100 * result.diversity, 0)}%{people}."
     )

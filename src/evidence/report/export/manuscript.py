@@ -43,15 +43,15 @@ def manuscript_tables(review: Review) -> dict[str, tuple[str, pd.DataFrame]]:
         By name of the file: the caption, and the table with every number written out. Ratios are on their own
         scale. ``results`` has a row for each analysis, ``studies`` one for each comparison pooled in any of them.
     """
+    level = f"{100 * review.protocol.model.level:.12g}%"
     done = [synthesise(review, name) for name in review.analyses]
     results = pd.DataFrame([_result(one) for one in done])
     studies = pd.DataFrame(
-        [_study(one.analysis.title, row) for one in done for row in one.effects.to_dict("records")]
+        [_study(one.analysis.title, row, level) for one in done for row in one.effects.to_dict("records")]
     )
-    level = f"{100 * review.protocol.model.level:.12g}%"
     return {
         "results": (f"Pooled results with {level} confidence and prediction intervals", results),
-        "studies": ("Comparisons in the analyses, with 95% confidence intervals", studies),
+        "studies": (f"Comparisons in the analyses, with {level} confidence intervals", studies),
     }
 
 
@@ -115,7 +115,7 @@ def _result(one: Any) -> dict[str, Any]:
     }
 
 
-def _study(title: str, row: dict[Any, Any]) -> dict[str, Any]:
+def _study(title: str, row: dict[Any, Any], level: str) -> dict[str, Any]:
     shown = _scale(row["measure"], [row["effect"], row["ci_low"], row["ci_high"]])
     return {
         "Question": title,
@@ -125,7 +125,7 @@ def _study(title: str, row: dict[Any, Any]) -> dict[str, Any]:
         "Instrument": row["instrument"],
         "Weeks": f"{row['timepoint_weeks']:.3g}",
         "Patients": number(row["n"], 0),
-        "Effect (95% CI)": f"{shown[0]} ({_range(*shown[1:])})",
+        f"Effect ({level} CI)": f"{shown[0]} ({_range(*shown[1:])})",
         "DOI": row["doi"],
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.report.site.shell import templates
-from evidence.wording import capital, limit_digits
+from evidence.wording import capital, joined, limit_digits
 
 __all__ = ["BarScale", "card_html", "important"]
 
@@ -121,6 +121,7 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
             page=page,
             whole=whole,
             symbols=SYMBOLS,
+            joined=joined,
             outcomes=[_outcome(name, unit, group, several) for (name, unit), group in groups.items()],
             lacking="; ".join(_lacking(one, several) for one in record["findings"] if not one["k"]),
             people=_people(record["people"]),

@@ -9,15 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.wording import capital, column_words, number
+
 __all__ = ["table_html"]
 
-MINUS = "\u2212"
 LONG = 60
 """Letters above which a text gets a wide column."""
 ADDRESS = 40
 """Letters above which an address is shown by the name of its site alone."""
-WORDS = {"ci": "CI", "id": "ID", "sd": "SD", "se": "SE", "mid": "MID", "tau2": "τ²", "i2": "I²"}
-"""How parts of names of columns are written."""
 
 
 def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2, caption: str = "") -> str:
@@ -40,15 +39,17 @@ def table_html(table: pd.DataFrame, decimals: int | Mapping[str, int] = 2, capti
     """
     columns: list[Any] = list(table.columns)
     names = [" ".join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in columns]
+    numbers = "integer", "floating", "mixed-integer-float"
     numeric = [
-        pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes
+        pd.api.types.infer_dtype(table.iloc[:, i], skipna=False) in numbers for i in range(len(columns))
     ]
     places = [decimals if isinstance(decimals, int) else decimals.get(name, 2) for name in names]
     head = "".join(
         f'<th scope="col"{_look(is_number)}>{html.escape(_heading(n))}</th>'
         for n, is_number in zip(names, numeric, strict=True)
     )
-    looks = list(zip(numeric, places, strict=True))
+    counts = ["year" not in name.lower() for name in names]  # 1,095 trials, but the year 1995
+    looks = list(zip(numeric, places, counts, strict=True))
     rows = [
         [_cell(value, *column) for value, column in zip(row, looks, strict=True)]
         for row in table.itertuples(index=False, name=None)
@@ -66,25 +67,19 @@ def _heading(name: str) -> str:
     """Write the name of a column as words; signs of one letter, such as k, stay small."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*,?", name.partition(" ")[0]):
         return name
-    words = [WORDS.get(word, word) for word in name.replace("_", " ").split(" ")]
-    if re.match("[a-z]{2}", words[0]):
-        words[0] = words[0][0].upper() + words[0][1:]
-    return " ".join(words)
+    words = column_words(name)
+    return capital(words) if re.match("[a-z]{2}", words) else words
 
 
-def _cell(value: Any, is_number: bool, places: int) -> str:
+def _cell(value: Any, is_number: bool, places: int, grouped: bool) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return f"<td{_look(is_number)}></td>"
     if pd.api.types.is_bool(value):
         return f"<td>{'yes' if value else 'no'}</td>"
-    if isinstance(value, float):
-        shown = f"{value:.{places}f}".replace("-", MINUS)
-        if not shown.strip(f"{MINUS}0."):
-            shown = shown.lstrip(MINUS)
-        return f"<td{_look(is_number)}>{shown}</td>"
+    if is_number or isinstance(value, float):
+        shown = number(value, places if isinstance(value, float) else 0)
+        return f"<td{_look(is_number)}>{shown if grouped else shown.replace(',', '')}</td>"
     text = html.escape(str(value))
-    if is_number:
-        return f'<td class="number">{text.replace("-", MINUS)}</td>'
     if re.fullmatch(r"https?://[^\s<>\"]+", str(value)):
         site = re.sub(r"^https?://(?:www\.)?([^/?#]+).*", r"\1", text) if len(text) > ADDRESS else text
         return f'<td><a href="{text}">{site}</a></td>'

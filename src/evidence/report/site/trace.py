@@ -23,7 +23,7 @@ from evidence.synthesis.synthesis import Synthesis, as_declared
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.protocol.questions import questions
 from evidence.tables.review import Review
-from evidence.wording import Listed, capital, interval, number
+from evidence.wording import Listed, capital, column_words, interval, joined, number
 
 __all__ = ["FOLDER", "TrialBody", "derivation_steps", "effect_words", "trial_bodies", "write_trials"]
 
@@ -63,6 +63,15 @@ _FIELDS = {
     "n_comparator": "in the second",
 }
 """How columns are named on the page, where not by their own names."""
+_READ = _FIELDS | {
+    "ci_high": "CI to",
+    "n_comparator": "patients in the second group",
+    "p_operator": "sign of P",
+    "timepoint_weeks": "weeks",
+    "arm_id": "first group",
+    "comparator_arm_id": "second group",
+}
+"""The same where a column stands alone, as one that readers compared."""
 _STATISTICS = {"post": "final scores", "change": "change from baseline", "count": "numbers of patients"}
 _AS_IT_STANDS = (
     *(
@@ -155,7 +164,7 @@ def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[An
         row |= {
             "trial_id": name,
             "year": "" if pd.isna(year) else f"{float(year):.0f}",
-            "people": "" if pd.isna(row["n_randomised"]) else f"{row['n_randomised']:.0f}",
+            "people": number(float(row["n_randomised"]), 0),
             "comparison": " v ".join(filter(None, groups)),
             "risk": risks.get(name, NOT_JUDGED),
             "questions": sorted(named.get(study, ())),
@@ -199,7 +208,7 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
         str(trial): dict(zip(rows["arm_id"], rows["label"], strict=True))
         for trial, rows in review.arms.groupby("trial_id")
     }
-    uses = _by_trial(use for one in done for use in _uses(one, arm_names))
+    uses = _by_trial(use for one in done for use in _uses(one, arm_names, review.protocol.model.level))
     refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
     results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
     arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
@@ -262,13 +271,13 @@ def derivation_steps(derivation: Listed, arms: Mapping[str, str] | None = None) 
     return [capital(signs(step.naming(arms or {}))) for step in derivation.parts]
 
 
-def effect_words(effect: Mapping[Any, Any] | pd.Series, measure: Measure) -> str:
+def effect_words(effect: Mapping[Any, Any] | pd.Series, measure: Measure, level: float) -> str:
     """Write a row of the effects of an analysis with its interval, as the measure is shown."""
     values = [measure.told(effect[key]) for key in ("effect", "ci_low", "ci_high")]
-    return interval(*values, digits=measure.digits, ratio=measure.keeps_small, sign=measure.sign)
+    return interval(*values, digits=measure.digits, level=level, ratio=measure.keeps_small, sign=measure.sign)
 
 
-def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]], level: float) -> Iterator[dict[str, Any]]:
     """Give the effects in one analysis, each with its steps and its weight."""
     weights = one.fit.weights if one.fit else [math.nan] * len(one.effects)
     measure = measure_of(one.measure)
@@ -277,8 +286,9 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]]) -> Iterator[dic
             "trial_id": row["trial_id"],
             "analysis": one.analysis.id,
             "title": one.analysis.title,
-            "effect": f"{measure.name} {effect_words(row, measure)}",
-            "unit": row["unit"],
+            "effect": f"{measure.name} {effect_words(row, measure, level)}",
+            # A name that says the unit is not said again; ratios carry the scale of their logarithms.
+            "unit": "" if measure.ratio or row["unit"] == measure.name.lower() else row["unit"],
             "weight": f"weight {number(float(weight), 1)}%" if math.isfinite(weight) else "not pooled",
             "steps": derivation_steps(row["derivation"], arms.get(str(row["trial_id"]))),
             "assumptions": row["assumptions"],
@@ -309,14 +319,17 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
     for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
         names = arms.get(str(row["trial_id"]), {})
         groups = [row[key] for key in ("arm_id", "comparator_arm_id") if key in row]
-        read = readings.get(str(row["result_id"]), [])
-        same = [one["value_a"] == one["value_b"] == one["consensus"] for one in read]
+        read = [_reading(one, names) for one in readings.get(str(row["result_id"]), [])]
+        same = [len({_value(one[name]) for name in _SEEN}) == 1 for one in read]
+        readers = str(row["readers"])
         yield {
             "id": row["result_id"],
             "file": f"{table}.csv",
             "row": place,
             "who": " v ".join(str(names.get(group, group)) for group in groups),
-            "what": f"{row['outcome']}, {row['instrument']}".replace("_", " "),
+            "what": f"{review.protocol.outcome_title(str(row['outcome']))}, {row['instrument']}".replace(
+                "_", " "
+            ),
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
             "numbers": {
                 _FIELDS.get(key, key): _plain(key, row)
@@ -327,7 +340,27 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "differing": [one for one, alike in zip(read, same, strict=True) if not alike],
             "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
             **{key: row[key] for key in _AS_IT_STANDS},
+            "readers": f"{'readers' if len(readers) > 1 else 'reader'} {joined(readers)}" if readers else "",
         }
+
+
+_SEEN = ("value_a", "value_b", "consensus")
+
+
+def _reading(read: dict[Any, Any], arms: Mapping[str, str]) -> dict[Any, Any]:
+    """A field that readers compared, with its name and those of arms in words."""
+    name, _, which = str(read["field"]).partition(" ")
+    shown = {key: arms.get(read[key], read[key]) if name.endswith("arm_id") else read[key] for key in _SEEN}
+    field = f"{_READ.get(name, column_words(name))} {which}".rstrip()
+    return {**read, **shown, "field": field}
+
+
+def _value(text: str) -> float | str:
+    """What a text of a table says: 44.0 is 44."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _missing(value: Any) -> bool:

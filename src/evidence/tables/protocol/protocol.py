@@ -22,6 +22,7 @@ from evidence.tables.protocol.model import ModelRules, Window
 from evidence.tables.protocol.multiverse import MultiverseChoices
 from evidence.tables.protocol.part import ProtocolPart
 from evidence.tables.protocol.sequential import SequentialPlan
+from evidence.wording import plain
 
 __all__ = [
     "Analysis",
@@ -297,6 +298,10 @@ class Protocol(ProtocolPart):
         """Studied components on which an analysis sets a condition, in the protocol's order."""
         named = {name for spec in self.analyses for name in spec.conditions}
         return tuple(name for name in self.components.studied if name in named)
+
+    def outcome_title(self, name: str) -> str:
+        """Name an outcome in words: its title, or else its own name."""
+        return (self.outcomes[name].title if name in self.outcomes else "") or plain(name)
 
     def expand(self) -> Iterator[Analysis]:
         """Give one analysis for each entry, outcome and window, in the protocol's order."""

@@ -3,7 +3,7 @@
 (() => {
   const data = window.explorerData;
   const said = window.explorerSaid ?? {};
-  const { pool, number: written, significant, pValue } = window.evidencePooling;
+  const { pool, predicts, number: written, significant, pValue } = window.evidencePooling;
   const form = document.getElementById("choices");
   const place = { answer: document.getElementById("answer"), plot: document.getElementById("plot"), actions: document.getElementById("actions") };
   const state = { comparison: "", outcome: "", window: "", method: data.default.method, interval: data.default.interval, without: new Set(), left: new Set() };
@@ -19,6 +19,7 @@
   const number = (one, value) => written(shown(one, value), one.digits);
   const range = (one, low, high) => (low === null || high === null ? "none" : `${number(one, low)} to ${number(one, high)}`);
   const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  const percent = `${Number((100 * data.level).toPrecision(12))}%`;
   const distinct = (key, chosen) => [...new Set(data.analyses.filter((one) => Object.entries(chosen).every(([k, v]) => one[k] === v)).map((one) => one[key]))];
   const current = () => data.analyses.find((one) => one.comparison === state.comparison && one.outcome === state.outcome && one.window === state.window);
 
@@ -84,16 +85,15 @@
     const trials = new Set(used.map((s) => s.trial)).size;
     const out = keep.length - used.length;
     const people = used.every((s) => s.n !== null) ? `, ${Math.round(used.reduce((sum, s) => sum + s.n, 0)).toLocaleString("en")} people` : "";
-    const percent = 100 * data.level;
     const base = `${counted(used.length, "comparison")} from ${counted(trials, "trial")}${people}${out ? `; ${out} left out` : ""}`;
     const lines = [];
     if (!result) {
       lines.push(make("p", {}, `Not combined: ${used.length ? base : "nothing is left"}. At least ${counted(one.minimum, "trial")} are needed.`));
     } else {
-      lines.push(make("p", {}, make("strong", {}, `${one.name} ${number(one, result.estimate)} (${percent}% CI ${range(one, result.ci_low, result.ci_high)})`),
+      lines.push(make("p", {}, make("strong", {}, `${one.name} ${number(one, result.estimate)} (${percent} CI ${range(one, result.ci_low, result.ci_high)})`),
         one.ratio ? "" : ` ${one.unit}`, `; ${pValue(result.p_value)}; ${base}.`));
       const varies = state.method === "EE" ? "" : `, \u03c4\u00b2 ${significant(result.tau2)}`;
-      const next = result.prediction_low === null ? "" : `; a new, similar trial is expected at ${range(one, result.prediction_low, result.prediction_high)} (${percent}% prediction interval)`;
+      const next = !predicts(result) ? "" : `; a new, similar trial is expected at ${range(one, result.prediction_low, result.prediction_high)} (${percent} prediction interval)`;
       lines.push(make("p", {}, `I\u00b2 ${written(result.i2, 0)}%${varies}${next}.`));
     }
     const told = said[one.id];
@@ -187,7 +187,7 @@
       const diamond = make("svg", { class: "diamond", x: `${a.toFixed(2)}%`, y: "50%", width: `${Math.max(b - a, 0.5).toFixed(2)}%`, height: 16, viewBox: "0 0 100 10", preserveAspectRatio: "none" },
         make("path", { d: `M0 5L${middle.toFixed(2)} 0L100 5L${middle.toFixed(2)} 10Z` }));
       body.append(make("tr", { class: "pooled" }, make("th", { scope: "row" }, `Combined (k = ${result.k})`), make("td"), cell(diamond), result_([result.estimate, result.ci_low, result.ci_high]), make("td")));
-      if (result.prediction_low !== null) {
+      if (predicts(result)) {
         body.append(make("tr", { class: "prediction" }, make("th", { scope: "row" }, "Prediction interval, for a new study"), make("td"),
           cell(...whisker(result.prediction_low, result.prediction_high, "prediction")), result_(range(one, result.prediction_low, result.prediction_high)), make("td")));
       }
@@ -201,7 +201,7 @@
       make("p", { class: "sides" }, make("span", { class: "side" }, `\u2190\u00a0${one.favours[0]}`), make("span", { class: "side" }, `${one.favours[1]}\u00a0\u2192`))), make("td", { colspan: 2 })));
     const heads = make("tr");
     const unit = one.ratio ? one.name : `${one.name}, ${one.unit}`;
-    for (const [text, name] of [["Trial", ""], ["People", "number"], [unit, "plot"], [`${one.measure} (95% CI)`, "number"], ["Weight", "number"]]) heads.append(make("th", { scope: "col", class: name }, text));
+    for (const [text, name] of [["Trial", ""], ["People", "number"], [unit, "plot"], [`${one.measure} (${percent} CI)`, "number"], ["Weight", "number"]]) heads.append(make("th", { scope: "col", class: name }, text));
     const foot = [];
     if (mid !== null) foot.push(make("div", { class: "band" }, make("span", { class: "swatch" }), `Shaded: differences too small to matter (${range(one, -mid, mid)}).`));
     foot.push(make("div", {}, "A box takes a trial in or leaves it out; a name leads to how its effect was worked out."));

@@ -2,7 +2,7 @@
 // follow, with the numbers of the library.
 "use strict";
 (() => {
-  const { pool, number, heterogeneity } = window.evidencePooling;
+  const { pool, predicts, number, heterogeneity } = window.evidencePooling;
 
   function enliven(table) {
     const data = JSON.parse(table.dataset.forest);
@@ -32,7 +32,7 @@
       const at = high > low ? (100 * (middle - low)) / (high - low) : 50;
       diamond.querySelector("path").setAttribute("d", `M0 5L${at} 0L100 5L${at} 10Z`);
       if (!bar) return;
-      const known = fit.prediction_low !== null;
+      const known = predicts(fit);
       bar.closest("tr").classList.toggle("gone", !known);
       if (known) {
         bar.setAttribute("x1", `${share(fit.prediction_low)}%`);

@@ -161,7 +161,12 @@ window.evidencePooling = (() => {
     };
   }
 
-  // Fixed decimals with a true minus sign, halves to the even digit as the library writes them.
+  // Whether the prediction interval is wider than the confidence interval; else no difference between studies was found.
+  function predicts(fit) {
+    return fit.prediction_low !== null && fit.prediction_high - fit.prediction_low > (fit.ci_high - fit.ci_low) * (1 + 1e-9);
+  }
+
+  // Fixed decimals with commas between thousands and a true minus sign, halves to the even digit as the library writes them.
   function number(value, digits) {
     if (value === null || Number.isNaN(value)) return "";
     if (!Number.isFinite(value)) return value > 0 ? "\u221e" : "\u2212\u221e";
@@ -172,7 +177,8 @@ window.evidencePooling = (() => {
       const low = size.toFixed(digits + 60).slice(0, -60).replace(/\.$/, "");
       if (Number(low.slice(-1)) % 2 === 0) text = low;
     }
-    return value < 0 && Number(text) ? "\u2212" + text : text;
+    const sign = value < 0 && Number(text) ? "\u2212" : "";
+    return sign + text.replace(/^\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
   }
   function significant(value, figures = 3) {
     if (value === 0 || !Number.isFinite(value)) return number(value, 0);
@@ -189,5 +195,5 @@ window.evidencePooling = (() => {
     const tau2 = method === "EE" ? "" : `\u03c4\u00b2 = ${significant(fit.tau2)}, `;
     return `Heterogeneity: ${tau2}I\u00b2 = ${number(fit.i2, 0)}%, Q = ${number(fit.q, 2)} on ${fit.q_df} df, ${pValue(fit.q_p)}`;
   }
-  return { pool, number, significant, pValue, heterogeneity };
+  return { pool, predicts, number, significant, pValue, heterogeneity };
 })();

@@ -8,6 +8,7 @@
   const rows = [...body.rows];
   const titles = JSON.parse(table.dataset.questions);
   const text = (row, column) => row.cells[column].textContent;
+  const amount = (row, column) => Number(text(row, column).replaceAll(",", "")) || null;
   const plain = (words) => words.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const YEAR = 1, PEOPLE = 3, RISK = 4, NUMBERS = 7;
   const fields = {};
@@ -32,8 +33,8 @@
     const [from, to, least] = ["from", "to", "people"].map((name) => (fields[name].value === "" ? null : Number(fields[name].value)));
     let left = 0;
     for (const row of rows) {
-      const year = Number(text(row, YEAR)) || null;
-      const people = Number(text(row, PEOPLE)) || null;
+      const year = amount(row, YEAR);
+      const people = amount(row, PEOPLE);
       row.plain ??= plain(`${text(row, 0)} ${text(row, 2)}`);
       const stays = words.every((word) => row.plain.includes(word)) &&
         (from === null || (year !== null && year >= from)) && (to === null || (year !== null && year <= to)) &&
@@ -55,7 +56,7 @@
     for (const other of heads) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const number = head.classList.contains("number");
-    const value = (row) => (number ? (text(row, column) === "" ? null : Number(text(row, column))) : text(row, column) || null);
+    const value = (row) => (number ? amount(row, column) : text(row, column) || null);
     const order = (a, b) => {
       const [x, y] = [value(a), value(b)];
       if (x === null || y === null) return (x === null) - (y === null);  // what is not known stands last either way
