@@ -39,7 +39,7 @@ def report(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks run at once; by default one a core.")
+        int | None, typer.Option(min=1, help="Notebooks run at once; by default one more than cores.")
     ] = None,
     output: Annotated[
         Path, typer.Option(help="Folder of the site; a report made before is replaced.")

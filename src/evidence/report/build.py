@@ -71,7 +71,7 @@ def build_report(
     only : sequence of str
         Names of the notebooks to take; all if empty.
     workers : int, optional
-        Notebooks run at the same time; by default one for each core.
+        Notebooks run at the same time; by default one for each core and one more.
     cache : Path, optional
         Folder that keeps what notebooks gave; by default ``.evidence-cache`` beside the folder of the notebooks.
     force : bool, optional
@@ -257,7 +257,8 @@ class _Run:
             self.begin(site, kept)
             return []
         parts = site.parent / "parts"
-        count = min(workers or os.cpu_count() or 1, len(jobs))
+        # One more than cores: a notebook also waits, for its kernel to begin and to end.
+        count = min(workers or (os.cpu_count() or 1) + 1, len(jobs))
         done = execute_all(
             jobs,
             parts,

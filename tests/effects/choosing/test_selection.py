@@ -263,7 +263,7 @@ def test_groups_that_differ_from_a_third_one_in_numbers_are_no_silence(small: An
     frame = review.comparisons(CRYING)
     told = frame.loc[frame["comparator_arm_id"] == "rock", "reason_kind"].tolist()
     assert told == ["shared group" if shared else "not reported"]
-    assert ev.finding(review, CRYING).lacking == ("1 trial reports it" if shared else "no trial reports it")
+    assert ev.finding(review, CRYING).lacking == ("1 trial" if shared else "no trial reports it")
 
 
 def test_time_may_be_an_end_of_the_window(song: Any) -> None:

@@ -85,5 +85,6 @@ def test_a_line_through_a_box_is_seen():
     assert _crosses(((5, 0), (5, 10)), (4, 4, 6, 6))
 
 
-def test_people_are_whole_and_events_of_a_shared_arm_are_not() -> None:
-    assert [str(Count(value)) for value in (841.3, 43.7, 2.5, 21.0)] == ["841", "44", "2.5", "21"]
+def test_what_is_not_whole_is_not_rounded() -> None:
+    counts = [str(Count(value)) for value in (1841.3, 28.5, 2.5, 21.0)]  # halves of a total add up to it
+    assert counts == ["1,841.3", "28.5", "2.5", "21"]

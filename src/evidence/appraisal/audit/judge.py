@@ -153,7 +153,12 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
         if bearing.reported:
             found += f", {bearing.reported} without"
         if bearing.untimed:
-            found += f", {bearing.untimed} of these without a stated time"
+            some = (
+                "none of these with"
+                if bearing.untimed == bearing.reported
+                else f"{bearing.untimed} of these without"
+            )
+            found += f", {some} a stated time"
         if bearing.in_words:
             found += f", {bearing.in_words} with words alone"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")

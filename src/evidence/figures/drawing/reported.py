@@ -50,8 +50,8 @@ class Share:
 
 
 def _count(value: float) -> str:
-    """Whole numbers; fractions below ten, as of the events of a shared arm, with one decimal."""
-    return number(float(value), 1 if value < 10 and not round(float(value), 1).is_integer() else 0)
+    """Whole numbers as such; fractions, as of a shared arm or of person-time, with one decimal."""
+    return number(float(value), 0 if math.isnan(value) or round(float(value), 1).is_integer() else 1)
 
 
 def reported_of(fit: Any) -> pd.DataFrame | None:
