@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -116,10 +116,15 @@ def _group_names(protocol: Protocol, name: str) -> list[str]:
 
 def _parts(review: Review, effects: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
     """Components of the two groups of each comparison."""
-    rows = zip(review.arms["trial_id"], review.arms["arm_id"], review.arms["components"], strict=True)
-    parts = {(trial, arm): str(components).split("+") for trial, arm, components in rows}
+    parts = _components(review)
     pairs = zip(effects["trial_id"], effects["arm_id"], effects["comparator_arm_id"], strict=True)
     return [(parts[trial, arm], parts[trial, other]) for trial, arm, other in pairs]
+
+
+@lru_cache(maxsize=8)
+def _components(review: Review) -> dict[tuple[str, str], list[str]]:
+    rows = zip(review.arms["trial_id"], review.arms["arm_id"], review.arms["components"], strict=True)
+    return {(trial, arm): str(components).split("+") for trial, arm, components in rows}
 
 
 def _beyond(review: Review, analysis: Analysis, effects: pd.DataFrame) -> tuple[bool, ...]:
@@ -534,7 +539,11 @@ def combined_analyses(review: Review) -> tuple[str, ...]:
     >>> ev.combined_analyses(review)
     ('bcg-tuberculosis-any',)
     """
-    return tuple(name for name in review.analyses if finding(review, name).fit is not None)
+    return tuple(name for name in review.analyses if _combined(gather(review, name)) is not None)
+
+
+def _combined(evidence: Evidence) -> Estimate | None:
+    return evidence.fit if evidence.trials >= evidence.rule.minimum else None
 
 
 def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Finding:
@@ -546,12 +555,11 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         word(protocol, analysis.outcome),
         comparator_words(protocol, analysis),
     )
-    combined = evidence.trials >= evidence.rule.minimum
     return Finding(
         analysis,
         words,
         evidence.effects,
-        evidence.fit if combined else None,
+        _combined(evidence),
         certainty,
         evidence.trials,
         len(evidence.missing),

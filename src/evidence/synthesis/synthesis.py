@@ -18,7 +18,7 @@ from evidence.effects.reported.reasons import lacks_numbers, step
 from evidence.measures import IDENTITY, INTERVALS, measure_of
 from evidence.models.bayes.posterior import Posterior
 from evidence.models.pooled import Pooled
-from evidence.results import Shown, again
+from evidence.results import Shown, again, lasting_property
 from evidence.synthesis.rule import count_trials, rule_of
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
@@ -107,7 +107,7 @@ class Synthesis(Shown):
         """Comparisons that were reported for this outcome and window but cannot be pooled."""
         return _reported(self.not_poolable).reset_index(drop=True)
 
-    @property
+    @lasting_property
     def missing(self) -> pd.DataFrame:
         """Those of trials that report the outcome and give usable numbers in none, as `missing_trials` gives them."""
         return missing_trials(self.reported, self.effects)
