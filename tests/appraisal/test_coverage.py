@@ -54,9 +54,9 @@ def test_sizes_of_a_review_count_each_comparison_once(small: SmallReview) -> Non
 
 def test_what_is_taken_from_the_review_is_said() -> None:
     assert SIZES.statement(5) == (
-        "The review pools 2 questions, 1 of them from at most 5 comparisons. Its 3 comparisons have a median of 40 "
-        "patients (80% of them between 24 and 88), and the median I² is 42%. Each simulated trial takes one of these "
-        "sizes at random."
+        "The review has 2 combined results, 1 of them from at most 5 comparisons. Its 3 comparisons have a median of "
+        "40 patients (80% of them between 24 and 88), and the median I² is 42%. Each simulated trial takes one of "
+        "these sizes at random."
     )
 
 

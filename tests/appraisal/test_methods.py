@@ -52,7 +52,7 @@ def test_questions_on_the_same_comparisons_stand_once(review: Review, choices: M
     assert own.iloc[0][["estimate", "ci_low", "ci_high"]].tolist() == [z.estimate, z.ci_low, z.ci_high]
     excludes = (table["ci_low"] > 0) | (table["ci_high"] < 0)
     differ = [name for name, part in excludes.groupby(table["question"]) if part.nunique() > 1]
-    start = f"In {len(differ) or 'none'} of the {table['question'].nunique()} questions "
+    start = f"In {len(differ) or 'none'} of the {table['question'].nunique()} combined results "
     assert choices.intervals_statement.startswith(start)
     assert all(str(name) in choices.intervals_statement for name in differ)
 

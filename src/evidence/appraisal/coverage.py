@@ -61,10 +61,10 @@ class TrialSizes:
         low, middle, high = np.quantile(self.sizes, [0.1, 0.5, 0.9])
         few = sum(count <= trials for count in self.counts)
         return (
-            f"The review pools {len(self.counts)} questions, {few} of them from at most {trials} comparisons. Its "
-            f"{len(self.sizes)} comparisons have a median of {middle:.0f} patients (80% of them between {low:.0f} "
-            f"and {high:.0f}), and the median I² is {number(self.i2, 0)}%. Each simulated trial takes one of these "
-            "sizes at random."
+            f"The review has {len(self.counts)} combined results, {few} of them from at most {trials} comparisons. "
+            f"Its {len(self.sizes)} comparisons have a median of {middle:.0f} patients (80% of them between "
+            f"{low:.0f} and {high:.0f}), and the median I² is {number(self.i2, 0)}%. Each simulated trial takes "
+            "one of these sizes at random."
         )
 
 

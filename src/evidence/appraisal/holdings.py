@@ -221,6 +221,6 @@ def analyses_statement(review: Review) -> str:
     return (
         f"**{pooled} of the {len(results)} analyses are combined.** {few} have poolable comparisons of fewer than "
         f"{in_words(least)} trials{f' and {rest} others of more' if rest else ''}, which are shown and not combined; "
-        f"{empty} have none. That is a result too: for these questions the reports that could be read do "
+        f"{empty} have none. That is a result too: for these the reports that could be read do "
         "not give the numbers that an answer needs."
     )

@@ -140,15 +140,16 @@ class MethodChoices:
 
     @property
     def intervals_statement(self) -> str:
-        """In how many questions the intervals disagree on whether there is a difference, and in which."""
+        """In how many combined results, and which, the intervals disagree on whether there is a difference."""
         excludes = (self.intervals["ci_low"] > 0) | (self.intervals["ci_high"] < 0)
         counts = excludes.groupby(self.intervals["question"], sort=False).nunique()
         differ = list(counts.index[counts > 1])
+        which = ": " + "; ".join(differ) if differ else ""
         return (
-            f"In {len(differ) or 'none'} of the {len(counts)} questions {'' if differ else 'do '}the intervals "
-            f"disagree on whether there is any difference at all{': ' + '; '.join(differ) if differ else ''}. With "
-            "three or four trials the intervals by a t distribution (t, HKSJ, Kenward-Roger) are much wider than "
-            "z, and that is honest: so few say little."
+            f"In {len(differ) or 'none'} of the {len(counts)} combined results {'' if differ else 'do '}the "
+            f"intervals disagree on whether there is any difference at all{which}. With three or four trials the "
+            "intervals by a t distribution (t, HKSJ, Kenward-Roger) are much wider than z, and that is honest: so "
+            "few say little."
         )
 
     @property

@@ -63,7 +63,7 @@ class AbsoluteEffects(Shown):
     >>> import evidence as ev
     >>> review = ev.read_review("data")
     >>> print(ev.absolute_effects(review, "massage-inactive-pain-short").summary().splitlines()[0])
-    Massage v sham, no treatment or usual care: pain, short term
+    Massage v sham, no treatment, usual care or education: pain, short term
     """
 
     analysis: Analysis
