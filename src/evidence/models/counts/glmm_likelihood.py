@@ -97,8 +97,8 @@ def evaluate(kernel: Kernel, fixed: Floats, spread: Floats, points: int) -> tupl
     curvature = (share[..., None] * second).reshape(k, q * j)
     flat = design.reshape(k, q * j, -1)
     away = slope - gradient[:, None, :]
-    hessian = np.einsum("kn,knp,knr->kpr", curvature, flat, flat, optimize=True)
-    hessian += np.einsum("kq,kqp,kqr->kpr", share, away, away, optimize=True)
+    hessian = (curvature[..., None] * flat).swapaxes(-1, -2) @ flat
+    hessian += (share[..., None] * away).swapaxes(-1, -2) @ away
     return total + constant, gradient, hessian
 
 
