@@ -216,8 +216,8 @@ def test_a_result_without_its_time_is_no_report_of_every_time(
     ("reported", "lacking", "clause"),
     [
         (0, "no trial reports it", "No trial reports the effect"),
-        (1, "1 trial left out by the protocol", "The protocol leaves out the trial that reports the effect"),
-        (2, "2 trials left out by the protocol", "The protocol leaves out the trials that report the effect"),
+        (1, "the protocol leaves out 1 trial", "The protocol leaves out the trial that reports the effect"),
+        (2, "the protocol leaves out 2 trials", "The protocol leaves out the trials that report the effect"),
     ],
 )
 def test_what_no_trial_reports_and_what_the_protocol_leaves_out_are_two_things(

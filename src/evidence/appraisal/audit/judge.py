@@ -146,7 +146,7 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     """
     words = bearing.words
     if not (bearing.k or bearing.reported or bearing.in_words):
-        left = f"the protocol leaves out {counted(bearing.left_out, 'trial')} with results"
+        left = f"the protocol leaves out {counted(bearing.left_out, 'trial')}"
         return Judgement(NOT_ADDRESSED, "no trial", left if bearing.left_out else "no trial reports it")
     if not bearing.pooled:
         found = f"{counted(bearing.trials, 'trial')} with usable numbers"
