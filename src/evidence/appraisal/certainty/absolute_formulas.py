@@ -102,8 +102,7 @@ def needed_to_treat(gain: float, low: float, high: float) -> str:
     -------
     str
         "7 (5 to 15)" where all is benefit; "7 for one to lose (5 to 15)" where all is harm; no number where the
-        interval runs from gain to loss, past no difference and so past every number (Altman 1998, BMJ 317,
-        1309-1312). Whole numbers, rounded up.
+        interval runs from gain to loss. Whole numbers, rounded up.
     """
 
     def write(value: float) -> str:
