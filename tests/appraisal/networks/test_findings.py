@@ -14,7 +14,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.certainty.network import network_evidence, rate_network
 from evidence.appraisal.certainty.network_base import NetworkBase, gather_network
-from evidence.appraisal.networks.findings import NetworkFindings, node_words
+from evidence.appraisal.networks.findings import ALONE, NetworkFindings, node_words
 from evidence.errors import DataError
 from evidence.tables.protocol.protocol import Strata
 
@@ -147,6 +147,17 @@ def test_without_trials_at_high_risk_the_rest_of_the_network_is_fitted_again(
     assert rest.se == pytest.approx(math.sqrt(4.0 / 3.0))
     # Most of the weight is at high risk, yet the result does not change: one level.
     assert levels(body.base, A, B) == {**NONE, "risk of bias": 1}
+
+
+def test_the_share_of_a_trial_is_told_once(review: Review) -> None:
+    found = ev.network_findings(review, "disability", "long", reference="usual care")
+    one = found.finding("manual_therapy", "usual care")
+    most = one.contributing.sort_values("share").iloc[-1]
+    assert (most["label"],) == one.direct
+    assert most["share"] >= ALONE
+    assert one.base.count("UK BEAM 2004") == 1
+    apart = replace(one, direct_share=0.1)
+    assert f"{100 * most['share']:.0f}% from UK BEAM 2004 alone" in apart.base
 
 
 def test_imprecision_counts_the_limits_inside_the_interval(loop: Callable[..., Review]) -> None:
