@@ -238,8 +238,8 @@ def _with_effect(row: dict[Hashable, Any], reported: list[Suited]) -> dict[Hasha
     """Describe a pooled comparison, with the exact P value that its own result prints."""
     own = (one.contrast for one in reported if one.contrast.result_ids == parts_of(row["result_ids"]))
     p = next((one.p[1:] for one in own if one.p.startswith("=")), "")
-    told = {"kind": "effect", "p": p, "printed": bool(p), "as_reported": "", "locator": row["source"]}
-    return {**row, **told}
+    told = row | {"kind": "effect", "p": p, "printed": bool(p)}
+    return told | {"as_reported": "", "locator": row["source"]}
 
 
 def _without_effect(

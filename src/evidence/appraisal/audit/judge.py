@@ -158,7 +158,7 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
         if timed := bearing.reported - bearing.untimed:
             found += f", {timed} without"
         if bearing.untimed:
-            found += f", {bearing.untimed} without a stated time"
+            found += f", {bearing.untimed} that {'states' if bearing.untimed == 1 else 'state'} no time"
         if bearing.in_words:
             found += f", {bearing.in_words} with words alone"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
