@@ -89,7 +89,7 @@ class Reproduced(Shown):
             parts.append(f"These tables give {said(fit)} from {of}{people}.")
         places = self.trials["place"].value_counts()
         listed = "; ".join(f"{number} {place}" for place, number in places.items())
-        parts.append(f"Rows of the table, each a comparison or a trial of which no more is known: {listed}.")
+        parts.append(f"Rows below: {listed}.")
         return " ".join(parts)
 
     @property

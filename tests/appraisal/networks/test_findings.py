@@ -277,6 +277,17 @@ def test_the_prediction_interval_counts_the_lines_that_the_interval_does_not_rea
     assert (domain.downgrade, domain.inputs["variation"]) == (1, 1)
 
 
+def test_no_effect_is_no_line_of_the_inconsistency_of_a_network(loop: Callable[..., Review]) -> None:
+    base = base_of(loop())
+    # tau2 100: A v B -20 (-29.3 to -10.7), and a new trial -46.2 to 6.2, past no effect, and with 50 past no limit.
+    wide = replace(base, net=ev.network(base.data, tau2=100.0, reference=C), mid=50.0)
+    [domain] = [
+        one for one in rate_network(network_evidence(wide, A, B))[1].domains if one.name == "inconsistency"
+    ]
+    assert domain.inputs["prediction high"] > 0.0
+    assert (domain.downgrade, domain.inputs["variation"]) == (0, 0)
+
+
 def test_missing_results_are_suspected_where_most_of_an_estimate_comes_from_them(
     loop: Callable[..., Review],
 ) -> None:
