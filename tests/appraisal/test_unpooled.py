@@ -45,13 +45,21 @@ def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(fille
     )
     assert "2 point towards the treatment and none towards the comparator; of those with one, 2 point" in said
     assert "both lean the same way." in said
-    assert (
-        "1 trial does not state the time, so it may belong to another time: none towards the treatment, 1"
-        in said
-    )
-    assert "the 4 P values with a direction (1 of them bounds) give P < .001 (Stouffer's test" in said
+    assert "so it may belong to another time: 1 towards the comparator." in said
+    assert "the 4 P values with a direction (1 of them a bound) give P < .001 (Stouffer's test" in said
     assert "an effect towards the treatment in at least one trial" in said
     assert "exactly printed" not in said  # one P value cannot pile up
+
+
+def test_trials_of_unknown_time_that_point_nowhere_are_not_counted_by_side(filled_with_p: Any) -> None:
+    rows = filled_with_p.rows["contrast_results"]
+    [untimed] = [row for row in rows if not row["timepoint_weeks"]]
+    untimed["direction"] = "neither"
+    said = ev.reports_statement(filled_with_p.read(), CRYING)
+    assert (
+        "1 trial does not state the time, so it may belong to another time; it points to neither side."
+        in said
+    )
 
 
 def test_every_place_counts_the_same_trials_without_usable_numbers(review: Any) -> None:

@@ -76,6 +76,19 @@ def test_what_the_trials_come_to(told: Any) -> None:
     assert (reports.curve.k, reports.curve.low, reports.curve.left_out) == (1, 0, 2)
 
 
+def test_the_p_value_of_an_effect_is_that_which_the_trial_prints(small: Any) -> None:
+    small.trial("ava", song="singing, 30", quiet="silence, 30")
+    small.trial("ben", song="singing, 30", quiet="silence, 30")
+    small.contrast("ava", "song", "quiet", estimate=-2.0, p_value=0.01, p_operator="=")
+    small.contrast("ben", "song", "quiet", estimate=-2.0, se=1.0, p_value=0.05, p_operator="<")
+    rows: Any = ev.reports_on(small.read(), CRYING).to_frame().set_index("trial_id")
+    # A standard error worked back from P by t would give another P by the normal distribution.
+    assert rows.loc["ava", ["kind", "p", "printed"]].tolist() == ["effect", "0.01", True]
+    # A bound says less than the effect.
+    assert not rows.loc["ben", "printed"]
+    assert float(rows.loc["ben", "p"]) == pytest.approx(0.0455, abs=1e-4)
+
+
 def test_where_more_is_better_a_positive_sign_favours_the_intervention(told: Any) -> None:
     told.protocol["outcomes"]["sleep"]["better"] = "higher"
     (row,) = ev.reports_on(told.read(), SLEEP).to_frame().to_dict("records")

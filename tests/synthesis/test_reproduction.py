@@ -22,7 +22,7 @@ def test_values_of_another_review_give_what_it_printed_nearly(review: Any) -> No
     assert wilkey["place"] == "in both"
     assert (wilkey["their_effect"], wilkey["effect"]) == (pytest.approx(-27.2), pytest.approx(-27.2))
     assert "Rubinstein 2019 printed −3.2 on the scale 0-100 (95% CI " in found.note
-    people = f"from {found.own.trials} trials with {found.own.n:,.0f} people."
+    people = f"from {found.own.k} comparisons in {found.own.trials} trials with {found.own.n:,.0f} people."
     assert " points of 0 to 100 (95% CI " in found.note
     assert people in found.note
     standardised = ev.reproduce(review, review.protocol.reproductions[0].title).note

@@ -158,7 +158,7 @@ def coverage_statement(
     >>> import evidence as ev
     >>> grid = {"k": 5, "sizes": [(40.0,)], "tau2": [0.0, 0.1]}
     >>> done = ev.simulate(grid, ["REML"], ["z", "HKSJ"], repetitions=50, seed=1)
-    >>> ev.coverage_statement(ev.read_review("data"), done, done).startswith("**With 5 trials")
+    >>> ev.coverage_statement(ev.read_review("data"), done, done).startswith("**In simulated meta-")
     True
     """
     named = _named(result)
@@ -179,15 +179,14 @@ def coverage_statement(
     least = named[named["tau2"] == named["tau2"].min()].set_index("interval")["coverage"]
     over = [name for name in alike if least[name] > 95 + 200 * math.sqrt(0.95 * 0.05 / repetitions)]
     parts = [
-        f"**With {result['k'].iloc[0]} trials of this review's sizes, the true average lies most reliably within the "
-        f"95% interval by {joined(f'{name} in {told[name]}' for name in alike)} of the simulated meta-analyses.**",
-        "Between them the simulation does not tell." if len(alike) > 1 else "",
-        f"Where trials hardly differ, more than 95% of the intervals by {joined(over)} include it, which are then "
+        f"**In simulated meta-analyses of {result['k'].iloc[0]} trials of this review's sizes, the 95% interval that "
+        f"most reliably includes the true average is {joined((f'{name} ({told[name]})' for name in alike), 'or')}.**",
+        "The simulation cannot tell these apart." if len(alike) > 1 else "",
+        f"Where trials hardly differ, {joined(over)} include{'s' * (len(over) == 1)} it more than 95% of the time: "
         "wider than needed."
         if over
         else "",
-        "; ".join(f"{name} does so in {told[name]}" for name in ("z", "HKSJ"))
-        + " (z is the plain interval).",
+        f"The plain interval, z, includes it in {told['z']}, HKSJ in {told['HKSJ']}.",
         f"Honest intervals are wide: at τ² = {tau2:g} HKSJ is {number(width['HKSJ'] / width['z'], 1)} times as wide "
         "as z.",
         f"The protocol of this review uses {chosen}{'' if chosen in alike else f', which covers {told[chosen]}'}."

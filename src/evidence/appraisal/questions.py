@@ -165,6 +165,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "k": one.k,
         "trials": one.trials,
         "lacking": one.lacking,
+        "reported": bool(one.reported or one.in_words),
         "n": one.n,
         "single": single if fit is None else [],
         **values,

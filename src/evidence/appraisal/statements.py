@@ -312,7 +312,7 @@ class Finding(Shown):
         if self.in_words and not self.reported:
             return f"{self.counted(self.in_words)} {_tell(self.in_words)}"
         if not self.reported:
-            out = f"{self.counted(self.left_out)} left out by the protocol"
+            out = f"the protocol leaves out {self.counted(self.left_out)}"
             return out if self.left_out else f"no {one} reports it"
         if self.untimed == self.reported:
             return f"{self.counted(self.untimed)} without a stated time"

@@ -19,7 +19,7 @@ from evidence.synthesis.reports import KINDS, REPORT_KINDS, Reports, reports_on
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import capital, counted, in_words, p_value, parts_of
+from evidence.wording import capital, counted, in_words, joined, p_value, parts_of
 
 __all__ = ["FAVOURS", "evidence_map", "reports_counts", "reports_statement", "reports_table"]
 
@@ -133,10 +133,12 @@ def _untimed(reports: Reports) -> str:
     if rows.empty:
         return ""
     favour, others = (int((side * rows["direction"] * reports.benefit > 0).sum()) for side in (1, -1))
-    does, belongs = ("does", "it") if len(rows) == 1 else ("do", "they")
+    does, belongs, points = ("does", "it", "points") if len(rows) == 1 else ("do", "they", "point")
+    sides = [f"{n} towards the {side}" for n, side in ((favour, "treatment"), (others, "comparator")) if n]
+    way = f": {joined(sides)}" if sides else f"; {belongs} {points} to neither side"
     return (
-        f"{capital(counted(len(rows), 'trial'))} {does} not state the time, so {belongs} may belong to another time: "
-        f"{favour or 'none'} towards the treatment, {others or 'none'} towards the comparator."
+        f"{capital(counted(len(rows), 'trial'))} {does} not state the time, so {belongs} may belong to another "
+        f"time{way}."
     )
 
 
@@ -147,7 +149,8 @@ def _together(reports: Reports) -> str:
         return "P values that are known only as small point both ways, so that they cannot be combined."
     if combined is None or printed["direction"].dropna().empty:
         return ""
-    bounds = f" ({combined.bounds} of them bounds)" if combined.bounds else ""
+    bound = "a bound" if combined.bounds == 1 else "bounds"
+    bounds = f" ({combined.bounds} of them {bound})" if combined.bounds else ""
     text = (
         f"Taken together, the {combined.k} P values with a direction{bounds} give {p_value(combined.p_value)} "
         "(Stouffer's test, weighted by size)"

@@ -217,10 +217,10 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     here = [not parts or bool(set(parts) - _ELSEWHERE) for parts in map(parts_of, frame["reason_kind"])]
     for row in frame[here].to_dict("records"):
         kinds = set(parts_of(row["reason_kind"]))
+        arms = (row["trial_id"], row["arm_id"], row["comparator_arm_id"])
         if row["status"] == "pooled":
-            trials[row["study"]].append(_with_effect(row))
+            trials[row["study"]].append(_with_effect(row, reported.get(arms, [])))
         elif kinds:
-            arms = (row["trial_id"], row["arm_id"], row["comparator_arm_id"])
             trials[row["study"]].append(_without_effect(row, kinds, reported, arms, betters, benefit))
     rows = [_one(told) for told in trials.values()]
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
@@ -234,8 +234,12 @@ def _order(kind: str) -> int:
     return [*KINDS].index(kind)  # type: ignore[arg-type]
 
 
-def _with_effect(row: dict[Hashable, Any]) -> dict[Hashable, Any]:
-    return {**row, "kind": "effect", "printed": False, "as_reported": "", "locator": row["source"]}
+def _with_effect(row: dict[Hashable, Any], reported: list[Suited]) -> dict[Hashable, Any]:
+    """Describe a pooled comparison, with the exact P value that its own result prints."""
+    own = (one.contrast for one in reported if one.contrast.result_ids == parts_of(row["result_ids"]))
+    p = next((one.p[1:] for one in own if one.p.startswith("=")), "")
+    told = row | {"kind": "effect", "p": p, "printed": bool(p)}
+    return told | {"as_reported": "", "locator": row["source"]}
 
 
 def _without_effect(
@@ -333,7 +337,7 @@ def _one(told: list[dict[Hashable, Any]]) -> dict[Hashable, Any]:
     if not first["comparator_arm_id"]:  # nothing is compared, so there is no direction
         return {**kept, "n": people, "direction": math.nan, "p": ""}
     sign = float((effect > 0) - (effect < 0))
-    return {**kept, "n": people, "direction": sign, "p": _p(first["effect"], first["se"])}
+    return {**kept, "n": people, "direction": sign, "p": first["p"] or _p(first["effect"], first["se"])}
 
 
 def _size(row: dict[Hashable, Any]) -> float:

@@ -85,9 +85,11 @@ class Reproduced(Shown):
             parts.append(self.own.note)
         else:
             people = f" with {self.own.n:,.0f} people" if self.own.n else ""
-            parts.append(f"These tables give {said(fit)} from {counted(self.own.trials, 'trial')}{people}.")
+            of = f"{counted(fit.k, 'comparison')} in {counted(self.own.trials, 'trial')}"
+            parts.append(f"These tables give {said(fit)} from {of}{people}.")
         places = self.trials["place"].value_counts()
-        parts.append(f"Listed below: {'; '.join(f'{number} {place}' for place, number in places.items())}.")
+        listed = "; ".join(f"{number} {place}" for place, number in places.items())
+        parts.append(f"Rows below: {listed}.")
         return " ".join(parts)
 
     @property

@@ -78,10 +78,10 @@ def test_each_step_of_the_rule_decides(numbers: tuple[float, ...], verdict: str,
 def test_results_without_a_time_are_told_apart() -> None:
     none = bearing(math.nan, math.nan, math.nan, reported=3, untimed=2)
     every = judge(replace(none, untimed=3), AuditRule()).reason
-    assert every.endswith("(5 trials with usable numbers, 3 without, none of these with a stated time)")
+    assert every.endswith("(5 trials with usable numbers, 3 that state no time)")
     assert "other" not in judge(replace(none, k=2, reported=0, untimed=0), AuditRule()).reason
     said = judge(none, AuditRule()).reason
-    assert said.endswith("(5 trials with usable numbers, 3 without, 2 of these without a stated time)")
+    assert said.endswith("(5 trials with usable numbers, 1 without, 2 that state no time)")
     assert "time" not in judge(replace(none, untimed=0), AuditRule()).reason
 
 

@@ -103,11 +103,8 @@ def test_risks() -> None:
     ("gain", "text"),
     [
         ((0.2, 0.1, 0.4), "5 (3 to 10)"),
-        ((0.1, -0.05, 0.2), "10 (from 5 for one to gain, past no difference, to 20 for one to lose)"),
-        (
-            (-0.1, -0.25, 0.05),
-            "10 for one to lose (from 20 for one to gain, past no difference, to 4 for one to lose)",
-        ),
+        ((0.1, -0.05, 0.2), "no number: the interval runs from gain to loss"),
+        ((-0.1, -0.25, 0.05), "no number: the interval runs from gain to loss"),
         ((-0.2, -0.5, -0.1), "5 for one to lose (2 to 10)"),
         ((0.1, 0.0, 0.2), "10 (5 or more)"),
         ((math.nan, math.nan, math.nan), ""),

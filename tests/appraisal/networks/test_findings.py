@@ -14,7 +14,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.certainty.network import network_evidence, rate_network
 from evidence.appraisal.certainty.network_base import NetworkBase, gather_network
-from evidence.appraisal.networks.findings import NetworkFindings, node_words
+from evidence.appraisal.networks.findings import ALONE, NetworkFindings, node_words
 from evidence.errors import DataError
 from evidence.tables.protocol.protocol import Strata
 
@@ -149,6 +149,17 @@ def test_without_trials_at_high_risk_the_rest_of_the_network_is_fitted_again(
     assert levels(body.base, A, B) == {**NONE, "risk of bias": 1}
 
 
+def test_the_share_of_a_trial_is_told_once(review: Review) -> None:
+    found = ev.network_findings(review, "disability", "long", reference="usual care")
+    one = found.finding("manual_therapy", "usual care")
+    most = one.contributing.sort_values("share").iloc[-1]
+    assert (most["label"],) == one.direct
+    assert most["share"] >= ALONE
+    assert one.base.count("UK BEAM 2004") == 1
+    apart = replace(one, direct_share=0.1)
+    assert f"{100 * most['share']:.0f}% from UK BEAM 2004 alone" in apart.base
+
+
 def test_imprecision_counts_the_limits_inside_the_interval(loop: Callable[..., Review]) -> None:
     base = base_of(loop(sd=8.0))
     # B v C is -5 with standard error 8 * 2/3 = 5.33: -15.5 to 5.5 holds -10; A v B, -30.5 to -9.5, too.
@@ -264,6 +275,17 @@ def test_the_prediction_interval_counts_the_lines_that_the_interval_does_not_rea
         one for one in rate_network(network_evidence(wide, B, C))[1].domains if one.name == "inconsistency"
     ]
     assert (domain.downgrade, domain.inputs["variation"]) == (1, 1)
+
+
+def test_no_effect_is_no_line_of_the_inconsistency_of_a_network(loop: Callable[..., Review]) -> None:
+    base = base_of(loop())
+    # tau2 100: A v B -20 (-29.3 to -10.7), and a new trial -46.2 to 6.2, past no effect, and with 50 past no limit.
+    wide = replace(base, net=ev.network(base.data, tau2=100.0, reference=C), mid=50.0)
+    [domain] = [
+        one for one in rate_network(network_evidence(wide, A, B))[1].domains if one.name == "inconsistency"
+    ]
+    assert domain.inputs["prediction high"] > 0.0
+    assert (domain.downgrade, domain.inputs["variation"]) == (0, 0)
 
 
 def test_missing_results_are_suspected_where_most_of_an_estimate_comes_from_them(

@@ -9,6 +9,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.networks.findings import NetworkFindings
 from evidence.appraisal.networks.tables import _reach
+from evidence.measures import INTERVALS
 
 if TYPE_CHECKING:
     from tests.conftest import SmallReview
@@ -47,6 +48,19 @@ def test_the_list_counts_strata_once_and_says_how_many_trials_contribute(
         "of 3 trials and 3 treatments, is looked at below. One of the 2 other treatments can be compared with "
         "silence; 2 of the 3 trials contribute to that.\n\nA result is told where at least two "
     )
+
+
+@pytest.mark.parametrize(("interval", "warned"), [("HKSJ-adhoc", True), ("t", True), ("z", False)])
+def test_intervals_narrower_than_those_of_pairs_are_named(
+    small: SmallReview, chain: Review, interval: str, warned: bool
+) -> None:
+    small.protocol["model"] = {"interval": interval}
+    said = ev.networks_statement(ev.networks_of(small.read(), ["crying"], ["short"], nodes="fine"))
+    words = (
+        "Intervals here use the normal distribution; with few trials they are usually narrower than those of"
+    )
+    assert (words in said) == warned
+    assert (f"pairwise results ({INTERVALS[interval].name})" in said) == warned
 
 
 def test_few_other_treatments_are_counted_in_words() -> None:

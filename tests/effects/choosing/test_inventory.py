@@ -88,6 +88,23 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
     assert [found.loc["used", name] for name in used] == [1, 1, 1, "difference with SE", 1]
 
 
+def test_why_no_analysis_uses_a_poolable_trial_is_no_lack_of_numbers(small: Any) -> None:
+    for trial in ("ava", "ben", "cid"):
+        small.trial(trial, song="singing, 40", quiet="silence, 50")
+        small.contrast(
+            trial, "song", "quiet", estimate=-1, se=1, timepoint_weeks=100 if trial == "ava" else 10
+        )
+    small.contrast("ava", "song", "quiet", estimate=-1, p_value=0.001, p_operator="<")
+    small.protocol["indirect"] = [
+        {"trial": trial, "reason": words} for trial, words in (("ben", "adults"), ("cid", "toddlers"))
+    ]
+    small.protocol["model"] = {"indirect": False}
+    found = ev.inventory(small.read()).set_index("trial_id")
+    other = "its poolable results are of other outcomes or times than the analyses ask for"
+    assert found["reason"].tolist() == [other, "indirect: adults", "indirect: toddlers"]
+    assert found["main_reason"].tolist() == [other, *["indirect: it fits the question only in part"] * 2]
+
+
 def test_a_review_without_results_has_an_inventory(small: Any) -> None:
     small.trial("ava", song="singing", quiet="silence")
     assert ev.inventory(small.read())["status"].tolist() == ["no numbers"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -270,6 +271,8 @@ def test_reversed_twice_is_the_same_comparison(of_arms: Any) -> None:
 def test_description_names_scale_time_and_statistic(only: Any) -> None:
     found = only(estimate=-2, se=1, scale_min=0, scale_max=10, adjusted="yes")
     assert list(contrast_words(found)) == ["CRY 0-10 at 10 weeks", "final scores", "adjusted"]
+    untimed = dataclasses.replace(found, weeks=math.nan)
+    assert next(iter(contrast_words(untimed))) == "CRY 0-10, time not stated"
 
 
 def test_exchanged_columns_with_negated_numbers_are_the_same_comparison(small: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -81,6 +82,23 @@ def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
     assert "Shown and not combined" in soup.get_text()
 
 
+def test_what_no_trial_reports_does_not_count_as_without_usable_numbers(review: Review) -> None:
+    answer = ev.answer_question(review, "massage-usual", deep=False)
+    told = BeautifulSoup(card_html(answer.record()), "html.parser").select_one(".told.none")
+    none = [one for one in answer.findings if not one.k]
+    without, unreported = ([one for one in none if bool(one.reported) == has] for has in (True, False))
+    assert any(one.left_out for one in unreported)
+    listed = (
+        "; ".join(f"{one.words.name}, {one.analysis.term} ({one.lacking})" for one in without),
+        "; ".join(f"{one.words.name}, {one.analysis.term}" for one in unreported),
+    )
+    assert told is not None
+    assert (
+        told.text
+        == f"Without usable numbers: {listed[0]}. Reported by none that the protocol takes: {listed[1]}."
+    )
+
+
 def test_an_interval_that_goes_beyond_the_drawing_ends_in_an_arrow(answer: ev.QuestionAnswer) -> None:
     record = answer.record()
     one = record["findings"][record["lead"]]
@@ -103,9 +121,8 @@ def test_a_question_of_several_comparisons_names_each(review: Review) -> None:
     lines = soup.select_one(".told.none")
     assert lines
     for one in record["findings"]:
-        assert (f"{one['comparison']}, {one['outcome']}, {one['term']} (" in lines.get_text()) == (
-            one["k"] == 0
-        )
+        named = f"{one['comparison']}, {one['outcome']}, {one['term']}"
+        assert (named in re.split(r": |; | \(|\. |\.$", lines.get_text())) == (one["k"] == 0)
 
 
 def test_a_limit_that_matters_is_not_rounded_away() -> None:

@@ -64,7 +64,15 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
     alike = (read["value_a"] == read["value_b"]) & (read["value_b"] == read["consensus"])
     assert 0 < alike.sum() < len(read)
     both = next(note.get_text() for note in result.select(".note") if "Both readers" in note.get_text())
-    assert both.endswith("weeks 10; level in percent 95; measure MD; adjusted yes; second group Usual care.")
+    assert both.endswith(
+        "weeks (10), level in percent (95), measure (MD), adjusted (yes), second group (Usual care)."
+    )
+    numbers = next(line.get_text() for line in result.select("p"))
+    printed = review.contrast_results.set_index("result_id").loc[str(row["result_ids"])]
+    estimate, low, high = (
+        f"{printed[name]:g}".replace("-", "−") for name in ("estimate", "ci_low", "ci_high")
+    )
+    assert numbers.startswith(f"Mean difference {estimate}, 95% CI {low} to {high}")
     cells = [[cell.get_text() for cell in line.select("td")] for line in result.select("tbody tr")]
     assert cells == read[~alike][["value_a", "value_b", "consensus", "agreed"]].to_numpy().tolist()
     assert str(row["source_url"]) in [link["href"] for link in result.select("a")]

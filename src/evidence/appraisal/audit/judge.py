@@ -146,19 +146,19 @@ def judge(bearing: Bearing, rule: AuditRule, kind: str = "effect") -> Judgement:
     """
     words = bearing.words
     if not (bearing.k or bearing.reported or bearing.in_words):
-        left = f"the protocol leaves out {counted(bearing.left_out, 'trial')} with results"
-        return Judgement(NOT_ADDRESSED, "no trial", left if bearing.left_out else "no trial reports it")
+        left = f"; the protocol leaves out {counted(bearing.left_out, 'trial')}"
+        none = (
+            f"no trial that the protocol takes reports it{left}"
+            if bearing.left_out
+            else "no trial reports it"
+        )
+        return Judgement(NOT_ADDRESSED, "no trial", none)
     if not bearing.pooled:
         found = f"{counted(bearing.trials, 'trial')} with usable numbers"
-        if bearing.reported:
-            found += f", {bearing.reported} without"
+        if timed := bearing.reported - bearing.untimed:
+            found += f", {timed} without"
         if bearing.untimed:
-            some = (
-                "none of these with"
-                if bearing.untimed == bearing.reported
-                else f"{bearing.untimed} of these without"
-            )
-            found += f", {some} a stated time"
+            found += f", {bearing.untimed} that {'states' if bearing.untimed == 1 else 'state'} no time"
         if bearing.in_words:
             found += f", {bearing.in_words} with words alone"
         return Judgement(UNCERTAIN, "not pooled", f"too few results to pool ({found})")
@@ -199,7 +199,7 @@ def _conditions(rule: AuditRule) -> dict[str, str]:
         "interval": ", beyond the smallest difference that matters, where one is declared",
     }[rule.benefit]
     return {
-        "no trial": "no analysis of the protocol asks it, or no trial that it takes reports it",
+        "no trial": "no analysis of the protocol asks it, or no trial that the protocol takes reports it",
         "not pooled": "fewer results can be pooled than the protocol asks for",
         "certainty": f"the certainty is below {rule.certainty}",
         "opposite": "the whole confidence interval lies on the other side than the claim",

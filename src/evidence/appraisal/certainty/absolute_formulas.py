@@ -101,9 +101,8 @@ def needed_to_treat(gain: float, low: float, high: float) -> str:
     Returns
     -------
     str
-        "7 (5 to 15)" where all is benefit; "7 for one to lose (5 to 15)" where all is harm; where the interval holds
-        no difference it says so: "8 (from 5 for one to gain, past no difference, to 20 for one to lose)"
-        (Altman 1998, BMJ 317, 1309-1312). Whole numbers, rounded up.
+        "7 (5 to 15)" where all is benefit; "7 for one to lose (5 to 15)" where all is harm; no number where the
+        interval runs from gain to loss. Whole numbers, rounded up.
     """
 
     def write(value: float) -> str:
@@ -115,9 +114,7 @@ def needed_to_treat(gain: float, low: float, high: float) -> str:
     turned = gain < 0.0
     own = "no difference" if abs(gain) < least else f"{write(gain)}{' for one to lose' if turned else ''}"
     if low < -least and high > least:
-        return (
-            f"{own} (from {write(high)} for one to gain, past no difference, to {write(low)} for one to lose)"
-        )
+        return "no number: the interval runs from gain to loss"
     near, far = sorted((abs(low), abs(high)))
     if far < least:
         return own

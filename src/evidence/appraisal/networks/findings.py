@@ -106,11 +106,16 @@ class NetworkFinding(Finding):
 
     @property
     def lone(self) -> str:
-        """The one trial of several that gives most of an estimate, with its share; empty if none does."""
+        """The one trial of several that gives most of an estimate, with its share; empty if none does.
+
+        Empty, too, if that trial is all the direct evidence, as the same share is then told of it already.
+        """
         most = self.contributing.sort_values("share").iloc[-1]
-        if len(self.contributing) < 2 or most["share"] < ALONE:
+        share, direct = (number(100.0 * part, 0) for part in (most["share"], self.direct_share))
+        told = self.direct == (most["label"],) and share == direct
+        if len(self.contributing) < 2 or most["share"] < ALONE or told:
             return ""
-        return f"{number(100.0 * most['share'], 0)}% from {most['label']} alone"
+        return f"{share}% from {most['label']} alone"
 
     @property
     def base(self) -> str:

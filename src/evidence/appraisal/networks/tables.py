@@ -8,6 +8,7 @@ import pandas as pd
 
 from evidence.appraisal.networks.findings import NetworkFinding, NetworkFindings
 from evidence.effects.choosing.description import overall_risk_of_bias
+from evidence.measures import INTERVALS
 from evidence.models.network.fit import network_parts
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.wording import capital, counted, in_words, number, p_value, plain
@@ -35,12 +36,20 @@ def networks_statement(networks: Sequence[NetworkFindings]) -> str:
     >>> said.startswith("- **Pain, short term**: ")
     True
     """
-    least = in_words(networks[0].protocol.model.minimum_studies)
+    model, own = networks[0].protocol.model, networks[0].net.ci
+    least = in_words(model.minimum_studies)
+    narrower = (
+        f" Intervals here use the {INTERVALS[own].words}; with few trials they are usually narrower than those of "
+        f"pairwise results ({INTERVALS[model.interval].name}), so that the two cannot be compared by their width."
+        if own == "z" != model.interval
+        else ""
+    )
     listed = "\n".join(f"- **{capital(one.title)}**: {_held(one)}" for one in networks)
     return (
         f"{listed}\n\nA result is told where at least {least} trials connect two treatments, each by a way of its "
         "own: the rule for few trials that holds everywhere in this report. Otherwise one trial more or less could "
         "turn the result, however many trials the network has; what the trials found is then shown and not combined."
+        f"{narrower}"
     )
 
 

@@ -12,6 +12,7 @@ from evidence.effects.choosing.comparisons import comparisons
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
 from evidence.effects.reported.reasons import OR, distinct_reasons
 from evidence.tables.review import Review
+from evidence.wording import parts_of
 
 __all__ = ["STATUSES", "inventory", "whole_trials"]
 
@@ -20,6 +21,24 @@ STATUSES = ("poolable", "reported, not poolable", "no numbers")
 
 _GROUPS = {"only a P value": "only a P value", "only a bound": "P value only a bound, no interval"}
 """Kinds of reasons that are told apart; the others are about what stands beside a mean or a difference."""
+
+_NO_EFFECT = frozenset(
+    {
+        *("not reported", "doubtful", "time not stated", "only a P value", "only a bound"),
+        *("uninformative P value", "no estimate", "no spread", "no mean"),
+    }
+)
+"""Kinds of reasons that a poolable result cannot have: another result of the trial has them."""
+
+_OF_KIND = {
+    "indirect": "indirect: it fits the question only in part",
+    "set aside": "set aside by the protocol",
+    **dict.fromkeys(
+        ("other measure", "not rescalable", "range not stated", "no size"),
+        "its effect cannot be put on the scale of the analysis",
+    ),
+}
+"""Reasons of poolable trials as they are counted, by kind; others are counted in their own words."""
 
 
 def inventory(review: Review) -> pd.DataFrame:
@@ -67,8 +86,8 @@ def inventory(review: Review) -> pd.DataFrame:
         recovered = [one for one, why in zip(contrasts, hindered, strict=True) if not why]
         reasons = Counter(filter(None, hindered))
         if recovered or name in used:
-            why = [] if name in used else _why_unused(refused.get(name))
-            status, reason, main = "poolable", distinct_reasons(why), (why[0] if why else "").partition(OR)[0]
+            status = "poolable"
+            reason, main = ("", "") if name in used else _why_unused(refused.get(name))
         elif rows[name]:
             status = "reported, not poolable"
             reason = "; ".join(f"{group} ({count})" for group, count in reasons.most_common())
@@ -125,12 +144,17 @@ def whole_trials(review: Review) -> pd.DataFrame:
     return stock.assign(trial_id=study).loc[chosen].reset_index(drop=True)
 
 
-def _why_unused(refused: pd.DataFrame | None) -> list[str]:
-    """Say why a trial with poolable numbers stands in no analysis, from the reasons of its comparisons."""
+def _why_unused(refused: pd.DataFrame | None) -> tuple[str, str]:
+    """Say why a trial with poolable numbers stands in no analysis, in full and as it is counted."""
     if refused is None:
-        return ["no analysis asks for its comparison"]
-    stated = refused.loc[refused["reason_kind"] != "not reported", "reason"].unique()
-    return list(stated) or ["its poolable results are of other outcomes or times than the analyses ask for"]
+        return ("no analysis asks for its comparison",) * 2
+    stated = refused[[not _NO_EFFECT.issuperset(parts_of(kinds)) for kinds in refused["reason_kind"]]]
+    if stated.empty:
+        return ("its poolable results are of other outcomes or times than the analyses ask for",) * 2
+    kind, words = (stated[name].iloc[0] for name in ("reason_kind", "reason"))
+    return distinct_reasons(stated["reason"].unique()), _OF_KIND.get(
+        parts_of(kind)[0], words.partition(OR)[0]
+    )
 
 
 def _hindrance(contrast: Contrast, timeless: Collection[str]) -> str:

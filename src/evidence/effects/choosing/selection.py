@@ -27,9 +27,7 @@ Reasons = dict[Pair, tuple[Reason, ...]]
 
 _IN_MARGINS = Reason("same patients", "the same patients stand in the margins of the factorial trial")
 _SHARED = (
-    Reason(
-        "shared group", "only how each differs from a third group is told in numbers, which a network takes"
-    ),
+    Reason("shared group", "numbers compare each group with a third one, and not the two with each other"),
 )
 _OTHER_STATISTIC = Reason(
     "other statistic",

@@ -511,8 +511,8 @@ def contrast_words(contrast: Contrast) -> Iterator[str]:
     scale = ""
     if not math.isnan(contrast.scale_min + contrast.scale_max):
         scale = f" {contrast.scale_min:g}-{contrast.scale_max:g}"
-    when = "time not stated" if math.isnan(contrast.weeks) else f"at {contrast.weeks:g} weeks"
-    yield f"{contrast.instrument or 'instrument not named'}{scale} {when}"
+    when = ", time not stated" if math.isnan(contrast.weeks) else f" at {contrast.weeks:g} weeks"
+    yield f"{contrast.instrument or 'instrument not named'}{scale}{when}"
     yield {"post": "final scores", "change": "change from baseline", "count": "counts"}[contrast.statistic]
     if contrast.adjusted == "yes":
         yield "adjusted"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evidence.errors import DataError
 from evidence.figures.drawing.sentences import interval_name
 from evidence.figures.drawing.text import clean, significant
+from evidence.measures import INTERVALS
 from evidence.models.bayes.network import NetworkPosterior
 from evidence.models.network.rare.result import METHODS, CountNetwork
 from evidence.wording import number, p_value, plain
@@ -72,7 +73,7 @@ def network_line(net: Network | CountNetwork | NetworkPosterior) -> str:
     test = "no test of heterogeneity"
     if net.q_df:
         test = f"I² = {number(net.i2, 0)}%, {_q(net.q, net.q_df, net.q_p)}"
-    return f"{model} of {size}; {interval_name(net.level)}: normal; {tau2}{test}"
+    return f"{model} of {size}; {interval_name(net.level)}: {INTERVALS[net.ci].name}; {tau2}{test}"
 
 
 def components_line(comp: Components) -> str:

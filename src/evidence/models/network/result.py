@@ -88,6 +88,11 @@ class Network(Shown):
         return len(set(self.contrasts.arms))
 
     @property
+    def ci(self) -> str:
+        """Code of the confidence intervals, as for `pool`: always "z", the normal distribution."""
+        return "z"
+
+    @property
     def tau(self) -> float:
         """Between-study standard deviation."""
         return sqrt(self.tau2)

@@ -6,7 +6,7 @@ It is made of text and small drawings, fits a phone, follows the theme and is re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +123,7 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
             symbols=SYMBOLS,
             joined=joined,
             outcomes=[_outcome(name, unit, group, several) for (name, unit), group in groups.items()],
-            lacking="; ".join(_lacking(one, several) for one in record["findings"] if not one["k"]),
+            lacking=_lacking(record["findings"], several),
             people=_people(record["people"]),
             changes=[row["sentence"] for row in changes],
             more=len(record["changes"]) - len(changes),
@@ -189,10 +189,19 @@ def _row(one: Mapping[str, Any], scale: BarScale, several: bool) -> dict[str, An
     return row
 
 
-def _lacking(one: Mapping[str, Any], several: bool) -> str:
-    """A result that no trial gives usable numbers for, in a few words."""
-    told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
-    return f"{told} ({one['lacking']})"
+def _lacking(findings: Iterable[Mapping[str, Any]], several: bool) -> str:
+    """The results that no trial gives usable numbers for, in a few words, apart from those that none reports."""
+    without, unreported = [], []
+    for one in findings:
+        told = _listed([one["comparison"] if several else "", one["outcome"], one["term"]])
+        if one["reported"] and not one["k"]:
+            without.append(f"{told} ({one['lacking']})")
+        elif not one["k"]:
+            unreported.append(told)
+    heads = ("Without usable numbers", "Reported by none that the protocol takes")
+    return " ".join(
+        f"{head}: {'; '.join(told)}." for head, told in zip(heads, (without, unreported), strict=True) if told
+    )
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ _FIELDS = {
     "sd": "SD",
     "se": "SE",
     "ci_low": "CI from",
-    "ci_high": "to",
+    "ci_high": "CI to",
     "ci_level": "level in percent",
     "q1": "first quartile",
     "q3": "third quartile",
@@ -64,7 +64,7 @@ _FIELDS = {
 }
 """How columns are named on the page, where not by their own names."""
 _READ = _FIELDS | {
-    "ci_high": "CI to",
+    "row": "this result",
     "n_comparator": "patients in the second group",
     "p_operator": "sign of P",
     "timepoint_weeks": "weeks",
@@ -331,17 +331,24 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
                 "_", " "
             ),
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
-            "numbers": {
-                _FIELDS.get(key, key): _plain(key, row)
-                for key in _NUMBERS[table]
-                if not _missing(row.get(key))
-            },
+            "numbers": _numbers(table, row),
             "same": list(compress(read, same)),
             "differing": [one for one, alike in zip(read, same, strict=True) if not alike],
             "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
             **{key: row[key] for key in _AS_IT_STANDS},
             "readers": f"{'readers' if len(readers) > 1 else 'reader'} {joined(readers)}" if readers else "",
         }
+
+
+def _numbers(table: str, row: Mapping[Any, Any]) -> dict[str, str]:
+    """Name the numbers of a result: an estimate by its measure, an interval as one."""
+    told = {key: _plain(key, row) for key in _NUMBERS[table] if not _missing(row.get(key))}
+    names, level = dict(_FIELDS), told.pop("ci_level", "")
+    names["estimate"] = told.pop("measure", "estimate")
+    if {"ci_low", "ci_high"} <= told.keys():
+        names["ci_low"] = f"{level}% CI" if level else "CI"
+        told["ci_low"] += f" to {told.pop('ci_high')}"
+    return {names.get(key, key): text for key, text in told.items()}
 
 
 _SEEN = ("value_a", "value_b", "consensus")
