@@ -309,16 +309,17 @@ class Finding(Shown):
     def lacking(self) -> str:
         """The same as a count: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
-        if self.in_words and not self.reported:
-            return f"{self.counted(self.in_words)} {_tell(self.in_words)}"
+        words = f"{self.counted(self.in_words)} {_tell(self.in_words)}" if self.in_words else ""
         if not self.reported:
+            if words:
+                return words
             out = f"{self.counted(self.left_out)} left out by the protocol"
             return out if self.left_out else f"no {one} reports it"
-        if self.untimed == self.reported:
-            return f"{self.counted(self.untimed)} without a stated time"
+        text = self.counted(self.reported)
         if self.untimed:
-            return f"{self.counted(self.reported)}, {self.untimed} of them without a stated time"
-        return self.counted(self.reported)
+            some = "" if self.untimed == self.reported else f", {self.untimed} of them"
+            text += f"{some} without a stated time"
+        return "; ".join(filter(None, [text, words]))
 
     @property
     def amount(self) -> str:

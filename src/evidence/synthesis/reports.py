@@ -31,7 +31,10 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, parts_of
 
-__all__ = ["KINDS", "REPORT_KINDS", "ReportKind", "Reports", "reports_on"]
+__all__ = ["HARMS", "KINDS", "REPORT_KINDS", "ReportKind", "Reports", "harms_in_words", "reports_on"]
+
+HARMS = "harms"
+"""Name of the question group that is about harm, if a protocol has one."""
 
 ReportKind = Literal["effect", "P value", "direction", "nothing usable", "doubtful", "left out"]
 
@@ -60,6 +63,14 @@ _COLUMNS = (
     *("printed", "effect", "se", "comparisons", "instrument", "reason", "reason_kind"),
     *("as_reported", "locator", "source_url"),
 )
+
+_NOTHING: dict[Hashable, Any] = {
+    "direction": math.nan,
+    "p": "",
+    "printed": False,
+    "effect": math.nan,
+    "se": math.nan,
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,6 +170,19 @@ class Reports(Shown):
         return table_text(f"{head} ({', '.join(told)})", shown)
 
 
+def harms_in_words(review: Review, analysis: Analysis) -> dict[str, str]:
+    """Give what trials say about harm in words, by trial; empty where an analysis does not ask for it.
+
+    The words do not say which outcome they speak of, so that they bear on the first of the group about harm alone,
+    which is the one of any harm.
+    """
+    group = review.protocol.question_groups.get(HARMS, ())
+    if not group or analysis.outcome != group[0].outcome:
+        return {}
+    told = review.trials[review.trials["harms"] != ""]
+    return dict(zip(told["trial_id"], told["harms"], strict=True))
+
+
 def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Reports:
     """Name every trial that reports on an analysis, with what of it can be used.
 
@@ -178,7 +202,7 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
     -------
     Reports
         Results of which the time is not stated count as nothing usable, as they may belong to another time; their
-        direction is kept for display.
+        direction is kept for display. So does what is said in words about harm of any kind.
 
     Raises
     ------
@@ -222,6 +246,16 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
         elif kinds:
             arms = (row["trial_id"], row["arm_id"], row["comparator_arm_id"])
             trials[row["study"]].append(_without_effect(row, kinds, reported, arms, betters, benefit))
+    words = harms_in_words(review, question)
+    silent = frame[frame["trial_id"].isin(words) & ~frame["study"].isin(trials)]
+    for row in silent.to_dict("records"):
+        said = {
+            "kind": "nothing usable",
+            "reason": "harm is told in words alone",
+            "as_reported": words[row["trial_id"]],
+            "locator": "remark of a reader",
+        }
+        trials[row["study"]].append({**row, **_NOTHING, **said})
     rows = [_one(told) for told in trials.values()]
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
     table = table.sort_values(
@@ -247,25 +281,18 @@ def _without_effect(
     benefit: int,
 ) -> dict[Hashable, Any]:
     """Describe a comparison by the best of its results: with a P value and a direction, a direction, or a P value."""
-    nothing: dict[Hashable, Any] = {
-        "direction": math.nan,
-        "p": "",
-        "printed": False,
-        "effect": math.nan,
-        "se": math.nan,
-    }
     told = [
         (_class(one, kinds, p, sign), one.rank, one.contrast.result_ids, one, p, sign)
         for one in reported.get(arms, [])
         for p, sign in [_printed(one, betters, benefit)]
     ]
     if not told:
-        return {**row, **nothing, "kind": _kind_of_reasons(kinds)}
+        return {**row, **_NOTHING, "kind": _kind_of_reasons(kinds)}
     (order, kind), _, _, one, p, sign = min(told, key=lambda entry: entry[:3])
     contrast = one.contrast
     return {
         **row,
-        **nothing,
+        **_NOTHING,
         "kind": kind,
         "order": order,
         "n": contrast.n,
