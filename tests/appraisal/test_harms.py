@@ -79,6 +79,17 @@ def test_a_group_without_its_size_is_not_given_that_of_its_arm(harmed: Any) -> N
     )
 
 
+def test_people_of_an_effect_are_said_to_be_those_randomised(harmed: Any) -> None:
+    harmed.add(
+        "instruments", instrument="any hoarseness", construct="hoarse", family="any", higher_means="worse"
+    )
+    for row in harmed.rows["arm_results"]:
+        row["instrument"] = row["instrument"] or "any hoarseness"
+    assert ev.finding(harmed.read(), "hoarse-hoarse-ever").numbers.endswith(
+        "1 trial, 90 people as randomised"
+    )
+
+
 def test_without_counts_and_without_the_question(harmed: Any, filled: Any) -> None:
     harmed.rows["arm_results"] = harmed.rows["arm_results"][:4]
     assert "how often harm happens is not known" in ev.harms_statement(harmed.read())

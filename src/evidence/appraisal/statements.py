@@ -18,16 +18,19 @@ import pandas as pd
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
 from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
+from evidence.effects.reported.reasons import Assumption
 from evidence.results import Shown, predicts
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
-from evidence.wording import capital, counted, in_words, joined
+from evidence.wording import capital, counted, in_words, joined, parts_of
 
 __all__ = [
     "MEANS",
+    "MOST_NAMES",
     "SIZES",
     "Finding",
+    "against",
     "certainty_levels",
     "combined_analyses",
     "comparator_words",
@@ -58,7 +61,7 @@ MEANS = dict(
 
 _CONDITIONS = {"yes": "with", "both_arms": "added to"}
 _STRENGTH = {"high": "", "moderate": "probably ", "low": "may ", "very low": ""}
-_MOST_NAMES = 3
+MOST_NAMES = 3
 """Members of a group of comparators that are named; a larger group goes by its own name."""
 
 
@@ -109,7 +112,7 @@ def group_words(protocol: Protocol, name: str) -> str:
 def _group_names(protocol: Protocol, name: str) -> list[str]:
     groups, wording = protocol.comparator_groups, protocol.certainty.wording
     members = [entry for entry in groups.get(name, (name,)) if entry not in groups or entry == name]
-    if name in wording or len(members) > _MOST_NAMES or not members:
+    if name in wording or len(members) > MOST_NAMES or not members:
         return [wording.get(name, f"another {name.replace('_', ' ')} treatment")]
     return [word(protocol, entry) for entry in members]
 
@@ -145,13 +148,18 @@ def _beyond(review: Review, analysis: Analysis, effects: pd.DataFrame) -> tuple[
     )
 
 
-def compared_with(review: Review, effects: pd.DataFrame) -> str:
-    """Count trials by what the compared groups had, beside what both groups had: ``usual care (3 trials)``."""
+def against(review: Review, effects: pd.DataFrame) -> dict[str, set[str]]:
+    """Give the trials by what the compared groups had, beside what both groups had; most trials first."""
     trials: dict[str, set[str]] = {}
     for study, (arm, other) in zip(effects["study"], _parts(review, effects), strict=True):
         own = [part for part in other if part not in arm] or other
         trials.setdefault(joined((word(review.protocol, part) for part in own), "with"), set()).add(study)
-    most = sorted(trials.items(), key=lambda one: -len(one[1]))
+    return dict(sorted(trials.items(), key=lambda one: -len(one[1])))
+
+
+def compared_with(review: Review, effects: pd.DataFrame) -> str:
+    """Count trials by what the compared groups had, beside what both groups had: ``usual care (3 trials)``."""
+    most = against(review, effects).items()
     return joined(f"{name} ({counted(len(found), 'trial')})" for name, found in most)
 
 
@@ -276,9 +284,17 @@ class Finding(Shown):
 
     @property
     def base(self) -> str:
-        """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
+        """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``.
+
+        Of results that are not combined it says whether people are counted as randomised.
+        """
         unknown = bool(self.sizes.isna().any())
-        return base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
+        text = base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
+        if self.fit is not None or "assumptions" not in self.effects:
+            return text
+        assumed = [Assumption.RANDOMISED_AS_ANALYSED in parts_of(one) for one in self.effects["assumptions"]]
+        some = "" if all(assumed) else ", some of them"
+        return f"{text}{some} as randomised" if any(assumed) else text
 
     def counted(self, trials: int) -> str:
         """Count trials, or studies where nothing is compared."""
