@@ -114,3 +114,13 @@ def test_every_trial_of_the_review_that_reports_is_named(review: Any) -> None:
         assert reports.of("direction")["direction"].notna().all()
         lacking = reports.to_frame().query("kind != 'effect'")
         assert lacking["reason"].ne("").all()
+
+
+def test_people_and_p_of_a_trial_are_those_of_the_comparison_that_stands_for_it(small: Any) -> None:
+    small.trial("ava", song="singing, 36", both="singing+rocking, 64", quiet="silence, 100")
+    for arm, mean, n in (("song", 3.0, 36), ("both", 4.0, 64), ("quiet", 5.0, 100)):
+        small.arm("ava", arm, mean=mean, sd=6.0, n=n)
+    [row] = ev.reports_on(small.read(), CRYING).to_frame().to_dict("records")
+    assert (row["arm"], row["n"], row["comparisons"]) == ("Both", 164, 2)
+    se = 6.0 * math.sqrt(1 / 64 + 1 / 100)
+    assert float(row["p"]) == pytest.approx(2 * norm.sf(1.0 / se), rel=1e-5)

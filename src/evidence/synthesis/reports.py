@@ -188,7 +188,7 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
 
     One comparison stands for each trial: one with an effect before one with a P value and a direction, a direction
     or a P value alone, then the one that the protocol prefers, then the largest. Effects of several comparisons of a
-    trial are averaged with their inverse variances for the direction; the P value is that of the largest.
+    trial are averaged with their inverse variances for the direction; people and P value are those of the largest.
 
     Parameters
     ----------
@@ -233,6 +233,8 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     choices = Choices.of(review, options, analysis=question)
     measure = choices.measure or review.protocol.pooled_measure(question)
     benefit = 1 if review.protocol.outcomes[question.outcome].better == "higher" else -1
+    if choices.multi_arm == "split_comparator":  # what a trial reports is its own: no group is divided
+        options["multi_arm"] = "correlated"
     frame = comparisons(review, question, **options)
     found = suited(review, question.outcome, question.window, measure, choices)
     reported = group_by_arms(one for one in found if admits(review, question, one.contrast))
@@ -356,11 +358,10 @@ def _one(told: list[dict[Hashable, Any]]) -> dict[Hashable, Any]:
     same = [row for row in told if row["kind"] == "effect"]
     weights = [1 / row["se"] ** 2 for row in same]
     effect = sum(weight * row["effect"] for weight, row in zip(weights, same, strict=True)) / sum(weights)
-    people = sum(row["n"] for row in same)
     if not first["comparator_arm_id"]:  # nothing is compared, so there is no direction
-        return {**kept, "n": people, "direction": math.nan, "p": ""}
+        return {**kept, "direction": math.nan, "p": ""}
     sign = float((effect > 0) - (effect < 0))
-    return {**kept, "n": people, "direction": sign, "p": _p(first["effect"], first["se"])}
+    return {**kept, "direction": sign, "p": _p(first["effect"], first["se"])}
 
 
 def _size(row: dict[Hashable, Any]) -> float:
