@@ -144,5 +144,6 @@ def test_words_on_harm_stand_beside_counts_and_speak_of_any_harm_alone(harmed: A
     assert table.loc["Dora", "As printed"] == "nobody was hoarse"
     assert table.loc["Dora", "Why it is not pooled"] == "Harm is told in words alone"
     assert set(ev.evidence_map(review, ["harms"])["label"]) == {"Ava", "Dora"}
-    assert ev.finding(review, "hoarse-hospital-ever").in_words == 0
+    other = ev.finding(review, "hoarse-hospital-ever")
+    assert (other.in_words, other.lacking) == (0, "no trial reports it in numbers")
     assert ev.reports_on(review, "hoarse-hospital-ever").trials.empty

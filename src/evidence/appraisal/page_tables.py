@@ -462,7 +462,8 @@ def differences_statement(review: Review) -> str:
     >>> ev.differences_statement(ev.read_review("data")).partition(" and")[0]
     'Smallest differences that matter: pain 10 points of 100'
     """
-    rules, told, general, none = review.protocol.certainty, [], [], []
+    rules = review.protocol.certainty
+    told, general, none = list[str](), list[str](), list[str]()
     for name, one in review.protocol.outcomes.items():
         words, title = outcome_words(review, name, one.measure), review.protocol.outcome_title(name)
         if (least := one.minimal_important_difference) is None:

@@ -20,6 +20,7 @@ from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
 from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
 from evidence.effects.reported.reasons import Assumption
 from evidence.results import Shown, predicts
+from evidence.synthesis.reports import HARMS
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
@@ -330,7 +331,8 @@ class Finding(Shown):
             if words:
                 return words
             out = f"{self.counted(self.left_out)} left out by the protocol"
-            return out if self.left_out else f"no {one} reports it"
+            numbers = " in numbers" if self.analysis.spec.group == HARMS else ""  # words may speak of it
+            return out if self.left_out else f"no {one} reports it{numbers}"
         text = self.counted(self.reported)
         if self.untimed:
             some = "" if self.untimed == self.reported else f", {self.untimed} of them"

@@ -251,7 +251,7 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     words = harms_in_words(review, question)
     silent = frame[frame["trial_id"].isin(words) & ~frame["study"].isin(trials)]
     for row in silent.to_dict("records"):
-        said = {
+        said: dict[Hashable, Any] = {
             "kind": "nothing usable",
             "reason": "harm is told in words alone",
             "as_reported": words[row["trial_id"]],
