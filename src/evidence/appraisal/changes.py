@@ -75,9 +75,8 @@ def _more(finding: Finding) -> dict[str, Any]:
     if lacking <= 0:
         text = "Larger trials: together those that there are leave open every result."
     else:
-        _, outcome, _ = finding.names
-        text = f"Usable numbers from {counted(lacking, 'more trial')} would allow a combined result for {outcome} "
-        text += f"{finding.where}."
+        needed, (_, outcome, _) = counted(lacking, "more trial"), finding.names
+        text = f"Usable numbers from {needed} would allow combining {outcome} {finding.where}."
         if finding.reported or finding.in_words:
             text += f" Without such numbers: {finding.lacking}."
     return {"kind": "more trials", "what": "", "changed": False, "sentence": text}

@@ -294,8 +294,8 @@ class Finding(Shown):
         if self.fit is not None or "assumptions" not in self.effects:
             return text
         assumed = [Assumption.RANDOMISED_AS_ANALYSED in parts_of(one) for one in self.effects["assumptions"]]
-        some = "" if all(assumed) else ", some of them"
-        return f"{text}{some} as randomised" if any(assumed) else text
+        some = "" if all(assumed) else ", some as"
+        return f"{text}{some} randomised" if any(assumed) else text
 
     def counted(self, trials: int) -> str:
         """Count trials, or studies where nothing is compared."""

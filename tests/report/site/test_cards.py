@@ -78,7 +78,7 @@ def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
     first = soup.select_one("svg.bar")
     assert first
     assert len(first.select(".lone")) == len(record["findings"][0]["single"]) == 2
-    assert "Shown and not combined" in soup.get_text()
+    assert "Not combined: " in soup.get_text()
 
 
 def test_an_interval_that_goes_beyond_the_drawing_ends_in_an_arrow(answer: ev.QuestionAnswer) -> None:
