@@ -209,7 +209,7 @@ def test_a_result_without_its_time_is_no_report_of_every_time(
     found = answer.findings[0]
     assert found.lacking == lacking
     assert clause in found.sentence
-    more = " more trials would allow combining crying in the short term, compared with"
+    more = f" more trials would allow combining \u201c{found.analysis.title}\u201d."
     assert more in answer.summary()
     assert f"Without such numbers: {lacking}." in answer.summary()
 

@@ -75,8 +75,8 @@ def _more(finding: Finding) -> dict[str, Any]:
     if lacking <= 0:
         text = "Larger trials: together those that there are leave open every result."
     else:
-        needed, (_, outcome, _) = counted(lacking, "more trial"), finding.names
-        text = f"Usable numbers from {needed} would allow combining {outcome} {finding.where}."
+        needed, title = counted(lacking, "more trial"), finding.analysis.title
+        text = f"Usable numbers from {needed} would allow combining \u201c{title}\u201d."
         if finding.reported or finding.in_words:
             text += f" Without such numbers: {finding.lacking}."
     return {"kind": "more trials", "what": "", "changed": False, "sentence": text}
