@@ -287,15 +287,14 @@ class Finding(Shown):
     def base(self) -> str:
         """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``.
 
-        Of results that are not combined it says whether people are counted as randomised.
+        Of results that are not combined it says whether all people are counted as randomised.
         """
         unknown = bool(self.sizes.isna().any())
         text = base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
         if self.fit is not None or "assumptions" not in self.effects:
             return text
         assumed = [Assumption.RANDOMISED_AS_ANALYSED in parts_of(one) for one in self.effects["assumptions"]]
-        some = "" if all(assumed) else ", some as"
-        return f"{text}{some} randomised" if any(assumed) else text
+        return f"{text} randomised" if assumed and all(assumed) else text
 
     def counted(self, trials: int) -> str:
         """Count trials, or studies where nothing is compared."""
