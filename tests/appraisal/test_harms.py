@@ -79,6 +79,15 @@ def test_a_group_without_its_size_is_not_given_that_of_its_arm(harmed: Any) -> N
     )
 
 
+def test_people_of_an_effect_are_said_to_be_those_randomised(harmed: Any) -> None:
+    harmed.add(
+        "instruments", instrument="any hoarseness", construct="hoarse", family="any", higher_means="worse"
+    )
+    for row in harmed.rows["arm_results"]:
+        row["instrument"] = row["instrument"] or "any hoarseness"
+    assert ev.finding(harmed.read(), "hoarse-hoarse-ever").numbers.endswith("1 trial, 90 people randomised")
+
+
 def test_without_counts_and_without_the_question(harmed: Any, filled: Any) -> None:
     harmed.rows["arm_results"] = harmed.rows["arm_results"][:4]
     assert "how often harm happens is not known" in ev.harms_statement(harmed.read())
@@ -117,3 +126,22 @@ def test_harm_told_in_words_alone_is_not_said_to_be_reported_by_nobody(harmed: A
     judged = judge(bearing_of(review, found.analysis), AuditRule())
     assert (judged.verdict, judged.step) == (UNCERTAIN, "not pooled")
     assert "1 with words alone" in judged.reason
+
+
+def test_words_on_harm_stand_beside_counts_and_speak_of_any_harm_alone(harmed: Any) -> None:
+    """Who tells of harm in words is named with those who count it; of which outcome they speak is not said."""
+    harmed.protocol["outcomes"]["hospital"] = {"measure": "RR"}
+    harmed.protocol["analyses"][-1]["outcomes"].append("hospital")
+    for row in harmed.rows["arm_results"][-2:]:
+        row["events"] = ""
+    review = harmed.read()
+    found = ev.finding(review, "hoarse-hoarse-ever")
+    assert (found.in_words, found.reported) == (1, 1)
+    assert found.lacking == "1 trial; 1 trial tells of harm in words alone"
+    table = ev.reports_table(review, ["hoarse-hoarse-ever"]).set_index("Trial")
+    assert table.loc["Dora", "As printed"] == "nobody was hoarse"
+    assert table.loc["Dora", "Why it is not pooled"] == "Harm is told in words alone"
+    assert set(ev.evidence_map(review, ["harms"])["label"]) == {"Ava", "Dora"}
+    other = ev.finding(review, "hoarse-hospital-ever")
+    assert (other.in_words, other.lacking) == (0, "no trial reports it in numbers")
+    assert ev.reports_on(review, "hoarse-hospital-ever").trials.empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,8 @@ def test_a_sequential_conclusion_agrees_with_the_interval_of_the_result(review: 
             continue
         [said] = table.shown["Conclusion"]
         seen.add(said.partition(";")[0])
-        if said.startswith("A difference is shown"):
+        assert one.level != "very low" or not said.startswith("A difference is shown")
+        if said.startswith(("A difference is shown", "Beyond what chance alone gives")):
             assert not one.fit.ci_low <= 0 <= one.fit.ci_high
         if said == "A difference that matters is unlikely":
             assert "that matters" not in one.leaves_open
@@ -47,15 +49,21 @@ def test_a_boundary_that_the_interval_of_the_result_does_not_bear_out_leaves_it_
     assert one.fit is not None
     wide = replace(one, fit=replace(one.fit, ci_low=-30.0, ci_high=2.0))  # type: ignore[type-var]
     told = [ev.sequential_table(review, [each]).shown["Conclusion"].item() for each in (one, wide)]
-    assert told == ["A difference is shown, in favour of the treatment", "Open"]
+    assert told == ["Beyond what chance alone gives, in favour of the treatment", "Open"]
 
 
 def test_smallest_differences_are_named_where_there_are_any(review: Review) -> None:
     assert ev.differences_statement(review) == (
-        "Smallest differences that matter: pain 10 points of 100 and disability 0.3 SD (1.35 points of 24). None is "
-        "declared for patients who improve, quality of life, any adverse event and serious adverse events: their "
-        "certainty is rated with a difference of 0.5 SD or a ratio of 1.25."
+        "Smallest differences that matter: pain 10 points of 100 and disability 0.3 SD (1.35 points of 24); for "
+        "patients who improve, quality of life, any adverse event and serious adverse events 0.5 SD or a ratio of "
+        "1.25."
     )
+
+
+def test_a_difference_that_the_protocol_does_not_name_is_not_declared(filled: Any) -> None:
+    said = ev.differences_statement(filled.read())
+    assert said.startswith("None is declared for ")
+    assert said.endswith("their certainty is rated with 0.5 SD or a ratio of 1.25.")
 
 
 def test_people_of_one_trial_are_not_given_for_two(review: Review) -> None:

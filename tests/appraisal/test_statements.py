@@ -209,6 +209,8 @@ def test_a_result_without_its_time_is_no_report_of_every_time(
     found = answer.findings[0]
     assert found.lacking == lacking
     assert clause in found.sentence
+    more = f" more trials would allow combining \u201c{found.analysis.title}\u201d."
+    assert more in answer.summary()
     assert f"Without such numbers: {lacking}." in answer.summary()
 
 
@@ -275,3 +277,8 @@ def test_a_group_without_its_part_says_so(review: Review) -> None:
     told = ev.answer_question(review, "manual-other", deep=False).changes["sentence"]
     assert told.str.startswith("Compared with another active treatment other than exercise: ").any()
     assert told.str.contains(r"; \d trials, [\d,]+ people\)").any()
+    usual = ev.answer_question(review, "manual-usual", deep=False).changes["sentence"]
+    assert usual.str.startswith(
+        "Compared with usual care alone: "
+    ).any()  # no trial of the group had education
+    assert not usual.str.contains("sham").any()

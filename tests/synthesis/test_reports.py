@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 import evidence as ev
+from evidence.synthesis.reports import harms_in_words
 
 CRYING, SLEEP = "singing-crying-short", "singing-sleep-short"
 
@@ -117,9 +118,22 @@ def test_every_trial_of_the_review_that_reports_is_named(review: Any) -> None:
         found = ev.synthesise(review, analysis)
         reports = ev.reports_on(review, analysis)
         assert set(reports.of("effect")["study"]) == set(found.effects["study"])
-        assert set(reports.to_frame()["study"]) == set(found.effects["study"]) | set(found.reported["study"])
+        heard = set(reports.to_frame()["study"])
+        silent = heard - set(found.effects["study"]) - set(found.reported["study"])
+        assert heard >= set(found.effects["study"]) | set(found.reported["study"])
+        assert silent <= set(harms_in_words(review, review.analysis(analysis)))
         assert reports.to_frame()["study"].is_unique
         assert reports.of("P value")["p"].ne("").all()
         assert reports.of("direction")["direction"].notna().all()
         lacking = reports.to_frame().query("kind != 'effect'")
         assert lacking["reason"].ne("").all()
+
+
+def test_people_and_p_of_a_trial_are_those_of_the_comparison_that_stands_for_it(small: Any) -> None:
+    small.trial("ava", song="singing, 36", both="singing+rocking, 64", quiet="silence, 100")
+    for arm, mean, n in (("song", 3.0, 36), ("both", 4.0, 64), ("quiet", 5.0, 100)):
+        small.arm("ava", arm, mean=mean, sd=6.0, n=n)
+    [row] = ev.reports_on(small.read(), CRYING).to_frame().to_dict("records")
+    assert (row["arm"], row["n"], row["comparisons"]) == ("Both", 164, 2)
+    se = 6.0 * math.sqrt(1 / 64 + 1 / 100)
+    assert float(row["p"]) == pytest.approx(2 * norm.sf(1.0 / se), rel=1e-5)

@@ -15,13 +15,14 @@ def test_synthesis_pools_the_effects_of_the_analysis(review: Any) -> None:
     for name in review.analyses:
         found = ev.synthesise(review, name)
         effects = review.effects(name)
-        pd.testing.assert_frame_equal(found.effects, effects)
         if effects["study"].nunique() < 3:
+            assert found.k == len(effects)
             assert found.fit is None
             assert found.note.startswith("Not combined: ")
             assert effects.empty or "fewer than three trials are shown and not combined" in found.note
             assert found.note in found.summary()
             continue
+        pd.testing.assert_frame_equal(found.effects, effects)
         assert found.fit is not None
         fit = ev.pool(effects["effect"], effects["variance"], method="REML", ci="HKSJ-adhoc", prediction="V")
         assert (found.fit.estimate, found.fit.ci_low, found.fit.tau2) == (fit.estimate, fit.ci_low, fit.tau2)
@@ -96,6 +97,22 @@ def test_correlated_comparisons_are_not_pooled_as_if_they_were_independent(small
     found = ev.synthesise(review, CRYING, multi_arm="correlated")
     assert found.fit is None
     assert "kept correlated" in found.note
+
+
+def test_what_is_not_combined_is_each_trial_s_own(small: Any) -> None:
+    """A shared arm is divided for a combined result alone; nobody is counted twice in either."""
+    small.trial("ava", song="singing, 36", both="singing+rocking, 64", quiet="silence, 100")
+    for arm in ("song", "both", "quiet"):
+        small.arm("ava", arm, mean=3.0, sd=3.0)
+    review = small.read()
+    found, whole = ev.synthesise(review, CRYING), review.effects(CRYING, multi_arm="correlated")
+    assert found.fit is None
+    assert found.n == 200
+    names = ["effect", "ci_low", "ci_high", "n_arm", "n_comparator"]
+    pd.testing.assert_frame_equal(found.effects[names], whole[names])
+    assert ev.finding(review, CRYING).effects["ci_low"].tolist() == whole["ci_low"].tolist()
+    combined = ev.synthesise(review, CRYING, multi_arm="average").effects
+    assert combined["n"].sum() == found.n
 
 
 def test_html_escapes_text_of_the_data(filled: Any) -> None:

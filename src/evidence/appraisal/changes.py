@@ -12,7 +12,7 @@ import pandas as pd
 from evidence.appraisal.certainty.evidence import Estimate, Evidence
 from evidence.appraisal.multiverse.result import NOT_POOLED, Multiverse
 from evidence.appraisal.risk_of_bias import SETS
-from evidence.appraisal.statements import Finding, group_words
+from evidence.appraisal.statements import MOST_NAMES, Finding, against, group_words
 from evidence.models.pooled import Pooled
 from evidence.synthesis.rule import count_trials
 from evidence.synthesis.sensitivity import Alternative, alternatives
@@ -75,8 +75,10 @@ def _more(finding: Finding) -> dict[str, Any]:
     if lacking <= 0:
         text = "Larger trials: together those that there are leave open every result."
     else:
-        text = f"Usable numbers from {counted(lacking, 'more trial')} would let the results be combined"
-        text += f". Without such numbers: {finding.lacking}." if finding.reported else "."
+        needed, title = counted(lacking, "more trial"), finding.analysis.title
+        text = f"Usable numbers from {needed} would allow combining \u201c{title}\u201d."
+        if finding.reported or finding.in_words:
+            text += f" Without such numbers: {finding.lacking}."
     return {"kind": "more trials", "what": "", "changed": False, "sentence": text}
 
 
@@ -97,11 +99,15 @@ def _rows(
     if len(names := list(dict.fromkeys(groups))) > 1:
         members = review.protocol.comparator_groups
         for name in names:
+            keep = (groups == name).to_numpy()
+            had = against(review, effects[keep])
             apart = [one for one in names if one != name and one in members.get(name, ())]
-            named = joined((group_words(review.protocol, one) for one in apart), "or")
-            beyond = f" other than {named}" if apart else " alone"
-            against = f"Compared with {group_words(review.protocol, name)}{beyond}"
-            yield _part(finding, body, (groups == name).to_numpy(), "comparator", against)
+            if len(had) <= MOST_NAMES and not apart:
+                named = f"{joined(had, 'or')} alone"
+            else:
+                others = joined((group_words(review.protocol, one) for one in apart), "or")
+                named = f"{group_words(review.protocol, name)} {f'other than {others}' if apart else 'alone'}"
+            yield _part(finding, body, keep, "comparator", f"Compared with {named}")
     for other in alternatives(review, synthesise(review, finding.analysis)):
         if other.kind != "other trials" or len(other.effects) != finding.k:
             fit = None if np.isnan(other.estimate) else other

@@ -7,14 +7,12 @@ import math
 import numpy as np
 import pandas as pd
 
+from evidence.synthesis.reports import HARMS, harms_in_words
 from evidence.synthesis.synthesis import Synthesis
 from evidence.tables.review import Review
 from evidence.wording import capital, counted, number
 
 __all__ = ["HARMS", "harms_statement", "harms_table", "told_in_words"]
-
-HARMS = "harms"
-"""Name of the question group that is about harm, if a protocol has one."""
 
 _SILENCE = "That no harm is reported does not mean that none was done."
 
@@ -26,12 +24,9 @@ def _outcomes(review: Review) -> list[str]:
 
 
 def told_in_words(review: Review, result: Synthesis) -> int:
-    """Count the trials of an analysis of harm that report no result for it and tell of harm in words alone."""
-    if result.analysis.outcome not in _outcomes(review):
-        return 0
-    told = review.trials.loc[review.trials["harms"] != "", "trial_id"]
+    """Count the trials of an analysis of any harm that report no result for it and tell of harm in words alone."""
     asked = result.not_poolable
-    words = asked.loc[asked["trial_id"].isin(told), "study"]
+    words = asked.loc[asked["trial_id"].isin(harms_in_words(review, result.analysis)), "study"]
     return len({*words}.difference(result.effects["study"], result.reported["study"]))
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pandas as pd
 
 from evidence.appraisal.certainty.absolute import absolute_effects
+from evidence.appraisal.certainty.evidence import names_difference
 from evidence.appraisal.certainty.grade import SYMBOLS
 from evidence.appraisal.certainty.tables import certainty_by_difference, certainty_rules
 from evidence.appraisal.effect_words import outcome_words
@@ -365,7 +366,8 @@ def _conclusion(one: Finding, crossed: str) -> str:
         return f"A difference is not shown; {allows}" if allows else "A difference that matters is unlikely"
     if crossed == "open" or one.fit.ci_low <= 0.0 <= one.fit.ci_high:
         return "Open"
-    return f"A difference is shown, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
+    shown = "Beyond what chance alone gives" if one.level == "very low" else "A difference is shown"
+    return f"{shown}, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
@@ -460,23 +462,23 @@ def differences_statement(review: Review) -> str:
     >>> ev.differences_statement(ev.read_review("data")).partition(" and")[0]
     'Smallest differences that matter: pain 10 points of 100'
     """
-    told, without = [], []
+    rules = review.protocol.certainty
+    told, general, none = list[str](), list[str](), list[str]()
     for name, one in review.protocol.outcomes.items():
         words, title = outcome_words(review, name, one.measure), review.protocol.outcome_title(name)
         if (least := one.minimal_important_difference) is None:
-            without.append(title)
+            (general if names_difference(review, name, one.measure) else none).append(title)
         elif one.measure == "SMD":
             own = f" ({words.important})" if words.factor != 1.0 else ""
             told.append(f"{title} {least:g} SD{own}")
         else:
             told.append(f"{title} {least:g} {words.unit}")
-    rules = review.protocol.certainty
-    rest = (
-        f"None is declared for {joined(without)}: their certainty is rated with a difference of "
-        f"{rules.standard_difference:g} SD or a ratio of {rules.ratio:g}."
-    )
-    declared = f"Smallest differences that matter: {joined(told)}." if told else ""
-    return " ".join(filter(None, [declared, rest if without else ""]))
+    least_of_all = f"{rules.standard_difference:g} SD or a ratio of {rules.ratio:g}"
+    shared = f"for {joined(general)} {least_of_all}" if general else ""
+    declared = "; ".join(filter(None, [joined(told), shared]))
+    declared = f"Smallest differences that matter: {declared}." if declared else ""
+    rest = f"None is declared for {joined(none)}: their certainty is rated with {least_of_all}."
+    return " ".join(filter(None, [declared, rest if none else ""]))
 
 
 def guidelines_table(review: Review) -> pd.DataFrame:

@@ -18,16 +18,20 @@ import pandas as pd
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
 from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
+from evidence.effects.reported.reasons import Assumption
 from evidence.results import Shown, predicts
+from evidence.synthesis.reports import HARMS
 from evidence.tables.protocol.audit import CERTAINTIES
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
-from evidence.wording import capital, counted, in_words, joined
+from evidence.wording import capital, counted, in_words, joined, parts_of
 
 __all__ = [
     "MEANS",
+    "MOST_NAMES",
     "SIZES",
     "Finding",
+    "against",
     "certainty_levels",
     "combined_analyses",
     "comparator_words",
@@ -58,7 +62,7 @@ MEANS = dict(
 
 _CONDITIONS = {"yes": "with", "both_arms": "added to"}
 _STRENGTH = {"high": "", "moderate": "probably ", "low": "may ", "very low": ""}
-_MOST_NAMES = 3
+MOST_NAMES = 3
 """Members of a group of comparators that are named; a larger group goes by its own name."""
 
 
@@ -109,7 +113,7 @@ def group_words(protocol: Protocol, name: str) -> str:
 def _group_names(protocol: Protocol, name: str) -> list[str]:
     groups, wording = protocol.comparator_groups, protocol.certainty.wording
     members = [entry for entry in groups.get(name, (name,)) if entry not in groups or entry == name]
-    if name in wording or len(members) > _MOST_NAMES or not members:
+    if name in wording or len(members) > MOST_NAMES or not members:
         return [wording.get(name, f"another {name.replace('_', ' ')} treatment")]
     return [word(protocol, entry) for entry in members]
 
@@ -145,13 +149,18 @@ def _beyond(review: Review, analysis: Analysis, effects: pd.DataFrame) -> tuple[
     )
 
 
-def compared_with(review: Review, effects: pd.DataFrame) -> str:
-    """Count trials by what the compared groups had, beside what both groups had: ``usual care (3 trials)``."""
+def against(review: Review, effects: pd.DataFrame) -> dict[str, set[str]]:
+    """Give the trials by what the compared groups had, beside what both groups had; most trials first."""
     trials: dict[str, set[str]] = {}
     for study, (arm, other) in zip(effects["study"], _parts(review, effects), strict=True):
         own = [part for part in other if part not in arm] or other
         trials.setdefault(joined((word(review.protocol, part) for part in own), "with"), set()).add(study)
-    most = sorted(trials.items(), key=lambda one: -len(one[1]))
+    return dict(sorted(trials.items(), key=lambda one: -len(one[1])))
+
+
+def compared_with(review: Review, effects: pd.DataFrame) -> str:
+    """Count trials by what the compared groups had, beside what both groups had: ``usual care (3 trials)``."""
+    most = against(review, effects).items()
     return joined(f"{name} ({counted(len(found), 'trial')})" for name, found in most)
 
 
@@ -276,9 +285,16 @@ class Finding(Shown):
 
     @property
     def base(self) -> str:
-        """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``."""
+        """From how many comparisons, trials and people: ``13 comparisons from 9 trials, 1402 people``.
+
+        Of results that are not combined it says whether all people are counted as randomised.
+        """
         unknown = bool(self.sizes.isna().any())
-        return base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
+        text = base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
+        if self.fit is not None or "assumptions" not in self.effects:
+            return text
+        assumed = [Assumption.RANDOMISED_AS_ANALYSED in parts_of(one) for one in self.effects["assumptions"]]
+        return f"{text} randomised" if assumed and all(assumed) else text
 
     def counted(self, trials: int) -> str:
         """Count trials, or studies where nothing is compared."""
@@ -309,16 +325,18 @@ class Finding(Shown):
     def lacking(self) -> str:
         """The same as a count: ``6 trials, 2 of them without a stated time``."""
         one = "study" if self.analysis.one_group else "trial"
-        if self.in_words and not self.reported:
-            return f"{self.counted(self.in_words)} {_tell(self.in_words)}"
+        words = f"{self.counted(self.in_words)} {_tell(self.in_words)}" if self.in_words else ""
         if not self.reported:
+            if words:
+                return words
             out = f"the protocol leaves out {self.counted(self.left_out)}"
-            return out if self.left_out else f"no {one} reports it"
-        if self.untimed == self.reported:
-            return f"{self.counted(self.untimed)} without a stated time"
+            numbers = " in numbers" if self.analysis.spec.group == HARMS else ""  # words may speak of it
+            return out if self.left_out else f"no {one} reports it{numbers}"
+        text = self.counted(self.reported)
         if self.untimed:
-            return f"{self.counted(self.reported)}, {self.untimed} of them without a stated time"
-        return self.counted(self.reported)
+            some = "" if self.untimed == self.reported else f", {self.untimed} of them"
+            text += f"{some} without a stated time"
+        return "; ".join(filter(None, [text, words]))
 
     @property
     def amount(self) -> str:

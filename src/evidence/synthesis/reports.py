@@ -31,7 +31,10 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, parts_of
 
-__all__ = ["KINDS", "REPORT_KINDS", "ReportKind", "Reports", "reports_on"]
+__all__ = ["HARMS", "KINDS", "REPORT_KINDS", "ReportKind", "Reports", "harms_in_words", "reports_on"]
+
+HARMS = "harms"
+"""Name of the question group that is about harm, if a protocol has one."""
 
 ReportKind = Literal["effect", "P value", "direction", "nothing usable", "doubtful", "left out"]
 
@@ -60,6 +63,14 @@ _COLUMNS = (
     *("printed", "effect", "se", "comparisons", "instrument", "reason", "reason_kind"),
     *("as_reported", "locator", "source_url"),
 )
+
+_NOTHING: dict[Hashable, Any] = {
+    "direction": math.nan,
+    "p": "",
+    "printed": False,
+    "effect": math.nan,
+    "se": math.nan,
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,12 +170,25 @@ class Reports(Shown):
         return table_text(f"{head} ({', '.join(told)})", shown)
 
 
+def harms_in_words(review: Review, analysis: Analysis) -> dict[str, str]:
+    """Give what trials say about harm in words, by trial; empty where an analysis does not ask for it.
+
+    The words do not say which outcome they speak of, so that they bear on the first of the group about harm alone,
+    which is the one of any harm.
+    """
+    group = review.protocol.question_groups.get(HARMS, ())
+    if not group or analysis.outcome != group[0].outcome:
+        return {}
+    told = review.trials[review.trials["harms"] != ""]
+    return dict(zip(told["trial_id"], told["harms"], strict=True))
+
+
 def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Reports:
     """Name every trial that reports on an analysis, with what of it can be used.
 
     One comparison stands for each trial: one with an effect before one with a P value and a direction, a direction
     or a P value alone, then the one that the protocol prefers, then the largest. Effects of several comparisons of a
-    trial are averaged with their inverse variances for the direction; the P value is that of the largest.
+    trial are averaged with their inverse variances for the direction; people and P value are those of the largest.
 
     Parameters
     ----------
@@ -178,7 +202,7 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
     -------
     Reports
         Results of which the time is not stated count as nothing usable, as they may belong to another time; their
-        direction is kept for display.
+        direction is kept for display. So does what is said in words about harm of any kind.
 
     Raises
     ------
@@ -209,6 +233,8 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     choices = Choices.of(review, options, analysis=question)
     measure = choices.measure or review.protocol.pooled_measure(question)
     benefit = 1 if review.protocol.outcomes[question.outcome].better == "higher" else -1
+    if choices.multi_arm == "split_comparator":  # what a trial reports is its own: no group is divided
+        options["multi_arm"] = "correlated"
     frame = comparisons(review, question, **options)
     found = suited(review, question.outcome, question.window, measure, choices)
     reported = group_by_arms(one for one in found if admits(review, question, one.contrast))
@@ -222,6 +248,16 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
             trials[row["study"]].append(_with_effect(row, reported.get(arms, [])))
         elif kinds:
             trials[row["study"]].append(_without_effect(row, kinds, reported, arms, betters, benefit))
+    words = harms_in_words(review, question)
+    silent = frame[frame["trial_id"].isin(words) & ~frame["study"].isin(trials)]
+    for row in silent.to_dict("records"):
+        said: dict[Hashable, Any] = {
+            "kind": "nothing usable",
+            "reason": "harm is told in words alone",
+            "as_reported": words[row["trial_id"]],
+            "locator": "remark of a reader",
+        }
+        trials[row["study"]].append({**row, **_NOTHING, **said})
     rows = [_one(told) for told in trials.values()]
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
     table = table.sort_values(
@@ -251,25 +287,18 @@ def _without_effect(
     benefit: int,
 ) -> dict[Hashable, Any]:
     """Describe a comparison by the best of its results: with a P value and a direction, a direction, or a P value."""
-    nothing: dict[Hashable, Any] = {
-        "direction": math.nan,
-        "p": "",
-        "printed": False,
-        "effect": math.nan,
-        "se": math.nan,
-    }
     told = [
         (_class(one, kinds, p, sign), one.rank, one.contrast.result_ids, one, p, sign)
         for one in reported.get(arms, [])
         for p, sign in [_printed(one, betters, benefit)]
     ]
     if not told:
-        return {**row, **nothing, "kind": _kind_of_reasons(kinds)}
+        return {**row, **_NOTHING, "kind": _kind_of_reasons(kinds)}
     (order, kind), _, _, one, p, sign = min(told, key=lambda entry: entry[:3])
     contrast = one.contrast
     return {
         **row,
-        **nothing,
+        **_NOTHING,
         "kind": kind,
         "order": order,
         "n": contrast.n,
@@ -330,14 +359,11 @@ def _one(told: list[dict[Hashable, Any]]) -> dict[Hashable, Any]:
     kept = {**first, "comparisons": len(told)}
     if first["kind"] != "effect":
         return kept
-    same = [row for row in told if row["kind"] == "effect"]
-    weights = [1 / row["se"] ** 2 for row in same]
-    effect = sum(weight * row["effect"] for weight, row in zip(weights, same, strict=True)) / sum(weights)
-    people = sum(row["n"] for row in same)
     if not first["comparator_arm_id"]:  # nothing is compared, so there is no direction
-        return {**kept, "n": people, "direction": math.nan, "p": ""}
+        return {**kept, "direction": math.nan, "p": ""}
+    effect = first["effect"]
     sign = float((effect > 0) - (effect < 0))
-    return {**kept, "n": people, "direction": sign, "p": first["p"] or _p(first["effect"], first["se"])}
+    return {**kept, "direction": sign, "p": first["p"] or _p(effect, first["se"])}
 
 
 def _size(row: dict[Hashable, Any]) -> float:

@@ -168,7 +168,8 @@ def sensitivity(review: Review, analysis: str | Analysis) -> pd.DataFrame:
 
 def _with_nothing_shown(review: Review, main: Synthesis) -> pd.DataFrame | None:
     """Add the trials that report without usable numbers, without a difference; None if there are none to add."""
-    known = main.effects.dropna(subset=["n"])
+    effects = review.effects(main.analysis) if main.fit is None else main.effects
+    known = effects.dropna(subset=["n"])
     lost = main.missing.drop_duplicates("study")
     if known.empty or lost.empty:
         return None
@@ -178,4 +179,4 @@ def _with_nothing_shown(review: Review, main: Synthesis) -> pd.DataFrame | None:
     unit = float(np.median(known["variance"] * known["n"]))
     added = lost[["study", "trial_id", "label"]].assign(effect=0.0, variance=unit / sizes, n=sizes)
     columns = ["study", "trial_id", "label", "effect", "variance", "n"]
-    return pd.concat([main.effects[columns], added], ignore_index=True)
+    return pd.concat([effects[columns], added], ignore_index=True)

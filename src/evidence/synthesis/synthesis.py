@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.effects.choosing.choices import Choices
-from evidence.effects.choosing.comparisons import comparisons
+from evidence.effects.choosing.comparisons import comparisons, pooled_rows
 from evidence.effects.reported.reasons import lacks_numbers, step
 from evidence.measures import IDENTITY, INTERVALS, measure_of
 from evidence.models.bayes.posterior import Posterior
@@ -41,7 +41,8 @@ class Synthesis(Shown):
     measure : str
         Measure of the effect.
     effects : DataFrame
-        The poolable comparisons, as `Review.effects` gives them.
+        The poolable comparisons, as `Review.effects` gives them; where too few trials are combined, each is the
+        trial's own, and of an arm in several of them only the people in `n` are divided, for the total.
     not_poolable : DataFrame
         The other comparisons, each with its reason.
     fit : Pooled or None
@@ -298,9 +299,8 @@ def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -
     choices = {name: value for name, value in overrides.items() if name not in POOL_OPTIONS}
     made = Choices.of(review, choices, analysis=question, beside=POOL_OPTIONS)
     frame = comparisons(review, question, **choices)
-    poolable = frame["status"] == "pooled"
-    effects = frame[poolable].drop(columns=["status", "reason", "reason_kind"]).reset_index(drop=True)
-    rest = frame[~poolable].reset_index(drop=True)
+    rest = frame[frame["status"] != "pooled"].reset_index(drop=True)
+    effects = pooled_rows(frame)
     measure = made.measure or review.protocol.pooled_measure(question)
     rule = rule_of(review.protocol, question, measure, **options)
     if made.multi_arm == "correlated" and effects["trial_id"].duplicated().any():
@@ -310,6 +310,10 @@ def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -
         )
     else:
         fit, hindrance = rule.combine(effects)
+    apart = not rule.total or rule.hindrance(count_trials(effects))
+    if apart and made.multi_arm == "split_comparator":
+        whole = pooled_rows(comparisons(review, question, **choices | {"multi_arm": "correlated"}))
+        effects = whole.assign(n=effects["n"])
     if fit is not None and fit.counts == "PETO":
         effects = _with_effects_of(effects, fit)
     said = _note(effects, rest, hindrance, question.one_group)

@@ -79,7 +79,7 @@ def test_few_trials_are_drawn_one_by_one_and_no_people(review: Review) -> None:
     first = soup.select_one("svg.bar")
     assert first
     assert len(first.select(".lone")) == len(record["findings"][0]["single"]) == 2
-    assert "Shown and not combined" in soup.get_text()
+    assert "Not combined: " in soup.get_text()
 
 
 def test_what_no_trial_reports_does_not_count_as_without_usable_numbers(review: Review) -> None:

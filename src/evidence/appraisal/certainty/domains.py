@@ -262,11 +262,11 @@ def optimal_information_size(evidence: Body) -> float:
 def publication_bias(evidence: Evidence, fit: Pooled | None) -> Judgement:
     """One level if it is strongly suspected: never two, and never proof of the opposite.
 
-    It is, if the funnel is asymmetrical where there are enough comparisons to test it; if nearly all trials with the
-    outcome have no numbers that can be pooled, or many of them may be missing because of their result; if those of
-    them that tell a direction do not point the way of a clear combined result; or if small comparisons that cannot be
-    tested carry a clear effect. Numbers that a source prints but nobody can use here (no time, doubtful, another
-    scale), and results reported as significant, are not missing because of their result.
+    It is, if the funnel is asymmetrical where there are enough comparisons to test it; if a large share of the trials
+    with the outcome has no numbers that can be pooled, or many of them may be missing because of their result; if
+    those of them that tell a direction do not point the way of a clear combined result; or if small comparisons that
+    cannot be tested carry a clear effect. Numbers that a source prints but nobody can use here (no time, doubtful,
+    another scale), and results reported as significant, are not missing because of their result.
     """
     rules, effects = evidence.rules, evidence.effects
     lacking, withheld = len(evidence.missing), len(evidence.withheld)

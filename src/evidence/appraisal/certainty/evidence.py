@@ -314,7 +314,7 @@ def _gather(review: Review, analysis: str | Analysis) -> Evidence:
         fit=result.fit or (combine(effects, rule) if question.spec.pooled else None),
         direct=direct,
         mid=important_difference(review, question, result.measure, sd=sd, risk=risk),
-        named=names_difference(review, question, result.measure),
+        named=names_difference(review, question.outcome, result.measure),
         sd=sd,
         risk=risk,
         rules=rules,
@@ -377,9 +377,9 @@ def _told(review: Review, analysis: Analysis) -> tuple[int, int, int]:
     return smaller, larger, found.unclear
 
 
-def names_difference(review: Review, analysis: Analysis, measure: str) -> bool:
-    """Tell whether a review names the important difference of an analysis: for its outcome, or for all measures."""
-    outcome = review.protocol.outcomes[analysis.outcome]
+def names_difference(review: Review, name: str, measure: str) -> bool:
+    """Tell whether a review names the important difference of an outcome: for itself, or for all of its measure."""
+    outcome = review.protocol.outcomes[name]
     if outcome.minimal_important_difference is not None and measure == outcome.measure:
         return True
     field = "standard_difference" if measure in ("SMD", "MD") else "ratio"

@@ -142,7 +142,7 @@ def network_evidence(base: NetworkBase, one: str, other: str) -> NetworkEvidence
         fit=estimate_of(base.net, one, other),
         direct=trials["trial_id"].isin(base.fitting).to_numpy(),
         mid=important_difference(base.review, question, base.measure, mid=base.mid, sd=sd),
-        named=base.mid is not None or names_difference(base.review, question, base.measure),
+        named=base.mid is not None or names_difference(base.review, question.outcome, base.measure),
         sd=sd,
         risk=math.nan,
         rules=base.review.protocol.certainty,
@@ -266,8 +266,8 @@ def _incoherence(evidence: NetworkEvidence, lines: tuple[float, ...]) -> tuple[i
 def network_publication_bias(evidence: NetworkEvidence, fit: NetworkEstimate) -> Judgement:
     """One level if most of the estimate comes from direct comparisons in which missing results are suspected.
 
-    They are, if nearly all trials that report on the comparison have no numbers that the network can use, or many of
-    them may be missing because of their result. A network has no funnel without an order of its treatments.
+    They are, if a large share of the trials that report on the comparison has no numbers that the network can use, or
+    many of them may be missing because of their result. A network has no funnel without an order of its treatments.
     """
     rules, edges = evidence.rules, evidence.base.missing
     share = evidence.base.by_comparison.loc[[evidence.name], list(edges.index)].to_numpy(float)[0]

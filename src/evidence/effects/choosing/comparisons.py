@@ -20,7 +20,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
 
-__all__ = ["COLUMNS", "LISTED", "comparisons", "effects"]
+__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "pooled_rows"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
@@ -47,7 +47,7 @@ COLUMNS = {
     "ci_high": "upper limit of the confidence interval",
     "n_arm": "patients of the intervention arm",
     "n_comparator": "patients of the comparator arm, as divided among its comparisons",
-    "n": "number of patients, where it is known or assumed",
+    "n": "number of patients, where it is known or assumed; those of a shared arm as divided",
     "events_arm": "patients of the intervention arm with the event",
     "events_comparator": "patients of the comparator arm with the event, as divided among its comparisons",
     "reported_effect": "effect as reported, in units of the instrument",
@@ -91,7 +91,11 @@ def effects(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
     DataFrame
         The rows of `comparisons` whose status is "pooled", without the columns status, reason and reason_kind.
     """
-    frame = comparisons(review, analysis, **options)
+    return pooled_rows(comparisons(review, analysis, **options))
+
+
+def pooled_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the poolable rows of `comparisons`, without the columns that are about the others."""
     pooled = frame[frame["status"] == POOLED].drop(columns=["status", "reason", "reason_kind"])
     return pooled.reset_index(drop=True)
 
