@@ -187,8 +187,8 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
     """Name every trial that reports on an analysis, with what of it can be used.
 
     One comparison stands for each trial: one with an effect before one with a P value and a direction, a direction
-    or a P value alone, then the one that the protocol prefers, then the largest. Effects of several comparisons of a
-    trial are averaged with their inverse variances for the direction; people and P value are those of the largest.
+    or a P value alone, then the one that the protocol prefers, then the largest. Direction,
+    people and P value are those of that comparison.
 
     Parameters
     ----------
