@@ -20,11 +20,13 @@ def test_own_rows_are_the_pooled_results(review: Review) -> None:
     for (group, name), row in zip(asked, own.to_dict("records"), strict=True):
         options = {"measure": group.measure} if group.measure else {}
         result = ev.synthesise(review, name, **options)
+        other = result.measure != review.protocol.pooled_measure(review.analyses[name])
+        assert row["note"].startswith("By standardised mean difference, as published; this review") == other
         assert row["group"] == group.group
         assert row["k"] == result.k
         if result.fit is None:
             assert np.isnan(row["estimate"])
-            assert row["note"].startswith("Not combined")
+            assert "Not combined" in row["note"]
         else:
             assert row["estimate"] == result.fit.estimate
             assert (row["ci_low"], row["ci_high"]) == (result.fit.ci_low, result.fit.ci_high)

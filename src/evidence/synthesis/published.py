@@ -71,7 +71,8 @@ def beside_published(review: Review, **overrides: Any) -> pd.DataFrame:
 def _own(review: Review, group: Published, name: str, overrides: dict[str, Any]) -> dict[str, Any]:
     result = synthesise(review, name, **({"measure": group.measure} if group.measure else {}), **overrides)
     window = review.protocol.windows[result.analysis.window]
-    fit = result.fit
+    fit, usual = result.fit, review.protocol.pooled_measure(result.analysis)
+    by = f"By {measure_of(result.measure).title}, as published; this review pools by {measure_of(usual).title}."
     numbers = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
     # Publications print ratios as they are, not as logarithms.
     shown = measure_of(result.measure).natural
@@ -89,7 +90,7 @@ def _own(review: Review, group: Published, name: str, overrides: dict[str, Any])
         "comparison": result.analysis.title,
         "population": str(review.protocol.question.get("population", "")),
         "timeframe": window.span,
-        "note": result.note,
+        "note": result.note if result.measure == usual else f"{by} {result.note}",
     }
 
 
