@@ -303,7 +303,8 @@ def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -
     effects = pooled_rows(frame)
     measure = made.measure or review.protocol.pooled_measure(question)
     rule = rule_of(review.protocol, question, measure, **options)
-    if made.multi_arm == "correlated" and effects["trial_id"].duplicated().any():
+    several = effects["trial_id"].duplicated().any()
+    if made.multi_arm == "correlated" and several:
         fit, hindrance = (
             None,
             ("some are from one trial and kept correlated, which a model of independent effects cannot take"),
@@ -311,7 +312,7 @@ def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -
     else:
         fit, hindrance = rule.combine(effects)
     apart = not rule.total or rule.hindrance(count_trials(effects))
-    if apart and made.multi_arm == "split_comparator":
+    if apart and several and made.multi_arm == "split_comparator":
         whole = pooled_rows(comparisons(review, question, **choices | {"multi_arm": "correlated"}))
         effects = whole.assign(n=effects["n"])
     if fit is not None and fit.counts == "PETO":
