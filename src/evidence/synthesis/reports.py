@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from evidence.effects.choosing.candidates import Suited, suited
 from evidence.effects.choosing.choices import Choices
-from evidence.effects.choosing.comparisons import comparisons
+from evidence.effects.choosing.comparisons import undivided
 from evidence.effects.choosing.question import admits
 from evidence.effects.choosing.selection import Arms, group_by_arms
 from evidence.effects.reported.reasons import LEFT_OUT, ReasonKind, lacks_numbers
@@ -233,9 +233,7 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     choices = Choices.of(review, options, analysis=question)
     measure = choices.measure or review.protocol.pooled_measure(question)
     benefit = 1 if review.protocol.outcomes[question.outcome].better == "higher" else -1
-    if choices.multi_arm == "split_comparator":  # what a trial reports is its own: no group is divided
-        options["multi_arm"] = "correlated"
-    frame = comparisons(review, question, **options)
+    frame = undivided(review, question, **options)
     found = suited(review, question.outcome, question.window, measure, choices)
     reported = group_by_arms(one for one in found if admits(review, question, one.contrast))
     betters = dict(zip(review.instruments["instrument"], review.instruments["higher_means"], strict=True))

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from evidence.effects.choosing.choices import Choices
-from evidence.effects.choosing.comparisons import comparisons, pooled_rows
+from evidence.effects.choosing.comparisons import comparisons, pooled_rows, undivided
 from evidence.effects.reported.reasons import lacks_numbers, step
 from evidence.measures import IDENTITY, INTERVALS, measure_of
 from evidence.models.bayes.posterior import Posterior
@@ -303,18 +303,15 @@ def _synthesise(review: Review, question: Analysis, overrides: dict[str, Any]) -
     effects = pooled_rows(frame)
     measure = made.measure or review.protocol.pooled_measure(question)
     rule = rule_of(review.protocol, question, measure, **options)
-    several = effects["trial_id"].duplicated().any()
-    if made.multi_arm == "correlated" and several:
+    if made.multi_arm == "correlated" and effects["trial_id"].duplicated().any():
         fit, hindrance = (
             None,
             ("some are from one trial and kept correlated, which a model of independent effects cannot take"),
         )
     else:
         fit, hindrance = rule.combine(effects)
-    apart = not rule.total or rule.hindrance(count_trials(effects))
-    if apart and several and made.multi_arm == "split_comparator":
-        whole = pooled_rows(comparisons(review, question, **choices | {"multi_arm": "correlated"}))
-        effects = whole.assign(n=effects["n"])
+    if not rule.total or rule.hindrance(count_trials(effects)):
+        effects = pooled_rows(undivided(review, question, **choices)).assign(n=effects["n"])
     if fit is not None and fit.counts == "PETO":
         effects = _with_effects_of(effects, fit)
     said = _note(effects, rest, hindrance, question.one_group)

@@ -20,7 +20,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
 
-__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "pooled_rows"]
+__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "pooled_rows", "undivided"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
@@ -127,6 +127,15 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
     """
     choices = Choices.of(review, options, analysis=analysis)
     return _listed(review, analysis.model_dump_json(), choices).copy(deep=False)  # pandas copies on write
+
+
+def undivided(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
+    """As `comparisons`, but each is the trial's own: a group that several of them share is not divided."""
+    frame = comparisons(review, analysis, **options)
+    divides = Choices.of(review, options, analysis=analysis).multi_arm == "split_comparator"
+    if divides and frame.loc[frame["status"] == POOLED, "trial_id"].duplicated().any():
+        return comparisons(review, analysis, **options | {"multi_arm": "correlated"})
+    return frame
 
 
 @lru_cache(maxsize=256)
