@@ -331,6 +331,7 @@ def test_a_lost_scheduler_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_no_scheduler_at_an_address() -> None:
     import dask
+    import distributed  # noqa: F401 - where a setting comes before its defaults, Dask takes all of them away with it
 
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
