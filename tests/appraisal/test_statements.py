@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -282,3 +283,46 @@ def test_a_group_without_its_part_says_so(review: Review) -> None:
         "Compared with usual care alone: "
     ).any()  # no trial of the group had education
     assert not usual.str.contains("sham").any()
+
+
+def test_what_is_not_combined_is_told_as_its_trial_printed_it(review: Any) -> None:
+    printed: Any = review.contrast_results.set_index("result_id")
+    seen = 0
+    for name in review.analyses:
+        found = ev.finding(review, name)
+        for own, row in zip(found.own, found.effects.to_dict("records"), strict=bool(found.own)):
+            ids = row["result_ids"]
+            if (
+                ids not in printed.index
+                or row["reported_measure"] != "MD"
+                or own.words.unit.startswith("standard")
+            ):
+                continue
+            source = printed.loc[ids]
+            if math.isnan(source["ci_low"] + source["ci_high"]):
+                continue
+            scale = abs(own.value / row["reported_effect"]) if row["reported_effect"] else 1.0
+            bounds = sorted(scale * abs(source[bound]) for bound in ("ci_low", "ci_high"))
+            # Where the estimate was rounded, it is not the middle of the interval.
+            decimals = max(
+                len(f"{source[name]:g}".partition(".")[2]) for name in ("estimate", "ci_low", "ci_high")
+            )
+            near = pytest.approx(bounds, abs=0.6 * scale * 10.0**-decimals)
+            assert sorted((abs(own.low), abs(own.high))) == near, row["label"]
+            seen += 1
+    assert seen >= 15
+
+
+def test_a_trial_on_the_instrument_of_the_unit_keeps_its_own_points(review: Any) -> None:
+    found = ev.finding(review, "manual-exercise-disability-long")
+    assert (
+        "Petersen 2011: 1.5 points of 24 more disability (RMDQ; 95% interval: 0.2 to 2.8 more)"
+        in found.numbers
+    )
+    other = ev.finding(review, "manual-medication-disability-short").numbers
+    assert other.startswith("Tian 2015: 5.8 points of 100 less disability (ODI; ")
+
+
+def test_remarks_name_what_a_reader_could_take_for_something_else(review: Any) -> None:
+    assert "(from medians; 95%" in ev.finding(review, "manual-sham-pain-short").numbers
+    assert "(complete remission; 95%" in ev.finding(review, "manual-usual-responder-long").numbers

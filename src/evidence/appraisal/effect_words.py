@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.effects.choosing.comparisons import own_half_width
+from evidence.effects.reported.reasons import Form
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
-from evidence.wording import counted, limit_digits, number, ratio_number
+from evidence.wording import counted, limit_digits, number, parts_of, ratio_number
 
-__all__ = ["OutcomeWords", "base_words", "outcome_words", "people_words", "word"]
+__all__ = ["OutcomeWords", "OwnResult", "base_words", "outcome_words", "own_result", "people_words", "word"]
 
 ROUGH = 4.0
 """Sizes from here on are whole numbers when told roughly."""
@@ -147,6 +151,74 @@ class OutcomeWords:
             return ""
         least = self.shown(self.benefit * self.mid) if self.ratio else abs(self.shown(self.mid))
         return f"{number(least, limit_digits(least, self.digits))} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnResult:
+    """A result of one trial as the trial tells it.
+
+    Attributes
+    ----------
+    words : OutcomeWords
+        In points of the trial's own instrument, where the common scale is one of standard deviations.
+    value, low, high : float
+        Effect and interval for these words, oriented as the outcome.
+    remarks : tuple of str
+        What a reader has to know of it: the instrument, or that it was worked out from medians.
+    """
+
+    words: OutcomeWords
+    value: float
+    low: float
+    high: float
+    remarks: tuple[str, ...]
+
+    @property
+    def within(self) -> str:
+        """The remarks and the interval: ``RMDQ; 95% interval: 0.2 to 2.8 more``."""
+        return "; ".join([*self.remarks, self.words.within(self.low, self.high)])
+
+
+def own_result(review: Review, outcome: str, words: OutcomeWords, row: Mapping[Any, Any]) -> OwnResult:
+    """Tell a result that is not combined as its trial does.
+
+    On a scale of standard deviations a difference in points of an instrument of known range is given as reported; one
+    on another instrument than that of the words stays in standard deviations.
+
+    Parameters
+    ----------
+    review : Review
+    outcome : str
+        The outcome.
+    words : OutcomeWords
+        How combined effects on it are told.
+    row : mapping
+        A row of `Review.effects`.
+
+    Returns
+    -------
+    OwnResult
+    """
+    rules = review.protocol.outcomes[outcome]
+    instrument = str(row["instrument"])
+    scaled = words.measure == "SMD"
+    named = scaled or (words.ratio and bool(rules.prefer) and instrument not in rules.prefer)
+    remarks: tuple[str, ...] = (instrument,) if named else ()
+    if Form.QUARTILES in parts_of(row["form"]):
+        remarks += ("from medians",)
+    value, low, high = (float(row[name]) for name in ("effect", "ci_low", "ci_high"))
+    if not scaled:
+        return OwnResult(words, value, low, high, remarks)
+    known = review.instruments[review.instruments["instrument"] == instrument]
+    width = float(known["scale_max"].iloc[0] - known["scale_min"].iloc[0]) if len(known) else math.nan
+    if row["reported_measure"] != "MD" or math.isnan(width):
+        plain = replace(words, unit="standard deviations", factor=1.0, digits=2)
+        return OwnResult(plain, value, low, high, remarks)
+    turn = 1.0 if (known["higher_means"].iloc[0] == "better") == (rules.better == "higher") else -1.0
+    half = own_half_width(float(row["reported_se"]), float(row["reported_df"]), words.level)
+    at = turn * float(row["reported_effect"])
+    points = replace(words, measure="MD", unit=f"points of {width:g}", factor=1.0, digits=1, widest=width)
+    return OwnResult(points, at, at - half, at + half, remarks)
 
 
 def base_words(k: int, trials: int, n: float, *, at_least: bool = False, one_group: bool = False) -> str:

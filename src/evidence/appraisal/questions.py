@@ -120,8 +120,7 @@ def _record(one: Finding) -> dict[str, Any]:
     words, fit = one.words, one.fit
 
     def shown(value: float) -> float | None:
-        value = words.shown(value)
-        return value if math.isfinite(value) else None
+        return _finite(words.shown(value))
 
     values = (
         {}
@@ -131,16 +130,17 @@ def _record(one: Finding) -> dict[str, Any]:
             for name in ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
         }
     )
-    single = [
-        {
-            "label": row["label"],
-            "trial": row["trial_id"],
-            "estimate": shown(row["effect"]),
-            "ci_low": shown(row["ci_low"]),
-            "ci_high": shown(row["ci_high"]),
-        }
-        for row in one.effects.to_dict("records")
-    ]
+    single = []
+    for row, own in zip(one.effects.to_dict("records"), one.own, strict=bool(one.own)):
+        # In the unit of the drawing as the trial tells it, on another instrument by the common scale.
+        same = own.words.unit == words.unit
+        at = (own.value, own.low, own.high) if same else (row["effect"], row["ci_low"], row["ci_high"])
+        told = zip(
+            ("estimate", "ci_low", "ci_high"), map(own.words.shown if same else words.shown, at), strict=True
+        )
+        single.append(
+            {"label": row["label"], "trial": row["trial_id"]} | {name: _finite(value) for name, value in told}
+        )
     return {
         "analysis": one.analysis.id,
         "comparison": one.analysis.comparison,
@@ -167,9 +167,13 @@ def _record(one: Finding) -> dict[str, Any]:
         "lacking": one.lacking,
         "reported": bool(one.reported or one.in_words),
         "n": one.n,
-        "single": single if fit is None else [],
+        "single": single,
         **values,
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def answer_question(review: Review, question: str | Question, *, deep: bool = True) -> QuestionAnswer:

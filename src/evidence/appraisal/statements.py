@@ -17,7 +17,15 @@ import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence, gather
 from evidence.appraisal.certainty.grade import SYMBOLS, Certainty, rate
-from evidence.appraisal.effect_words import OutcomeWords, base_words, outcome_words, people_words, word
+from evidence.appraisal.effect_words import (
+    OutcomeWords,
+    OwnResult,
+    base_words,
+    outcome_words,
+    own_result,
+    people_words,
+    word,
+)
 from evidence.effects.reported.reasons import Assumption
 from evidence.results import Shown, predicts
 from evidence.synthesis.reports import HARMS
@@ -217,6 +225,8 @@ class Finding(Shown):
         Trials from which on results are combined.
     beyond : tuple of bool
         Which comparisons have groups that differ by more than the analysis names.
+    own : tuple of OwnResult
+        Each comparison as its trial tells it, where they are not combined.
 
     Examples
     --------
@@ -241,6 +251,7 @@ class Finding(Shown):
     limits: tuple[float, float]
     minimum: int
     beyond: tuple[bool, ...] = field(default=(), kw_only=True)
+    own: tuple[OwnResult, ...] = field(default=(), kw_only=True)
 
     @property
     def k(self) -> int:
@@ -454,16 +465,10 @@ class Finding(Shown):
             groups = self.effects["arm"] + " v " + self.effects["comparator"]
             names = names.mask(told, names + " (" + groups + ")")
         shown = [
-            f"{name}: {self._of(row)} ({self.words.within(row['ci_low'], row['ci_high'])})"
-            for name, row in zip(names, self.effects.to_dict("records"), strict=True)
+            f"{name}: {_without_event(row) or own.words.change(own.value)} ({own.within})"
+            for name, row, own in zip(names, self.effects.to_dict("records"), self.own, strict=True)
         ]
         return "; ".join([*shown, self.base])
-
-    def _of(self, row: dict[Any, Any]) -> str:
-        """The effect in one comparison; without an event in either group, that and no more."""
-        if row.get("events_arm") == row.get("events_comparator") == 0:
-            return "none in either group"
-        return self.words.change(row["effect"])
 
     @property
     def sentence(self) -> str:
@@ -497,6 +502,11 @@ class Finding(Shown):
     def summary(self) -> str:
         """The title of the analysis and the statement."""
         return f"{self.analysis.title}\n{self.sentence}"
+
+
+def _without_event(row: dict[Any, Any]) -> str:
+    """Words for a comparison without an event in either group, where no effect says more."""
+    return "none in either group" if row.get("events_arm") == row.get("events_comparator") == 0 else ""
 
 
 def _do(trials: int) -> str:
@@ -573,11 +583,13 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         word(protocol, analysis.outcome),
         comparator_words(protocol, analysis),
     )
+    fit, effects = _combined(evidence), evidence.effects
+    own = [] if fit is not None else effects.to_dict("records")
     return Finding(
         analysis,
         words,
-        evidence.effects,
-        _combined(evidence),
+        effects,
+        fit,
         certainty,
         evidence.trials,
         len(evidence.missing),
@@ -587,5 +599,6 @@ def finding_of(review: Review, evidence: Evidence, certainty: Certainty) -> Find
         names,
         (evidence.rules.slight, evidence.rules.large),
         evidence.rule.minimum,
-        beyond=_beyond(review, analysis, evidence.effects),
+        beyond=_beyond(review, analysis, effects),
+        own=tuple(own_result(review, analysis.outcome, words, row) for row in own),
     )

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.diagnostics.selection.fit import SelectionModel, selection_model
+from evidence.effects.choosing.candidates import suited
 from evidence.effects.choosing.choices import Choices
+from evidence.effects.choosing.question import admits, pairs
 from evidence.errors import ModelError
 from evidence.models.pooled import Pooled
 from evidence.results import FEW_STUDIES, sentences
@@ -19,12 +21,24 @@ from evidence.synthesis.rule import count_trials, rule_of
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, number
+from evidence.wording import counted, joined, number
 
-__all__ = ["BAYES", "MAIN", "NOTHING_SHOWN", "SELECTED", "Alternative", "alternatives", "sensitivity"]
+__all__ = [
+    "BAYES",
+    "DOUBTFUL",
+    "MAIN",
+    "NOTHING_SHOWN",
+    "ONE_EACH",
+    "SELECTED",
+    "Alternative",
+    "alternatives",
+    "sensitivity",
+]
 
 MAIN = "main analysis"
 BAYES = "with a published distribution of the heterogeneity (Bayes)"
+ONE_EACH = "with one average effect a trial"
+DOUBTFUL = "with results that are doubtful as printed"
 NOTHING_SHOWN = "if the trials that report without usable numbers had shown no difference"
 SELECTED = "if results that are not significant had been reported less often"
 
@@ -36,8 +50,9 @@ class Alternative:
     Attributes
     ----------
     kind : str
-        "few trials" (a Bayesian result of the same trials), "other trials" (a sensitivity analysis of the protocol),
-        "missing results" (the bound), "selection" (a selection model).
+        "few trials" (a Bayesian result of the same trials), "one per trial" (the comparisons of a trial averaged),
+        "doubtful" (results marked ``CHECK:`` too), "other trials" (a sensitivity analysis of the protocol), "missing
+        results" (the bound), "selection" (a selection model).
     title : str
         What is different, in words.
     effects : DataFrame
@@ -47,7 +62,7 @@ class Alternative:
     note : str
     """
 
-    kind: Literal["few trials", "other trials", "missing results", "selection"]
+    kind: Literal["few trials", "one per trial", "doubtful", "other trials", "missing results", "selection"]
     title: str
     effects: pd.DataFrame
     estimate: float
@@ -65,7 +80,10 @@ def _alternative(kind: Any, title: str, effects: pd.DataFrame, fit: Any, note: s
 def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     """Give what stands beside a result: Bayes of few trials, sensitivity analyses, the bound, the selection model.
 
-    Each where it can be. The Bayesian result takes the spread between trials from a published distribution.
+    Each where it can be. The Bayesian result takes the spread between trials from a published distribution. Where
+    trials have several comparisons, these stand as one average each, so that what the groups of a trial have in
+    common is not counted as agreement of trials. Results that are doubtful as printed take part where they are
+    preferred to others of their trial, or its only ones.
     For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at all, at
     the precision that the other trials have for their size. It is no estimate: it shows how much the result could owe
     to what is missing. The selection model lets results that are not significant (two-sided P above 0.05, or on the
@@ -86,6 +104,15 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
         note = f"credible interval; distribution of the heterogeneity: {main.bayes.tau_prior.source}"
         yield _alternative("few trials", BAYES, main.effects, main.bayes, note)
     own = Choices.of(review, {}, analysis=main.analysis)
+    if own.multi_arm != "average" and main.effects["trial_id"].duplicated().any():
+        other = synthesise(review, main.analysis, multi_arm="average")
+        yield _alternative("one per trial", ONE_EACH, other.effects, other.fit, other.note)
+    if not own.doubtful and _has_doubtful(review, main, own):
+        other = synthesise(review, main.analysis, doubtful=True)
+        new = ~other.effects["result_ids"].isin(main.effects["result_ids"])
+        if new.any():
+            title = f"{DOUBTFUL} ({joined(dict.fromkeys(other.effects['label'][new]))})"
+            yield _alternative("doubtful", title, other.effects, other.fit, other.note)
     for entry in review.protocol.sensitivity:
         choices = entry.model_dump(exclude={"title"}, exclude_none=True)
         if Choices.of(review, choices, analysis=main.analysis) == own:
@@ -105,6 +132,18 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
         if model is not None and rule.leaves_scale(model.ci_low, model.ci_high):
             model, note = None, "the interval leaves the scale, so it says nothing"
         yield _alternative("selection", SELECTED, main.effects, model, note)
+
+
+def _has_doubtful(review: Review, main: Synthesis, own: Choices) -> bool:
+    """Whether a result was refused because it is doubtful as printed."""
+    one = main.analysis
+    asked = {(pair.trial_id, pair.arm_id, pair.comparator_arm_id) for pair in pairs(review, one)}
+    found = suited(review, one.outcome, one.window, main.measure, own)
+    return any(
+        (row.trial_id, row.arm_id, row.comparator_arm_id) in asked and admits(review, one, row)
+        for row, reason in ((each.contrast, each.reason) for each in found)
+        if reason is not None and reason.kind == "doubtful"
+    )
 
 
 def _selected(fit: Pooled) -> tuple[SelectionModel | None, str]:

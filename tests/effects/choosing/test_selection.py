@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -301,3 +302,28 @@ def test_doubtful_results_may_come_in_one_by_one(song: Any) -> None:
     assert refused(song, doubtful="one").startswith("doubtful")
     assert taken(song, doubtful=("one", "two"))["reported_effect"] == -2
     assert taken(song, doubtful=True)["reported_effect"] == -2
+
+
+def test_an_instrument_that_would_go_first_and_cannot_is_told(song: Any) -> None:
+    song.contrast("ava", "song", "quiet", "CRY", estimate=-3, se=1, note="CHECK: printed twice")
+    song.contrast("ava", "song", "quiet", "FUSS", estimate=-1, se=1, scale_min=0, scale_max=10)
+    row = taken(song)
+    assert row["instrument"] == "FUSS"
+    assert "CRY would go before FUSS; doubtful as printed: printed twice. " in row["derivation"]
+    assert "would go before" not in taken(song, doubtful=True)["derivation"]
+
+
+def test_instruments_of_equal_right_are_told(review: Any) -> None:
+    outcomes = dict(review.protocol.outcomes)
+    outcomes["quality_of_life"] = outcomes["quality_of_life"].model_copy(update={"prefer": ()})
+    row = (
+        replace(review, protocol=review.protocol.model_copy(update={"outcomes": outcomes}))
+        .effects("manual-usual-quality-of-life-short")
+        .iloc[0]
+    )
+    assert row["instrument"] == "SF-36 MCS"
+    assert (
+        "SF-36 PCS is preferred no less; that SF-36 MCS is taken is by the order of the rows' names"
+        in row["derivation"]
+    )
+    assert "no less" not in review.effects("manual-usual-quality-of-life-short")["derivation"].iloc[0]

@@ -283,3 +283,19 @@ def test_exchanged_columns_with_negated_numbers_are_the_same_comparison(small: A
     other = second.reversed()
     assert (other.estimate, other.n_arm, other.arm_share) == (first.estimate, first.n_arm, first.arm_share)
     assert other.se == pytest.approx(first.se, rel=1e-14)
+
+
+MISPRINT = {"estimate": -2, "ci_low": 1, "ci_high": 3, "ci_level": 95, "note": "CHECK: a lost sign"}
+
+
+def test_beside_a_misprinted_interval_the_p_value_is_left(only: Any) -> None:
+    found = only(**MISPRINT, p_value=0.01, p_operator="=", n_arm=78, n_comparator=90)
+    assert (found.reason, found.forms) == (None, (Form.DIFFERENCE_P,))
+    assert found.se == pytest.approx(2 / t.ppf(0.995, 166), rel=1e-12)
+    assert found.df == 166
+    assert found.steps[0] == "The interval, 1 to 3, does not hold the estimate"
+
+
+def test_a_misprinted_interval_is_refused_without_an_exact_p_value(only: Any) -> None:
+    found = only(**MISPRINT, p_value=0.01, p_operator="<")
+    assert found.reason.kind == "inconsistent"

@@ -6,8 +6,9 @@ import math
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.description import TrialDescription
@@ -20,7 +21,7 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
 
-__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "pooled_rows", "undivided"]
+__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "own_half_width", "pooled_rows", "undivided"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
@@ -52,6 +53,8 @@ COLUMNS = {
     "events_comparator": "patients of the comparator arm with the event, as divided among its comparisons",
     "reported_effect": "effect as reported, in units of the instrument",
     "reported_se": "its standard error as recovered from the report",
+    "reported_measure": "measure of the effect as reported",
+    "reported_df": "degrees of freedom with which its standard error was recovered; infinite for a normal interval",
     "unit": "unit of the effect",
     "comparator_group": "group of comparators of the protocol",
     "risk_of_bias": "overall risk of bias of the trial",
@@ -130,12 +133,26 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
 
 
 def undivided(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
-    """As `comparisons`, but each is the trial's own: a group that several of them share is not divided."""
+    """As `comparisons`, but each is the trial's own: a group that several of them share is not divided.
+
+    Differences in points have the interval that the trial printed, by its t distribution.
+    """
     frame = comparisons(review, analysis, **options)
     divides = Choices.of(review, options, analysis=analysis).multi_arm == "split_comparator"
     if divides and frame.loc[frame["status"] == POOLED, "trial_id"].duplicated().any():
-        return comparisons(review, analysis, **options | {"multi_arm": "correlated"})
+        frame = comparisons(review, analysis, **options | {"multi_arm": "correlated"})
+    df = frame["reported_df"].astype(float)
+    own = (frame["measure"] == "MD") & (frame["reported_measure"] == "MD") & np.isfinite(df)
+    if own.any():
+        df = df.where(own, math.inf)
+        half = own_half_width(frame["se"], df, review.protocol.model.level)
+        frame = frame.assign(ci_low=frame["effect"] - half, ci_high=frame["effect"] + half)
     return frame
+
+
+def own_half_width(se: Any, df: Any, level: float) -> Any:
+    """Half the width of the interval of a trial's own effect, by t with the degrees of freedom of its report."""
+    return se * stdtrit(df, 0.5 + level / 2)
 
 
 @lru_cache(maxsize=256)
@@ -202,13 +219,17 @@ def _row(
         "events_comparator": events[2],
         "reported_effect": contrast.estimate,
         "reported_se": contrast.se,
+        "reported_measure": contrast.measure,
+        "reported_df": contrast.df,
         "unit": scaled.unit,
         "source_kind": contrast.source_kind,
         "adjusted": contrast.adjusted,
         "form": Listed.of(contrast.forms),
         "assumptions": Listed.of(dict.fromkeys((*contrast.assumptions, *scaled.assumptions))),
         "arm_share": contrast.arm_share,
-        "derivation": Listed.of([measured, *contrast.steps, *scaled.steps], joint=". ", end="."),
+        "derivation": Listed.of(
+            [measured, *candidate.beside, *contrast.steps, *scaled.steps], joint=". ", end="."
+        ),
         "result_ids": Listed.of(contrast.result_ids),
         "readers": describe_trial.readers(contrast.result_ids),
         "source": place,

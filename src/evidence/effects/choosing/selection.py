@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from evidence.effects.choosing.candidates import Suited, suited
@@ -13,7 +13,7 @@ from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.question import Pair, admits, pairs
 from evidence.effects.choosing.rescale import Scaled
 from evidence.effects.reported.contrasts import Contrast
-from evidence.effects.reported.reasons import Reason
+from evidence.effects.reported.reasons import LEFT_OUT, Reason, Step, step
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
@@ -38,12 +38,25 @@ _OTHER_STATISTIC = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reported result that could stand for a pair of arms, and how far it is from what is preferred."""
+    """A reported result that could stand for a pair of arms, and how far it is from what is preferred.
+
+    Attributes
+    ----------
+    pair : Pair
+    contrast : Contrast
+    scaled : Scaled
+    rank : tuple of float
+        Smaller is better.
+    beside : tuple of Step
+        Which other instruments the trial reports that would go before this one, and why they do not, or that are
+        preferred no less.
+    """
 
     pair: Pair
     contrast: Contrast
     scaled: Scaled
     rank: tuple[float, ...]
+    beside: tuple[Step, ...] = ()
 
 
 def select(
@@ -75,7 +88,25 @@ def select(
     for pair, told in reasons.items():
         first, second = (beside[pair.trial_id, arm] for arm in (pair.arm_id, pair.comparator_arm_id))
         reasons[pair] = told or (_SHARED if first & second else nothing)
-    return _without_repeated_patients(review, chosen, reasons)
+    known = [replace(one, beside=_instruments_beside(one, reported)) for one in chosen]
+    return _without_repeated_patients(review, known, reasons)
+
+
+def _instruments_beside(chosen: Candidate, reported: dict[Arms, list[Suited]]) -> tuple[Step, ...]:
+    """Say which instruments would go before the one that was taken, or with equal right."""
+    pair, own = chosen.pair, chosen.contrast.instrument
+    said: dict[str, Step] = {}
+    for one in reported[pair.trial_id, pair.arm_id, pair.comparator_arm_id]:
+        name = one.contrast.instrument
+        if name == own or math.isnan(one.contrast.weeks):
+            continue
+        if one.reason is None and one.rank == chosen.rank:
+            said[name] = step(
+                f"{name} is preferred no less; that {own} is taken is by the order of the rows' names"
+            )
+        elif one.reason is not None and one.rank[0] < chosen.rank[0] and one.reason.kind not in LEFT_OUT:
+            said.setdefault(name, step(f"{name} would go before {own}; {one.reason.words.rstrip('.')}"))
+    return tuple(said.values())
 
 
 def _usable_beside(found: Iterable[Suited]) -> defaultdict[tuple[str, str], set[str]]:

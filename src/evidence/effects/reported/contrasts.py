@@ -55,6 +55,8 @@ class Contrast:
         MD, SMD, ROM, RR, OR, RD, HR or IRR.
     estimate, se : float
         In reported units, ratios as logs; NaN where not recoverable.
+    df : float
+        Degrees of freedom of the interval or P value from which the standard error was taken; infinite for normal.
     arm_share : float
         Part of the variance that comes from the arm rather than the comparator, between 0 and 1.
     n_arm, n_comparator : float
@@ -108,6 +110,7 @@ class Contrast:
     measure: str
     estimate: float = _NAN
     se: float = _NAN
+    df: float = math.inf
     arm_share: float = 0.5
     n_arm: float = _NAN
     n_comparator: float = _NAN
@@ -335,7 +338,9 @@ def _why_not(row: Any, estimate: float, bounds: bool) -> Reason | None:
     return Reason("no spread", "neither interval, standard error nor P value")
 
 
-def _recovered(contrast: Contrast, row: Any, estimate: float, opening: Step | None) -> Contrast:
+def _recovered(
+    contrast: Contrast, row: Any, estimate: float, opening: Step | None, aside: tuple[Step, ...] = ()
+) -> Contrast:
     """Get the standard error from what stands beside the estimate: SE, interval or exact P value."""
     ratio = measure_of(contrast.measure).ratio
     df = contrast.n_arm + contrast.n_comparator - 2
@@ -365,15 +370,22 @@ def _recovered(contrast: Contrast, row: Any, estimate: float, opening: Step | No
     try:
         found = recover(estimate=estimate, log=ratio, **given)
     except DataError as error:
+        outside = form is Form.DIFFERENCE_CI and not row.ci_low <= estimate <= row.ci_high
+        if outside and 0 < row.p_value < 1 and row.p_operator == "=" and estimate != 0:
+            # A misprint, marked as doubtful: who lets such results take part still has the P value.
+            said = step(f"The interval, {row.ci_low:g} to {row.ci_high:g}, does not hold the estimate")
+            without = row._replace(ci_low=_NAN, ci_high=_NAN)
+            return _recovered(contrast, without, estimate, opening, (said,))
         return replace(contrast, reason=Reason("inconsistent", str(error)))
     printed = step(_printed(contrast.measure, row, estimate))
     return replace(
         contrast,
         estimate=float(found.estimate),
         se=float(found.se),
+        df=float(given.get("df", math.inf)),
         forms=(form,),
         assumptions=assumptions,
-        steps=(*((opening,) if opening else ()), printed, *(step(str(each)) for each in found.steps)),
+        steps=(*((opening,) if opening else ()), *aside, printed, *(step(str(each)) for each in found.steps)),
     )
 
 
