@@ -171,7 +171,7 @@ class OwnResult:
     value: float
     low: float
     high: float
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def within(self) -> str:

@@ -226,7 +226,7 @@ class Finding(Shown):
     beyond : tuple of bool
         Which comparisons have groups that differ by more than the analysis names.
     own : tuple of OwnResult
-        Each comparison as its trial tells it, where they are not combined.
+        Each comparison as its trial tells it, where they are not combined; empty where the common scale is kept.
 
     Examples
     --------
@@ -464,9 +464,13 @@ class Finding(Shown):
         if "arm" in self.effects and told.any():
             groups = self.effects["arm"] + " v " + self.effects["comparator"]
             names = names.mask(told, names + " (" + groups + ")")
+        rows = self.effects.to_dict("records")
+        told = self.own or [
+            OwnResult(self.words, row["effect"], row["ci_low"], row["ci_high"]) for row in rows
+        ]
         shown = [
             f"{name}: {_without_event(row) or own.words.change(own.value)} ({own.within})"
-            for name, row, own in zip(names, self.effects.to_dict("records"), self.own, strict=True)
+            for name, row, own in zip(names, rows, told, strict=True)
         ]
         return "; ".join([*shown, self.base])
 
