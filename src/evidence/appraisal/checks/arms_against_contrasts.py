@@ -60,7 +60,7 @@ def difference_of_means(base: EvidenceBase) -> Iterator[Hit]:
         if gap > room or (turned and gap > 2 * rounding):
             message = (
                 f"{row.estimate:g} is reported, but {first.mean:g} ({base.arm_name(row)}) minus {second.mean:g} "
-                f"({base.arm_name(row, row.comparator_arm_id)}) is {expected:.4g}"
+                f"({base.comparator_name(row)}) is {expected:.4g}"
             )
             yield Hit("contrast_results", row.Index, "estimate", message)
 

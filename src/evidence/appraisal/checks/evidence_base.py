@@ -130,6 +130,10 @@ class EvidenceBase:
         known = self.arms.get((str(row.trial_id), arm or str(row.arm_id)))
         return arm or str(row.arm_id) if known is None else str(known.label)
 
+    def comparator_name(self, row: Any) -> str:
+        """Label of the arm with which a difference compares, likewise."""
+        return self.arm_name(row, row.comparator_arm_id)
+
     def study(self, trial: str) -> str:
         """Give the trial that a trial is a further entry of (``entry_of``, as importing writes it), or itself."""
         return str(getattr(self.trials.get(trial), "entry_of", "")) or trial

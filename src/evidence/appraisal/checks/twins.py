@@ -173,9 +173,8 @@ def both_orders(base: EvidenceBase) -> Iterator[Hit]:
             turned = sum(other.arm_id == row.comparator_arm_id for other in rows)
             if 2 * turned > len(rows):
                 message = (
-                    f"{base.arm_name(row)} minus {base.arm_name(row, row.comparator_arm_id)} here, the other way "
-                    f"round in {turned} of "
-                    f"{len(rows)} rows"
+                    f"{base.arm_name(row)} minus {base.comparator_name(row)} here, the other way "
+                    f"round in {turned} of {len(rows)} rows"
                 )
                 yield Hit("contrast_results", row.Index, "arm_id", message)
 
