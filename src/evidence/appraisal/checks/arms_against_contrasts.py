@@ -98,8 +98,9 @@ def precision_of_arms(base: EvidenceBase) -> Iterator[Hit]:
         else:
             continue
         if math.isnan(error) or not 0.5 <= error / expected <= 2.0:
+            source = "interval" if column == "ci_low" else "P value"
             implied = (
-                "a much larger P" if math.isnan(error) else f"a standard error of {error:.3g} by {column}"
+                "a much larger P" if math.isnan(error) else f"a standard error of {error:.3g} by the {source}"
             )
             message = (
                 f"the SDs and sizes of the arms give a standard error of {expected:.3g}, against {implied}"

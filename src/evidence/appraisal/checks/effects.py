@@ -11,6 +11,7 @@ import numpy as np
 from evidence.appraisal.checks.evidence_base import EvidenceBase
 from evidence.appraisal.checks.registry import Hit, rule
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.wording import plain
 
 _ENOUGH = 8
 
@@ -99,7 +100,7 @@ def unlike_others(base: EvidenceBase) -> Iterator[Hit]:
                 message = (
                     f"{value:+.2f} SDs (positive is better) between {base.arm_name(contrast)} and "
                     f"{base.comparator_name(contrast)}; the "
-                    f"middle effect on {contrast.outcome} is {middle:+.2f}, and most lie within "
+                    f"middle effect on {plain(contrast.outcome)} is {middle:+.2f}, and most lie within "
                     f"{2 * spread:.2f} of it"
                 )
                 yield Hit(table, row, column, message)
