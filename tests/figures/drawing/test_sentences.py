@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -16,7 +18,7 @@ STUDIES = pd.DataFrame(
 )  # fmt: skip
 
 
-def multilevel(formula: str, **options):
+def multilevel(formula: str, **options: Any) -> Any:
     return ev.multilevel(formula, "variance", levels=["lab"], data=STUDIES, **options)
 
 
