@@ -14,6 +14,7 @@ from .appraisal.certainty.absolute import AbsoluteEffects as AbsoluteEffects
 from .appraisal.certainty.absolute import absolute_effects as absolute_effects
 from .appraisal.certainty.grade import Certainty as Certainty
 from .appraisal.certainty.grade import grade as grade
+from .appraisal.certainty.network import inconsistency_rule_text as inconsistency_rule_text
 from .appraisal.certainty.summary_of_findings import summary_of_findings as summary_of_findings
 from .appraisal.certainty.tables import certainty_by_difference as certainty_by_difference
 from .appraisal.certainty.tables import certainty_rules as certainty_rules

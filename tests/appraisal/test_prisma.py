@@ -95,6 +95,15 @@ def test_changes_of_the_protocol_are_reported_where_they_are_listed(review):
     assert (changes["status"], changes["where"]) == ("yes", "page Reporting; data/review.yaml")
 
 
+def test_the_checklist_is_put_in_order_and_numbered_anew(filled):
+    for item in reversed(ITEMS):
+        filled.add("prisma_checklist", item=item, section="s", topic="t", status="yes")
+    items = ev.prisma_checklist(filled.read()).to_frame()
+    assert items.columns.tolist() == ["item", "section", "topic", "status", "where", "comment"]
+    assert items.index.tolist() == list(range(len(ITEMS)))
+    assert tuple(items["item"]) == ITEMS
+
+
 def test_a_checklist_with_gaps_is_refused(filled):
     with pytest.raises(DataError, match=r"no prisma_checklist\.csv"):
         ev.prisma_checklist(filled.read())

@@ -255,6 +255,21 @@ def test_no_event_in_either_group_is_no_finding_of_no_difference(small: SmallRev
     assert "Ben: 0.0 fewer or more of 100 people (" in numbers
 
 
+def test_people_are_a_least_number_where_a_trial_does_not_state_its_size(filled: SmallReview) -> None:
+    name = "singing-crying-short"
+    for said, unknown in (("180", False), ("at least 180", True)):
+        if unknown:
+            filled.trial("cy", song="singing", quiet="silence")
+            filled.contrast("cy", "song", "quiet", estimate=-1.5, ci_low=-2.5, ci_high=-0.5)
+        review = filled.read()
+        found, bearing = ev.finding(review, name), bearing_of(review, review.analyses[name])
+        assert found.people == said
+        assert found.base == f"{2 + unknown} trials, {said} people"
+        assert bearing.told.endswith(f"{found.base}; {bearing.certainty} certainty")
+        table = ev.analyses_table(review).set_index("question")["patients in them"]
+        assert table[found.analysis.title] == said
+
+
 def test_a_comparison_of_packages_names_its_groups(review: Review) -> None:
     electrotherapy = ev.finding(review, "massage-electrotherapy-disability-short")
     assert electrotherapy.numbers.startswith("Hsieh 2006 (Acupressure v Physical therapy): ")

@@ -157,6 +157,18 @@ def test_profile_marks_the_maximum() -> None:
     assert ((profile.tau2 >= profile.low) & (profile.tau2 <= profile.high))[inside].all()
 
 
+def test_dfbetas_beyond_one_alone_flag_a_study() -> None:
+    # Values of influence() of metafor 3.8.1, which flags the second study and no other.
+    result = influence(pool([0.0, -1.1, -0.1, -0.2, 0.8], [0.03, 0.16, 0.05, 0.18, 0.26], ci="z"))
+    np.testing.assert_allclose(
+        result.dfbetas, [0.14475799, -1.16387319, 0.03191055, -0.04822009, 0.57742465], rtol=1e-4
+    )
+    assert abs(result.dffits).max() < 3 * np.sqrt(1 / 4)
+    assert result.cook.max() < 0.4549  # median of chi-squared with 1 df
+    assert result.hat.max() < 3 / 5
+    assert result.influential.tolist() == [False, True, False, False, False]
+
+
 def test_one_influential_study_is_flagged_and_named() -> None:
     effect = [0.1, 0.12, 0.09, 0.11, 0.1, 0.13, 0.08, 0.9]
     result = influence(pool(effect, [0.02] * 8, method="EE", ci="z", labels=list("abcdefgh")))

@@ -148,6 +148,16 @@ def test_an_outlying_cluster_is_flagged() -> None:
     assert pickle.loads(pickle.dumps(found)).note == found.note
 
 
+def test_dfbetas_beyond_one_alone_flag_an_effect() -> None:
+    # Values of influence() of metafor 3.8.1, which flags the first effect and no other.
+    data = pd.DataFrame({"effect": [0.3, -0.4, -0.1, -0.2, 0.3, 0.0], "x": range(6)})
+    data["variance"] = [0.21, 0.12, 0.15, 0.38, 0.15, 0.25]
+    found = ev.influence(ev.regress("effect ~ x", data, variance="variance", method="EE", ci="z"))
+    np.testing.assert_allclose(found.dfbetas.iloc[0], [1.1025, -0.8973], atol=1e-4)
+    assert found.cook.max() < 1.386  # median of chi-squared with 2 df
+    assert found.influential.tolist() == [True] + [False] * 5
+
+
 def test_a_fit_without_error_has_no_influence_and_no_warning() -> None:
     fit = ev.robust(ev.pool([0.5] * 5, [0.1, 0.2, 0.1, 0.3, 0.2]), list("ababc"))
     with warnings.catch_warnings():

@@ -180,6 +180,14 @@ def test_every_column_that_is_removed_is_missed(file: str) -> None:
         assert "the column is missing" in fault.expected
 
 
+def test_the_remedy_for_a_missing_column_says_whether_its_cells_may_be_empty(data: Copy) -> None:
+    data.drop_column("trials.csv", "trial_id")
+    data.drop_column("arms.csv", "description")
+    said = {fault.column: fault.expected for fault in data.faults()}
+    assert said["trial_id"] == "the column is missing; add it to the header and fill in every cell"
+    assert said["description"] == "the column is missing; add it to the header, its cells may be empty"
+
+
 def test_a_column_missing_from_each_table_at_once(data: Copy) -> None:
     last = {
         file: [column.name for column in table.columns if not column.optional][-1]

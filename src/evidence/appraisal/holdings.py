@@ -193,9 +193,7 @@ def analyses_table(review: Review) -> pd.DataFrame:
             "measure": [one.measure for one in results],
             "poolable comparisons": [one.k for one in results],
             "trials": [one.trials for one in results],
-            "patients in them": [
-                people_words(one.n, at_least=bool(one.effects["n"].isna().any())) for one in results
-            ],
+            "patients in them": [people_words(one.n, at_least=one.at_least) for one in results],
             "trials without usable numbers": [one.missing["study"].nunique() for one in results],
         }
     )

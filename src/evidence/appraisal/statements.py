@@ -269,9 +269,14 @@ class Finding(Shown):
         return float(self.sizes.sum())
 
     @property
+    def at_least(self) -> bool:
+        """Whether there are more, because the size of a comparison is not known."""
+        return bool(self.sizes.isna().any())
+
+    @property
     def people(self) -> str:
         """The same in words: ``at least 172``; empty if nothing is known."""
-        return people_words(self.n, at_least=bool(self.sizes.isna().any()))
+        return people_words(self.n, at_least=self.at_least)
 
     @property
     def level(self) -> str:
@@ -300,8 +305,9 @@ class Finding(Shown):
 
         Of results that are not combined it says whether all people are counted as randomised.
         """
-        unknown = bool(self.sizes.isna().any())
-        text = base_words(self.k, self.trials, self.n, at_least=unknown, one_group=self.analysis.one_group)
+        text = base_words(
+            self.k, self.trials, self.n, at_least=self.at_least, one_group=self.analysis.one_group
+        )
         if self.fit is not None or "assumptions" not in self.effects:
             return text
         assumed = [Assumption.RANDOMISED_AS_ANALYSED in parts_of(one) for one in self.effects["assumptions"]]

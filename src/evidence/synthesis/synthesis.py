@@ -104,6 +104,11 @@ class Synthesis(Shown):
         return float(self.effects["n"].sum())
 
     @property
+    def at_least(self) -> bool:
+        """Whether there are more patients than that, because a trial does not state how many it has."""
+        return bool(self.effects["n"].isna().any())
+
+    @property
     def reported(self) -> pd.DataFrame:
         """Comparisons that were reported for this outcome and window but cannot be pooled."""
         return _reported(self.not_poolable).reset_index(drop=True)
@@ -172,7 +177,7 @@ class Synthesis(Shown):
         if self.k and self.effects["n"].isna().all():
             return "numbers of patients not stated"
         people = counted(round(self.n), "patient")
-        if self.effects["n"].isna().any():
+        if self.at_least:
             people = f"at least {people} (not every trial states its size)"
         return people
 

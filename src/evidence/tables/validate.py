@@ -148,10 +148,9 @@ def _missing_column(column: Column, cells: pd.DataFrame, table: Table, file: str
     close = closest(column.name, extra)
     if column.optional and not close:
         return
-    hint = (
-        f"; is it the column headed '{close}'?" if close else "; add it to the header, its cells may be empty"
-    )
-    yield Fault(file, 1, column.name, "", f"the column is missing{hint}")
+    filled = " and fill in every cell" if column.required else ", its cells may be empty"
+    hint = f"is it the column headed '{close}'?" if close else f"add it to the header{filled}"
+    yield Fault(file, 1, column.name, "", f"the column is missing; {hint}")
 
 
 def _pandera_column(column: Column, numbers: pd.Series | None) -> pa.Column:

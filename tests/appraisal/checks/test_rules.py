@@ -313,6 +313,20 @@ def test_rule_finds_its_planted_error(rule: str, small: Any) -> None:
     assert found["message"].str.len().gt(0).all()
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("difference unlike the means", r"\(Song\) minus \S+ \(Quiet\) is "),
+        ("very large effect", "^Song and Quiet differ by "),
+        ("effect unlike the others", "between Song and Quiet; the middle effect on crying is "),
+        ("arms in both orders", "^Quiet minus Song here, "),
+    ],
+)
+def test_both_arms_of_a_difference_are_named(rule: str, words: str, small: Any) -> None:
+    PLANTED[rule](clean(small))
+    assert ev.check(small.write(), rules=rule)["message"].str.contains(words).all()
+
+
 def test_rules_are_documented() -> None:
     rules = ev.check_rules()
     assert list(rules) == ["rule", "severity", "looks_for", "why", "look_at"]

@@ -23,7 +23,7 @@ def odd(filled: Any) -> Any:
 def test_what_readers_marked_stands_apart(odd: Any) -> None:
     found = ev.checked(odd.read())
     assert found.known["rule"].tolist() == ["marked as doubtful"]
-    assert found.known["place"].tolist() == ["arm_results, row 2, note"]
+    assert found.known["place"].tolist() == ["arm results, row 2, note"]
     assert found.known.columns.tolist() == ["result or trial", "rule", "what was found", "judgement", "place"]
     assert len(found.table) == len(found.findings) - 1 > 0
     assert "marked as doubtful" not in set(found.table["rule"])
@@ -69,8 +69,47 @@ def test_a_planted_error_is_told_with_its_place(odd: Any) -> None:
         f"its place**, by {len(new)} new findings:"
     )
     assert "not in the printed phrase" in set(new["rule"])
-    assert new.columns[-1] == "where to look"
+    assert new.columns.tolist() == ["severity", "rule", "place", "value", "what was found", "where to look"]
+    assert "arm results, row 6, SD" in set(new["place"])
     assert found.review.arm_results.loc[6, "sd"] == 2.0
+
+
+def test_places_trials_and_arms_are_told_in_words(odd: Any) -> None:
+    odd.trial("eve-2001", song="singing, 60", quiet="silence, 60")
+    for trial in odd.rows["trials"][2:4]:
+        trial["doi"] = "10.1000/1"
+    odd.rows["trials"][2]["label"] = "Cy 2001"
+    odd.rows["trials"][-1]["label"] = "Eve 2001"
+    odd.rows["arms"][-1]["label"] = "Singing to oneself"
+    odd.rows["arm_results"][0]["note"] = "CHECK: unlike eve-2001"
+    odd.rows["arm_results"][1]["timepoint_weeks"] = 400
+    found = ev.checked(odd.read())
+    [marked] = found.known.to_dict("records")
+    assert marked["result or trial"] == "arm_results-1"
+    assert marked["what was found"] == "kept out of pooling: unlike Eve 2001"
+    told = found.table.drop_duplicates("rule").set_index("rule")
+    assert told.loc["time beyond the usual", "place"] == "arm results, row 3, timepoint weeks"
+    columns = ["result or trial", "what was found", "place"]
+    assert list(told.loc["one publication for two trials", columns]) == [
+        "Cy 2001",
+        "doi is the same as of Dot (10.1000/1)",
+        "trials, row 4, doi",
+    ]
+    assert list(told.loc["components unlike the label", columns]) == [
+        "Eve 2001: Singing to oneself",
+        "entered as silence, but the label is 'Singing to oneself'",
+        "arms, row 11, components",
+    ]
+
+
+def test_trials_of_one_label_are_told_apart_by_their_ids(odd: Any) -> None:
+    for trial in odd.rows["trials"][2:4]:
+        trial.update(label="Cy 2001", doi="10.1000/1")
+    found = ev.checked(odd.read()).findings
+    said = found.loc[
+        (found["rule"] == "one publication for two trials") & (found["column"] == "doi"), "message"
+    ]
+    assert said.tolist() == [f"doi is the same as of {other} (10.1000/1)" for other in ("dot", "cy")]
 
 
 def test_without_a_group_that_is_large_enough_nothing_is_planted(odd: Any) -> None:

@@ -231,6 +231,21 @@ def test_one_verdict_in_common_less_is_one_level(loop: Callable[..., Review]) ->
     assert domain.inputs["disagreement"] == 1
 
 
+def test_the_rule_of_inconsistency_is_said_with_the_limits_of_the_protocol(filled: SmallReview) -> None:
+    assert ev.inconsistency_rule_text(filled.read()) == (
+        "Inconsistency has a rule of its own here: one level for each limit of an important difference (where none "
+        "can be named, for no effect) that lies within the prediction interval and not within the confidence "
+        "interval, or one or two for direct and indirect evidence that disagree (P < .1), whichever is more. Without "
+        "direct evidence, the test of the whole network takes the place of the second: one level with P < .1, two "
+        "with P < .01. I² and intervals that do not overlap do not count, nor does the line of no effect where an "
+        "important difference is named."
+    )
+    filled.protocol["certainty"] = {"incoherence_p": 0.05, "very_incoherent_p": 0.002}
+    said = ev.inconsistency_rule_text(filled.read())
+    assert "disagree (P < .05)" in said
+    assert "one level with P < .05, two with P < .002." in said
+
+
 def test_without_direct_evidence_the_test_of_the_whole_network_decides(loop: Callable[..., Review]) -> None:
     base = base_of(loop(pairs=((A, C), (B, C))))
     [domain] = [

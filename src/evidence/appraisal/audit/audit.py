@@ -266,7 +266,7 @@ def bearing_of(
         untimed=untimed(lost),
         left_out=result.left_out,
         in_words=told_in_words(review, result),
-        at_least=bool(result.effects["n"].isna().any()),
+        at_least=result.at_least,
     )
     if result.fit is None:
         return bearing

@@ -46,12 +46,23 @@ from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.network.result import Network
 from evidence.synthesis.rule import rule_of
-from evidence.wording import counted, number, p_value
+from evidence.tables.review import Review
+from evidence.wording import counted, in_words, number, p_value
 
-__all__ = ["NETWORK_RULES", "NetworkEstimate", "NetworkEvidence", "network_evidence", "rate_network"]
+__all__ = [
+    "NETWORK_RULES",
+    "NetworkEstimate",
+    "NetworkEvidence",
+    "inconsistency_rule_text",
+    "network_evidence",
+    "rate_network",
+]
 
 NOISE = 1e-9
 """Share of an estimate up to which a trial contributes nothing but rounding error."""
+
+MOST_APART = 2
+"""Levels that direct and indirect evidence which disagree can cost."""
 
 SIZES = ("estimate", "se", "ci_low", "ci_high", "prediction_low", "prediction_high")
 
@@ -189,6 +200,30 @@ def rate_network(body: NetworkEvidence) -> tuple[Body, Certainty]:
     return few, rate(few)
 
 
+def inconsistency_rule_text(review: Review) -> str:
+    """Say for a page how inconsistency is judged in a network, with the limits of P of the protocol.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> ev.inconsistency_rule_text(review).partition(":")[0]
+    'Inconsistency has a rule of its own here'
+    """
+    rules = review.protocol.certainty
+    limit, lower = (
+        f"P < {f'{p:g}'.removeprefix('0')}" for p in (rules.incoherence_p, rules.very_incoherent_p)
+    )
+    return (
+        "Inconsistency has a rule of its own here: one level for each limit of an important difference (where none "
+        "can be named, for no effect) that lies within the prediction interval and not within the confidence "
+        f"interval, or one or {in_words(MOST_APART)} for direct and indirect evidence that disagree ({limit}), "
+        "whichever is more. Without direct evidence, the test of the whole network takes the place of the second: "
+        f"one level with {limit}, two with {lower}. I² and intervals that do not overlap do not count, nor does the "
+        "line of no effect where an important difference is named."
+    )
+
+
 def network_inconsistency(evidence: NetworkEvidence, fit: NetworkEstimate) -> Judgement:
     """The larger of two: effects that vary between trials, and direct and indirect evidence that disagree.
 
@@ -257,7 +292,7 @@ def _incoherence(evidence: NetworkEvidence, lines: tuple[float, ...]) -> tuple[i
         all(row[f"{kind}_low"] < high and row[f"{kind}_high"] > low for kind in ("direct", "indirect"))
         for low, high in pairwise(edges)
     ]
-    levels = min(len(both) - sum(both), 2)
+    levels = min(len(both) - sum(both), MOST_APART)
     turn = 1.0 if evidence.one == row["treat1"] else -1.0
     told = " and ".join(evidence.write(turn * row[kind]) for kind in ("direct", "indirect"))
     return levels, f"direct and indirect evidence disagree ({told}; {test})", inputs

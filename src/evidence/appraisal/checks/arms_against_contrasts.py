@@ -60,7 +60,7 @@ def difference_of_means(base: EvidenceBase) -> Iterator[Hit]:
         if gap > room or (turned and gap > 2 * rounding):
             message = (
                 f"{row.estimate:g} is reported, but {first.mean:g} ({base.arm_name(row)}) minus {second.mean:g} "
-                f"({base.arm_name(row, row.comparator_arm_id)}) is {expected:.4g}"
+                f"({base.comparator_name(row)}) is {expected:.4g}"
             )
             yield Hit("contrast_results", row.Index, "estimate", message)
 
@@ -98,8 +98,9 @@ def precision_of_arms(base: EvidenceBase) -> Iterator[Hit]:
         else:
             continue
         if math.isnan(error) or not 0.5 <= error / expected <= 2.0:
+            source = "interval" if column == "ci_low" else "P value"
             implied = (
-                "a much larger P" if math.isnan(error) else f"a standard error of {error:.3g} by {column}"
+                "a much larger P" if math.isnan(error) else f"a standard error of {error:.3g} by the {source}"
             )
             message = (
                 f"the SDs and sizes of the arms give a standard error of {expected:.3g}, against {implied}"

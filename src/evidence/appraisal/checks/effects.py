@@ -11,6 +11,7 @@ import numpy as np
 from evidence.appraisal.checks.evidence_base import EvidenceBase
 from evidence.appraisal.checks.registry import Hit, rule
 from evidence.effects.reported.contrasts import Contrast, reported_contrasts
+from evidence.wording import plain
 
 _ENOUGH = 8
 
@@ -64,9 +65,8 @@ def very_large(base: EvidenceBase) -> Iterator[Hit]:
     for contrast, value, table, row, column in _effects(base):
         if abs(value) >= base.limits.large_effect:
             message = (
-                f"{base.arm_name(contrast)} and {base.arm_name(contrast, contrast.comparator_arm_id)} differ by "
-                f"{abs(value):.1f} SDs "
-                f"({contrast.estimate:.4g} with SD {contrast.sd:.3g})"
+                f"{base.arm_name(contrast)} and {base.comparator_name(contrast)} differ by "
+                f"{abs(value):.1f} SDs ({contrast.estimate:.4g} with SD {contrast.sd:.3g})"
             )
             yield Hit(table, row, column, message)
 
@@ -99,8 +99,8 @@ def unlike_others(base: EvidenceBase) -> Iterator[Hit]:
             if spread > 0 and abs(value - middle) > base.limits.outlier * spread:
                 message = (
                     f"{value:+.2f} SDs (positive is better) between {base.arm_name(contrast)} and "
-                    f"{base.arm_name(contrast, contrast.comparator_arm_id)}; the "
-                    f"middle effect on {contrast.outcome} is {middle:+.2f}, and most lie within "
+                    f"{base.comparator_name(contrast)}; the "
+                    f"middle effect on {plain(contrast.outcome)} is {middle:+.2f}, and most lie within "
                     f"{2 * spread:.2f} of it"
                 )
                 yield Hit(table, row, column, message)

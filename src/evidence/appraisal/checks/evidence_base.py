@@ -130,6 +130,20 @@ class EvidenceBase:
         known = self.arms.get((str(row.trial_id), arm or str(row.arm_id)))
         return arm or str(row.arm_id) if known is None else str(known.label)
 
+    def comparator_name(self, row: Any) -> str:
+        """Label of the arm with which a difference compares, likewise."""
+        return self.arm_name(row, row.comparator_arm_id)
+
+    def trial_name(self, trial: str) -> str:
+        """Label of a trial; its id where the table of trials has none, or several with the same."""
+        return self._trial_names.get(trial, trial)
+
+    @cached_property
+    def _trial_names(self) -> dict[str, str]:
+        labels = {trial: str(row.label) for trial, row in self.trials.items()}
+        often = Counter(labels.values())
+        return {trial: label for trial, label in labels.items() if label and often[label] == 1}
+
     def study(self, trial: str) -> str:
         """Give the trial that a trial is a further entry of (``entry_of``, as importing writes it), or itself."""
         return str(getattr(self.trials.get(trial), "entry_of", "")) or trial

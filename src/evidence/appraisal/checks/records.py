@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.wording import column_words
 
 _RETRACTED = re.compile(
     r"\bretract(?:ed|ion)\b|expression of concern|\bwithdrawn (?:article|paper|publication)", re.IGNORECASE
@@ -76,7 +77,7 @@ def year_does_not_fit(base: EvidenceBase) -> Iterator[Hit]:
             continue
         for_it = [column for column, years in found.items() if year in years]
         odd = "year" if len(against) > len(for_it) else against[0]
-        message = f"year {year}, but the {against[0]} has {', '.join(dict.fromkeys(found[against[0]]))}"
+        message = f"year {year}, but the {column_words(against[0])} has {', '.join(dict.fromkeys(found[against[0]]))}"
         yield Hit("trials", trial.Index, odd, message)
 
 

@@ -73,7 +73,7 @@ def ranges_differ(base: EvidenceBase) -> Iterator[Hit]:
                 column = "scale_min" if high == usual[1] else "scale_max"
                 message = (
                     f"{instrument} is {low:g} to {high:g} here and {usual[0]:g} to {usual[1]:g} elsewhere "
-                    f"in {trial}"
+                    f"in {base.trial_name(trial)}"
                 )
                 yield Hit(table, row.Index, column, message)
 

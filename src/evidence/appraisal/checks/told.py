@@ -10,9 +10,10 @@ from evidence.appraisal.checks import marks
 from evidence.appraisal.checks.findings import check, check_rules
 from evidence.appraisal.checks.registry import RULES
 from evidence.errors import DataError
+from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
 from evidence.tables.schema import doubt
-from evidence.wording import counted
+from evidence.wording import column_words, counted, plain
 
 __all__ = ["Checked", "check_rules_table", "checked", "planted_error"]
 
@@ -78,12 +79,16 @@ class Checked:
     @property
     def table(self) -> pd.DataFrame:
         """The findings of the rules themselves, with their judgements, as a page prints them."""
-        return _told(self.findings[~self.by_readers])
+        return self._told(~self.by_readers)
 
     @property
     def known(self) -> pd.DataFrame:
         """What the readers had marked or assumed, as a page prints it."""
-        return _told(self.findings[self.by_readers]).drop(columns="comment")
+        return self._told(self.by_readers).drop(columns="comment")
+
+    def _told(self, part: pd.Series) -> pd.DataFrame:
+        columns = ["result or trial", "rule", "what was found", "judgement", "comment", "place"]
+        return _placed(self.findings[part], self.review)[columns].reset_index(drop=True)
 
     @property
     def judgements(self) -> pd.DataFrame:
@@ -112,12 +117,26 @@ class Checked:
         )
 
 
-def _told(findings: pd.DataFrame) -> pd.DataFrame:
-    """Findings with their place in one column, the row as a spreadsheet shows it."""
-    file, row = findings["file"].str.removesuffix(".csv"), findings["row"].astype(str)
-    placed = findings.assign(place=file + ", row " + row + ", " + findings["column"]).reset_index(drop=True)
-    columns = ["id", "rule", "message", "judgement", "comment", "place"]
-    return placed[columns].rename(columns={"id": "result or trial", "message": "what was found"})
+def _placed(findings: pd.DataFrame, review: Review) -> pd.DataFrame:
+    """Findings with table, row (as a spreadsheet shows it) and column as one place, and trials by their labels.
+
+    Results keep their ids: by them a page leads to the place where the result stands.
+    """
+    place = [
+        f"{plain(file.removesuffix('.csv'))}, row {row}, {column_words(column)}"
+        for file, row, column in zip(findings["file"], findings["row"], findings["column"], strict=True)
+    ]
+    names = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+    names |= {
+        f"{row['trial_id']}/{row['arm_id']}": f"{names.get(row['trial_id'], row['trial_id'])}: {row['label']}"
+        for row in review.arms.to_dict("records")
+    }
+    # What readers marked is a note of theirs; a rule may quote a source, which stays as it is printed.
+    of_readers, notes = findings["rule"].isin(_BY_READERS), plain_notes(review)
+    message = findings["message"].where(~of_readers, findings["message"].map(notes))
+    return findings.assign(
+        place=place, id=findings["id"].map(lambda one: names.get(one, one)), message=message
+    ).rename(columns={"id": "result or trial", "message": "what was found", "look_at": "where to look"})
 
 
 def checked(review: Review) -> Checked:
@@ -180,5 +199,5 @@ def planted_error(found: Checked, *, least: int = 50) -> tuple[str, pd.DataFrame
         f"became {broken.loc[victim, 'sd']:g}. **The error is {'' if named else 'not '}found at its place**, by "
         f"{counted(len(new), 'new finding')}:"
     )
-    columns = ["severity", *_PLACE, "value", "message", "look_at"]
-    return said, new[columns].rename(columns={"look_at": "where to look"})
+    columns = ["severity", "rule", "place", "value", "what was found", "where to look"]
+    return said, _placed(new, found.review)[columns]

@@ -70,9 +70,8 @@ def same_numbers(base: EvidenceBase) -> Iterator[Hit]:
                 told.add((table, row.Index))
                 listed = ", ".join(f"{number:g}" for number in numbers[1:])
                 column = "mean" if table == "arm_results" else "estimate"
-                yield Hit(
-                    table, row.Index, column, f"{listed} also stand in {twin.trial_id} ({twin.result_id})"
-                )
+                message = f"{listed} also stand in {base.trial_name(twin.trial_id)} ({twin.result_id})"
+                yield Hit(table, row.Index, column, message)
     yield from _many_shared(base, told)
 
 
@@ -90,7 +89,8 @@ def _many_shared(base: EvidenceBase, told: set[tuple[str, int]]) -> Iterator[Hit
                 for own, other in ((first, second), (second, first)):
                     row = trials[own][key]
                     if ("arm_results", row.Index) not in told:
-                        message = f"{len(shared)} means, among them {row.mean:g}, also stand in {other}"
+                        among = f"{len(shared)} means, among them {row.mean:g}"
+                        message = f"{among}, also stand in {base.trial_name(other)}"
                         yield Hit("arm_results", row.Index, "mean", message)
 
 
@@ -112,7 +112,7 @@ def same_quotation(base: EvidenceBase) -> Iterator[Hit]:
                 (other for _, other in rows if base.study(other.trial_id) != base.study(row.trial_id)), None
             )
             if twin is not None:
-                message = f"quoted as '{row.as_reported}', like {twin.result_id} of {twin.trial_id}"
+                message = f"quoted as '{row.as_reported}', like {twin.result_id} of {base.trial_name(twin.trial_id)}"
                 yield Hit(table, row.Index, "trial_id", message)
 
 
@@ -173,9 +173,8 @@ def both_orders(base: EvidenceBase) -> Iterator[Hit]:
             turned = sum(other.arm_id == row.comparator_arm_id for other in rows)
             if 2 * turned > len(rows):
                 message = (
-                    f"{base.arm_name(row)} minus {base.arm_name(row, row.comparator_arm_id)} here, the other way "
-                    f"round in {turned} of "
-                    f"{len(rows)} rows"
+                    f"{base.arm_name(row)} minus {base.comparator_name(row)} here, the other way "
+                    f"round in {turned} of {len(rows)} rows"
                 )
                 yield Hit("contrast_results", row.Index, "arm_id", message)
 
@@ -220,7 +219,9 @@ def _shared(base: EvidenceBase, column: str, names: dict[str, str]) -> Iterator[
             groups[name.casefold()].append(trial)
     for name, trials in groups.items():
         for trial in trials if len(trials) > 1 else ():
-            others = ", ".join(other for other in trials if base.study(other) != base.study(trial))
+            others = ", ".join(
+                base.trial_name(other) for other in trials if base.study(other) != base.study(trial)
+            )
             if not others:
                 continue
             what = (

@@ -9,6 +9,7 @@ from typing import Any
 
 from evidence.appraisal.checks.evidence_base import EvidenceBase, printed_numbers, spelled_out, stated
 from evidence.appraisal.checks.registry import Hit, rule
+from evidence.wording import plain
 
 _P_VALUE = re.compile(
     r"\bp\s*(?:values?\s*)?(<=|≤|=|<|>|of)?\s*(?:about\s*)?(\d*[.,]\d+|\d+)(?!\d|\s*%)", re.IGNORECASE
@@ -199,5 +200,5 @@ def components_unlike_label(base: EvidenceBase) -> Iterator[Hit]:
         text = re.sub(r"\b(?:no|without|not)\s+[a-z]+", " ", re.sub(r"[^a-z]+", " ", arm.label.lower()))
         named = {name for name in known if re.search(rf"\b{re.escape(name.replace('_', ' '))}\b", text)}
         if named and not named & set(arm.components.split("+")):
-            message = f"entered as {arm.components}, but the label is '{arm.label}'"
+            message = f"entered as {plain(arm.components)}, but the label is '{arm.label}'"
             yield Hit("arms", arm.Index, "components", message)

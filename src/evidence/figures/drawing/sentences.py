@@ -71,7 +71,7 @@ def _residual_line(fit: Regression | Multilevel) -> str:
         parts = "" if fit.method == "EE" else f"τ² = {significant(fit.tau2)}, I² = {number(fit.i2, 0)}%, "
     else:
         parts = "".join(f"σ² {clean(name)} = {significant(value)}, " for name, value in _variances(fit))
-    residual = "Residual heterogeneity" if fit.p > 1 else "Heterogeneity"
+    residual = "Residual heterogeneity" if _moderated(fit) else "Heterogeneity"
     return f"{residual}: {parts}Q = {number(fit.qe, 2)} on {fit.qe_df} df, {p_value(fit.qe_p)}"
 
 
@@ -121,14 +121,18 @@ def _test(fit: Any) -> str:
     return f"{statistic}, {p_value(fit.p_value)}"
 
 
+def _moderated(fit: Pooled | Regression | Multilevel) -> bool:
+    """Whether a model has more than a mean; a single coefficient may be a slope."""
+    return not isinstance(fit, Pooled) and (fit.p > 1 or not fit.design.intercept)
+
+
 def _moderators_line(fit: Regression | Multilevel, test: bool) -> str:
     """Model with its tests: of the mean, or of the moderators together."""
     name = "t" if isinstance(fit, Multilevel) and fit.test == "t" else getattr(fit, "ci", "z")
     kind = "Meta-regression" if isinstance(fit, Regression) else "Multilevel model"
-    moderated = fit.p > 1 or not fit.design.intercept
-    model = f"{kind} ({fit.method})" + (f" of {clean(fit.formula)}" if moderated else "")
+    model = f"{kind} ({fit.method})" + (f" of {clean(fit.formula)}" if _moderated(fit) else "")
     start = f"{model}; {interval_name(fit.level)}: {INTERVALS[name].name}"
-    if moderated:
+    if _moderated(fit):
         sign = "F" if math.isfinite(fit.df) else "χ²"
         return f"{start}; test of moderators: {sign} = {number(fit.qm, 2)}, {p_value(fit.qm_p)}"
     if not test:
@@ -143,7 +147,7 @@ def _robust_line(fit: Robust, test: bool) -> str:
     """Model under robust inference, with the test of its mean."""
     model = model_line(fit.fit, test=False).partition("; ")[0]
     start = f"{model}; {interval_name(fit.level)}: cluster-robust ({fit.correction}, {fit.clusters} clusters)"
-    if fit.p > 1 or not test:
+    if _moderated(fit.fit) or not test:
         return start
     row = fit.coefficients.iloc[0]
     by = f"t = {number(float(row['statistic']), 2)} on {float(row['df']):.3g} df"
