@@ -124,6 +124,9 @@ def _row(
         effect = {
             name: evidence.show(getattr(fit, value)) for name, value in zip(effect, values, strict=True)
         }
+    if found.fit is None and found.k == 1:  # with the interval that the trial printed
+        own = found.effects.iloc[0]
+        effect |= {name: evidence.show(own[name]) for name in ("effect", "ci_low", "ci_high")}
     return {
         "analysis": question.id,
         "population": str(protocol.question.get("population", "")),
