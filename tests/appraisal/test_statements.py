@@ -274,7 +274,7 @@ def test_a_comparison_of_packages_names_its_groups(review: Review) -> None:
     electrotherapy = ev.finding(review, "massage-electrotherapy-disability-short")
     assert electrotherapy.numbers.startswith("Hsieh 2006 (Acupressure v Physical therapy): ")
     other = ev.finding(review, "massage-active-pain-long").numbers
-    assert "Little 2008 (ATEAM) (Massage + exercise prescription (cell) v 24 lessons alone (cell)): " in other
+    assert "Little 2008 (ATEAM) (Massage + exercise prescription v 24 Alexander lessons alone): " in other
     assert other.startswith("Cherkin 2001: ")
 
 
