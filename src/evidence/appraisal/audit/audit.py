@@ -257,15 +257,15 @@ def bearing_of(
     """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
     result = synthesise(review, analysis, **overrides) if overrides else as_declared(review, analysis.id)
     words = outcome_words(review, analysis.outcome, result.measure)
-    lost = result.missing
+    lost, (in_words, out) = result.missing, told_in_words(review, result)
     counts = result.k, result.trials, result.n, lost["study"].nunique()
     bearing = Bearing(
         analysis,
         words,
         *counts,
         untimed=untimed(lost),
-        left_out=result.left_out,
-        in_words=told_in_words(review, result),
+        left_out=result.left_out + out,
+        in_words=in_words,
         at_least=bool(result.effects["n"].isna().any()),
     )
     if result.fit is None:
