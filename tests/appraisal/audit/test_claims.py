@@ -28,6 +28,18 @@ def test_analyses_fit_the_fields_of_the_claim(review: Review) -> None:
         assert together == (claim["with_exercise"] == "yes")
 
 
+def test_a_claim_that_names_no_comparator_is_held_against_each(review: Review) -> None:
+    """Better than a sham, than nothing and than exercise alone: the claim does not say which."""
+    found = ev.claim_results(review).groupby("claim_id")["analysis"].agg(set)
+    both = {"with-exercise-usual-disability-short", "added-to-exercise-disability-short"}
+    assert both <= found["c12"]
+    assert both <= found["c04"]
+    # A claim of superiority is held against other active treatments.
+    assert not any("usual" in name for name in found["c13"])
+    # Beside the result of all kinds of comparator stand those of each kind.
+    assert {f"massage-{kind}-pain-short" for kind in ("inactive", "sham", "usual")} <= found["c05"]
+
+
 def test_results_are_those_of_the_synthesis(review: Review) -> None:
     table = ev.claim_results(review, method="DL", ci="z")
     pooled = table[table["estimate"].notna()]

@@ -21,8 +21,9 @@ def claim_results(review: Review, **overrides: Any) -> pd.DataFrame:
     """Give for each claim the results of the analyses that bear on it.
 
     An analysis bears on a claim if it studies an intervention of the claim, is about one of its outcomes and its
-    window (any, if the claim names none), compares with its comparator, and treats co-interventions as the claim does
-    (column ``with_<component>``). On a claim of superiority only comparisons with other active treatments bear.
+    window (any, if the claim names none), compares with its comparator (with any, if the claim names none), and
+    treats co-interventions as the claim does (column ``with_<component>``). On a claim of superiority only
+    comparisons with other active treatments bear.
 
     Parameters
     ----------
@@ -105,11 +106,13 @@ def bears_on(analysis: Analysis, claim: Mapping[Any, Any], protocol: Protocol) -
     if analysis.outcome not in parts_of(claim["outcome"]):
         return False
     wanted = claim["comparator"]
-    if wanted and wanted not in spec.comparator and not set(spec.comparator) & set(groups.get(wanted, ())):
+    # A group of comparators is each of its members.
+    compared = {name for entry in spec.comparator for name in (entry, *groups.get(entry, ()))}
+    if wanted and compared.isdisjoint({wanted, *groups.get(wanted, ())}):
         return False
     if claim["kind"] == "superiority":
         weak = {"inactive", "usual", *protocol.components.inactive, *protocol.components.usual}
-        if weak & {name for entry in spec.comparator for name in (entry, *groups.get(entry, ()))}:
+        if weak & compared:
             return False
     for component in protocol.co_components:
         how = claim.get(f"with_{component}", "")
