@@ -20,6 +20,7 @@ from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
 from evidence.appraisal.harms import told_in_words
 from evidence.errors import DataError, Fault
+from evidence.models.core.weighted import Floats
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import as_declared, synthesise
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
@@ -285,6 +286,7 @@ def bearing_of(
         level=fit.level,
         certainty=level,
         share=_share(review, result.effects),
+        weights=_weights(review, result.effects, fit.weights),
     )
 
 
@@ -294,6 +296,17 @@ def level_of(rated: Any, analysis: str) -> str:
     if level not in CERTAINTIES:
         raise DataError(f"the certainty of {analysis} is '{level}'; it must be {', '.join(CERTAINTIES)}")
     return level
+
+
+def _weights(review: Review, effects: pd.DataFrame, percent: Floats) -> dict[str, dict[str, float]]:
+    """Share of the weight by co-treatment and by the subgroups of trials that the protocol makes."""
+    columns = (*review.protocol.co_components, *review.protocol.subgroups)
+    weight = pd.Series(percent / 100.0, index=effects.index)
+    return {
+        name: {str(value): float(part) for value, part in weight.groupby(effects[name]).sum().items()}
+        for name in dict.fromkeys(columns)
+        if name in effects
+    }
 
 
 def _share(review: Review, effects: pd.DataFrame) -> float:

@@ -7,11 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.appraisal.audit.judge import Bearing
+from evidence.appraisal.effect_words import word
+from evidence.effects.choosing.description import WITH_TREATMENT
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
+from evidence.wording import joined, number
 
-__all__ = ["bears_on", "claim_results", "parts_of"]
+__all__ = ["bears_on", "claim_results", "parts_of", "wider"]
 
 _COLUMNS = ["claim_id", "claim", "analysis", "k", "trials", "estimate", "ci_low", "ci_high", "result"]
 _WITH = {"yes": ("yes", "both_arms"), "no": ("no", "either"), "either": ("either", "no")}
@@ -82,6 +86,29 @@ def claim_results(review: Review, **overrides: Any) -> pd.DataFrame:
 def parts_of(text: str) -> tuple[str, ...]:
     """Read a cell that lists names, joined by |."""
     return tuple(part.strip() for part in text.split("|") if part.strip())
+
+
+def wider(bearing: Bearing, claim: Mapping[Any, Any], protocol: Protocol) -> str:
+    """Say where a pooled result is wider than a claim on which it bears: how much of its weight is about others.
+
+    Treatment together with another one where the claim is about treatment without it, and trials outside the subgroup
+    (column of the claims by its name) that the claim is about. Empty where there is nothing of the kind.
+    """
+    found = []
+    for component in protocol.co_components:
+        with_it = sum(bearing.weights.get(component, {}).get(name, 0.0) for name in WITH_TREATMENT)
+        if claim.get(f"with_{component}", "") == "no" and with_it > 0:
+            found.append(f"{_percent(with_it)} is of treatment with {word(protocol, component)}")
+    for column in protocol.subgroups:
+        shares, asked = bearing.weights.get(column, {}), claim.get(column, "")
+        other = sum(share for value, share in shares.items() if value != asked)
+        if asked and other > 0:
+            found.append(f"{_percent(other)} is of patients not, or not said to be, {asked}")
+    return f"wider than the claim: of the weight, {joined(found)}" if found else ""
+
+
+def _percent(share: float) -> str:
+    return f"{number(100.0 * share, 0)}%"
 
 
 def bears_on(analysis: Analysis, claim: Mapping[Any, Any], protocol: Protocol) -> bool:
