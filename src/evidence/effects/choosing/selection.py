@@ -13,7 +13,7 @@ from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.question import Pair, admits, pairs
 from evidence.effects.choosing.rescale import Scaled
 from evidence.effects.reported.contrasts import Contrast
-from evidence.effects.reported.reasons import Reason
+from evidence.effects.reported.reasons import Reason, lacks_numbers
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
@@ -198,25 +198,42 @@ def _without_cells(
 def _without_repeated_patients(
     review: Review, chosen: list[Candidate], reasons: Reasons
 ) -> tuple[list[Candidate], Reasons]:
-    """Drop the comparisons of trials whose patients may stand in another trial of the analysis."""
+    """Drop the comparisons of trials whose patients may stand in another trial of the analysis.
+
+    Of such trials the first with an effect stands for all, else the first that reports anything: the others do not
+    count as reporting it, too.
+    """
     present = {candidate.pair.trial_id for candidate in chosen}
+    told = {
+        pair.trial_id for pair, found in reasons.items() if lacks_numbers(reason.kind for reason in found)
+    }
+    labels = _labels(review)
     replaced: dict[str, tuple[str, str]] = {}
     for group in review.protocol.same_patients:
-        held = [trial for trial in group.trials if trial in present]
+        held = [trial for seen in (present, told - present) for trial in group.trials if trial in seen]
         for trial in held[1:]:
-            replaced[trial] = held[0], group.reason
+            replaced[trial] = labels[held[0]], group.reason
     for strata in review.protocol.strata:
         if strata.whole in present:
-            replaced |= dict.fromkeys(strata.parts, (strata.whole, "a stratum of that trial"))
-    kept = []
-    for candidate in chosen:
-        if candidate.pair.trial_id in replaced:
-            other, why = replaced[candidate.pair.trial_id]
-            words = f"may hold the same patients as {other}: {why}"
-            reasons[candidate.pair] = (Reason("same patients", words),)
-        else:
-            kept.append(candidate)
-    return kept, reasons
+            whole = labels.get(strata.whole, strata.whole)
+            replaced |= dict.fromkeys(strata.parts, (whole, "a stratum of that trial"))
+    again = {
+        trial: (Reason("same patients", f"may hold the same patients as {other}: {why}"),)
+        for trial, (other, why) in replaced.items()
+    }
+    dropped = [candidate.pair for candidate in chosen if candidate.pair.trial_id in again]
+    dropped += [
+        pair
+        for pair, found in reasons.items()
+        if pair.trial_id in again and lacks_numbers(reason.kind for reason in found)
+    ]
+    kept = [candidate for candidate in chosen if candidate.pair.trial_id not in again]
+    return kept, reasons | {pair: again[pair.trial_id] for pair in dropped}
+
+
+@lru_cache(maxsize=8)
+def _labels(review: Review) -> dict[str, str]:
+    return dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
 
 
 @lru_cache(maxsize=8)
