@@ -70,12 +70,30 @@ def select(
     found = suited(review, analysis.outcome, analysis.window, measure, choices)
     reported = group_by_arms(one for one in found if admits(review, analysis, one.contrast))
     chosen, reasons = choose_results(review, pairs(review, analysis), reported, measure, choices)
-    words = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
-    nothing, beside = (Reason("not reported", words),), _usable_beside(found)
+    beside, seen = _usable_beside(found), _seen(review, analysis.outcome, analysis.window)
     for pair, told in reasons.items():
         first, second = (beside[pair.trial_id, arm] for arm in (pair.arm_id, pair.comparator_arm_id))
-        reasons[pair] = told or (_SHARED if first & second else nothing)
+        reasons[pair] = told or (_SHARED if first & second else _nothing(pair, analysis.outcome, seen))
     return _without_repeated_patients(review, chosen, reasons)
+
+
+@lru_cache(maxsize=64)
+def _seen(review: Review, outcome: str, window: str) -> frozenset[tuple[str, str]]:
+    """The arms that have a result of their own for an outcome in a window."""
+    rows, span = review.arm_results, review.protocol.windows[window]
+    rows = rows[(rows["outcome"] == outcome) & rows["timepoint_weeks"].map(span.holds)]
+    return frozenset(zip(map(str, rows["trial_id"]), map(str, rows["arm_id"]), strict=True))
+
+
+def _nothing(pair: Pair, outcome: str, seen: frozenset[tuple[str, str]]) -> tuple[Reason]:
+    """Say that no comparison was reported, or that there is nothing like it to compare what one group has with."""
+    has = sum((pair.trial_id, arm) in seen for arm in (pair.arm_id, pair.comparator_arm_id))
+    words = (
+        "no result for {} in this window was seen",
+        "a result for {} in this window was seen of one of the two groups only",
+        "the results of the two groups for {} in this window differ in time, scale or kind",
+    )
+    return (Reason("not reported", words[has].format(outcome.replace("_", " "))),)
 
 
 def _usable_beside(found: Iterable[Suited]) -> defaultdict[tuple[str, str], set[str]]:
