@@ -217,7 +217,7 @@ def _trials(own: Synthesis, known: pd.DataFrame, absent: set[str]) -> pd.DataFra
         if twin is not None:
             twin |= {"effect": one["effect"], "se": one["se"]}
         else:
-            place = 0 if one["trial_id"] in listed else 6 if one["trial_id"] in absent else 3
-            rows.append({"place": PLACES[place], "reason": "", **one})
+            own_place = 0 if one["trial_id"] in listed else 6 if one["trial_id"] in absent else 3
+            rows.append({"place": PLACES[own_place], "reason": "", **one})
     columns = ["label", "trial_id", "place", "their_effect", "their_se", "effect", "se", "reason"]
     return pd.DataFrame(rows, columns=columns)

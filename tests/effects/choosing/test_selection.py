@@ -224,6 +224,7 @@ def test_same_patients_count_once_among_the_trials_without_usable_numbers(filled
     reports = ev.reports_on(filled.read(), CRYING)
     kinds = reports.trials.set_index("trial_id")["kind"]
     assert (kinds["cid"], kinds["dan"]) == ("P value", "left out")
+    assert reports.combined is not None
     assert reports.combined.k == 3
     assert ev.finding(filled.read(), CRYING).reported == 1
     # The one with an effect stands for the other.
