@@ -61,7 +61,7 @@ def test_how_little_is_known(harmed: Any) -> None:
         "singing. "
     )
     # Three over 40 people are 7.5 in 100.
-    assert "Among 40 people, a harm that befalls fewer than about 8 in 100 could easily stay unseen" in said
+    assert "Among so many, a harm of fewer than about 8 in 100 could easily stay unseen." in said
 
 
 def test_a_group_without_its_size_is_not_given_that_of_its_arm(harmed: Any) -> None:

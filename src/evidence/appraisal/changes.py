@@ -88,13 +88,13 @@ def _rows(
     effects = finding.effects
     yield from _left_out(finding, body)
     for kind, held, words in (
-        ("without high risk", SETS["without high risk"], "Without the trials judged at high risk of bias"),
+        ("without high risk", SETS["without high risk"], "Without the trials judged at high risk"),
         ("only low risk", SETS["only low risk"], "With trials at low risk of bias alone"),
     ):
         keep = effects["risk_of_bias"].isin(held).to_numpy()
         if kind == "without high risk" and keep.all():
             continue
-        yield _part(finding, body, keep, "risk of bias", f"{words}{_open(finding, effects[keep])}")
+        yield _part(finding, body, keep, "risk of bias", f"{words}{_open(effects[keep])}")
     groups = effects["comparator_group"].astype(str)
     if len(names := list(dict.fromkeys(groups))) > 1:
         members = review.protocol.comparator_groups
@@ -116,12 +116,14 @@ def _rows(
         yield _choices(many)
 
 
-def _open(finding: Finding, left: pd.DataFrame) -> str:
+def _open(left: pd.DataFrame) -> str:
     """How many of the trials that are left nobody judged fully: what was not judged may be as bad."""
     if not (number_open := unjudged(left)):
         return ""
+    if number_open == count_trials(left):
+        return f" (none of the {number_open} left was fully judged)"
     were = "was" if number_open == 1 else "were"
-    return f" ({number_open} of the {finding.counted(count_trials(left))} left {were} not fully judged)"
+    return f" ({number_open} of the {count_trials(left)} left {were} not fully judged)"
 
 
 def _left_out(finding: Finding, body: Evidence) -> Iterator[dict[str, Any]]:

@@ -214,8 +214,8 @@ def harms_statement(review: Review) -> str:
     seldom = number(100 * 3 / people, 0 if people < 300 else 1)
     parts = (
         f"{text}, among {people:,.0f} people with {joined(some, 'or')}{randomised}{others}.",
+        f"Among so many, a harm of fewer than about {seldom} in 100 could easily stay unseen.",
         _usable(review, counts),
-        f"Among {people:,.0f} people, a harm that befalls fewer than about {seldom} in 100 could easily stay unseen.",
         _SILENCE,
     )
     return " ".join(filter(None, parts))
