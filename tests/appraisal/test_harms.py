@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.audit.audit import bearing_of
 from evidence.appraisal.audit.judge import UNCERTAIN, judge
+from evidence.appraisal.harms import harms_accounted
 from evidence.tables.protocol.audit import AuditRule
 
 
@@ -55,11 +57,11 @@ def test_each_trial_in_its_own_words(harmed: Any) -> None:
 def test_how_little_is_known(harmed: Any) -> None:
     said = ev.harms_statement(harmed.read())
     assert said.startswith(
-        "2 of 4 trials say anything about harm in the texts that were read, and 1 of them counts it"
+        "2 of 4 trials say anything about harm in the texts read, and 1 counts it, among 40 people with "
+        "singing. "
     )
     # Three over 40 people are 7.5 in 100.
-    assert "with 40 people in the treated groups whose size is known" in said
-    assert "fewer than about 8 in 100 people could easily stay unseen" in said
+    assert "Among so many, a harm of fewer than about 8 in 100 could easily stay unseen." in said
 
 
 def test_a_group_without_its_size_is_not_given_that_of_its_arm(harmed: Any) -> None:
@@ -73,10 +75,7 @@ def test_a_group_without_its_size_is_not_given_that_of_its_arm(harmed: Any) -> N
     counted = '"any hoarseness": Song 2 (of how many is not stated), Quiet 0 (of how many is not stated)'
     assert ev.harms_table(review)["Counted"].iloc[0] == counted
     said = ev.harms_statement(review)
-    assert (
-        "with 40 people in the treated groups whose size is known (40 of them as randomised, as the count"
-        in said
-    )
+    assert "among 40 people with singing (40 as randomised). " in said
 
 
 def test_people_of_an_effect_are_said_to_be_those_randomised(harmed: Any) -> None:
@@ -113,7 +112,52 @@ def test_people_without_the_treatment_do_not_count(harmed: Any) -> None:
     for row in harmed.rows["arm_results"]:
         if row["outcome"] == "hoarse":
             row["n"] = 40
-    assert "with 40 people in the treated groups whose size" in ev.harms_statement(harmed.read())
+    assert "among 40 people with singing. " in ev.harms_statement(harmed.read())
+
+
+def test_the_treatment_is_named_and_the_one_for_which_nobody_counts(harmed: Any) -> None:
+    """What befell people with one treatment says nothing of another one."""
+    harmed.add("instruments", instrument="any", construct="hoarse", family="any", higher_means="worse")
+    for row in harmed.rows["arm_results"]:
+        if row["outcome"] == "hoarse":
+            row.update(n=40, instrument="any")
+    harmed.protocol["analyses"].append(
+        deepcopy(harmed.protocol["analyses"][-1])
+        | {"id": "rocked", "intervention": "rocking", "singing": "either"}
+    )
+    del harmed.protocol["analyses"][-1]["rocking"]
+    said = ev.harms_statement(harmed.read())
+    assert "among 40 people with singing; none counts it for rocking. " in said
+    assert "Hoarse: Ava, 2 of 40 (Song) and 0 of 40 (Quiet). " in said
+
+
+def test_every_trial_that_tells_of_harm_is_accounted_for(harmed: Any) -> None:
+    """It counts for a comparison, or is named with the reason: the protocol leaves it out, or none is asked."""
+    harmed.trial("ewa", song="singing, 30", quiet="silence, 30")
+    harmed.rows["trials"][-1]["harms"] = "none"
+    harmed.protocol["set_aside"] = [{"trial": "ewa", "reason": "two accounts of it"}]
+    harmed.trial("fay", song="singing, 30", other="singing+humming, 30")
+    harmed.rows["trials"][-1]["harms"] = "none"
+    review = harmed.read()
+    table = ev.harms_table(review).set_index("Trial")["Counts for"]
+    assert table["Ava"] == table["Dora"] == review.analysis("hoarse-hoarse-ever").comparison
+    assert table["Ewa"] == "left out (set aside by the protocol: two accounts of it)"
+    assert table["Fay"] == "none: no two groups that differ in singing alone"
+    assert harms_accounted(review) == (
+        "Of the 4 trials, 2 count for a comparison above; the protocol leaves out 1 (Ewa); 1 (Fay) has no two "
+        "groups that differ in singing alone."
+    )
+    found = ev.finding(review, "hoarse-hoarse-ever")
+    assert (found.in_words, found.left_out) == (1, 1)
+    counts = ev.reports_counts(review, ["hoarse-hoarse-ever"]).iloc[0]
+    assert counts["Trials"] == counts["With an effect":"Nothing usable"].sum() == 2
+    assert counts["Left out by the protocol"] == 1
+
+
+def test_what_is_added_to_what_both_have_is_compared_with_anything(review: Any) -> None:
+    """Who asks for any comparison asks for that with nothing beside the same treatment, too."""
+    trials = set(ev.reports_on(review, "manual-harms-adverse-event-whole-trial").trials["trial_id"])
+    assert "bronfort-2014" in trials  # manipulation with exercise against the same exercise
 
 
 def test_harm_told_in_words_alone_is_not_said_to_be_reported_by_nobody(harmed: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.audit.audit import bearing_of
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, judge
-from evidence.appraisal.certainty.evidence import gather
+from evidence.appraisal.certainty.evidence import Evidence, gather
 from evidence.appraisal.certainty.grade import LEVELS, rate
 from evidence.appraisal.changes import changes, reading
 from evidence.appraisal.statements import SIZES, Finding, certainty_levels, compared_with, finding_of
@@ -134,16 +134,30 @@ def test_there_is_one_definition_of_each_level() -> None:
     assert not table["meaning"].duplicated().any()
 
 
+def effects_judged(body: Evidence, row: int) -> Evidence:
+    """The same body of evidence with the trial of one row judged fully."""
+    study = body.effects.loc[row, "study"]
+    risk = body.effects["risk_of_bias"].mask(body.effects["study"] == study, "some concerns")
+    return replace(body, effects=body.effects.assign(risk_of_bias=risk))
+
+
 def test_what_would_change_a_result_is_worked_out(review: Review) -> None:
     name = "manual-usual-pain-short"
     body = gather(review, name)
     one = finding_of(review, body, rate(body))
     found = changes(review, one, body)
     without = ev.bias_sensitivity(review, name).fits["without high risk"]
-    row = found[found["what"] == "Without trials at high risk of bias"].iloc[0]
+    row = found[found["what"].str.startswith("Without the trials judged at high risk")].iloc[0]
     assert without is not None
     assert (row["estimate"], row["ci_low"]) == pytest.approx((without.estimate, without.ci_low), rel=1e-12)
     assert row["changed"] == (row["reading"] != reading(one, one.fit)) if one.fit else False
+    # What nobody judged fully is not shown to be any better.
+    left = body.effects[body.effects["risk_of_bias"] != "high"]
+    assert set(left["risk_of_bias"]) <= {"not judged", "not fully judged"}
+    assert f" (none of the {left['study'].nunique()} left was fully judged): " in row["sentence"]
+    some = effects_judged(body, left.index[0])
+    found = changes(review, finding_of(review, some, rate(some)), some)
+    assert found["sentence"].str.contains(" left were not fully judged): ", regex=False).any()
     # Leaving out a trial is what `leave_one_out` does, but with all its comparisons.
     first = found[found["kind"] == "trial"].iloc[0]
     label = first["what"].removeprefix("Without ")

@@ -51,15 +51,17 @@ def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(fille
     assert "exactly printed" not in said  # one P value cannot pile up
 
 
-def test_trials_of_unknown_time_that_point_nowhere_are_not_counted_by_side(filled_with_p: Any) -> None:
+@pytest.mark.parametrize(
+    ("direction", "words"), [("neither", "to neither side"), ("", "of unknown direction")]
+)
+def test_trials_of_unknown_time_say_that_they_point_nowhere_or_that_it_is_not_told(
+    filled_with_p: Any, direction: str, words: str
+) -> None:
     rows = filled_with_p.rows["contrast_results"]
     [untimed] = [row for row in rows if not row["timepoint_weeks"]]
-    untimed["direction"] = "neither"
+    untimed["direction"] = direction
     said = ev.reports_statement(filled_with_p.read(), CRYING)
-    assert (
-        "1 trial does not state the time, so it may belong to another time; it points to neither side."
-        in said
-    )
+    assert f"1 trial does not state the time, so it may belong to another time: 1 {words}." in said
 
 
 def test_every_place_counts_the_same_trials_without_usable_numbers(review: Any) -> None:

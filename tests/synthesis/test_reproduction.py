@@ -51,6 +51,27 @@ def test_trials_that_only_the_other_review_has_are_named(review: Any) -> None:
     assert frame.loc[frame["label"] == "Nobody 1999", "place"].item() == PLACES[2]
 
 
+def test_trials_known_not_to_be_in_the_other_review_are_said_to_be(review: Any) -> None:
+    absent = set(review.trials.loc[review.trials["in_furlan_2015"] == "no", "trial_id"])
+    frame = ev.reproduce(review, "furlan-2015-frame-pain-cochrane-short").trials
+    ours = frame[frame["place"].str.startswith("here, not")]
+    assert set(ours.loc[ours["place"] == PLACES[6], "trial_id"]) == set(ours["trial_id"]) & absent
+    assert frame.set_index("trial_id").loc["arguisuelas-2017", "place"] == "here, not in the other review"
+    entry = review.protocol.reproductions[0].model_copy(update={"included": "in_nothing"})
+    protocol = review.protocol.model_copy(update={"reproductions": (entry,)})
+    with pytest.raises(DataError, match="no column in_nothing"):
+        ev.reproduce(dataclasses.replace(review, protocol=protocol), entry.title)
+
+
+def test_a_trial_of_which_one_group_alone_has_a_result_says_so(review: Any) -> None:
+    trials = ev.reproduce(review, "rubinstein-2019-frame-pain-one-month").trials.set_index("trial_id")
+    said = "a result for pain in this window was seen of one of the two groups only"
+    assert trials.loc["uk-beam-2004", "reason"] == said
+    # A final score of one group at four weeks, a change of the other at three.
+    said = "the results of the two groups for pain in this window differ in time, scale or kind"
+    assert set(trials.loc[["cecchi-2010"], "reason"]) == {said}
+
+
 def test_a_trial_has_the_name_of_these_tables(review: Any) -> None:
     names = set(review.trials["label"])
     for entry in review.protocol.reproductions:

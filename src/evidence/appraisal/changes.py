@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.appraisal.certainty.evidence import Estimate, Evidence
 from evidence.appraisal.multiverse.result import NOT_POOLED, Multiverse
-from evidence.appraisal.risk_of_bias import SETS
+from evidence.appraisal.risk_of_bias import SETS, unjudged
 from evidence.appraisal.statements import MOST_NAMES, Finding, against, group_words
 from evidence.models.pooled import Pooled
 from evidence.synthesis.rule import count_trials
@@ -87,13 +87,13 @@ def _rows(
     effects = finding.effects
     yield from _left_out(finding, body)
     for kind, held, words in (
-        ("without high risk", SETS["without high risk"], "Without trials at high risk of bias"),
+        ("without high risk", SETS["without high risk"], "Without the trials judged at high risk"),
         ("only low risk", SETS["only low risk"], "With trials at low risk of bias alone"),
     ):
         keep = effects["risk_of_bias"].isin(held).to_numpy()
         if kind == "without high risk" and keep.all():
             continue
-        yield _part(finding, body, keep, "risk of bias", words)
+        yield _part(finding, body, keep, "risk of bias", f"{words}{_open(effects[keep])}")
     groups = effects["comparator_group"].astype(str)
     if len(names := list(dict.fromkeys(groups))) > 1:
         members = review.protocol.comparator_groups
@@ -113,6 +113,16 @@ def _rows(
             yield _row(finding, fit, other.effects, other.kind, capital(other.title))
     if many is not None:
         yield _choices(many)
+
+
+def _open(left: pd.DataFrame) -> str:
+    """How many of the trials that are left nobody judged fully: what was not judged may be as bad."""
+    if not (number_open := unjudged(left)):
+        return ""
+    if number_open == count_trials(left):
+        return f" (none of the {number_open} left was fully judged)"
+    were = "was" if number_open == 1 else "were"
+    return f" ({number_open} of the {count_trials(left)} left {were} not fully judged)"
 
 
 def _left_out(finding: Finding, body: Evidence) -> Iterator[dict[str, Any]]:

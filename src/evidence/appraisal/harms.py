@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evidence.synthesis.reports import HARMS, harms_in_words
+from evidence.appraisal.effect_words import word
+from evidence.effects.choosing.choices import Choices
+from evidence.synthesis.reports import HARMS, harms_told, reports_on
+from evidence.synthesis.rule import count_trials
 from evidence.synthesis.synthesis import Synthesis
 from evidence.tables.review import Review
-from evidence.wording import capital, counted, number
+from evidence.wording import capital, counted, joined, number
 
-__all__ = ["HARMS", "harms_statement", "harms_table", "told_in_words"]
+__all__ = ["HARMS", "harms_accounted", "harms_statement", "harms_table", "told_in_words"]
 
+_ARMS = ("arm_id", "comparator_arm_id")
 _SILENCE = "That no harm is reported does not mean that none was done."
 
 
@@ -23,11 +29,72 @@ def _outcomes(review: Review) -> list[str]:
     return list(dict.fromkeys(one.outcome for one in analyses))
 
 
-def told_in_words(review: Review, result: Synthesis) -> int:
-    """Count the trials of an analysis of any harm that report no result for it and tell of harm in words alone."""
+def told_in_words(review: Review, result: Synthesis) -> tuple[int, int]:
+    """Count the trials of an analysis of any harm that report no result for it and tell of harm in words alone.
+
+    Those that the protocol takes, and those that it leaves out.
+    """
     asked = result.not_poolable
-    words = asked.loc[asked["trial_id"].isin(harms_in_words(review, result.analysis)), "study"]
-    return len({*words}.difference(result.effects["study"], result.reported["study"]))
+    silent = asked[~asked["study"].isin({*result.effects["study"], *result.reported["study"]})]
+    choices = Choices.of(review, {}, analysis=result.analysis)
+    told = harms_told(review, result.analysis, silent, choices)
+    taken = {*told.loc[told["reason_kind"] == "", "study"]}
+    return len(taken), len({*told["study"]} - taken)
+
+
+def _places(review: Review) -> dict[str, tuple[bool, str]]:
+    """Say for each trial that reports for a comparison whether it counts, and for which or why not."""
+    counts: dict[str, dict[str, None]] = {}
+    out: dict[str, str] = {}
+    for one in review.protocol.question_groups.get(HARMS, ()):
+        for row in reports_on(review, one).trials.to_dict("records"):
+            if row["kind"] == "left out":
+                out[row["trial_id"]] = f"left out ({row['reason']})"
+            else:
+                counts.setdefault(row["trial_id"], {})[one.comparison] = None
+    taken = {trial: (True, "; ".join(told)) for trial, told in counts.items()}
+    return {trial: (False, why) for trial, why in out.items()} | taken
+
+
+def _alone(review: Review) -> str:
+    """Say why a trial belongs to no comparison of harm."""
+    names = (word(review.protocol, name) for name in _treatments(review))
+    return f"no two groups that differ in {joined(names, 'or')} alone"
+
+
+def _treatments(review: Review) -> list[str]:
+    """Treatments whose harm is asked for."""
+    asked = review.protocol.question_groups.get(HARMS, ())
+    return list(dict.fromkeys(name for one in asked for name in one.spec.intervention))
+
+
+def harms_accounted(review: Review) -> str:
+    """Say how many of the trials that tell of harm count for a comparison, and name the others with the reason.
+
+    Empty if the protocol has no question group "harms", or all count.
+    """
+    if not _outcomes(review):
+        return ""
+    told, places = _telling(review), _places(review)
+    out = [trial["label"] for trial in told if not places.get(trial["trial_id"], (True, ""))[0]]
+    apart = [trial["label"] for trial in told if trial["trial_id"] not in places]
+    if not out and not apart:
+        return ""
+    parts = [f"{len(told) - len(out) - len(apart) or 'none'} count for a comparison above"]
+    parts += [f"the protocol leaves out {len(out)} ({joined(out)})"] if out else []
+    have = "has" if len(apart) == 1 else "have"
+    parts += [f"{len(apart)} ({joined(apart)}) {have} {_alone(review)}"] if apart else []
+    return f"Of the {counted(len(told), 'trial')}, {'; '.join(parts)}."
+
+
+def _telling(review: Review) -> list[dict[Hashable, Any]]:
+    """The trials of which anything about harm was seen, by year."""
+    tables = (review.arm_results, review.contrast_results)
+    heard = {
+        name for table in tables for name in table.loc[table["outcome"].isin(_outcomes(review)), "trial_id"]
+    }
+    trials = review.trials[review.trials["trial_id"].isin(heard) | (review.trials["harms"] != "")]
+    return trials.sort_values(["year", "label"]).to_dict("records")
 
 
 def _counts(review: Review) -> pd.DataFrame:
@@ -51,28 +118,26 @@ def harms_table(review: Review) -> pd.DataFrame:
         One row for each trial of which anything about harm was seen, by year: Trial, Randomised, Counted (events of
         people by arm, where an outcome of the question group "harms" has counts, under the name that the source gives
         them), In words (what was printed, or the
-        column `harms` of the trials), Place.
+        column `harms` of the trials), Place, Counts for (the comparisons of the question group for which the trial
+        counts, or why for none).
 
     Examples
     --------
     >>> import evidence as ev
     >>> review = ev.read_review("data")
     >>> ev.harms_table(review).columns.tolist()
-    ['Trial', 'Randomised', 'Counted', 'In words', 'Place']
+    ['Trial', 'Randomised', 'Counted', 'In words', 'Place', 'Counts for']
     """
     contrasts = review.contrast_results
     told = [
         review.arm_results[review.arm_results["outcome"].isin(_outcomes(review))],
         contrasts[contrasts["outcome"].isin(_outcomes(review))],
     ]
-    counts = _counts(review)
+    counts, counts_for, apart = _counts(review), _places(review), f"none: {_alone(review)}"
     words = review.trials.set_index("trial_id")["harms"]
-    heard = {name for frame in told for name in frame["trial_id"]}
     rows = []
-    for trial in review.trials.sort_values(["year", "label"]).to_dict("records"):
+    for trial in _telling(review):
         name = trial["trial_id"]
-        if name not in heard and not words[name]:
-            continue
         own = [frame[frame["trial_id"] == name] for frame in told]
         counted_by = [
             (f'"{instrument}": ' if instrument else "")
@@ -88,9 +153,11 @@ def harms_table(review: Review) -> pd.DataFrame:
                 "Counted": "; ".join(counted_by),
                 "In words": capital("; ".join(dict.fromkeys([*printed, *filter(None, [words[name]])]))),
                 "Place": "; ".join(dict.fromkeys(places)) or "remark of a reader",
+                "Counts for": counts_for.get(name, (False, apart))[1],
             }
         )
-    return pd.DataFrame(rows, columns=["Trial", "Randomised", "Counted", "In words", "Place"])
+    columns = ["Trial", "Randomised", "Counted", "In words", "Place", "Counts for"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _size(n: float) -> str:
@@ -107,10 +174,11 @@ def harms_statement(review: Review) -> str:
     Returns
     -------
     str
-        How many trials say anything about harm, how many count it in each arm, among how many people in arms with a
-        treatment under study (as randomised where the count states none), and how rare a harm could stay unseen among
-        so many (three over the number of people; Hanley and Lippman-Hand 1983, JAMA 249, 1743-1745). Empty if the
-        protocol has no question group "harms".
+        How many trials say anything about harm, how many count it, among how many people with which of the
+        treatments that are asked about (as randomised where the count states none), which of these nobody counts it
+        for, what the few trials with usable counts found, and how rare a harm could stay unseen among so many people
+        (three over their number; Hanley and Lippman-Hand 1983, JAMA 249, 1743-1745). Empty if the protocol has no
+        question group "harms".
 
     Examples
     --------
@@ -121,25 +189,64 @@ def harms_statement(review: Review) -> str:
     """
     if not _outcomes(review):
         return ""
-    told, counts = harms_table(review), _counts(review)
-    studied = set(review.protocol.components.studied)
-    treated = [not studied.isdisjoint(components.split("+")) for components in counts["components"]]
-    # One row an arm: of several outcomes of an arm the largest group.
-    sizes = counts[np.array(treated, dtype=bool)].groupby(["trial_id", "arm_id"])[["n", "n_randomised"]].max()
-    assumed = float(sizes.loc[sizes["n"].isna(), "n_randomised"].sum())
-    people = float(sizes["n"].sum()) + assumed
-    trials, held = (review.protocol.count_trials(table["trial_id"]) for table in (counts, review.trials))
+    told, counts, protocol = _telling(review), _counts(review), review.protocol
+    had = [components.split("+") for components in counts["components"]]
+    by = {
+        name: _people(counts[np.array([name in parts for parts in had], dtype=bool)])
+        for name in _treatments(review)
+    }
+    people, assumed = _people(
+        counts[np.array([not by.keys().isdisjoint(parts) for parts in had], dtype=bool)]
+    )
+    trials, held = (protocol.count_trials(table["trial_id"]) for table in (counts, review.trials))
     little = "Little is known about harm: " if 2 * len(told) < held else ""
-    share = f"{little}{len(told)} of {counted(held, 'trial')}"
     text = (
-        f"{share} say anything about harm in the texts that were read, and {trials or 'none'} of them "
-        f"{'counts' if trials == 1 else 'count'} it group by group"
+        f"{little}{len(told)} of {counted(held, 'trial')} say anything about {'it' if little else 'harm'} in the "
+        "texts read, and "
+        f"{trials or 'none'} {'counts' if trials == 1 else 'count'} it"
     )
     if not people:
         return f"{text}: how often harm happens is not known. {_SILENCE}"
-    randomised = f" ({assumed:,.0f} of them as randomised, as the count states no size)" if assumed else ""
+    some = [word(protocol, name) for name, (size, _) in by.items() if size]
+    none = [word(protocol, name) for name, (size, _) in by.items() if not size]
+    randomised = f" ({assumed:,.0f} as randomised)" if assumed else ""
+    others = f"; none counts it for {joined(none, 'or')}" if none else ""
     seldom = number(100 * 3 / people, 0 if people < 300 else 1)
-    return (
-        f"{text}, with {people:,.0f} people in the treated groups whose size is known{randomised}. Among so many, "
-        f"a harm that befalls fewer than about {seldom} in 100 people could easily stay unseen. {_SILENCE}"
+    parts = (
+        f"{text}, among {people:,.0f} people with {joined(some, 'or')}{randomised}{others}.",
+        f"Among so many, a harm of fewer than about {seldom} in 100 could easily stay unseen.",
+        _usable(review, counts),
+        _SILENCE,
     )
+    return " ".join(filter(None, parts))
+
+
+def _people(counts: pd.DataFrame) -> tuple[float, float]:
+    """Add up the people of counted arms whose size is known, and those of them that are counted as randomised."""
+    # One row an arm: of several outcomes of an arm the largest group.
+    sizes = counts.groupby(["trial_id", "arm_id"])[["n", "n_randomised"]].max()
+    assumed = float(sizes.loc[sizes["n"].isna(), "n_randomised"].sum())
+    return float(sizes["n"].sum()) + assumed, assumed
+
+
+def _usable(review: Review, counts: pd.DataFrame) -> str:
+    """Say what trials with usable counts found on any harm, as long as they are too few to combine."""
+    asked = review.protocol.question_groups[HARMS]
+    arms = counts.set_index(["trial_id", "arm_id", "outcome", "instrument"])
+    said = []
+    for one in asked:
+        if one.outcome != asked[0].outcome or one.one_group:
+            continue
+        effects = review.effects(one)
+        if count_trials(effects) >= review.protocol.model_of(one).minimum_studies:
+            continue
+        for row in effects.to_dict("records"):
+            keys = [(row["trial_id"], row[arm], one.outcome, row["instrument"]) for arm in _ARMS]
+            groups = [arms.loc[[key]].iloc[0] for key in keys if key in arms.index]
+            if len(groups) == len(_ARMS) and not any(math.isnan(group["n"]) for group in groups):
+                shares = (
+                    f"{group['events']:.0f} of {group['n']:,.0f} ({group['label']})" for group in groups
+                )
+                said.append(f"{row['label']}, {' and '.join(shares)}")
+    title = capital(review.protocol.outcome_title(asked[0].outcome))
+    return f"{title}: {'; '.join(dict.fromkeys(said))}." if said else ""

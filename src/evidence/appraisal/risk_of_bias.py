@@ -27,6 +27,7 @@ __all__ = [
     "bias_sensitivity",
     "bias_statement",
     "risk_of_bias",
+    "unjudged",
 ]
 
 
@@ -207,6 +208,11 @@ SETS = {
     "only low risk": ("low",),
 }
 """Overall judgements, as in the effects' column `risk_of_bias`, that each set of trials holds."""
+
+
+def unjudged(effects: pd.DataFrame) -> int:
+    """Count the trials behind comparisons of which a key domain was not judged, or none."""
+    return count_trials(effects[effects["risk_of_bias"].isin([NOT_JUDGED, NOT_FULLY_JUDGED])])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

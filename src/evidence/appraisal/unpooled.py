@@ -132,13 +132,18 @@ def _untimed(reports: Reports) -> str:
     rows = rows[["time not stated" in parts_of(kinds) for kinds in rows["reason_kind"]]]
     if rows.empty:
         return ""
-    favour, others = (int((side * rows["direction"] * reports.benefit > 0).sum()) for side in (1, -1))
-    does, belongs, points = ("does", "it", "points") if len(rows) == 1 else ("do", "they", "point")
-    sides = [f"{n} towards the {side}" for n, side in ((favour, "treatment"), (others, "comparator")) if n]
-    way = f": {joined(sides)}" if sides else f"; {belongs} {points} to neither side"
+    side = rows["direction"] * reports.benefit
+    does, belongs = ("does", "it") if len(rows) == 1 else ("do", "they")
+    counts = {
+        "towards the treatment": side > 0,
+        "towards the comparator": side < 0,
+        "to neither side": side == 0,
+        "of unknown direction": side.isna(),
+    }
+    sides = joined(f"{int(held.sum())} {words}" for words, held in counts.items() if held.any())
     return (
         f"{capital(counted(len(rows), 'trial'))} {does} not state the time, so {belongs} may belong to another "
-        f"time{way}."
+        f"time: {sides}."
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from evidence.appraisal.harms import HARMS, harms_statement, harms_table
+from evidence.appraisal.harms import HARMS, harms_accounted, harms_statement, harms_table
 from evidence.appraisal.page_tables import (
     PageTable,
     certainty_reasons,
@@ -365,7 +365,7 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
     table = reports_table(review, answer.question.analyses)
     publish_table(table, f"reports-{name}", caption=caption, decimals={"People": 0}, folded=True)
     if name == HARMS:
-        display(Markdown(harms_statement(review)))
+        display(Markdown(" ".join(filter(None, [harms_statement(review), harms_accounted(review)]))))
         caption = "What each trial reports about harm, in its own words."
         publish_table(harms_table(review), "harms-in-words", caption=caption, decimals={"Randomised": 0})
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 from scipy.special import ndtr
 
-from evidence.effects.choosing.candidates import Suited, suited
+from evidence.effects.choosing.candidates import Suited, left_out, suited
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.comparisons import undivided
 from evidence.effects.choosing.question import admits
@@ -31,7 +31,16 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, parts_of
 
-__all__ = ["HARMS", "KINDS", "REPORT_KINDS", "ReportKind", "Reports", "harms_in_words", "reports_on"]
+__all__ = [
+    "HARMS",
+    "KINDS",
+    "REPORT_KINDS",
+    "ReportKind",
+    "Reports",
+    "harms_in_words",
+    "harms_told",
+    "reports_on",
+]
 
 HARMS = "harms"
 """Name of the question group that is about harm, if a protocol has one."""
@@ -183,6 +192,33 @@ def harms_in_words(review: Review, analysis: Analysis) -> dict[str, str]:
     return dict(zip(told["trial_id"], told["harms"], strict=True))
 
 
+def harms_told(review: Review, analysis: Analysis, silent: pd.DataFrame, choices: Choices) -> pd.DataFrame:
+    """Give those comparisons that report nothing and whose trials tell of harm in words alone.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+    silent : DataFrame
+        Comparisons of trials that report nothing for the analysis, as `comparisons` gives them.
+    choices : Choices
+
+    Returns
+    -------
+    DataFrame
+        Rows of `silent` with the words as as_reported; reason and reason_kind say why the protocol leaves the trial
+        out, or that words alone are told (then reason_kind is empty).
+    """
+    words = harms_in_words(review, analysis)
+    told = silent[silent["trial_id"].isin(words)]
+    why = [left_out(review, *of, choices) for of in zip(told["trial_id"], told["arm_id"], strict=True)]
+    return told.assign(
+        as_reported=told["trial_id"].map(words),
+        reason=[one.words if one else "harm is told in words alone" for one in why],
+        reason_kind=[one.kind if one else "" for one in why],
+    )
+
+
 def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Reports:
     """Name every trial that reports on an analysis, with what of it can be used.
 
@@ -246,16 +282,9 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
             trials[row["study"]].append(_with_effect(row, reported.get(arms, [])))
         elif kinds:
             trials[row["study"]].append(_without_effect(row, kinds, reported, arms, betters, benefit))
-    words = harms_in_words(review, question)
-    silent = frame[frame["trial_id"].isin(words) & ~frame["study"].isin(trials)]
-    for row in silent.to_dict("records"):
-        said: dict[Hashable, Any] = {
-            "kind": "nothing usable",
-            "reason": "harm is told in words alone",
-            "as_reported": words[row["trial_id"]],
-            "locator": "remark of a reader",
-        }
-        trials[row["study"]].append({**row, **_NOTHING, **said})
+    for row in harms_told(review, question, frame[~frame["study"].isin(trials)], choices).to_dict("records"):
+        kind = "left out" if row["reason_kind"] else "nothing usable"
+        trials[row["study"]].append({**row, **_NOTHING, "kind": kind, "locator": "remark of a reader"})
     rows = [_one(told) for told in trials.values()]
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
     table = table.sort_values(

@@ -30,6 +30,7 @@ PLACES = (
     "here, not known to be in the other review",
     "in the other review, not known for which of its results",
     "here, and in the other review, not known for which of its results",
+    "here, not in the other review",
 )
 """Where a comparison stands, or a trial of whose part in the other review only the inclusion is known."""
 
@@ -157,9 +158,18 @@ def reproduce(review: Review, title: str) -> Reproduced:
     # A trial of these tables has one name, however the other review spells it.
     names = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
     known = known.assign(label=known["trial_id"].map(names).fillna(known["label"]))
-    trials = _trials(own, known)
+    trials = _trials(own, known, _absent(review, entry))
     trials["reason"] = trials["reason"].map(plain_notes(review))
     return Reproduced(entry, own, published, _theirs(own, known), trials)
+
+
+def _absent(review: Review, entry: Reproduction) -> set[str]:
+    """The trials that the other review is known not to include."""
+    if not entry.included:
+        return set()
+    if entry.included not in review.trials:
+        raise DataError(f"review.yaml, reproductions: trials.csv has no column {entry.included}")
+    return set(review.trials.loc[review.trials[entry.included] == "no", "trial_id"])
 
 
 def _theirs(own: Synthesis, known: pd.DataFrame) -> Pooled | None:
@@ -176,7 +186,7 @@ def _sizes(measure: str, values: pd.DataFrame) -> pd.DataFrame:
     return effect_size(measure, **arms)
 
 
-def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
+def _trials(own: Synthesis, known: pd.DataFrame, absent: set[str]) -> pd.DataFrame:
     """Set what the other review has of each trial beside what these tables have."""
     reasons = own.not_poolable.drop_duplicates("trial_id").set_index("trial_id")
     here = own.effects.set_index("trial_id")
@@ -207,6 +217,7 @@ def _trials(own: Synthesis, known: pd.DataFrame) -> pd.DataFrame:
         if twin is not None:
             twin |= {"effect": one["effect"], "se": one["se"]}
         else:
-            rows.append({"place": PLACES[0 if one["trial_id"] in listed else 3], "reason": "", **one})
+            own_place = 0 if one["trial_id"] in listed else 6 if one["trial_id"] in absent else 3
+            rows.append({"place": PLACES[own_place], "reason": "", **one})
     columns = ["label", "trial_id", "place", "their_effect", "their_se", "effect", "se", "reason"]
     return pd.DataFrame(rows, columns=columns)

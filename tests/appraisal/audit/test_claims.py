@@ -28,6 +28,39 @@ def test_analyses_fit_the_fields_of_the_claim(review: Review) -> None:
         assert together == (claim["with_exercise"] == "yes")
 
 
+def test_a_claim_that_names_no_comparator_is_held_against_each(review: Review) -> None:
+    """Better than a sham, than nothing and than exercise alone: the claim does not say which."""
+    found = ev.claim_results(review).groupby("claim_id")["analysis"].agg(set)
+    both = {"with-exercise-usual-disability-short", "added-to-exercise-disability-short"}
+    assert both <= found["c12"]
+    assert both <= found["c04"]
+    # A claim of superiority is held against other active treatments.
+    assert not any("usual" in name for name in found["c13"])
+    # Beside the result of all kinds of comparator stand those of each kind.
+    assert {f"massage-{kind}-pain-short" for kind in ("inactive", "sham", "usual")} <= found["c05"]
+
+
+def test_a_verdict_says_where_its_result_is_wider_than_the_claim(review: Review) -> None:
+    """A result with exercise in both groups, or of other patients, is not quite about the claim."""
+    claims = ev.audit(review).claims.set_index("claim_id")
+    claim = review.claims.set_index("claim_id").loc["c06"]
+    assert (claim["with_exercise"], claim["duration_class"]) == ("no", "chronic")
+    result = ev.synthesise(review, str(claims["analyses"]["c06"]))
+    assert result.fit is not None
+    treated = result.effects["exercise"].isin(["in both arms", "with the intervention"])
+    others = result.effects["duration_class"] != "chronic"
+    shares = [result.fit.weights[held].sum() for held in (treated, others)]
+    assert min(shares) > 0
+    said = (
+        f"wider than the claim: of the weight, {shares[0]:.0f}% is of treatment with exercise and "
+        f"{shares[1]:.0f}% is of patients not, or not said to be, chronic"
+    )
+    assert said in str(claims["why"]["c06"])
+    assert said in str(claims["details"]["c06"])
+    # Of chronic pain and without exercise, as the claim has it.
+    assert "wider" not in str(claims["why"]["c11"])
+
+
 def test_results_are_those_of_the_synthesis(review: Review) -> None:
     table = ev.claim_results(review, method="DL", ci="z")
     pooled = table[table["estimate"].notna()]

@@ -106,6 +106,14 @@ def test_risk_of_bias_by_weight(risk: list[str], levels: int) -> None:
     assert lost(body(**SOUND, risk=risk))["risk of bias"] == levels
 
 
+def test_the_reason_says_how_many_trials_nobody_judged_fully() -> None:
+    found = rate(body(**SOUND, risk=["low", "high", "not judged"]))
+    assert found.domains[0].inputs["trials not fully judged"] == 1
+    assert "; 1 of 3 trials was not fully judged; " in found.domains[0].reason
+    judged = rate(body(**SOUND, risk=["low", "high", "some concerns"]))
+    assert "was not" not in judged.domains[0].reason
+
+
 def test_high_risk_costs_one_level_where_the_result_is_the_same_without_it() -> None:
     risk = ["low"] * 3 + ["high"] * 5
     assert lost(body([-20.0, -21.0, -19.5] + [-20.2] * 5, 1.0, risk=risk))["risk of bias"] == 1

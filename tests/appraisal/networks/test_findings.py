@@ -131,7 +131,7 @@ def test_risk_of_bias_goes_by_contributions(loop: Callable[..., Review]) -> None
     [domain] = [one for one in rated.domains if one.downgrade]
     assert (domain.name, domain.downgrade) == ("risk of bias", 2)
     assert domain.inputs["share high"] == pytest.approx(5.0 / 6.0)
-    assert "without trials at high risk too few trials are left to combine" in domain.reason
+    assert "without the trials judged at high risk too few trials are left to combine" in domain.reason
     assert rated.level == "low"
     assert body.share.sum() == pytest.approx(1.0)
 

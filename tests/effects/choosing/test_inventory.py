@@ -88,6 +88,15 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
     assert [found.loc["used", name] for name in used] == [1, 1, 1, "difference with SE", 1]
 
 
+def test_of_several_hindrances_the_first_is_the_one_that_analyses_name(filled: Any) -> None:
+    filled.trial("eve", song="singing, 40", quiet="silence, 50")
+    filled.contrast("eve", "song", "quiet", p_value=0.03, p_operator="=", timepoint_weeks="")
+    review = filled.read()
+    told = ev.reports_on(review, "singing-crying-short").trials.set_index("trial_id")["reason"]
+    stock = ev.inventory(review).set_index("trial_id")["main_reason"]
+    assert str(stock["eve"]) == str(told["eve"])
+
+
 def test_why_no_analysis_uses_a_poolable_trial_is_no_lack_of_numbers(small: Any) -> None:
     for trial in ("ava", "ben", "cid"):
         small.trial(trial, song="singing, 40", quiet="silence, 50")

@@ -201,9 +201,37 @@ def test_same_patients_count_once(filled: Any) -> None:
     filled.protocol["same_patients"] = [{"trials": ["ben", "ava"], "reason": "one ward"}]
     frame = filled.read().comparisons(CRYING)
     assert frame["trial_id"].tolist() == ["ben", "ava"]
-    assert frame["reason"].tolist() == ["", "may hold the same patients as ben: one ward"]
+    assert frame["reason"].tolist() == ["", "may hold the same patients as Ben: one ward"]
     filled.rows["arm_results"] = filled.rows["arm_results"][:2]
     assert taken(filled)["trial_id"] == "ava"  # the other has no result
+
+
+def test_same_patients_count_once_among_the_trials_without_usable_numbers(filled: Any) -> None:
+    """Neither as a further trial that reports nor as a further P value."""
+    for name in ("cid", "dan"):
+        filled.trial(name, song="singing, 40", quiet="silence, 50")
+        filled.contrast(
+            name,
+            "song",
+            "quiet",
+            "CRY now",
+            p_value=0.01,
+            p_operator="=",
+            direction="arm",
+            n_arm=40,
+            n_comparator=50,
+        )
+    filled.protocol["same_patients"] = [{"trials": ["cid", "dan"], "reason": "one ward"}]
+    reports = ev.reports_on(filled.read(), CRYING)
+    kinds = reports.trials.set_index("trial_id")["kind"]
+    assert (kinds["cid"], kinds["dan"]) == ("P value", "left out")
+    assert reports.combined is not None
+    assert reports.combined.k == 3
+    assert ev.finding(filled.read(), CRYING).reported == 1
+    # The one with an effect stands for the other.
+    filled.protocol["same_patients"] = [{"trials": ["cid", "ava"], "reason": "one ward"}]
+    kinds = ev.reports_on(filled.read(), CRYING).trials.set_index("trial_id")["kind"]
+    assert (kinds["cid"], kinds["ava"], kinds["dan"]) == ("left out", "effect", "P value")
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,13 @@ def test_texts_of_the_tables_are_only_text(filled: SmallReview, tmp_path: Path) 
     assert len(listed) == 2
 
 
+def test_trials_that_may_share_patients_say_so(filled: SmallReview) -> None:
+    filled.protocol["same_patients"] = [{"trials": ["ava", "ben"], "reason": "one ward"}]
+    bodies = trial_bodies(filled.read())
+    assert "perhaps those of Ben (one ward): an analysis takes the first of them that" in bodies["ava"].html
+    assert "perhaps those of Ava (one ward)" in bodies["ben"].html
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_strata_are_one_trial_of_the_list_and_lead_to_each_other(
     filled: SmallReview, tmp_path: Path, whole: bool

@@ -20,6 +20,7 @@ from evidence.appraisal.certainty.grade import grade
 from evidence.appraisal.effect_words import outcome_words
 from evidence.appraisal.harms import told_in_words
 from evidence.errors import DataError, Fault
+from evidence.models.core.weighted import Floats
 from evidence.results import Shown, table_text
 from evidence.synthesis.synthesis import as_declared, synthesise
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
@@ -257,15 +258,15 @@ def bearing_of(
     """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
     result = synthesise(review, analysis, **overrides) if overrides else as_declared(review, analysis.id)
     words = outcome_words(review, analysis.outcome, result.measure)
-    lost = result.missing
+    lost, (in_words, out) = result.missing, told_in_words(review, result)
     counts = result.k, result.trials, result.n, lost["study"].nunique()
     bearing = Bearing(
         analysis,
         words,
         *counts,
         untimed=untimed(lost),
-        left_out=result.left_out,
-        in_words=told_in_words(review, result),
+        left_out=result.left_out + out,
+        in_words=in_words,
         at_least=result.at_least,
     )
     if result.fit is None:
@@ -285,6 +286,7 @@ def bearing_of(
         level=fit.level,
         certainty=level,
         share=_share(review, result.effects),
+        weights=_weights(review, result.effects, fit.weights),
     )
 
 
@@ -294,6 +296,17 @@ def level_of(rated: Any, analysis: str) -> str:
     if level not in CERTAINTIES:
         raise DataError(f"the certainty of {analysis} is '{level}'; it must be {', '.join(CERTAINTIES)}")
     return level
+
+
+def _weights(review: Review, effects: pd.DataFrame, percent: Floats) -> dict[str, dict[str, float]]:
+    """Share of the weight by co-treatment and by the subgroups of trials that the protocol makes."""
+    columns = (*review.protocol.co_components, *review.protocol.subgroups)
+    weight = pd.Series(percent / 100.0, index=effects.index)
+    return {
+        name: {str(value): float(part) for value, part in weight.groupby(effects[name]).sum().items()}
+        for name in dict.fromkeys(columns)
+        if name in effects
+    }
 
 
 def _share(review: Review, effects: pd.DataFrame) -> float:

@@ -7,11 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.appraisal.audit.judge import Bearing
+from evidence.appraisal.effect_words import word
+from evidence.effects.choosing.description import WITH_TREATMENT
 from evidence.synthesis.synthesis import Synthesis, synthesise
 from evidence.tables.protocol.protocol import Analysis, Protocol
 from evidence.tables.review import Review
+from evidence.wording import joined, number
 
-__all__ = ["bears_on", "claim_results", "parts_of"]
+__all__ = ["bears_on", "claim_results", "parts_of", "wider"]
 
 _COLUMNS = ["claim_id", "claim", "analysis", "k", "trials", "estimate", "ci_low", "ci_high", "result"]
 _WITH = {"yes": ("yes", "both_arms"), "no": ("no", "either"), "either": ("either", "no")}
@@ -21,8 +25,9 @@ def claim_results(review: Review, **overrides: Any) -> pd.DataFrame:
     """Give for each claim the results of the analyses that bear on it.
 
     An analysis bears on a claim if it studies an intervention of the claim, is about one of its outcomes and its
-    window (any, if the claim names none), compares with its comparator, and treats co-interventions as the claim does
-    (column ``with_<component>``). On a claim of superiority only comparisons with other active treatments bear.
+    window (any, if the claim names none), compares with its comparator (with any, if the claim names none), and
+    treats co-interventions as the claim does (column ``with_<component>``). On a claim of superiority only
+    comparisons with other active treatments bear.
 
     Parameters
     ----------
@@ -83,6 +88,29 @@ def parts_of(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split("|") if part.strip())
 
 
+def wider(bearing: Bearing, claim: Mapping[Any, Any], protocol: Protocol) -> str:
+    """Say where a pooled result is wider than a claim on which it bears: how much of its weight is about others.
+
+    Treatment together with another one where the claim is about treatment without it, and trials outside the subgroup
+    (column of the claims by its name) that the claim is about. Empty where there is nothing of the kind.
+    """
+    found = []
+    for component in protocol.co_components:
+        with_it = sum(bearing.weights.get(component, {}).get(name, 0.0) for name in WITH_TREATMENT)
+        if claim.get(f"with_{component}", "") == "no" and with_it > 0:
+            found.append(f"{_percent(with_it)} is of treatment with {word(protocol, component)}")
+    for column in protocol.subgroups:
+        shares, asked = bearing.weights.get(column, {}), claim.get(column, "")
+        other = sum(share for value, share in shares.items() if value != asked)
+        if asked and other > 0:
+            found.append(f"{_percent(other)} is of patients not, or not said to be, {asked}")
+    return f"wider than the claim: of the weight, {joined(found)}" if found else ""
+
+
+def _percent(share: float) -> str:
+    return f"{number(100.0 * share, 0)}%"
+
+
 def bears_on(analysis: Analysis, claim: Mapping[Any, Any], protocol: Protocol) -> bool:
     """Tell whether an analysis bears on a claim, whatever its window.
 
@@ -105,11 +133,13 @@ def bears_on(analysis: Analysis, claim: Mapping[Any, Any], protocol: Protocol) -
     if analysis.outcome not in parts_of(claim["outcome"]):
         return False
     wanted = claim["comparator"]
-    if wanted and wanted not in spec.comparator and not set(spec.comparator) & set(groups.get(wanted, ())):
+    # A group of comparators is each of its members.
+    compared = {name for entry in spec.comparator for name in (entry, *groups.get(entry, ()))}
+    if wanted and compared.isdisjoint({wanted, *groups.get(wanted, ())}):
         return False
     if claim["kind"] == "superiority":
         weak = {"inactive", "usual", *protocol.components.inactive, *protocol.components.usual}
-        if weak & {name for entry in spec.comparator for name in (entry, *groups.get(entry, ()))}:
+        if weak & compared:
             return False
     for component in protocol.co_components:
         how = claim.get(f"with_{component}", "")

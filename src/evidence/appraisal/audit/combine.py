@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evidence.appraisal.audit.claims import bears_on, parts_of
+from evidence.appraisal.audit.claims import bears_on, parts_of, wider
 from evidence.appraisal.audit.judge import (
     CONTRADICTED,
     IN_SHORT,
@@ -163,17 +163,25 @@ def _in_window(
         open_part = rule.unanswered == "uncertain"
         verdict, step = UNCERTAIN if open_part else SUPPORTED, "unanswered part"
         deciding = of[NOT_ADDRESSED] + of[SUPPORTED] if open_part else of[SUPPORTED]
-    details = "; ".join(f"{part.name}: {part.judgement.reason}" for part in deciding)
+    beyond = {part.name: _wider(part, claim, protocol) for part in deciding}
+    details = "; ".join(f"{part.name}: {part.judgement.reason}{beyond[part.name]}" for part in deciding)
     by_step: dict[str, list[str]] = {}
     for part in deciding:
         said = IN_SHORT[part.judgement.step]
         # What decides for or against a claim is told with its numbers.
         if part.results and part.judgement.verdict in (SUPPORTED, CONTRADICTED):
             said += f", with {part.results[0][0].told}"
+        said += beyond[part.name]
         by_step.setdefault(said, []).append(part.name)
     told = [f"{' and '.join(names)}: {said}" for said, names in by_step.items()]
     why = "; ".join([*told, *_left_out(parts, deciding)])
     return ClaimVerdict(verdict, step, why, details, parts, deciding)
+
+
+def _wider(part: ClaimPart, claim: Mapping[Any, Any], protocol: Protocol) -> str:
+    """Where the result that decides a part is wider than the claim, to be put after what it says."""
+    said = wider(part.results[0][0], claim, protocol) if part.results else ""
+    return f"; {said}" if said else ""
 
 
 def _left_out(parts: tuple[ClaimPart, ...], deciding: tuple[ClaimPart, ...]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -79,6 +80,9 @@ class Bearing:
         One of `CERTAINTIES`; empty where nothing was pooled.
     share : float
         Share of the treated patients who had the outcome, in arms that report a count; NaN if none does.
+    weights : mapping
+        Share of the weight by what the compared groups and the trials are: by column of the comparisons
+        (co-treatments and subgroups of trials), then by value.
     """
 
     analysis: Analysis
@@ -97,6 +101,7 @@ class Bearing:
     left_out: int = 0
     in_words: int = 0
     at_least: bool = False
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
 
     @property
     def pooled(self) -> bool:

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from evidence.appraisal.certainty.absolute_formulas import RISKS, risk_with
 from evidence.appraisal.certainty.evidence import Body, Estimate, Evidence
+from evidence.appraisal.risk_of_bias import unjudged
 from evidence.diagnostics.small_study.egger import egger
 from evidence.effects.reported.reasons import Reason
 from evidence.errors import ModelError
@@ -78,21 +79,25 @@ def risk_of_bias(evidence: Body, fit: Estimate | None) -> Judgement:
         "share low": low,
         "share unclear or not fully judged": max(1.0 - low - high, 0.0),
         "share high": high,
+        "trials not fully judged": unjudged(evidence.effects),
         "estimate without high risk": math.nan if rest is None else rest.estimate,
         "changed without high risk": changed,
     }
     whole = "patients" if fit is None else "weight"
     reason = (
-        f"Of the {whole}, {percent(low)} comes from trials at low risk of bias, {percent(high)} from trials at high "
-        f"risk, and {percent(max(1.0 - low - high, 0.0))} from trials in between or not fully judged"
+        f"Of the {whole}, {percent(low)} comes from trials at low risk of bias, {percent(high)} from trials judged "
+        f"at high risk, and {percent(max(1.0 - low - high, 0.0))} from trials in between or not fully judged"
     )
+    if open_ := inputs["trials not fully judged"]:
+        were = "was" if open_ == 1 else "were"
+        reason += f"; {open_} of {counted(evidence.trials, 'trial')} {were} not fully judged"
     if high and fit is not None:
         left = (
             "too few trials are left to combine"
             if rest is None
             else f"the result is {evidence.write_fit(rest)}"
         )
-        reason += f"; without trials at high risk {left}"
+        reason += f"; without the trials judged at high risk {left}"
     # A sum of shares may fall short of the whole by rounding.
     if high >= rules.high_risk_share - 1e-9 and changed:
         return 2, reason + ".", inputs

@@ -300,14 +300,14 @@ def _gather(review: Review, analysis: str | Analysis) -> Evidence:
     risks = comparator_risks(review, effects)
     risk = float(risks["risk"].median()) if len(risks) else math.nan
     sd = implied_sd(effects, result.measure) if measure_of(result.measure).difference_of_means else math.nan
-    rest = result.missing
+    rest, (in_words, out) = result.missing, told_in_words(review, result)
     return Evidence(
         analysis=question,
         measure=result.measure,
         effects=effects,
         missing=tuple(rest["study"].unique()),
-        left_out=result.left_out,
-        in_words=told_in_words(review, result),
+        left_out=result.left_out + out,
+        in_words=in_words,
         withheld=withheld(review, question, rest),
         untimed=untimed(rest),
         told=_told(review, question),

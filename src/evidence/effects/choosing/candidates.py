@@ -16,7 +16,7 @@ from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Window
 from evidence.tables.review import Review
 
-__all__ = ["ContrastOnScale", "Suited", "on_scale", "preference", "reasons", "suited"]
+__all__ = ["ContrastOnScale", "Suited", "left_out", "on_scale", "preference", "reasons", "suited"]
 
 _NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
 _NO_TIME = Reason("time not stated", "the time of measurement is not stated")
@@ -195,6 +195,19 @@ def reasons(
         if assumption in choices.refuse
     )
     yield next(refused, None)
+
+
+def left_out(review: Review, trial: str, arm: str, choices: Choices) -> Reason | None:
+    """Say why the protocol leaves out whatever a trial reports of an arm; None where it does not."""
+    lists: tuple[tuple[Any, bool, ReasonKind, str], ...] = (
+        (review.protocol.set_aside, choices.set_aside, "set aside", "set aside by the protocol"),
+        (review.protocol.indirect, not choices.indirect, "indirect", "indirect"),
+    )
+    for entries, followed, kind, words in lists:
+        for entry in entries if followed else ():
+            if entry.trial == trial and entry.instrument is None and entry.result is None:
+                return Reason(kind, f"{words}: {entry.reason}")
+    return _PACKAGE if not choices.mixed and (trial, arm) in _packages(review) else None
 
 
 def _doubted(review: Review, contrast: Contrast, doubtful: bool | tuple[str, ...]) -> Reason | None:

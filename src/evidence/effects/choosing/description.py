@@ -11,7 +11,7 @@ from evidence.effects.choosing.question import Pair
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.review import Review
 
-__all__ = ["NOT_FULLY_JUDGED", "TrialDescription", "overall_risk_of_bias"]
+__all__ = ["NOT_FULLY_JUDGED", "WITH_TREATMENT", "TrialDescription", "overall_risk_of_bias"]
 
 
 class TrialDescription:
@@ -63,6 +63,9 @@ _HELD = {
     "with": "with it",
     "without": "without it",
 }
+
+WITH_TREATMENT = (_HELD["intervention"], _HELD["both"])
+"""Where a studied component is if the treated group has it, as the columns of components say it."""
 
 
 NOT_FULLY_JUDGED = "not fully judged"

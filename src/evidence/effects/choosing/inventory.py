@@ -158,10 +158,14 @@ def _why_unused(refused: pd.DataFrame | None) -> tuple[str, str]:
 
 
 def _hindrance(contrast: Contrast, timeless: Collection[str]) -> str:
-    """Why a comparison cannot be pooled; empty where it can. Some outcomes are asked for at any time."""
+    """Why a comparison cannot be pooled; empty where it can. Some outcomes are asked for at any time.
+
+    Of several reasons it is the first in the order in which analyses ask, so that both say the same of a trial.
+    """
+    if math.isnan(contrast.weeks) and contrast.outcome not in timeless:
+        return "the time of measurement is not stated"
     if contrast.doubt:
         return "doubtful as printed"
     if contrast.reason:
         return _GROUPS.get(contrast.reason.kind, "no standard deviation, interval or P value")
-    untimed = math.isnan(contrast.weeks) and contrast.outcome not in timeless
-    return "the time of measurement is not stated" if untimed else ""
+    return ""

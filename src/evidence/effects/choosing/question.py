@@ -94,9 +94,9 @@ def pairs(review: Review, analysis: Analysis) -> list[Pair]:
     apart but components on which the analysis has a condition, usual care or an inactive treatment; the
     conditions hold; and the comparator is one of the analysis's comparators. Where the intervention is added
     to a shared *active* treatment, the comparison answers neither "against that treatment" nor "against
-    nothing" and is left out, unless the analysis names the treatment in a condition. An analysis without a
-    comparator is answered by every arm that has a component of the intervention and nothing beside it but what a
-    pair may have.
+    nothing" and is left out, unless the analysis names the treatment in a condition or compares with both. An
+    analysis without a comparator is answered by every arm that has a component of the intervention and nothing
+    beside it but what a pair may have.
 
     Parameters
     ----------
@@ -187,7 +187,8 @@ def _answers(pair: Pair, comparator_parts: frozenset[str], asked: Asked, protoco
         # The background is the comparator; a sham or usual care beside it does not make it another one.
         active = comparator_parts - {*shared, *components.inactive, *components.usual}
         return not active and any(_is_one_of(name, comparator, protocol) for name in shared)
-    if pair.added and pair.group not in ("inactive", "usual"):
+    added = pair.added and pair.group not in ("inactive", "usual")
+    if added and not any(_is_one_of(name, comparator, protocol) for name in components.inactive):
         return False
     return any(_is_one_of(name, comparator, protocol) for name in (pair.comparator, pair.group))
 

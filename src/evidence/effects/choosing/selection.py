@@ -13,7 +13,7 @@ from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.question import Pair, admits, pairs
 from evidence.effects.choosing.rescale import Scaled
 from evidence.effects.reported.contrasts import Contrast
-from evidence.effects.reported.reasons import LEFT_OUT, Reason, Step, step
+from evidence.effects.reported.reasons import LEFT_OUT, Reason, Step, lacks_numbers, step
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 
@@ -83,11 +83,10 @@ def select(
     found = suited(review, analysis.outcome, analysis.window, measure, choices)
     reported = group_by_arms(one for one in found if admits(review, analysis, one.contrast))
     chosen, reasons = choose_results(review, pairs(review, analysis), reported, measure, choices)
-    words = f"no result for {analysis.outcome.replace('_', ' ')} in this window was seen"
-    nothing, beside = (Reason("not reported", words),), _usable_beside(found)
+    beside, seen = _usable_beside(found), _seen(review, analysis.outcome, analysis.window)
     for pair, told in reasons.items():
         first, second = (beside[pair.trial_id, arm] for arm in (pair.arm_id, pair.comparator_arm_id))
-        reasons[pair] = told or (_SHARED if first & second else nothing)
+        reasons[pair] = told or (_SHARED if first & second else _nothing(pair, analysis.outcome, seen))
     known = [replace(one, beside=_instruments_beside(one, reported)) for one in chosen]
     return _without_repeated_patients(review, known, reasons)
 
@@ -107,6 +106,25 @@ def _instruments_beside(chosen: Candidate, reported: dict[Arms, list[Suited]]) -
         elif one.reason is not None and one.rank[0] < chosen.rank[0] and one.reason.kind not in LEFT_OUT:
             said.setdefault(name, step(f"{name} would go before {own}; {one.reason.words.rstrip('.')}"))
     return tuple(said.values())
+
+
+@lru_cache(maxsize=64)
+def _seen(review: Review, outcome: str, window: str) -> frozenset[tuple[str, str]]:
+    """The arms that have a result of their own for an outcome in a window."""
+    rows, span = review.arm_results, review.protocol.windows[window]
+    rows = rows[(rows["outcome"] == outcome) & rows["timepoint_weeks"].map(span.holds)]
+    return frozenset(zip(map(str, rows["trial_id"]), map(str, rows["arm_id"]), strict=True))
+
+
+def _nothing(pair: Pair, outcome: str, seen: frozenset[tuple[str, str]]) -> tuple[Reason]:
+    """Say that no comparison was reported, or that there is nothing like it to compare what one group has with."""
+    has = sum((pair.trial_id, arm) in seen for arm in (pair.arm_id, pair.comparator_arm_id))
+    words = (
+        "no result for {} in this window was seen",
+        "a result for {} in this window was seen of one of the two groups only",
+        "the results of the two groups for {} in this window differ in time, scale or kind",
+    )
+    return (Reason("not reported", words[has].format(outcome.replace("_", " "))),)
 
 
 def _usable_beside(found: Iterable[Suited]) -> defaultdict[tuple[str, str], set[str]]:
@@ -229,25 +247,42 @@ def _without_cells(
 def _without_repeated_patients(
     review: Review, chosen: list[Candidate], reasons: Reasons
 ) -> tuple[list[Candidate], Reasons]:
-    """Drop the comparisons of trials whose patients may stand in another trial of the analysis."""
+    """Drop the comparisons of trials whose patients may stand in another trial of the analysis.
+
+    Of such trials the first with an effect stands for all, else the first that reports anything: the others do not
+    count as reporting it, too.
+    """
     present = {candidate.pair.trial_id for candidate in chosen}
+    told = {
+        pair.trial_id for pair, found in reasons.items() if lacks_numbers(reason.kind for reason in found)
+    }
+    labels = _labels(review)
     replaced: dict[str, tuple[str, str]] = {}
     for group in review.protocol.same_patients:
-        held = [trial for trial in group.trials if trial in present]
+        held = [trial for seen in (present, told - present) for trial in group.trials if trial in seen]
         for trial in held[1:]:
-            replaced[trial] = held[0], group.reason
+            replaced[trial] = labels[held[0]], group.reason
     for strata in review.protocol.strata:
         if strata.whole in present:
-            replaced |= dict.fromkeys(strata.parts, (strata.whole, "a stratum of that trial"))
-    kept = []
-    for candidate in chosen:
-        if candidate.pair.trial_id in replaced:
-            other, why = replaced[candidate.pair.trial_id]
-            words = f"may hold the same patients as {other}: {why}"
-            reasons[candidate.pair] = (Reason("same patients", words),)
-        else:
-            kept.append(candidate)
-    return kept, reasons
+            whole = labels.get(strata.whole, strata.whole)
+            replaced |= dict.fromkeys(strata.parts, (whole, "a stratum of that trial"))
+    again = {
+        trial: (Reason("same patients", f"may hold the same patients as {other}: {why}"),)
+        for trial, (other, why) in replaced.items()
+    }
+    dropped = [candidate.pair for candidate in chosen if candidate.pair.trial_id in again]
+    dropped += [
+        pair
+        for pair, found in reasons.items()
+        if pair.trial_id in again and lacks_numbers(reason.kind for reason in found)
+    ]
+    kept = [candidate for candidate in chosen if candidate.pair.trial_id not in again]
+    return kept, reasons | {pair: again[pair.trial_id] for pair in dropped}
+
+
+@lru_cache(maxsize=8)
+def _labels(review: Review) -> dict[str, str]:
+    return dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
 
 
 @lru_cache(maxsize=8)

@@ -214,6 +214,7 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
     arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
     labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
     kin = {name: [one for one in names if one != name] for names in _strata(review) for name in names}
+    shared = _shared(review, labels)
     template = templates().get_template("trial.html")
     bodies = {}
     for trial in review.trials.to_dict("records"):
@@ -222,7 +223,8 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
         shown = {part: rows.get(name, []) for part, rows in parts.items()}
         strata = [(file_name(one), labels[one]) for one in kin.get(name, [])]
         bodies[name] = TrialBody(
-            str(trial["label"]), template.render(trial=trial, facts=_facts(trial), strata=strata, **shown)
+            str(trial["label"]),
+            template.render(trial=trial, facts=_facts(trial) | shared.get(name, {}), strata=strata, **shown),
         )
     return bodies
 
@@ -251,6 +253,17 @@ def _facts(trial: dict[Any, Any]) -> dict[str, str]:
         "Notes": trial["notes"],
     }
     return {name: str(value) for name, value in named.items() if value}
+
+
+def _shared(review: Review, labels: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Say of each trial with which others it may share patients."""
+    found = {}
+    for group in review.protocol.same_patients:
+        for name in group.trials:
+            others = joined(labels[one] for one in group.trials if one != name)
+            once = "an analysis takes the first of them that has a result"
+            found[name] = {"Same patients": f"perhaps those of {others} ({group.reason}): {once}"}
+    return found
 
 
 def derivation_steps(derivation: Listed, arms: Mapping[str, str] | None = None) -> list[str]:

@@ -209,6 +209,8 @@ class Reproduction(ProtocolPart):
     review: str
     analysis: str
     where: dict[str, str] = Field(default_factory=dict)
+    included: str = ""
+    """Column of the trials that says whether the other review includes each: yes, no, or what else if not known."""
     note: str = ""
 
 
