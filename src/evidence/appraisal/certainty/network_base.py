@@ -69,7 +69,7 @@ class NetworkBase:
     def trials(self) -> pd.DataFrame:
         """One row a trial: trial_id, study (what counts as one trial), label, n, risk_of_bias; index: its label."""
         protocol = self.review.protocol
-        bias = overall_risk_of_bias(self.review.risk_of_bias, protocol.risk_of_bias.key_domains)
+        bias = overall_risk_of_bias(self.review.bias_judgements, protocol.risk_of_bias.key_domains)
         arms = pd.concat(
             [
                 self.data[["study", f"treat{side}", f"n{side}"]].set_axis(["study", "treat", "n"], axis=1)

@@ -149,7 +149,7 @@ def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[An
             one = done[analysis.id]
             for trial in (*one.effects["study"], *one.reported["study"]):
                 named.setdefault(str(trial), set()).add(place)
-    risks = overall_risk_of_bias(review.risk_of_bias)
+    risks = overall_risk_of_bias(review.bias_judgements, review.protocol.risk_of_bias.key_domains)
     arms = _by_trial(review.arms.to_dict("records"))
     parts = {one.whole: one.parts[0] for one in review.protocol.strata}
     held = set(review.trials["trial_id"])
@@ -211,7 +211,9 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
     uses = _by_trial(use for one in done for use in _uses(one, arm_names, review.protocol.model.level))
     refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
     results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
-    arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
+    arms, bias = (
+        _by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "bias_judgements")
+    )
     labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
     kin = {name: [one for one in names if one != name] for names in _strata(review) for name in names}
     template = templates().get_template("trial.html")
