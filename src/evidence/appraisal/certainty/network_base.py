@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from evidence.appraisal.certainty.absolute_data import implied_sd
 from evidence.appraisal.certainty.evidence import withheld
 from evidence.effects.choosing.description import overall_risk_of_bias
-from evidence.effects.choosing.network_data import network_data, network_refused
+from evidence.effects.choosing.network_data import network_data, network_refused, node_of
 from evidence.errors import DataError
 from evidence.models.network.fit import network, network_parts
 from evidence.models.network.graph import independent_paths
@@ -109,6 +109,27 @@ class NetworkBase:
     def split(self) -> dict[str, dict[Any, Any]]:
         """Direct and indirect evidence of each comparison; rows of `Network.split` by their names."""
         return {row["comparison"]: row for row in self.net.split().to_dict("records")}
+
+    @cached_property
+    def mixed(self) -> dict[str, tuple[str, ...]]:
+        """The different active components that a treatment takes together under one name, where it does so.
+
+        Those of the arms of its trials; care that everyone gets, a sham and no treatment are no such components.
+        """
+        protocol = self.review.protocol
+        known, grouping = protocol.components, protocol.nodes[self.nodes]
+        arms = self.review.arms[self.review.arms["trial_id"].isin(self.data["trial_id"])]
+        parts: dict[str, set[str]] = {}
+        for components in arms["components"].astype(str):
+            parts.setdefault(node_of(components, known, grouping), set()).update(components.split("+"))
+        found = {}
+        for treatment in self.net.treatments:
+            for name in treatment.split("+"):
+                merged = set(grouping.get(name, ())) & {*known.studied, *known.active}
+                held = tuple(part for part in known.all if part in merged & parts.get(treatment, set()))
+                if len(held) > 1:
+                    found[treatment] = (*found.get(treatment, ()), *held)
+        return found
 
     @cached_property
     def incoherence_p(self) -> float:
