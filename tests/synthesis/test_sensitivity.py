@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import evidence as ev
-from evidence.synthesis.sensitivity import BAYES, MAIN, NOTHING_SHOWN, SELECTED
+from evidence.synthesis.sensitivity import BAYES, MAIN, NOTHING_SHOWN, SELECTED, scores_and_changes
 
 
 def test_rows_are_those_of_the_protocol_and_the_bound(review: Any) -> None:
@@ -115,3 +115,33 @@ def test_what_would_change_a_result_names_the_bound(review: Any) -> None:
     frame: Any = ev.sensitivity(review, answer.lead.analysis).set_index("title")
     assert list(bound["estimate"]) == [frame.loc[NOTHING_SHOWN, "estimate"]]
     assert bound["sentence"].iloc[0].startswith("If the trials that report without usable numbers")
+
+
+def test_final_scores_alone_stand_beside_a_standardised_difference_that_holds_changes_too(
+    review: Any,
+) -> None:
+    names = (
+        "manual-usual-disability-short",
+        "with-exercise-usual-disability-short",
+        "manual-usual-pain-short",
+    )
+    for name in names:
+        main = ev.synthesise(review, name)
+        kinds = main.effects["statistic"]
+        frame: Any = ev.sensitivity(review, name).set_index("kind")
+        both = main.measure == "SMD"  # in points of a scale the two may stand together
+        assert {"post", "change"} == set(kinds)
+        assert ("final scores" in frame.index) == both == bool(scores_and_changes(main))
+        if not both:
+            continue
+        row, scores = frame.loc["final scores"], main.effects[kinds == "post"]
+        assert row["k"] == len(scores)
+        assert (
+            f"({len(scores)} comparisons) and changes from baseline ({len(main.effects) - len(scores)})"
+            in (scores_and_changes(main))
+        )
+        if scores["study"].nunique() >= review.protocol.model.minimum_studies:
+            fit = ev.pool(scores["effect"], scores["variance"], ci="HKSJ-adhoc")
+            assert (row["estimate"], row["ci_low"]) == pytest.approx((fit.estimate, fit.ci_low))
+        else:
+            assert np.isnan(row["estimate"])

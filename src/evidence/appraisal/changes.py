@@ -60,10 +60,10 @@ def changes(review: Review, finding: Finding, body: Evidence, many: Multiverse |
     Returns
     -------
     DataFrame
-        Columns: kind ("trial", "risk of bias", "comparator", "few trials", "other trials", "missing results",
-        "selection", "choices", "more trials"), what; k, trials, estimate, ci_low, ci_high (on the scale of the
-        analysis; missing where nothing can be combined), reading, changed (whether the reading is another one)
-        and sentence.
+        Columns: kind ("trial", "risk of bias", "comparator", "few trials", "other trials", "final scores",
+        "missing results", "selection", "choices", "more trials"), what; k, trials, estimate, ci_low, ci_high (on the
+        scale of the analysis; missing where nothing can be combined), reading, changed (whether the reading is
+        another one) and sentence.
     """
     rows = list(_rows(review, finding, body, many)) if finding.fit is not None else [_more(finding)]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -23,9 +23,10 @@ from evidence.appraisal.unpooled import reports_counts, reports_statement, repor
 from evidence.errors import EvidenceError
 from evidence.measures import measure_of
 from evidence.report.publish import publish_figure, publish_table
-from evidence.results import FEW_STUDIES
+from evidence.results import FEW_STUDIES, sentences
 from evidence.synthesis.published import beside_published
 from evidence.synthesis.reports import REPORT_KINDS, reports_on
+from evidence.synthesis.sensitivity import scores_and_changes
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 from evidence.wording import capital, joined
@@ -75,7 +76,8 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
         name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
         display(Markdown(f"### {name}"))
         if not one.analysis.one_group:
-            display(Markdown(f"Compared with {compared_with(review, one.effects)}."))
+            said = f"Compared with {compared_with(review, one.effects)}."
+            display(Markdown(sentences(said, scores_and_changes(synthesise(review, one.analysis)))))
         _forest(review, one, folded=rows > OPEN and one is not combined[0])
         _small_trials(review, one)
         _sequence(review, one)

@@ -21,10 +21,21 @@ from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import counted, number
 
-__all__ = ["BAYES", "MAIN", "NOTHING_SHOWN", "SELECTED", "Alternative", "alternatives", "sensitivity"]
+__all__ = [
+    "BAYES",
+    "FINAL_SCORES",
+    "MAIN",
+    "NOTHING_SHOWN",
+    "SELECTED",
+    "Alternative",
+    "alternatives",
+    "scores_and_changes",
+    "sensitivity",
+]
 
 MAIN = "main analysis"
 BAYES = "with a published distribution of the heterogeneity (Bayes)"
+FINAL_SCORES = "with final scores alone, without changes from baseline"
 NOTHING_SHOWN = "if the trials that report without usable numbers had shown no difference"
 SELECTED = "if results that are not significant had been reported less often"
 
@@ -37,7 +48,8 @@ class Alternative:
     ----------
     kind : str
         "few trials" (a Bayesian result of the same trials), "other trials" (a sensitivity analysis of the protocol),
-        "missing results" (the bound), "selection" (a selection model).
+        "final scores" (a standardised difference without the comparisons of changes from baseline), "missing
+        results" (the bound), "selection" (a selection model).
     title : str
         What is different, in words.
     effects : DataFrame
@@ -47,7 +59,7 @@ class Alternative:
     note : str
     """
 
-    kind: Literal["few trials", "other trials", "missing results", "selection"]
+    kind: Literal["few trials", "other trials", "final scores", "missing results", "selection"]
     title: str
     effects: pd.DataFrame
     estimate: float
@@ -66,11 +78,12 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     """Give what stands beside a result: Bayes of few trials, sensitivity analyses, the bound, the selection model.
 
     Each where it can be. The Bayesian result takes the spread between trials from a published distribution.
-    For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at all, at
-    the precision that the other trials have for their size. It is no estimate: it shows how much the result could owe
-    to what is missing. The selection model lets results that are not significant (two-sided P above 0.05, or on the
-    other side) be seen less often than others (Vevea and Hedges 1995); it takes ten comparisons or more. What one
-    group has knows neither.
+    A standardised difference that takes final scores and changes from baseline together is also given without the
+    changes. For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at
+    all, at the precision that the other trials have for their size. It is no estimate: it shows how much the result
+    could owe to what is missing. The selection model lets results that are not significant (two-sided P above 0.05,
+    or on the other side) be seen less often than others (Vevea and Hedges 1995); it takes ten comparisons or more.
+    What one group has knows neither.
 
     Parameters
     ----------
@@ -92,6 +105,11 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
             continue  # the analysis chooses so itself
         other = synthesise(review, main.analysis, **choices)
         yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)
+    if scores_and_changes(main):
+        # A trial gives one of the two, so that no group is shared across them.
+        part = main.effects[main.effects["statistic"] == "post"].reset_index(drop=True)
+        fit, hindrance = rule.combine(part)
+        yield _alternative("final scores", FINAL_SCORES, part, fit, hindrance)
     if main.analysis.one_group:  # there is no such thing as no difference, and no side to be selected for
         return
     effects = _with_nothing_shown(review, main)
@@ -105,6 +123,21 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
         if model is not None and rule.leaves_scale(model.ci_low, model.ci_high):
             model, note = None, "the interval leaves the scale, so it says nothing"
         yield _alternative("selection", SELECTED, main.effects, model, note)
+
+
+def scores_and_changes(main: Synthesis) -> str:
+    """Say how many comparisons of final scores and of changes from baseline a standardised difference takes together.
+
+    Their standard deviations are different yardsticks, so that the Cochrane Handbook (chapter 10.5.2) advises against
+    it; differences in the units of a scale may be combined. Empty where there are not both.
+    """
+    if main.fit is None or main.measure != "SMD" or "statistic" not in main.effects:
+        return ""
+    kinds = main.effects["statistic"]
+    scores, changes = int((kinds == "post").sum()), int((kinds == "change").sum())
+    if not scores or not changes:
+        return ""
+    return f"Final scores ({counted(scores, 'comparison')}) and changes from baseline ({changes}) are taken together."
 
 
 def _selected(fit: Pooled) -> tuple[SelectionModel | None, str]:
