@@ -292,6 +292,9 @@ ESTIMATORS = {
 }
 """Estimators of the variance between studies."""
 
+NEW_TRIAL = "true effect in a new trial"
+"""What a prediction interval is about."""
+
 NEVER_NARROWER = "never narrower than t"
 """What sets HKSJ-adhoc apart: the factor that scales the variance is at least 1 (Roever 2015)."""
 

@@ -18,6 +18,7 @@ from evidence.appraisal.networks.findings import NetworkFinding
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
+from evidence.measures import NEW_TRIAL
 from evidence.results import Shown, table_text
 from evidence.synthesis.sensitivity import sensitivity
 from evidence.synthesis.synthesis import synthesise
@@ -59,7 +60,7 @@ class PageTable(Shown):
     >>> review = ev.read_review("data")
     >>> table = ev.results_table(review, ["massage-inactive-pain-short"])
     >>> table.shown.columns[:3].tolist()
-    ['Question', 'Result', 'A new trial']
+    ['Question', 'Result', 'True effect in a new trial']
     """
 
     shown: pd.DataFrame
@@ -87,7 +88,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
     Returns
     -------
     PageTable
-        One row for each analysis. Printed: question, result with its interval, where a new trial would be expected,
+        One row for each analysis. Printed: question, result with its interval, the true effect in a new trial,
         trials, people, certainty, what was reported without usable numbers. A result that was not combined says so.
 
     Raises
@@ -108,7 +109,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
         {
             "Question": [one.analysis.title for one in found],
             "Result": [_result(one) for one in found],
-            "A new trial": [capital(one.predicted) for one in found],
+            capital(NEW_TRIAL): [capital(one.predicted) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
             "People": [one.people for one in found],
@@ -335,7 +336,7 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
             ],
             "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
-            "Chance that a new trial's true effect is a benefit that matters": [
+            f"Chance that the {NEW_TRIAL} is a benefit that matters": [
                 "Not known" if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
             ],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],

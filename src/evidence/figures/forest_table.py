@@ -22,7 +22,7 @@ from evidence.figures.drawing.measure import as_told, choose_scale, has_null, me
 from evidence.figures.drawing.sentences import heterogeneity_line, interval_name, model_line
 from evidence.figures.drawing.studies import GROUPS, DrawnStudies, read_studies
 from evidence.figures.forest import FAVOURS, axis_limits, axis_name, important_band, numbers_of, short_name
-from evidence.measures import measure_of
+from evidence.measures import NEW_TRIAL, measure_of
 from evidence.models.pooled import Pooled
 from evidence.models.refit import refit
 from evidence.results import Shown, predicts
@@ -502,7 +502,7 @@ class _Page:
         cells += ["<td></td>"] * self.weighted
         rows = f'<tr class="pooled">{"".join(cells)}</tr>\n'
         if predicts(read):
-            cells = ['<th scope="row">Prediction interval, for a new study</th>']
+            cells = [f'<th scope="row">Prediction interval: {NEW_TRIAL}</th>']
             cells += ["<td></td>"] * (len(self.extra) + len(self.letters))
             cells.append(self.drawn(self.span(read.prediction_low, read.prediction_high, "prediction")))
             shown = self.text(read.prediction_low, read.prediction_high)

@@ -127,7 +127,7 @@ class AbsoluteEffects(Shown):
             ]
         if not math.isnan(self.beyond):
             lines.append(
-                f"  A new trial       important benefit with probability {number(self.beyond)}, any benefit with "
+                f"  New trial, true   important benefit with probability {number(self.beyond)}, any benefit with "
                 f"{number(self.better)}"
             )
         return "\n".join([*lines, "", *self.assumptions])

@@ -93,7 +93,7 @@
       lines.push(make("p", {}, make("strong", {}, `${one.name} ${number(one, result.estimate)} (${percent} CI ${range(one, result.ci_low, result.ci_high)})`),
         one.ratio ? "" : ` ${one.unit}`, `; ${pValue(result.p_value)}; ${base}.`));
       const varies = state.method === "EE" ? "" : `, \u03c4\u00b2 ${significant(result.tau2)}`;
-      const next = !predicts(result) ? "" : `; a new, similar trial is expected at ${range(one, result.prediction_low, result.prediction_high)} (${percent} prediction interval)`;
+      const next = !predicts(result) ? "" : `; true effect in a new trial: ${range(one, result.prediction_low, result.prediction_high)} (${percent} prediction interval)`;
       lines.push(make("p", {}, `I\u00b2 ${written(result.i2, 0)}%${varies}${next}.`));
     }
     const told = said[one.id];
@@ -188,7 +188,7 @@
         make("path", { d: `M0 5L${middle.toFixed(2)} 0L100 5L${middle.toFixed(2)} 10Z` }));
       body.append(make("tr", { class: "pooled" }, make("th", { scope: "row" }, `Combined (k = ${result.k})`), make("td"), cell(diamond), result_([result.estimate, result.ci_low, result.ci_high]), make("td")));
       if (predicts(result)) {
-        body.append(make("tr", { class: "prediction" }, make("th", { scope: "row" }, "Prediction interval, for a new study"), make("td"),
+        body.append(make("tr", { class: "prediction" }, make("th", { scope: "row" }, "Prediction interval: true effect in a new trial"), make("td"),
           cell(...whisker(result.prediction_low, result.prediction_high, "prediction")), result_(range(one, result.prediction_low, result.prediction_high)), make("td")));
       }
     }
