@@ -332,7 +332,7 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
         {
             "Result": [one.analysis.title for one, _ in known],
             "Improve with the comparator": [
-                f"{made.of_100[0]} of 100{'' if made.own else ' (in other analyses)'}" for _, made in known
+                f"{made.of_100[0]} of 100{f' ({made.anyway})' if made.anyway else ''}" for _, made in known
             ],
             "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],

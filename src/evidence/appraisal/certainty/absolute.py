@@ -57,6 +57,9 @@ class AbsoluteEffects(Shown):
         What these numbers rest on.
     own : bool
         Whether the response is that of comparator arms of this analysis, or given; else it is of other analyses.
+    anyway : str
+        Whose response that is: "the median of 22 groups of other analyses", or the one trial; "" where it is
+        given, or is a risk.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class AbsoluteEffects(Shown):
     better: float
     assumptions: tuple[str, ...]
     own: bool = True
+    anyway: str = ""
 
     @property
     def of_100(self) -> tuple[int, Span]:
@@ -199,7 +203,7 @@ def absolute_of(
         better = 1.0 - probability_beyond(fit, 0.0)
     sign = 1.0 if outcome.better == "higher" else -1.0
     notes: tuple[str, ...] = ()
-    own = True
+    own, anyway = True, ""
     if evidence.measure in RISKS:
         share, source = evidence.risk, "the median of the comparator arms"
         if response is not None:
@@ -214,7 +218,7 @@ def absolute_of(
         unit, difference, share, with_it, gain = "", _NONE, math.nan, _NONE, _NONE
     else:
         unit, difference, notes = _in_points(review, evidence, effect)
-        share, own, more = _response(review, evidence, response)
+        share, own, anyway, more = _response(review, evidence, response)
         benefit = [sign * value / evidence.sd for value in effect]
         with_it, gain = _NONE, _NONE
         if not math.isnan(share + evidence.sd):
@@ -222,7 +226,7 @@ def absolute_of(
             gain = _span([value - share for value in with_it])
             notes += (*more, f"Shares who improve: {METHODS[method]}.")
     return AbsoluteEffects(
-        evidence.analysis, unit, difference, share, with_it, gain, beyond, better, notes, own
+        evidence.analysis, unit, difference, share, with_it, gain, beyond, better, notes, own, anyway
     )
 
 
@@ -263,21 +267,28 @@ def _in_points(review: Review, evidence: Evidence, effect: Span) -> tuple[str, S
     return f"{instrument} points", (effect[0] * sd, effect[1] * sd, effect[2] * sd), (note,)
 
 
-def _response(review: Review, evidence: Evidence, given: float | None) -> tuple[float, bool, tuple[str, ...]]:
-    """Share of comparator patients who improve, whether it is of this analysis, and where it comes from."""
+def _response(
+    review: Review, evidence: Evidence, given: float | None
+) -> tuple[float, bool, str, tuple[str, ...]]:
+    """Share of comparator patients who improve, whether it is of this analysis, and whose it is, twice."""
     outcome = evidence.rules.response_outcome
     if given is not None:
-        return given, True, (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
+        return given, True, "", (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
     if outcome is None:
-        return math.nan, True, ()
+        return math.nan, True, "", ()
     arms = comparator_responses(review, evidence.analysis, outcome)
     if arms.empty:
-        return math.nan, True, ()
+        return math.nan, True, "", ()
     share = float(arms["risk"].median())
     own = bool(arms["own"].all())
+    if len(arms) == 1:
+        labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+        anyway = f"one group{'' if own else ' of another analysis'}, {labels[arms['trial_id'].iloc[0]]}"
+    else:
+        anyway = f"the median of {len(arms)} groups{'' if own else ' of other analyses'}"
     whose = "of this analysis" if own else "of other analyses, as none of its own reports it"
     note = (
         f"Comparator patients who improve, {number(100.0 * share, 0)}%: the median of "
         f"{counted(len(arms), 'comparator arm')} {whose}."
     )
-    return share, own, (note,)
+    return share, own, anyway, (note,)
