@@ -9,6 +9,8 @@ import pytest
 
 import evidence as ev
 from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.report.site.cards import card_html
 from evidence.tables.review import Review
 from evidence.wording import number
 
@@ -82,3 +84,18 @@ def test_guidelines_keep_their_words(review: Review) -> None:
     table = ev.guidelines_table(review)
     assert table["recommendation"].tolist() == review.guidelines["recommendation"].tolist()
     assert table["source"].str.startswith("http").all()
+
+
+def test_points_of_a_familiar_scale_name_the_standard_deviation_and_its_trials(review: Any) -> None:
+    sd, trials = instrument_sd(review, "RMDQ")
+    said = f"1 standard deviation = {sd:.1f} RMDQ points: the median of {trials} trials with scores after baseline"
+    assert ev.points_statement(review).endswith(f": for disability {said}.")
+    answer = ev.answer_question(review, "manual-usual", deep=False)
+    page = card_html(answer.record(), whole=False)
+    assert page.count(said) == 1  # beside the unit
+    assert said not in card_html(answer.record())
+    assert said in ev.absolute_effects(review, "manual-usual-disability-short").summary()
+
+
+def test_without_an_instrument_differences_stay_in_standard_deviations(filled: Any) -> None:
+    assert ev.points_statement(filled.read()) == "Standardised differences are told in standard deviations."

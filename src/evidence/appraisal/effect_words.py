@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.appraisal.certainty.absolute_data import instrument_sd, spread_words
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Protocol
 from evidence.tables.review import Review
@@ -44,6 +44,8 @@ class OutcomeWords:
         Largest difference that the scale allows, on the scale of the analysis; infinite where none is known.
     level : float
         Confidence level of the intervals.
+    yardstick : str
+        Where the unit is that of an instrument, how many of its points a standard deviation is, and whence.
     """
 
     name: str
@@ -55,6 +57,7 @@ class OutcomeWords:
     benefit: float
     widest: float = math.inf
     level: float = 0.95
+    yardstick: str = ""
 
     @property
     def ratio(self) -> bool:
@@ -209,6 +212,7 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
         1.0 if outcome.better == "higher" else -1.0,
         outcome.limit(measure),
         review.protocol.model.level,
+        spread_words(review, outcome) if measure == "SMD" and factor != 1.0 else "",
     )
 
 

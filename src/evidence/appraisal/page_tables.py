@@ -36,6 +36,7 @@ __all__ = [
     "guidelines_table",
     "network_table",
     "patients_table",
+    "points_statement",
     "results_table",
     "sensitivity_table",
     "sequential_table",
@@ -480,6 +481,26 @@ def differences_statement(review: Review) -> str:
     declared = f"Smallest differences that matter: {declared}." if declared else ""
     rest = f"None is declared for {joined(none)}: their certainty is rated with {least_of_all}."
     return " ".join(filter(None, [declared, rest if none else ""]))
+
+
+def points_statement(review: Review) -> str:
+    """Say of each outcome that is told in points of an instrument how many of them a standard deviation is.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.points_statement(ev.read_review("data")).partition(":")[0]
+    'A standardised difference is turned into points of a familiar scale'
+    """
+    protocol = review.protocol
+    told = [
+        f"for {protocol.outcome_title(name)} {said}"
+        for name, one in protocol.outcomes.items()
+        if (said := outcome_words(review, name, one.measure).yardstick)
+    ]
+    if not told:
+        return "Standardised differences are told in standard deviations."
+    return f"A standardised difference is turned into points of a familiar scale: {'; '.join(told)}."
 
 
 def guidelines_table(review: Review) -> pd.DataFrame:

@@ -154,6 +154,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "base": one.base,
         "predicted": one.predicted,
         "unit": words.unit,
+        "yardstick": words.yardstick,
         "ratio": words.ratio,
         "digits": words.digits,
         "lower_is_better": words.benefit < 0,

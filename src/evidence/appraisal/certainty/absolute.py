@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.certainty.absolute_data import comparator_responses, instrument_sd
+from evidence.appraisal.certainty.absolute_data import comparator_responses, instrument_sd, spread_words
 from evidence.appraisal.certainty.absolute_formulas import (
     METHODS,
     RISKS,
@@ -253,15 +253,14 @@ def _in_points(review: Review, evidence: Evidence, effect: Span) -> tuple[str, S
         raise DataError(f"{place}: name the instrument")
     instrument, given = str(shown["instrument"]), shown.get("sd", "from data")
     if given == "from data":
-        sd, trials = instrument_sd(review, instrument)
-        source = f"the median of {counted(trials, 'trial')} with scores after baseline"
+        sd, _ = instrument_sd(review, instrument)
     elif isinstance(given, int | float) and given > 0:
-        sd, source = float(given), "as the protocol gives it"
+        sd = float(given)
     else:
         raise DataError(f"{place}: sd is '{given}'; give a positive number or: from data")
     if math.isnan(sd):
         return "standard deviations", effect, (f"No SD of {instrument} is reported.",)
-    note = f"1 standard deviation = {number(sd, 1)} {instrument} points: {source}."
+    note = f"{spread_words(review, outcome)}."
     if "minimal_important_change" in shown:
         note += f" The least change that matters to one patient: {shown['minimal_important_change']} points."
     return f"{instrument} points", (effect[0] * sd, effect[1] * sd, effect[2] * sd), (note,)
