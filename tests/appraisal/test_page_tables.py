@@ -10,6 +10,7 @@ import pytest
 import evidence as ev
 from evidence.appraisal.audit.audit import bearing_of
 from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.appraisal.page_tables import conclusions_explained
 from evidence.report.site.cards import card_html
 from evidence.tables.review import Review
 from evidence.wording import number
@@ -99,3 +100,14 @@ def test_points_of_a_familiar_scale_name_the_standard_deviation_and_its_trials(r
 
 def test_without_an_instrument_differences_stay_in_standard_deviations(filled: Any) -> None:
     assert ev.points_statement(filled.read()) == "Standardised differences are told in standard deviations."
+
+
+def test_every_conclusion_of_a_sequential_table_is_explained_and_no_other(review: Any) -> None:
+    every = set()
+    for question in review.protocol.question_groups.values():
+        shown = ev.sequential_table(review, [ev.finding(review, one) for one in question]).shown
+        said = conclusions_explained(shown)
+        begun = [text.partition(",")[0].partition(";")[0] for text in shown["Conclusion"]]
+        assert {one.partition(":")[0] for one in said.split(". ") if one} == set(begun)
+        every.update(begun)
+    assert {"Open", "Beyond what chance alone gives", "A difference that matters is unlikely"} <= every

@@ -31,6 +31,7 @@ __all__ = [
     "PageTable",
     "certainty_reasons",
     "certainty_rules_text",
+    "conclusions_explained",
     "differences_statement",
     "differences_table",
     "guidelines_table",
@@ -360,15 +361,49 @@ _SEQUENTIAL = (
 )
 
 
+_OPEN, _UNLIKELY, _NOT_SHOWN = "Open", "A difference that matters is unlikely", "A difference is not shown"
+_SHOWN, _NO_CHANCE = "A difference is shown", "Beyond what chance alone gives"
+_CONCLUSIONS = {
+    _OPEN: "neither shown nor refuted",
+    _SHOWN: "z is beyond its boundary, and “no difference” lies outside the interval of the result",
+    _NO_CHANCE: "the same at very low certainty, where something other than the treatment may have made it",
+    _UNLIKELY: "z is so near zero that more trials would hardly show one",
+    _NOT_SHOWN: "the same, but the interval of the result still allows for one",
+}
+"""What each conclusion of a sequential analysis begins with, and what it means."""
+
+
+def conclusions_explained(shown: pd.DataFrame) -> str:
+    """Say what the conclusions in a table of `sequential_table` mean, those that are in it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> table = ev.sequential_table(review, [ev.finding(review, "massage-inactive-pain-short")])
+    >>> conclusions_explained(table.shown).count(":")
+    1
+    """
+    held = [one for one in _CONCLUSIONS if shown["Conclusion"].str.startswith(one).any()]
+    means = dict(_CONCLUSIONS)
+    if _SHOWN not in held:  # what is "the same" needs what it is the same as
+        means[_NO_CHANCE] = (
+            f"{means[_SHOWN]}; at very low certainty something other than the treatment may have made it"
+        )
+    if _UNLIKELY not in held:
+        means[_NOT_SHOWN] = f"{means[_UNLIKELY]}, but the interval of the result still allows for one"
+    return " ".join(f"{one}: {means[one]}." for one in held)
+
+
 def _conclusion(one: Finding, crossed: str) -> str:
     """What the last look says, in the words of the statement on the interval of the result itself."""
     assert one.fit is not None
     allows = f"the interval of the result also allows for {one.leaves_open}" if one.leaves_open else ""
     if crossed == "futility":
-        return f"A difference is not shown; {allows}" if allows else "A difference that matters is unlikely"
+        return f"{_NOT_SHOWN}; {allows}" if allows else _UNLIKELY
     if crossed == "open" or one.fit.ci_low <= 0.0 <= one.fit.ci_high:
-        return "Open"
-    shown = "Beyond what chance alone gives" if one.level == "very low" else "A difference is shown"
+        return _OPEN
+    shown = _NO_CHANCE if one.level == "very low" else _SHOWN
     return f"{shown}, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 

@@ -12,6 +12,7 @@ from evidence.appraisal.harms import HARMS, harms_statement, harms_table
 from evidence.appraisal.page_tables import (
     PageTable,
     certainty_reasons,
+    conclusions_explained,
     patients_table,
     sensitivity_table,
     sequential_table,
@@ -158,9 +159,8 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "later find a difference by chance. A sequential analysis takes this into account: it asks how much "
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
-        "Each combined result for which a difference that matters is declared on its scale, at its last look. Open: "
-        "neither shown nor refuted. z and boundary are those of the normal distribution; a difference is called "
-        "shown only where the interval of the result excludes none.",
+        "Each combined result for which a difference that matters is declared on its scale, at its last look; z and "
+        "boundary are those of the normal distribution. ",
     ),
     (
         "sensitivity",
@@ -202,6 +202,8 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
         if not table.shown.empty:
             if said:
                 display(Markdown(said))
+            if name == "sequential":
+                caption += conclusions_explained(table.shown)
             publish_table(table, f"{name}-{answer.question.id}", caption=caption, folded=True)
 
 
