@@ -79,6 +79,7 @@ def test_trials_are_sorted_both_ways_and_unknown_values_stand_last(trials: Page)
 def test_trials_are_filtered_and_the_address_remembers(trials: Page, review: ev.Review) -> None:
     total = review.protocol.count_trials(review.trials["trial_id"])
     assert trials.inner_text("#count") == f"All {total} trials."
+    assert f"{total} trials" not in trials.inner_text("#all-trials caption")  # said once
     titles = json.loads(str(trials.get_attribute("#all-trials", "data-questions")))
     trials.select_option("#filter-question", label=titles[0])
     trials.select_option("#filter-risk", "high")
