@@ -52,14 +52,15 @@
     const chosen = settle();
     const same = (values) => values.map((value) => [value, value.charAt(0).toUpperCase() + value.slice(1)]);
     const boxes = Object.entries(data.exclusions).map(([flag, label]) => {
-      const count = one.studies.filter((study) => study.flags.includes(flag)).length;
+      const held = one.studies.filter((study) => study.flags.includes(flag));
+      const count = held.length && `${counted(held.length, "comparison")} of ${counted(new Set(held.map((study) => study.trial)).size, "trial")}`;
       const box = make("input", { type: "checkbox", id: `without-${flag}`, ...(state.without.has(flag) ? { checked: "" } : {}), ...(count ? {} : { disabled: "" }) });
       box.addEventListener("change", () => {
         if (box.checked) state.without.add(flag);
         else state.without.delete(flag);
         update(box.id);
       });
-      return make("p", {}, box, make("label", { for: box.id }, ` ${label} (${count})`));
+      return make("p", {}, box, make("label", { for: box.id }, ` ${label} (${count || "none"})`));
     });
     form.replaceChildren(
       make("fieldset", {}, make("legend", {}, "Question"),
