@@ -171,6 +171,21 @@ def test_wide_tables_fold_and_are_not_clipped(watched: Watched, tmp_path: Path, 
     assert high < 40  # a word stands on one line
 
 
+@pytest.mark.parametrize(("width", "folds"), [(390, 1), (1440, 0)])
+def test_columns_of_long_texts_stack_before_two_words_stand_on_a_line(
+    watched: Watched, tmp_path: Path, width: int, folds: int
+) -> None:
+    names = ("claim", "verdict", "certainty", "why")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    cells = "".join(f"<td{' class=long' * (name in ('claim', 'why'))}>{'word ' * 20}</td>" for name in names)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>"
+    body = f'<div class="scroll" tabindex="0" role="region" aria-label="Long">{table}</div>'
+    opened = watched.open(write_page(tmp_path, body))
+    opened.set_viewport_size({"width": width, "height": 900})
+    opened.wait_for_timeout(100)
+    assert opened.locator("table.folds").count() == folds
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_the_evidence_map_is_filtered(
     watched: Watched, tmp_path: Path, review: ev.Review, width: int
