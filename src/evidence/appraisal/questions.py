@@ -86,7 +86,7 @@ class QuestionAnswer(Shown):
         return (
             f"If the average holds ({lead.level or 'not rated'}{' certainty' if lead.level else ''}), and if "
             f"{people['without']:.0f} of 100 people improve with the comparator{whose}, about "
-            f"{turn * people['more']:.0f} {'more' if turn > 0 else 'fewer'} of them ({low} to {high}) would "
+            f"{turn * people['more']:.0f} {'more' if turn > 0 else 'fewer'} ({low} to {high}) would "
             f"improve with the treatment ({', '.join(filter(None, [lead.words.name, lead.analysis.term]))})."
         )
 

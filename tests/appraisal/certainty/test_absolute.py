@@ -160,8 +160,8 @@ def test_of_a_hundred_people_the_gain_is_told_with_its_interval_and_where_the_sh
     assert said.startswith(
         f"If the average holds ({answer.lead.level} certainty), and if 30 of 100 people improve with"
     )
-    assert f"(the median of 2 groups{'' if own else ' of other analyses'}), about" in said
-    assert f"about {more:.0f} more of them (" in said
+    assert f"(median of 2 groups{'' if own else ' of other analyses'}), about" in said
+    assert f"about {more:.0f} more (" in said
     assert f"{low:.0f} to {high:.0f}) would improve with the treatment (sleep, short term)." in said.replace(
         "\u2212", "-"
     )

@@ -58,7 +58,7 @@ class AbsoluteEffects(Shown):
     own : bool
         Whether the response is that of comparator arms of this analysis, or given; else it is of other analyses.
     anyway : str
-        Whose response that is: "the median of 22 groups of other analyses", or the one trial; "" where it is
+        Whose response that is: "median of 22 groups of other analyses", or the one trial; "" where it is
         given, or is a risk.
 
     Examples
@@ -284,7 +284,7 @@ def _response(
         labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
         anyway = f"one group{'' if own else ' of another analysis'}, {labels[arms['trial_id'].iloc[0]]}"
     else:
-        anyway = f"the median of {len(arms)} groups{'' if own else ' of other analyses'}"
+        anyway = f"median of {len(arms)} groups{'' if own else ' of other analyses'}"
     whose = "of this analysis" if own else "of other analyses, as none of its own reports it"
     note = (
         f"Comparator patients who improve, {number(100.0 * share, 0)}%: the median of "
