@@ -89,7 +89,7 @@ def test_guidelines_keep_their_words(review: Review) -> None:
 
 def test_points_of_a_familiar_scale_name_the_standard_deviation_and_its_trials(review: Any) -> None:
     sd, trials = instrument_sd(review, "RMDQ")
-    said = f"1 standard deviation = {sd:.1f} RMDQ points: the median of {trials} trials with scores after baseline"
+    said = f"1 standard deviation = {sd:.1f} RMDQ points (median of {trials} trials)"
     assert ev.points_statement(review).endswith(f": for disability {said}.")
     answer = ev.answer_question(review, "manual-usual", deep=False)
     page = card_html(answer.record(), whole=False)

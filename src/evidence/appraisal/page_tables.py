@@ -365,10 +365,10 @@ _OPEN, _UNLIKELY, _NOT_SHOWN = "Open", "A difference that matters is unlikely", 
 _SHOWN, _NO_CHANCE = "A difference is shown", "Beyond what chance alone gives"
 _CONCLUSIONS = {
     _OPEN: "neither shown nor refuted",
-    _SHOWN: "z is beyond its boundary, and “no difference” lies outside the interval of the result",
+    _SHOWN: "z is beyond its boundary, and “no difference” lies outside the interval",
     _NO_CHANCE: "the same at very low certainty, where something other than the treatment may have made it",
     _UNLIKELY: "z is so near zero that more trials would hardly show one",
-    _NOT_SHOWN: "the same, but the interval of the result still allows for one",
+    _NOT_SHOWN: "the same, but the interval still allows for one",
 }
 """What each conclusion of a sequential analysis begins with, and what it means."""
 
@@ -391,7 +391,7 @@ def conclusions_explained(shown: pd.DataFrame) -> str:
             f"{means[_SHOWN]}; at very low certainty something other than the treatment may have made it"
         )
     if _UNLIKELY not in held:
-        means[_NOT_SHOWN] = f"{means[_UNLIKELY]}, but the interval of the result still allows for one"
+        means[_NOT_SHOWN] = f"{means[_UNLIKELY]}, but the interval still allows for one"
     return " ".join(f"{one}: {means[one]}." for one in held)
 
 

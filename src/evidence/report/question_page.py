@@ -160,7 +160,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
         "Each combined result for which a difference that matters is declared on its scale, at its last look; z and "
-        "boundary are those of the normal distribution. ",
+        "boundary: normal distribution. ",
     ),
     (
         "sensitivity",

@@ -137,7 +137,8 @@ def scores_and_changes(main: Synthesis) -> str:
     scores, changes = int((kinds == "post").sum()), int((kinds == "change").sum())
     if not scores or not changes:
         return ""
-    return f"Final scores ({counted(scores, 'comparison')}) and changes from baseline ({changes}) are taken together."
+    verb = "is" if scores == 1 else "are"
+    return f"{counted(scores, 'comparison')} {verb} of final scores, {changes} of changes from baseline."
 
 
 def _selected(fit: Pooled) -> tuple[SelectionModel | None, str]:

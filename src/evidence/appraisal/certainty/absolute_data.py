@@ -124,7 +124,7 @@ def instrument_sd(review: Review, instrument: str) -> tuple[float, int]:
 def spread_words(review: Review, outcome: Outcome) -> str:
     """Say how many points a standard deviation is of the instrument in which an outcome is told, and whence.
 
-    ``1 standard deviation = 4.5 RMDQ points: the median of 5 trials with scores after baseline``; empty where no
+    ``1 standard deviation = 4.5 RMDQ points (median of 5 trials)``, of scores after baseline; empty where no
     instrument is named, or none of its standard deviations is known.
     """
     told = outcome.present_as or {}
@@ -134,10 +134,10 @@ def spread_words(review: Review, outcome: Outcome) -> str:
         return ""
     if not isinstance(sd, int | float):
         sd, trials = instrument_sd(review, instrument)
-        source = f"the median of {counted(trials, 'trial')} with scores after baseline"
+        source = f"median of {counted(trials, 'trial')}"
     if not sd > 0:
         return ""
-    return f"1 standard deviation = {number(sd, 1)} {instrument} points: {source}"
+    return f"1 standard deviation = {number(sd, 1)} {instrument} points ({source})"
 
 
 def _comparator_arms(review: Review, analyses: Iterable[Analysis]) -> set[tuple[str, str]]:
