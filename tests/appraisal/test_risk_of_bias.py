@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -157,7 +159,7 @@ def test_judgements_on_a_whole_trial_hold_for_its_strata(judged):
     judged.protocol["strata"] = [{"whole": "whole", "parts": ["cy", "dot"]}]
     judge(judged, "whole", randomisation="high", missing_outcomes="some")
     review = judged.read()
-    strata = ev.risk_of_bias(review, ANALYSIS).trials.set_index("trial_id")
+    strata: Any = ev.risk_of_bias(review, ANALYSIS).trials.set_index("trial_id")
     columns = ["randomisation", "missing_outcomes", "overall"]
     assert strata.loc["dot", columns].tolist() == ["high", "unclear", "high"]
     # What was judged of the stratum itself stays.

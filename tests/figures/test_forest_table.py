@@ -161,7 +161,7 @@ def test_a_letter_means_one_domain_in_every_plot_of_a_review_and_strata_carry_th
         text = ev.forest_table(ev.synthesise(review, name), review=review).text
         named = re.search(r"Risk of bias: [^.]*\. ([^.]*)\.", text)
         assert named is not None
-        held = dict(reversed(one.split(" ", 1)) for one in named[1].split("; "))
+        held = {one[2:]: one[0] for one in named[1].split("; ")}
         assert held == {domain: letters[domain] for domain in held}
         shown.add(tuple(held))
     assert len(shown) > 1  # not every plot has every domain

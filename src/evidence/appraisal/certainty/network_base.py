@@ -122,7 +122,7 @@ class NetworkBase:
         parts: dict[str, set[str]] = {}
         for components in arms["components"].astype(str):
             parts.setdefault(node_of(components, known, grouping), set()).update(components.split("+"))
-        found = {}
+        found: dict[str, tuple[str, ...]] = {}
         for treatment in self.net.treatments:
             for name in treatment.split("+"):
                 merged = set(grouping.get(name, ())) & {*known.studied, *known.active}
