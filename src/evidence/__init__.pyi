@@ -67,6 +67,7 @@ from .appraisal.page_tables import differences_table as differences_table
 from .appraisal.page_tables import guidelines_table as guidelines_table
 from .appraisal.page_tables import network_table as network_table
 from .appraisal.page_tables import patients_table as patients_table
+from .appraisal.page_tables import points_statement as points_statement
 from .appraisal.page_tables import results_table as results_table
 from .appraisal.page_tables import sensitivity_table as sensitivity_table
 from .appraisal.page_tables import sequential_table as sequential_table

@@ -292,6 +292,12 @@ ESTIMATORS = {
 }
 """Estimators of the variance between studies."""
 
+NEW_TRIAL = "true effect in a new trial"
+"""What a prediction interval is about."""
+
+NEVER_NARROWER = "never narrower than t"
+"""What sets HKSJ-adhoc apart: the factor that scales the variance is at least 1 (Roever 2015)."""
+
 INTERVALS = {
     "HKSJ": Named(
         "Hartung-Knapp-Sidik-Jonkman",
@@ -299,8 +305,8 @@ INTERVALS = {
         ("knha", "HK", "KH", "Knapp-Hartung", "Hartung-Knapp"),
     ),
     "HKSJ-adhoc": Named(
-        "Hartung-Knapp-Sidik-Jonkman, never narrower than t",
-        "Hartung, Knapp, Sidik and Jonkman, variance never below the usual one",
+        f"Hartung-Knapp-Sidik-Jonkman, {NEVER_NARROWER}",
+        f"Hartung, Knapp, Sidik and Jonkman, {NEVER_NARROWER}",
         ("adhoc", "HK-adhoc", "knha-adhoc"),
     ),
     "t": Named("t", "t distribution", ("t-dist", "Student")),

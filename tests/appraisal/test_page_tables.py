@@ -9,6 +9,9 @@ import pytest
 
 import evidence as ev
 from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.appraisal.page_tables import conclusions_explained
+from evidence.report.site.cards import card_html
 from evidence.tables.review import Review
 from evidence.wording import number
 
@@ -82,3 +85,29 @@ def test_guidelines_keep_their_words(review: Review) -> None:
     table = ev.guidelines_table(review)
     assert table["recommendation"].tolist() == review.guidelines["recommendation"].tolist()
     assert table["source"].str.startswith("http").all()
+
+
+def test_points_of_a_familiar_scale_name_the_standard_deviation_and_its_trials(review: Any) -> None:
+    sd, trials = instrument_sd(review, "RMDQ")
+    said = f"1 standard deviation = {sd:.1f} RMDQ points (median of {trials} trials)"
+    assert ev.points_statement(review).endswith(f": for disability {said}.")
+    answer = ev.answer_question(review, "manual-usual", deep=False)
+    page = card_html(answer.record(), whole=False)
+    assert page.count(said) == 1  # beside the unit
+    assert said not in card_html(answer.record())
+    assert said in ev.absolute_effects(review, "manual-usual-disability-short").summary()
+
+
+def test_without_an_instrument_differences_stay_in_standard_deviations(filled: Any) -> None:
+    assert ev.points_statement(filled.read()) == "Standardised differences are told in standard deviations."
+
+
+def test_every_conclusion_of_a_sequential_table_is_explained_and_no_other(review: Any) -> None:
+    every = set()
+    for question in review.protocol.question_groups.values():
+        shown = ev.sequential_table(review, [ev.finding(review, one) for one in question]).shown
+        said = conclusions_explained(shown)
+        begun = [text.partition(",")[0].partition(";")[0] for text in shown["Conclusion"]]
+        assert {one.partition(":")[0] for one in said.split(". ") if one} == set(begun)
+        every.update(begun)
+    assert {"Open", "Beyond what chance alone gives", "A difference that matters is unlikely"} <= every

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -150,3 +152,19 @@ def test_how_many_are_judged_at_all(judged):
     review = judged.read()
     assert ev.bias_statement(review).startswith("3 of 4 trials are judged in at least one domain of ")
     assert ev.bias_statement(review).endswith("0 of the judged trials can be called low.")
+
+
+def test_judgements_on_a_whole_trial_hold_for_its_strata(judged):
+    judged.trial("whole", song="singing, 80", quiet="silence, 100")
+    judged.protocol["strata"] = [{"whole": "whole", "parts": ["cy", "dot"]}]
+    judge(judged, "whole", randomisation="high", missing_outcomes="some")
+    review = judged.read()
+    strata: Any = ev.risk_of_bias(review, ANALYSIS).trials.set_index("trial_id")
+    columns = ["randomisation", "missing_outcomes", "overall"]
+    assert strata.loc["dot", columns].tolist() == ["high", "unclear", "high"]
+    # What was judged of the stratum itself stays.
+    assert strata.loc["cy", columns].tolist() == ["low", "unclear", "unclear"]
+    effects = review.effects(ANALYSIS).set_index("trial_id")
+    assert effects.loc["dot", "risk_of_bias"] == "high"
+    # Of all trials only those with a judgement of their own count.
+    assert ev.risk_of_bias(review).trials["trial_id"].tolist() == ["ava", "ben", "cy", "whole"]

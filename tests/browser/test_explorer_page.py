@@ -15,7 +15,7 @@ from evidence.measures import measure_of
 from evidence.report.site.explorer import INTERVALS, METHODS, SAID, said_script, write_explorer
 from evidence.report.site.shell import PageEntry
 from evidence.report.site.trace import write_trials
-from evidence.wording import number
+from evidence.wording import counted, number
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Watched
@@ -134,6 +134,9 @@ def test_a_link_reproduces_the_state(watched: Watched, explorer: Path, review: e
     page = watched.open(explorer, f"#a={name}")
     page.check("#without-high-risk")
     effects = review.effects(name).reset_index(drop=True)
+    high = effects[effects["risk_of_bias"] == "high"]
+    said = f"({counted(len(high), 'comparison')} of {counted(high['study'].nunique(), 'trial')})"
+    assert page.inner_text("label[for=without-high-risk]").endswith(f"trials at high risk of bias {said}")
     kept = effects[effects["risk_of_bias"] != "high"]
     assert 3 <= len(kept) < len(effects)
     for left in kept.index[:2]:

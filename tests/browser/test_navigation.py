@@ -79,6 +79,7 @@ def test_trials_are_sorted_both_ways_and_unknown_values_stand_last(trials: Page)
 def test_trials_are_filtered_and_the_address_remembers(trials: Page, review: ev.Review) -> None:
     total = review.protocol.count_trials(review.trials["trial_id"])
     assert trials.inner_text("#count") == f"All {total} trials."
+    assert f"{total} trials" not in trials.inner_text("#all-trials caption")  # said once
     titles = json.loads(str(trials.get_attribute("#all-trials", "data-questions")))
     trials.select_option("#filter-question", label=titles[0])
     trials.select_option("#filter-risk", "high")
@@ -168,6 +169,21 @@ def test_wide_tables_fold_and_are_not_clipped(watched: Watched, tmp_path: Path, 
     )
     high = opened.locator("td").first.evaluate("one => one.getBoundingClientRect().height")
     assert high < 40  # a word stands on one line
+
+
+@pytest.mark.parametrize(("width", "folds"), [(390, 1), (1440, 0)])
+def test_columns_of_long_texts_stack_before_two_words_stand_on_a_line(
+    watched: Watched, tmp_path: Path, width: int, folds: int
+) -> None:
+    names = ("claim", "verdict", "certainty", "why")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    cells = "".join(f"<td{' class=long' * (name in ('claim', 'why'))}>{'word ' * 20}</td>" for name in names)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>"
+    body = f'<div class="scroll" tabindex="0" role="region" aria-label="Long">{table}</div>'
+    opened = watched.open(write_page(tmp_path, body))
+    opened.set_viewport_size({"width": width, "height": 900})
+    opened.wait_for_timeout(100)
+    assert opened.locator("table.folds").count() == folds
 
 
 @pytest.mark.parametrize("width", [390, 1440])

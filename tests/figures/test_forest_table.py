@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -148,3 +149,43 @@ def test_a_prediction_interval_that_is_the_confidence_interval_is_not_shown() ->
     same, apart = (ev.pool([0.1, 0.2, end, 0.15], [0.05, 0.04, 0.06, 0.05], ci="t") for end in (0.2, 2.5))
     assert not read(ev.forest_table(same))[0].select(".prediction")
     assert len(read(ev.forest_table(apart))[0].select("tr.prediction")) == 1
+
+
+def test_a_letter_means_one_domain_in_every_plot_of_a_review_and_strata_carry_their_trial(
+    review: ev.Review,
+) -> None:
+    tool = ev.risk_of_bias(review).tool
+    letters = dict(zip([*tool.domains.values(), "Overall"], "ABCDEFGH", strict=True))
+    shown = set()
+    for name in ("manual-usual-pain-short", "manual-usual-disability-short", "manual-active-pain-short"):
+        text = ev.forest_table(ev.synthesise(review, name), review=review).text
+        named = re.search(r"Risk of bias: [^.]*\. ([^.]*)\.", text)
+        assert named is not None
+        held = {one[2:]: one[0] for one in named[1].split("; ")}
+        assert held == {domain: letters[domain] for domain in held}
+        shown.add(tuple(held))
+    assert len(shown) > 1  # not every plot has every domain
+    result = ev.synthesise(review, "manual-active-pain-short")
+    page = BeautifulSoup(ev.forest_table(result, review=review).html, "html.parser")
+    [row, *_] = [row for row in page.select("tr.study") if "Dougherty 2014" in row.get_text()]
+    assert "some concerns" in row.get_text()  # of the whole trial: incomplete outcome data
+
+
+def test_people_in_fractions_are_explained_and_sums_are_whole() -> None:
+    data = pd.DataFrame(
+        {
+            "label": list("abc"),
+            "effect": [1.0, 2.0, 3.0],
+            "variance": [1.0, 1.0, 1.0],
+            "n_arm": [30, 40, 50],
+            "n_comparator": [33.5, 33.3, 20.0],
+        }
+    )
+    fit = ev.pool("effect", "variance", data=data, labels="label")
+    table = ev.forest_table(fit, data=data)
+    assert "33.5" in table.html
+    assert "Fractions of people: a group is divided among the comparisons that share it." in table.html
+    [*_, total] = BeautifulSoup(table.html, "html.parser").select("tr.pooled td.number")[:2]
+    assert total.get_text(strip=True).endswith("87")
+    whole = data.assign(n_comparator=[33, 33, 20])
+    assert "Fractions of people" not in ev.forest_table(fit, data=whole).html

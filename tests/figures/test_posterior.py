@@ -96,6 +96,8 @@ def test_shrinkage_carries_the_true_effects(fitted, texts):
         np.testing.assert_array_equal(studies[name], result.shrinkage[name])
     mean = figure.numbers[figure.numbers.row == "mean"].iloc[0]
     assert (mean["median"], mean["low"], mean["high"]) == (result.estimate, result.ci_low, result.ci_high)
-    assert {"Mean effect (k = 8)", "Effect in a new study", "reported", *result.labels} <= set(texts(figure))
+    assert {"Mean effect (k = 8)", "True effect in a new study", "reported", *result.labels} <= set(
+        texts(figure)
+    )
     distance = abs(studies["median"] - result.estimate)
     assert (distance < abs(studies.effect - result.estimate) + 0.02).all()

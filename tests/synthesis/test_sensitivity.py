@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import evidence as ev
-from evidence.synthesis.sensitivity import BAYES, DOUBTFUL, MAIN, NOTHING_SHOWN, ONE_EACH, SELECTED
+from evidence.synthesis.sensitivity import (
+    BAYES,
+    DOUBTFUL,
+    MAIN,
+    NOTHING_SHOWN,
+    ONE_EACH,
+    SELECTED,
+    scores_and_changes,
+)
 
 
 def test_rows_are_those_of_the_protocol_and_the_bound(review: Any) -> None:
@@ -136,3 +144,32 @@ def test_results_that_are_doubtful_as_printed_stand_beside(review: Any) -> None:
     # The questionnaire that goes first, whose interval lost a sign in print, shows a benefit.
     assert frame.loc["doubtful", "ci_high"] < 0 < frame.loc["main", "ci_high"]
     assert "doubtful" not in set(ev.sensitivity(review, "massage-usual-pain-short")["kind"])
+
+
+def test_final_scores_alone_stand_beside_a_standardised_difference_that_holds_changes_too(
+    review: Any,
+) -> None:
+    names = (
+        "manual-usual-disability-short",
+        "with-exercise-usual-disability-short",
+        "manual-usual-pain-short",
+    )
+    for name in names:
+        main = ev.synthesise(review, name)
+        kinds = main.effects["statistic"]
+        frame: Any = ev.sensitivity(review, name).set_index("kind")
+        both = main.measure == "SMD"  # in points of a scale the two may stand together
+        assert {"post", "change"} == set(kinds)
+        assert ("final scores" in frame.index) == both == bool(scores_and_changes(main))
+        if not both:
+            continue
+        row, scores = frame.loc["final scores"], main.effects[kinds == "post"]
+        assert row["k"] == len(scores)
+        told = f" of final scores, {len(main.effects) - len(scores)} of changes from baseline."
+        assert scores_and_changes(main).startswith(f"{len(scores)} comparison")
+        assert scores_and_changes(main).endswith(told)
+        if scores["study"].nunique() >= review.protocol.model.minimum_studies:
+            fit = ev.pool(scores["effect"], scores["variance"], ci="HKSJ-adhoc")
+            assert (row["estimate"], row["ci_low"]) == pytest.approx((fit.estimate, fit.ci_low))
+        else:
+            assert np.isnan(row["estimate"])

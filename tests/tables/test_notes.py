@@ -43,6 +43,12 @@ def read(filled: Any) -> Any:
         ("only in T; A and B give P", "only in reading T; readings A and B give P"),
         ("Read by A, B and T;  not used", "Read by A, B and T; not used"),
         ("a well-known pre-post score, A negative value", "a well-known pre-post score, A negative value"),
+        (
+            "Consensus: as the report says | A: no SD. | B: P only",
+            "Agreed: as the report says. Reading A: no SD. Reading B: P only",
+        ),
+        ("CHECK: odd interval; CHECK: no scale", "In doubt: odd interval; in doubt: no scale"),
+        ("No scale. CHECK: as a score", "No scale. In doubt: as a score"),
         ("vitamin C and T-scores", "vitamin C and T-scores"),
     ],
 )
@@ -70,3 +76,12 @@ def test_no_reason_on_the_page_of_a_question_holds_an_id_of_the_tables(review: A
     }
     assert len(told) > 20
     assert not {word for reason in told for word in re.findall(r"[\w-]+", reason)} & ids
+
+
+def test_no_note_on_the_page_of_a_trial_speaks_of_how_the_tables_were_made(review: Any) -> None:
+    plain = plain_notes(review)
+    notes = [*review.trials["notes"], *review.arm_results["note"], *review.contrast_results["note"]]
+    machine = re.compile(
+        r"CHECK|RED FLAG|\| |in the store|seens|MARGINS|CELLS|do not pool|the brief|notes\.md|\bNEW\b"
+    )
+    assert not [note for note in map(plain, notes) if machine.search(note)]

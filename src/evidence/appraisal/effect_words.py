@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evidence.appraisal.certainty.absolute_data import instrument_sd
+from evidence.appraisal.certainty.absolute_data import instrument_sd, spread_words
 from evidence.effects.choosing.comparisons import own_half_width
 from evidence.effects.reported.reasons import Form
 from evidence.measures import measure_of
@@ -48,6 +48,8 @@ class OutcomeWords:
         Largest difference that the scale allows, on the scale of the analysis; infinite where none is known.
     level : float
         Confidence level of the intervals.
+    yardstick : str
+        Where the unit is that of an instrument, how many of its points a standard deviation is, and whence.
     """
 
     name: str
@@ -59,6 +61,7 @@ class OutcomeWords:
     benefit: float
     widest: float = math.inf
     level: float = 0.95
+    yardstick: str = ""
 
     @property
     def ratio(self) -> bool:
@@ -281,6 +284,7 @@ def outcome_words(review: Review, name: str, measure: str) -> OutcomeWords:
         1.0 if outcome.better == "higher" else -1.0,
         outcome.limit(measure),
         review.protocol.model.level,
+        spread_words(review, outcome) if measure == "SMD" and factor != 1.0 else "",
     )
 
 

@@ -18,6 +18,7 @@ from evidence.appraisal.networks.findings import NetworkFinding
 from evidence.appraisal.sequential import sequential_analysis
 from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
+from evidence.measures import NEW_TRIAL
 from evidence.results import Shown, table_text
 from evidence.synthesis.sensitivity import sensitivity
 from evidence.synthesis.synthesis import synthesise
@@ -30,11 +31,13 @@ __all__ = [
     "PageTable",
     "certainty_reasons",
     "certainty_rules_text",
+    "conclusions_explained",
     "differences_statement",
     "differences_table",
     "guidelines_table",
     "network_table",
     "patients_table",
+    "points_statement",
     "results_table",
     "sensitivity_table",
     "sequential_table",
@@ -59,7 +62,7 @@ class PageTable(Shown):
     >>> review = ev.read_review("data")
     >>> table = ev.results_table(review, ["massage-inactive-pain-short"])
     >>> table.shown.columns[:3].tolist()
-    ['Question', 'Result', 'A new trial']
+    ['Question', 'Result', 'True effect in a new trial']
     """
 
     shown: pd.DataFrame
@@ -87,7 +90,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
     Returns
     -------
     PageTable
-        One row for each analysis. Printed: question, result with its interval, where a new trial would be expected,
+        One row for each analysis. Printed: question, result with its interval, the true effect in a new trial,
         trials, people, certainty, what was reported without usable numbers. A result that was not combined says so.
 
     Raises
@@ -108,7 +111,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
         {
             "Question": [one.analysis.title for one in found],
             "Result": [_result(one) for one in found],
-            "A new trial": [capital(one.predicted) for one in found],
+            capital(NEW_TRIAL): [capital(one.predicted) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
             "People": [one.people for one in found],
@@ -331,11 +334,11 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
         {
             "Result": [one.analysis.title for one, _ in known],
             "Improve with the comparator": [
-                f"{made.of_100[0]} of 100{'' if made.own else ' (in other analyses)'}" for _, made in known
+                f"{made.of_100[0]} of 100{f' ({made.anyway})' if made.anyway else ''}" for _, made in known
             ],
             "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
-            "Chance that a new trial's true effect is a benefit that matters": [
+            f"Chance that the {NEW_TRIAL} is a benefit that matters": [
                 "Not known" if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
             ],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],
@@ -358,15 +361,49 @@ _SEQUENTIAL = (
 )
 
 
+_OPEN, _UNLIKELY, _NOT_SHOWN = "Open", "A difference that matters is unlikely", "A difference is not shown"
+_SHOWN, _NO_CHANCE = "A difference is shown", "Beyond what chance alone gives"
+_CONCLUSIONS = {
+    _OPEN: "neither shown nor refuted",
+    _SHOWN: "z is beyond its boundary, and “no difference” lies outside the interval",
+    _NO_CHANCE: "the same at very low certainty, where something other than the treatment may have made it",
+    _UNLIKELY: "z is so near zero that more trials would hardly show one",
+    _NOT_SHOWN: "the same, but the interval still allows for one",
+}
+"""What each conclusion of a sequential analysis begins with, and what it means."""
+
+
+def conclusions_explained(shown: pd.DataFrame) -> str:
+    """Say what the conclusions in a table of `sequential_table` mean, those that are in it.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> table = ev.sequential_table(review, [ev.finding(review, "massage-inactive-pain-short")])
+    >>> conclusions_explained(table.shown).count(":")
+    1
+    """
+    held = [one for one in _CONCLUSIONS if shown["Conclusion"].str.startswith(one).any()]
+    means = dict(_CONCLUSIONS)
+    if _SHOWN not in held:  # what is "the same" needs what it is the same as
+        means[_NO_CHANCE] = (
+            f"{means[_SHOWN]}; at very low certainty something other than the treatment may have made it"
+        )
+    if _UNLIKELY not in held:
+        means[_NOT_SHOWN] = f"{means[_UNLIKELY]}, but the interval still allows for one"
+    return " ".join(f"{one}: {means[one]}." for one in held)
+
+
 def _conclusion(one: Finding, crossed: str) -> str:
     """What the last look says, in the words of the statement on the interval of the result itself."""
     assert one.fit is not None
     allows = f"the interval of the result also allows for {one.leaves_open}" if one.leaves_open else ""
     if crossed == "futility":
-        return f"A difference is not shown; {allows}" if allows else "A difference that matters is unlikely"
+        return f"{_NOT_SHOWN}; {allows}" if allows else _UNLIKELY
     if crossed == "open" or one.fit.ci_low <= 0.0 <= one.fit.ci_high:
-        return "Open"
-    shown = "Beyond what chance alone gives" if one.level == "very low" else "A difference is shown"
+        return _OPEN
+    shown = _NO_CHANCE if one.level == "very low" else _SHOWN
     return f"{shown}, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 
@@ -479,6 +516,26 @@ def differences_statement(review: Review) -> str:
     declared = f"Smallest differences that matter: {declared}." if declared else ""
     rest = f"None is declared for {joined(none)}: their certainty is rated with {least_of_all}."
     return " ".join(filter(None, [declared, rest if none else ""]))
+
+
+def points_statement(review: Review) -> str:
+    """Say of each outcome that is told in points of an instrument how many of them a standard deviation is.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> ev.points_statement(ev.read_review("data")).partition(":")[0]
+    'A standardised difference is turned into points of a familiar scale'
+    """
+    protocol = review.protocol
+    told = [
+        f"for {protocol.outcome_title(name)} {said}"
+        for name, one in protocol.outcomes.items()
+        if (said := outcome_words(review, name, one.measure).yardstick)
+    ]
+    if not told:
+        return "Standardised differences are told in standard deviations."
+    return f"A standardised difference is turned into points of a familiar scale: {'; '.join(told)}."
 
 
 def guidelines_table(review: Review) -> pd.DataFrame:

@@ -81,12 +81,12 @@ class QuestionAnswer(Shown):
             return ""
         turn = -1 if people["more"] < 0 else 1
         low, high = (number(end, 0) for end in sorted(turn * people[name] for name in ("low", "high")))
-        elsewhere = "" if self.absolute.own else " (the median of other analyses)"
+        whose = f" ({self.absolute.anyway})" if self.absolute.anyway else ""
         lead = self.lead
         return (
             f"If the average holds ({lead.level or 'not rated'}{' certainty' if lead.level else ''}), and if "
-            f"{people['without']:.0f} of 100 people improve with the comparator{elsewhere}, about "
-            f"{turn * people['more']:.0f} {'more' if turn > 0 else 'fewer'} of them ({low} to {high}) would "
+            f"{people['without']:.0f} of 100 people improve with the comparator{whose}, about "
+            f"{turn * people['more']:.0f} {'more' if turn > 0 else 'fewer'} ({low} to {high}) would "
             f"improve with the treatment ({', '.join(filter(None, [lead.words.name, lead.analysis.term]))})."
         )
 
@@ -154,6 +154,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "base": one.base,
         "predicted": one.predicted,
         "unit": words.unit,
+        "yardstick": words.yardstick,
         "ratio": words.ratio,
         "digits": words.digits,
         "lower_is_better": words.benefit < 0,

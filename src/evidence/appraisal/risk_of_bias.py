@@ -140,14 +140,14 @@ def risk_of_bias(review: Review, analysis: str | Analysis | Synthesis | None = N
     >>> type(bias).__name__
     'RiskOfBias'
     """
-    table = review.risk_of_bias
+    table = review.bias_judgements
     tool = tool_of(table["domain"])
     levels: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
         place = f"risk_of_bias.csv, {row['trial_id']}, {row['domain']}"
         level = tool.level(str(row["judgement"]), place)
         levels.setdefault(str(row["trial_id"]), {})[str(row["domain"])] = level
-    question, weights = None, dict.fromkeys(levels, float("nan"))
+    question, weights = None, dict.fromkeys(review.risk_of_bias["trial_id"], float("nan"))
     if analysis is not None:
         result = analysis if isinstance(analysis, Synthesis) else synthesise(review, analysis)
         question, weights = result.analysis, _weights(result)

@@ -366,7 +366,7 @@ class Finding(Shown):
 
     @property
     def predicted(self) -> str:
-        """Where the effect of a new, similar trial would be expected; empty where that is not known.
+        """Where the true effect in a new, similar trial is expected; empty where that is not known.
 
         Nor is it where no difference between the trials was found: few trials cannot rule one out.
         """

@@ -232,6 +232,7 @@ def forest(
     silent = [label for label, effect in zip(studies.labels, read.effect, strict=True) if math.isnan(effect)]
     if silent:
         lines.append(f"Not estimable from the study alone: {', '.join(silent)}.")
+    lines += [studies.divided] if studies.divided else []
     footer = [*(("", line) for line in lines), *studies.legend, *(("", clean(note)) for note in notes)]
     figure = draw([block], studies.columns, title=title, footer=footer)
     figure.numbers = numbers_of(fit, studies, members or {"": order}, parts, shown, scale)

@@ -22,12 +22,11 @@ from evidence.figures.drawing.measure import as_told, choose_scale, has_null, me
 from evidence.figures.drawing.sentences import heterogeneity_line, interval_name, model_line
 from evidence.figures.drawing.studies import GROUPS, DrawnStudies, read_studies
 from evidence.figures.forest import FAVOURS, axis_limits, axis_name, important_band, numbers_of, short_name
-from evidence.measures import measure_of
+from evidence.measures import NEW_TRIAL, measure_of
 from evidence.models.pooled import Pooled
 from evidence.models.refit import refit
 from evidence.results import Shown, predicts
 from evidence.synthesis.synthesis import Synthesis
-from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.wording import Listed, capital, number
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def forest_table(
     """
     minimum = 1
     notes = list(notes)
-    reported = None
+    reported, judged = None, risk_of_bias is not None
     if isinstance(result, Synthesis):
         if result.fit is None:
             raise DataError(
@@ -213,7 +212,7 @@ def forest_table(
     axis = make_axis(limits, AXIS_WIDTH, ratio=scale.ratio, factor=scale.factor, sign=scale.sign)
     letters, signs, meaning = ((), [()] * len(rows), "")
     if risk_of_bias is not None:
-        letters, signs, meaning = bias_signs(risk_of_bias, fit, data)  # type: ignore[assignment]
+        letters, signs, meaning = bias_signs(risk_of_bias, fit, data, judged_only=not judged)  # type: ignore[assignment]
     unit = _unit(data, scale) if unit_words is None else unit_words
     page = _Page(
         fit=fit,
@@ -240,6 +239,7 @@ def forest_table(
         lines.append(f"Shaded: differences too small to matter ({low} to {high}).")
     lines += [meaning] if meaning else []
     lines += [read.note] if read.note else []
+    lines += [studies.divided] if studies.divided else []
     lines += [f"{letter} {text}" for letter, text in studies.legend]
     if reported is not None:
         lines.append(
@@ -269,14 +269,8 @@ def _of_review(
     if certainty is None:
         certainty = grade(review, analysis)
     if risk_of_bias is None and len(review.risk_of_bias):
-        found = judged(review)
-        domains = {**found.tool.domains, "overall": "Overall"}
-        rows = (
-            found.trials.set_index("trial_id").reindex(result.effects["trial_id"])[list(domains)].fillna("")
-        )
-        judged_at_all = [name for name in rows if not rows[name].isin(["", NOT_JUDGED]).all()]
-        rows = rows[judged_at_all].rename(columns=domains).reset_index(drop=True)
-        risk_of_bias = rows if judged_at_all else None
+        found = judged(review, result)
+        risk_of_bias = found if found.trials["judged"].any() else None
     return favours, certainty, risk_of_bias, review.protocol.model_of(analysis).minimum_studies
 
 
@@ -502,7 +496,7 @@ class _Page:
         cells += ["<td></td>"] * self.weighted
         rows = f'<tr class="pooled">{"".join(cells)}</tr>\n'
         if predicts(read):
-            cells = ['<th scope="row">Prediction interval, for a new study</th>']
+            cells = [f'<th scope="row">Prediction interval: {NEW_TRIAL}</th>']
             cells += ["<td></td>"] * (len(self.extra) + len(self.letters))
             cells.append(self.drawn(self.span(read.prediction_low, read.prediction_high, "prediction")))
             shown = self.text(read.prediction_low, read.prediction_high)

@@ -83,7 +83,7 @@ def posterior(
 
     keys: list[Key] = [
         ("mean effect", {"color": VERMILLION, "linewidth": 1.6}),
-        ("effect in a new study", {"color": INK, "linewidth": 1.0, "linestyle": DASHED}),
+        ("true effect in a new study", {"color": INK, "linewidth": 1.0, "linestyle": DASHED}),
         ("τ", {"color": BLUE, "linewidth": 1.6}),
     ]
     informed = np.isfinite(result.effect_prior.sd)
@@ -178,7 +178,7 @@ def _sentences(result: Posterior, scale: Scale, reference: float) -> str:
     new = [scale.text(value) for value in (result.prediction_low, result.prediction_high)]
     return (
         f"{counted(result.k, 'study', 'studies')}; posterior median of the mean effect {effect}, with probability "
-        f"{_chance(result.probability(reference))} below {scale.show(reference):g}; effect in a new study "
+        f"{_chance(result.probability(reference))} below {scale.show(reference):g}; true effect in a new study "
         f"{new[0]} to {new[1]}; {tau_text(result)}. {priors_text(result)}"
     )
 

@@ -87,7 +87,7 @@ def shrinkage(
     mean = (result.estimate, result.ci_low, result.ci_high)
     new = (result.prediction.median, result.prediction_low, result.prediction_high)
     rows += [Row("gap"), Row("pooled", f"Mean effect (k = {result.k})", interval=mean)]
-    rows.append(Row("prediction", "Effect in a new study", interval=new))
+    rows.append(Row("prediction", "True effect in a new study", interval=new))
     bounds = [*table["low"], *table["high"], *table["own_low"], *table["own_high"]]
     limits = range_of([*table["median"], *table["effect"]], bounds, [*mean, *new], reference)
     block = Block(

@@ -12,6 +12,7 @@ from evidence.appraisal.harms import HARMS, harms_accounted, harms_statement, ha
 from evidence.appraisal.page_tables import (
     PageTable,
     certainty_reasons,
+    conclusions_explained,
     patients_table,
     sensitivity_table,
     sequential_table,
@@ -23,9 +24,10 @@ from evidence.appraisal.unpooled import reports_counts, reports_statement, repor
 from evidence.errors import EvidenceError
 from evidence.measures import measure_of
 from evidence.report.publish import publish_figure, publish_table
-from evidence.results import FEW_STUDIES
+from evidence.results import FEW_STUDIES, sentences
 from evidence.synthesis.published import beside_published
 from evidence.synthesis.reports import REPORT_KINDS, reports_on
+from evidence.synthesis.sensitivity import scores_and_changes
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.review import Review
 from evidence.wording import capital, joined
@@ -75,7 +77,8 @@ def publish_results(review: Review, answer: QuestionAnswer) -> None:
         name = one.analysis.title if several else capital(one.analysis.title.partition(": ")[2])
         display(Markdown(f"### {name}"))
         if not one.analysis.one_group:
-            display(Markdown(f"Compared with {compared_with(review, one.effects)}."))
+            said = f"Compared with {compared_with(review, one.effects)}."
+            display(Markdown(sentences(said, scores_and_changes(synthesise(review, one.analysis)))))
         _forest(review, one, folded=rows > OPEN and one is not combined[0])
         _small_trials(review, one)
         _sequence(review, one)
@@ -156,9 +159,8 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "later find a difference by chance. A sequential analysis takes this into account: it asks how much "
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
-        "Each combined result for which a difference that matters is declared on its scale, at its last look. Open: "
-        "neither shown nor refuted. z and boundary are those of the normal distribution; a difference is called "
-        "shown only where the interval of the result excludes none.",
+        "Each combined result for which a difference that matters is declared on its scale, at its last look; z and "
+        "boundary: normal distribution. ",
     ),
     (
         "sensitivity",
@@ -200,6 +202,8 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
         if not table.shown.empty:
             if said:
                 display(Markdown(said))
+            if name == "sequential":
+                caption += conclusions_explained(table.shown)
             publish_table(table, f"{name}-{answer.question.id}", caption=caption, folded=True)
 
 

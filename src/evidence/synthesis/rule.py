@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import DataError
-from evidence.measures import measure_of
+from evidence.measures import NEVER_NARROWER, measure_of
 from evidence.models.bayes import priors
 from evidence.models.bayes.fit import bayes
 from evidence.models.bayes.posterior import Posterior
@@ -132,9 +132,7 @@ class PoolingRule:
         trials = count_trials(effects)
         if fit is None or trials > self.few:
             return ""
-        never = (
-            "; the interval is never narrower than without any variation" if fit.ci == "HKSJ-adhoc" else ""
-        )
+        never = f"; the interval is {NEVER_NARROWER}" if fit.ci == "HKSJ-adhoc" else ""
         return f"{counted(trials, 'trial')} tell little about how much effects vary{never}."
 
 

@@ -26,12 +26,14 @@ from evidence.wording import counted, joined, number
 __all__ = [
     "BAYES",
     "DOUBTFUL",
+    "FINAL_SCORES",
     "MAIN",
     "NOTHING_SHOWN",
     "ONE_EACH",
     "SELECTED",
     "Alternative",
     "alternatives",
+    "scores_and_changes",
     "sensitivity",
 ]
 
@@ -39,6 +41,7 @@ MAIN = "main analysis"
 BAYES = "with a published distribution of the heterogeneity (Bayes)"
 ONE_EACH = "with one average effect a trial"
 DOUBTFUL = "with results that are doubtful as printed"
+FINAL_SCORES = "with final scores alone, without changes from baseline"
 NOTHING_SHOWN = "if the trials that report without usable numbers had shown no difference"
 SELECTED = "if results that are not significant had been reported less often"
 
@@ -51,7 +54,8 @@ class Alternative:
     ----------
     kind : str
         "few trials" (a Bayesian result of the same trials), "one per trial" (the comparisons of a trial averaged),
-        "doubtful" (results marked ``CHECK:`` too), "other trials" (a sensitivity analysis of the protocol), "missing
+        "doubtful" (results marked ``CHECK:`` too), "other trials" (a sensitivity analysis of the protocol), "final
+        scores" (a standardised difference without the comparisons of changes from baseline), "missing
         results" (the bound), "selection" (a selection model).
     title : str
         What is different, in words.
@@ -62,7 +66,15 @@ class Alternative:
     note : str
     """
 
-    kind: Literal["few trials", "one per trial", "doubtful", "other trials", "missing results", "selection"]
+    kind: Literal[
+        "few trials",
+        "one per trial",
+        "doubtful",
+        "other trials",
+        "final scores",
+        "missing results",
+        "selection",
+    ]
     title: str
     effects: pd.DataFrame
     estimate: float
@@ -83,12 +95,12 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
     Each where it can be. The Bayesian result takes the spread between trials from a published distribution. Where
     trials have several comparisons, these stand as one average each, so that what the groups of a trial have in
     common is not counted as agreement of trials. Results that are doubtful as printed take part where they are
-    preferred to others of their trial, or its only ones.
-    For the bound, each trial that reports the outcome and has no usable numbers joins with no difference at all, at
-    the precision that the other trials have for their size. It is no estimate: it shows how much the result could owe
-    to what is missing. The selection model lets results that are not significant (two-sided P above 0.05, or on the
-    other side) be seen less often than others (Vevea and Hedges 1995); it takes ten comparisons or more. What one
-    group has knows neither.
+    preferred to others of their trial, or its only ones. A standardised difference that takes final scores and
+    changes from baseline together is also given without the changes. For the bound, each trial that reports the
+    outcome and has no usable numbers joins with no difference at all, at the precision that the other trials have for
+    their size. It is no estimate: it shows how much the result could owe to what is missing. The selection model lets
+    results that are not significant (two-sided P above 0.05, or on the other side) be seen less often than others
+    (Vevea and Hedges 1995); it takes ten comparisons or more. What one group has knows neither.
 
     Parameters
     ----------
@@ -119,6 +131,11 @@ def alternatives(review: Review, main: Synthesis) -> Iterator[Alternative]:
             continue  # the analysis chooses so itself
         other = synthesise(review, main.analysis, **choices)
         yield _alternative("other trials", entry.title, other.effects, other.fit, other.note)
+    if scores_and_changes(main):
+        # A trial gives one of the two, so that no group is shared across them.
+        part = main.effects[main.effects["statistic"] == "post"].reset_index(drop=True)
+        fit, hindrance = rule.combine(part)
+        yield _alternative("final scores", FINAL_SCORES, part, fit, hindrance)
     if main.analysis.one_group:  # there is no such thing as no difference, and no side to be selected for
         return
     effects = _with_nothing_shown(review, main)
@@ -144,6 +161,22 @@ def _has_doubtful(review: Review, main: Synthesis, own: Choices) -> bool:
         for row, reason in ((each.contrast, each.reason) for each in found)
         if reason is not None and reason.kind == "doubtful"
     )
+
+
+def scores_and_changes(main: Synthesis) -> str:
+    """Say how many comparisons of final scores and of changes from baseline a standardised difference takes together.
+
+    Their standard deviations are different yardsticks, so that the Cochrane Handbook (chapter 10.5.2) advises against
+    it; differences in the units of a scale may be combined. Empty where there are not both.
+    """
+    if main.fit is None or main.measure != "SMD" or "statistic" not in main.effects:
+        return ""
+    kinds = main.effects["statistic"]
+    scores, changes = int((kinds == "post").sum()), int((kinds == "change").sum())
+    if not scores or not changes:
+        return ""
+    verb = "is" if scores == 1 else "are"
+    return f"{counted(scores, 'comparison')} {verb} of final scores, {changes} of changes from baseline."
 
 
 def _selected(fit: Pooled) -> tuple[SelectionModel | None, str]:

@@ -124,6 +124,27 @@ class Review:
             )
         return pd.concat(frames, ignore_index=True)
 
+    @property
+    def bias_judgements(self) -> pd.DataFrame:
+        """Judgements on risk of bias by trial and domain: those on a whole trial hold for its strata too.
+
+        The table `risk_of_bias`, with the rows of a whole trial once more for each of its strata that has none of its
+        own for that domain.
+        """
+        table = self.risk_of_bias
+        own = set(zip(table["trial_id"], table["domain"], strict=True))
+        held = set(self.trials["trial_id"])
+        passed_on = [
+            {**row, "trial_id": part}
+            for strata in self.protocol.strata
+            for row in table[table["trial_id"] == strata.whole].to_dict("records")
+            for part in strata.parts
+            if part in held and (part, row["domain"]) not in own
+        ]
+        if not passed_on:
+            return table
+        return pd.concat([table, pd.DataFrame(passed_on, columns=table.columns)], ignore_index=True)
+
     # The two methods below are the one place where a floor calls the floor under it: a review is asked for its
     # effects, and a user should not need to know which module works them out.
     def comparisons(self, analysis: str | Analysis, **options: Any) -> pd.DataFrame:

@@ -80,10 +80,14 @@ class Table:
         return f"{self.name}.csv"
 
 
+DOUBT = "CHECK:"
+"""Begins a note on a row that a reader doubts; may stand within one too."""
+
+
 def doubt(note: str) -> str:
     """Say why a reader doubts a row, from a note that begins with ``CHECK:``; empty for any other note."""
-    words = note.removeprefix("CHECK:")
-    return "" if words == note else words.replace("CHECK:", "").strip() or "no reason given"
+    words = note.removeprefix(DOUBT)
+    return "" if words == note else words.replace(DOUBT, "").strip() or "no reason given"
 
 
 def _text(

@@ -160,11 +160,26 @@ def test_of_a_hundred_people_the_gain_is_told_with_its_interval_and_where_the_sh
     assert said.startswith(
         f"If the average holds ({answer.lead.level} certainty), and if 30 of 100 people improve with"
     )
-    assert ("the median of other analyses" in said) is not own
-    assert f"about {more:.0f} more of them (" in said
+    assert f"(median of 2 groups{'' if own else ' of other analyses'}), about" in said
+    assert f"about {more:.0f} more (" in said
     assert f"{low:.0f} to {high:.0f}) would improve with the treatment (sleep, short term)." in said.replace(
         "\u2212", "-"
     )
+
+
+def test_the_share_of_one_group_names_its_trial(small: Any) -> None:
+    review = _singing(small)
+    last = [row for row in review.rows["arm_results"] if row["instrument"] == "settled"][-1]
+    review.rows["arm_results"].remove(last)
+    made = review.read()
+    found = ev.answer_question(made, "singing", deep=False)
+    (label,) = [
+        made.trials.set_index("trial_id")["label"][name]
+        for name in comparator_responses(made, found.lead.analysis, "settled")["trial_id"]
+    ]
+    assert f"improve with the comparator (one group, {label}), about" in found.people_sentence
+    shown = ev.patients_table(made, [found.lead]).shown
+    assert shown["Improve with the comparator"].item().endswith(f" (one group, {label})")
 
 
 def test_of_a_hundred_people_those_with_and_without_differ_by_what_is_told(review: Any) -> None:

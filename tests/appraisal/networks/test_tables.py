@@ -159,3 +159,24 @@ def test_told_comparisons_are_counted_and_listed(networks: tuple[NetworkFindings
     said = ev.told_statement(networks[0].against())
     [told] = networks[0].told
     assert said == f"Of two such comparisons, one can be told.\n\n- {told.sentence}"
+
+
+@pytest.mark.parametrize(("mixed", "levels"), [(True, 1), (False, 0)])
+def test_indirect_evidence_alone_of_a_mix_of_treatments_loses_a_level(
+    small: SmallReview, mixed: bool, levels: int
+) -> None:
+    small.protocol["nodes"] = {"coarse": {"other": ["storytelling", "rocking"]}}
+    others = ("storytelling", "rocking" if mixed else "storytelling")
+    for name, one in zip("abcd", ("singing", "singing", *others), strict=True):
+        small.trial(name, a=f"{one}, 50", b="silence, 50")
+        for arm, mean in (("a", 3.0), ("b", 5.0)):
+            small.arm(name, arm, mean=mean, sd=2.0, n=50)
+    (found,) = ev.networks_of(small.read(), ["crying"], ["short"], reference="silence")
+    rated = {
+        pair: {one.name: one for one in found.finding(*pair).certainty.domains}["indirectness"]
+        for pair in (("other", "singing"), ("other", "silence"), ("singing", "silence"))
+    }
+    assert [one.downgrade for one in rated.values()] == [levels, 0, 0]  # the others have direct evidence
+    assert (
+        "takes different treatments together: rocking and storytelling." in rated["other", "singing"].reason
+    ) == mixed

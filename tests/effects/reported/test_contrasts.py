@@ -60,6 +60,16 @@ def test_p_value_of_a_trial_of_unknown_size_is_normal(small: Any) -> None:
     assert found.se == pytest.approx(1.3 / norm.ppf(0.995), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "beside", [{}, {"p_value": 0.2, "p_operator": "="}, {"p_value": 0.001, "p_operator": "<"}]
+)
+def test_the_sizes_give_the_se_of_a_standardised_difference_whatever_its_p(only: Any, beside: Any) -> None:
+    found = only(measure="SMD", estimate=-0.45, n_arm=30, n_comparator=40, **beside)
+    assert found.se == pytest.approx(math.sqrt(1 / 30 + 1 / 40 + 0.45**2 / 140), rel=1e-12)
+    assert (found.estimate, found.forms) == (-0.45, (Form.DIFFERENCE_SIZES,))
+    assert "SE = √(1/30 + 1/40 + (-0.45)²/(2 × 70)) = 0.2445" in [str(one) for one in found.steps]
+
+
 def test_reported_se_goes_before_interval_and_p(only: Any) -> None:
     found = only(estimate=-2, se=0.7, ci_low=-3, ci_high=-1, p_value=0.2, p_operator="=")
     assert (found.se, found.forms) == (0.7, (Form.DIFFERENCE_SE,))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 
 import evidence as ev
+from evidence.measures import NEW_TRIAL
+from evidence.report.site import cards
 from evidence.report.site.cards import OPEN_CHANGES, BarScale, card_html, important
 from evidence.tables.review import Review
 from evidence.wording import joined
@@ -164,3 +167,11 @@ def test_the_band_of_a_ratio_below_one_is_drawn(review: Review) -> None:
     assert bands[0.8] == bands[1.25]
     assert any(one["ratio"] and one["k"] for one in record["findings"])
     assert all(float(width.rstrip("%")) > 0 for _, width in bands[0.8])
+
+
+@pytest.mark.parametrize("name", ["card.html", "front.html", "explorer.js"])
+def test_a_prediction_is_of_the_true_effect_in_a_new_trial(name: str) -> None:
+    template = (Path(cards.__file__).with_name("templates") / name).read_text("utf-8")
+    told = [found.start() for found in re.finditer(r"new, similar trial|new trial|new study", template)]
+    assert told
+    assert all(template[:place].lower().endswith(NEW_TRIAL.removesuffix("new trial")) for place in told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +49,7 @@ class ClaimPart:
     @property
     def name(self) -> str:
         """The part in plain letters: what the deciding result compares, on which outcome and when."""
-        if not self.results:
-            return f"{self.intervention} for {self.outcome}".replace("_", " ")
-        decides = self.results[0][0]
-        told = (decides.analysis.comparison, decides.words.name, decides.analysis.term)
-        return ", ".join(filter(None, told))
+        return _named([self])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +125,27 @@ def judge_claim(
     return ClaimVerdict(found.verdict, found.step, found.why, found.details, parts, found.deciding)
 
 
+def _named(parts: Iterable[ClaimPart]) -> str:
+    """Name parts, those that differ in the outcome alone together: ``Massage v sham, pain and disability``."""
+    outcomes: dict[tuple[str, str, str], list[str]] = {}
+    for part in parts:
+        if part.results:
+            decides = part.results[0][0]
+            place = decides.analysis.comparison, ", ", decides.analysis.term
+            outcome = decides.words.name
+        else:
+            place, outcome = (
+                (part.intervention.replace("_", " "), " for ", ""),
+                part.outcome.replace("_", " "),
+            )
+        outcomes.setdefault(place, []).append(outcome)
+    names = [
+        ", ".join(filter(None, [f"{what}{link}{joined(dict.fromkeys(told))}", term]))
+        for (what, link, term), told in outcomes.items()
+    ]
+    return " and ".join(names)
+
+
 def _term(verdict: ClaimVerdict) -> str:
     return f"{verdict.parts[0].window.replace('_', ' ')} term"
 
@@ -165,15 +182,15 @@ def _in_window(
         deciding = of[NOT_ADDRESSED] + of[SUPPORTED] if open_part else of[SUPPORTED]
     beyond = {part.name: _wider(part, claim, protocol) for part in deciding}
     details = "; ".join(f"{part.name}: {part.judgement.reason}{beyond[part.name]}" for part in deciding)
-    by_step: dict[str, list[str]] = {}
+    by_step: dict[str, list[ClaimPart]] = {}
     for part in deciding:
         said = IN_SHORT[part.judgement.step]
         # What decides for or against a claim is told with its numbers.
         if part.results and part.judgement.verdict in (SUPPORTED, CONTRADICTED):
             said += f", with {part.results[0][0].told}"
         said += beyond[part.name]
-        by_step.setdefault(said, []).append(part.name)
-    told = [f"{' and '.join(names)}: {said}" for said, names in by_step.items()]
+        by_step.setdefault(said, []).append(part)
+    told = [f"{_named(held)}: {said}" for said, held in by_step.items()]
     why = "; ".join([*told, *_left_out(parts, deciding)])
     return ClaimVerdict(verdict, step, why, details, parts, deciding)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.certainty.absolute_data import comparator_responses, instrument_sd
+from evidence.appraisal.certainty.absolute_data import comparator_responses, instrument_sd, spread_words
 from evidence.appraisal.certainty.absolute_formulas import (
     METHODS,
     RISKS,
@@ -57,6 +57,9 @@ class AbsoluteEffects(Shown):
         What these numbers rest on.
     own : bool
         Whether the response is that of comparator arms of this analysis, or given; else it is of other analyses.
+    anyway : str
+        Whose response that is: "median of 22 groups of other analyses", or the one trial; "" where it is
+        given, or is a risk.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class AbsoluteEffects(Shown):
     better: float
     assumptions: tuple[str, ...]
     own: bool = True
+    anyway: str = ""
 
     @property
     def of_100(self) -> tuple[int, Span]:
@@ -127,7 +131,7 @@ class AbsoluteEffects(Shown):
             ]
         if not math.isnan(self.beyond):
             lines.append(
-                f"  A new trial       important benefit with probability {number(self.beyond)}, any benefit with "
+                f"  New trial, true   important benefit with probability {number(self.beyond)}, any benefit with "
                 f"{number(self.better)}"
             )
         return "\n".join([*lines, "", *self.assumptions])
@@ -199,7 +203,7 @@ def absolute_of(
         better = 1.0 - probability_beyond(fit, 0.0)
     sign = 1.0 if outcome.better == "higher" else -1.0
     notes: tuple[str, ...] = ()
-    own = True
+    own, anyway = True, ""
     if evidence.measure in RISKS:
         share, source = evidence.risk, "the median of the comparator arms"
         if response is not None:
@@ -214,7 +218,7 @@ def absolute_of(
         unit, difference, share, with_it, gain = "", _NONE, math.nan, _NONE, _NONE
     else:
         unit, difference, notes = _in_points(review, evidence, effect)
-        share, own, more = _response(review, evidence, response)
+        share, own, anyway, more = _response(review, evidence, response)
         benefit = [sign * value / evidence.sd for value in effect]
         with_it, gain = _NONE, _NONE
         if not math.isnan(share + evidence.sd):
@@ -222,7 +226,7 @@ def absolute_of(
             gain = _span([value - share for value in with_it])
             notes += (*more, f"Shares who improve: {METHODS[method]}.")
     return AbsoluteEffects(
-        evidence.analysis, unit, difference, share, with_it, gain, beyond, better, notes, own
+        evidence.analysis, unit, difference, share, with_it, gain, beyond, better, notes, own, anyway
     )
 
 
@@ -249,35 +253,41 @@ def _in_points(review: Review, evidence: Evidence, effect: Span) -> tuple[str, S
         raise DataError(f"{place}: name the instrument")
     instrument, given = str(shown["instrument"]), shown.get("sd", "from data")
     if given == "from data":
-        sd, trials = instrument_sd(review, instrument)
-        source = f"the median of {counted(trials, 'trial')} with scores after baseline"
+        sd, _ = instrument_sd(review, instrument)
     elif isinstance(given, int | float) and given > 0:
-        sd, source = float(given), "as the protocol gives it"
+        sd = float(given)
     else:
         raise DataError(f"{place}: sd is '{given}'; give a positive number or: from data")
     if math.isnan(sd):
         return "standard deviations", effect, (f"No SD of {instrument} is reported.",)
-    note = f"1 standard deviation = {number(sd, 1)} {instrument} points: {source}."
+    note = f"{spread_words(review, outcome)}."
     if "minimal_important_change" in shown:
         note += f" The least change that matters to one patient: {shown['minimal_important_change']} points."
     return f"{instrument} points", (effect[0] * sd, effect[1] * sd, effect[2] * sd), (note,)
 
 
-def _response(review: Review, evidence: Evidence, given: float | None) -> tuple[float, bool, tuple[str, ...]]:
-    """Share of comparator patients who improve, whether it is of this analysis, and where it comes from."""
+def _response(
+    review: Review, evidence: Evidence, given: float | None
+) -> tuple[float, bool, str, tuple[str, ...]]:
+    """Share of comparator patients who improve, whether it is of this analysis, and whose it is, twice."""
     outcome = evidence.rules.response_outcome
     if given is not None:
-        return given, True, (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
+        return given, True, "", (f"Comparator patients who improve, {number(100.0 * given, 0)}%: given.",)
     if outcome is None:
-        return math.nan, True, ()
+        return math.nan, True, "", ()
     arms = comparator_responses(review, evidence.analysis, outcome)
     if arms.empty:
-        return math.nan, True, ()
+        return math.nan, True, "", ()
     share = float(arms["risk"].median())
     own = bool(arms["own"].all())
+    if len(arms) == 1:
+        labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+        anyway = f"one group{'' if own else ' of another analysis'}, {labels[arms['trial_id'].iloc[0]]}"
+    else:
+        anyway = f"median of {len(arms)} groups{'' if own else ' of other analyses'}"
     whose = "of this analysis" if own else "of other analyses, as none of its own reports it"
     note = (
         f"Comparator patients who improve, {number(100.0 * share, 0)}%: the median of "
         f"{counted(len(arms), 'comparator arm')} {whose}."
     )
-    return share, own, (note,)
+    return share, own, anyway, (note,)

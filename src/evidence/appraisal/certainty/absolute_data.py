@@ -13,8 +13,9 @@ from evidence.effects.choosing.question import pairs
 from evidence.tables.protocol.protocol import Analysis, Outcome
 from evidence.tables.review import Review
 from evidence.tables.schema import doubt
+from evidence.wording import counted, number
 
-__all__ = ["comparator_responses", "comparator_risks", "implied_sd", "instrument_sd"]
+__all__ = ["comparator_responses", "comparator_risks", "implied_sd", "instrument_sd", "spread_words"]
 
 _RISKS = ["trial_id", "arm_id", "instrument", "timepoint_weeks", "events", "n", "risk"]
 
@@ -118,6 +119,25 @@ def instrument_sd(review: Review, instrument: str) -> tuple[float, int]:
     )
     by_trial = rows[usable].groupby("trial_id")["sd"].median()
     return (float(by_trial.median()) if len(by_trial) else math.nan), len(by_trial)
+
+
+def spread_words(review: Review, outcome: Outcome) -> str:
+    """Say how many points a standard deviation is of the instrument in which an outcome is told, and whence.
+
+    ``1 standard deviation = 4.5 RMDQ points (median of 5 trials)``, of scores after baseline; empty where no
+    instrument is named, or none of its standard deviations is known.
+    """
+    told = outcome.present_as or {}
+    instrument, sd = str(told.get("instrument", "")), told.get("sd", "from data")
+    source = "as the protocol gives it"
+    if not instrument:
+        return ""
+    if not isinstance(sd, int | float):
+        sd, trials = instrument_sd(review, instrument)
+        source = f"median of {counted(trials, 'trial')}"
+    if not sd > 0:
+        return ""
+    return f"1 standard deviation = {number(sd, 1)} {instrument} points ({source})"
 
 
 def _comparator_arms(review: Review, analyses: Iterable[Analysis]) -> set[tuple[str, str]]:

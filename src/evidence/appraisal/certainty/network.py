@@ -42,12 +42,13 @@ from evidence.appraisal.certainty.evidence import (
 )
 from evidence.appraisal.certainty.grade import Certainty, conclude, rate
 from evidence.appraisal.certainty.network_base import NetworkBase
+from evidence.appraisal.effect_words import word
 from evidence.measures import measure_of
 from evidence.models.core.studies import Floats
 from evidence.models.network.result import Network
 from evidence.synthesis.rule import rule_of
 from evidence.tables.review import Review
-from evidence.wording import counted, in_words, number, p_value
+from evidence.wording import counted, in_words, joined, number, p_value
 
 __all__ = [
     "NETWORK_RULES",
@@ -329,11 +330,24 @@ def network_publication_bias(evidence: NetworkEvidence, fit: NetworkEstimate) ->
 
 
 def network_indirectness(evidence: NetworkEvidence, fit: NetworkEstimate) -> Judgement:
-    """As for a pooled result; whether trials of different comparisons are alike enough is left to the reader."""
+    """As for a pooled result, and one level if indirect evidence alone tells of a treatment that is a mix.
+
+    A mix takes different active treatments under one name (`NetworkBase.mixed`): which of them the indirect evidence
+    tells of cannot be said. Whether trials of different comparisons are otherwise alike enough is left to the reader.
+    """
     levels, reason, inputs = indirectness(evidence, fit)
-    if evidence.base.split[evidence.name]["direct_share"] < 1.0:
+    direct = evidence.base.split[evidence.name]["direct_share"]
+    if direct < 1.0:
         reason += " Whether the trials behind the indirect evidence are alike enough, no rule can tell."
-    return levels, reason, inputs
+    mixes = [
+        evidence.base.mixed[name] for name in (evidence.one, evidence.other) if name in evidence.base.mixed
+    ]
+    if direct or not mixes:
+        return levels, reason, {**inputs, "mix without direct evidence": False}
+    protocol = evidence.base.review.protocol
+    parts = joined([word(protocol, part) for part in dict.fromkeys(part for mix in mixes for part in mix)])
+    reason += f" No trial compares the two, and one name takes different treatments together: {parts}."
+    return min(levels + 1, 2), reason, {**inputs, "mix without direct evidence": True}
 
 
 NETWORK_RULES: dict[str, Callable[[NetworkEvidence, NetworkEstimate], Judgement]] = {

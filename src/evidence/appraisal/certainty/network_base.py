@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from evidence.appraisal.certainty.absolute_data import implied_sd
 from evidence.appraisal.certainty.evidence import withheld
 from evidence.effects.choosing.description import overall_risk_of_bias
-from evidence.effects.choosing.network_data import network_data, network_refused
+from evidence.effects.choosing.network_data import network_data, network_refused, node_of
 from evidence.errors import DataError
 from evidence.models.network.fit import network, network_parts
 from evidence.models.network.graph import independent_paths
@@ -69,7 +69,7 @@ class NetworkBase:
     def trials(self) -> pd.DataFrame:
         """One row a trial: trial_id, study (what counts as one trial), label, n, risk_of_bias; index: its label."""
         protocol = self.review.protocol
-        bias = overall_risk_of_bias(self.review.risk_of_bias, protocol.risk_of_bias.key_domains)
+        bias = overall_risk_of_bias(self.review.bias_judgements, protocol.risk_of_bias.key_domains)
         arms = pd.concat(
             [
                 self.data[["study", f"treat{side}", f"n{side}"]].set_axis(["study", "treat", "n"], axis=1)
@@ -109,6 +109,27 @@ class NetworkBase:
     def split(self) -> dict[str, dict[Any, Any]]:
         """Direct and indirect evidence of each comparison; rows of `Network.split` by their names."""
         return {row["comparison"]: row for row in self.net.split().to_dict("records")}
+
+    @cached_property
+    def mixed(self) -> dict[str, tuple[str, ...]]:
+        """The different active components that a treatment takes together under one name, where it does so.
+
+        Those of the arms of its trials; care that everyone gets, a sham and no treatment are no such components.
+        """
+        protocol = self.review.protocol
+        known, grouping = protocol.components, protocol.nodes[self.nodes]
+        arms = self.review.arms[self.review.arms["trial_id"].isin(self.data["trial_id"])]
+        parts: dict[str, set[str]] = {}
+        for components in arms["components"].astype(str):
+            parts.setdefault(node_of(components, known, grouping), set()).update(components.split("+"))
+        found: dict[str, tuple[str, ...]] = {}
+        for treatment in self.net.treatments:
+            for name in treatment.split("+"):
+                merged = set(grouping.get(name, ())) & {*known.studied, *known.active}
+                held = tuple(part for part in known.all if part in merged & parts.get(treatment, set()))
+                if len(held) > 1:
+                    found[treatment] = (*found.get(treatment, ()), *held)
+        return found
 
     @cached_property
     def incoherence_p(self) -> float:

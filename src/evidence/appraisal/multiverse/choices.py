@@ -194,7 +194,7 @@ def _doubtful(review: Review, contrasts: list[Contrast]) -> Iterator[Choice]:
 
 def _trials_left_out(review: Review, trials: set[str], default: Synthesis) -> Iterator[Choice]:
     rules = review.protocol.multiverse
-    bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
+    bias = overall_risk_of_bias(review.bias_judgements, review.protocol.risk_of_bias.key_domains)
     out: dict[str, set[str]] = {
         "not high": {trial for trial in trials if bias.get(trial) == "high"},
         "low": {trial for trial in trials if bias.get(trial) != "low"},

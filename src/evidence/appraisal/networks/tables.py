@@ -179,7 +179,7 @@ def transitivity_table(networks: Iterable[NetworkFindings], columns: Mapping[str
     for found in networks:
         review, data = found.source.review, found.source.whole
         trials = review.trials.set_index("trial_id")
-        bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
+        bias = overall_risk_of_bias(review.bias_judgements, review.protocol.risk_of_bias.key_domains)
         # Both orientations of a comparison are one row.
         pairs = pd.DataFrame(data[["treat1", "treat2"]].apply(sorted, axis=1).tolist(), index=data.index)
         for (one, other), edge in data.groupby([pairs[0], pairs[1]]):

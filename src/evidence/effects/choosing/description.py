@@ -27,7 +27,7 @@ class TrialDescription:
             for table in (review.arm_results, review.contrast_results)
             for row in table[["result_id", "readers", "status"]].to_dict("records")
         }
-        self._bias = overall_risk_of_bias(review.risk_of_bias, review.protocol.risk_of_bias.key_domains)
+        self._bias = overall_risk_of_bias(review.bias_judgements, review.protocol.risk_of_bias.key_domains)
         self._components = review.protocol.co_components
         self._columns = [name for name in review.protocol.subgroups if name in review.trials]
 

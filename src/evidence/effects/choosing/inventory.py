@@ -31,6 +31,7 @@ _NO_EFFECT = frozenset(
 """Kinds of reasons that a poolable result cannot have: another result of the trial has them."""
 
 _OF_KIND = {
+    "doubtful": "doubtful as printed",
     "indirect": "indirect: it fits the question only in part",
     "set aside": "set aside by the protocol",
     **dict.fromkeys(

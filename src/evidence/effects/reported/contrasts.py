@@ -306,12 +306,39 @@ def _from_contrast_row(
             doubt=_doubt(row, *rows),
             result_ids=(row.result_id, *(arm.result_id for arm in rows)),
         )
+    if opening is None and _sizes_tell(contrast, row):
+        return _from_sizes(contrast, row)
     reason = _why_not(row, estimate, bounds)
     if reason:
         return replace(
             contrast, estimate=_NAN if measure_of(contrast.measure).ratio else estimate, reason=reason
         )
     return _recovered(contrast, row, estimate, opening)
+
+
+def _sizes_tell(contrast: Contrast, row: Any) -> bool:
+    """Whether the sizes of the groups give the standard error of a difference without an interval or an SE."""
+    sized = min(contrast.n_arm, contrast.n_comparator) > 0
+    spread = row.se > 0 or not math.isnan(row.ci_low + row.ci_high)
+    return contrast.measure == "SMD" and sized and not spread and not math.isnan(row.estimate)
+
+
+def _from_sizes(contrast: Contrast, row: Any) -> Contrast:
+    """Get the standard error of a standardised difference from the sizes of its groups.
+
+    Of such a difference they give it whatever P value stands beside; that one may be of another test.
+    """
+    n1, n2, effect = contrast.n_arm, contrast.n_comparator, float(row.estimate)
+    se = math.sqrt(1 / n1 + 1 / n2 + effect**2 / (2 * (n1 + n2)))
+    formula = f"√(1/{n1:g} + 1/{n2:g} + {signed(effect)}²/(2 × {n1 + n2:g}))"
+    return replace(
+        contrast,
+        estimate=effect,
+        se=se,
+        forms=(Form.DIFFERENCE_SIZES,),
+        assumptions=contrast.size_assumptions,
+        steps=(step(f"SMD {effect:g}"), step(f"SE = {formula} = {se:.4g}")),
+    )
 
 
 def _why_not(row: Any, estimate: float, bounds: bool) -> Reason | None:
@@ -363,7 +390,7 @@ def _recovered(
         if row.p_operator == "<":
             form = Form.MEANS_P_BOUND if opening else Form.DIFFERENCE_P_BOUND
             assumptions = (Assumption.P_BOUND,)
-        uses_sizes = df > 0 and contrast.measure in ("MD", "SMD")
+        uses_sizes = df > 0 and contrast.measure == "MD"
     if uses_sizes:
         given["df"] = df
         assumptions += contrast.size_assumptions

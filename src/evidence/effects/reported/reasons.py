@@ -112,6 +112,7 @@ class Form(StrEnum):
     MEANS_P_BOUND = "means with bound of P"
     DIFFERENCE_SE = "difference with SE"
     DIFFERENCE_CI = "difference with CI"
+    DIFFERENCE_SIZES = "standardised difference with group sizes"
     DIFFERENCE_P = "difference with P"
     DIFFERENCE_P_BOUND = "difference with bound of P"
     COUNTS = "counts"

@@ -36,8 +36,12 @@ BiasSigns = tuple[tuple[str, ...], list[tuple[Sign, ...]], str]
 """Headings, the signs of each study in the order of the fit, and what they mean."""
 
 
-def bias_signs(judgements: pd.DataFrame | RiskOfBias, fit: Any, data: pd.DataFrame | None) -> BiasSigns:
+def bias_signs(
+    judgements: pd.DataFrame | RiskOfBias, fit: Any, data: pd.DataFrame | None, *, judged_only: bool = False
+) -> BiasSigns:
     """Read the judgements on the studies of a fit.
+
+    The letter of a domain is its place among all that were given, so that it is the same in every plot of a tool.
 
     Parameters
     ----------
@@ -46,6 +50,8 @@ def bias_signs(judgements: pd.DataFrame | RiskOfBias, fit: Any, data: pd.DataFra
         the result of `evidence.risk_of_bias`, paired by the column `trial_id` of `data`.
     fit : a fit with labels
     data : DataFrame or None
+    judged_only : bool
+        Leave out domains in which no study of the fit was judged.
 
     Raises
     ------
@@ -69,6 +75,9 @@ def bias_signs(judgements: pd.DataFrame | RiskOfBias, fit: Any, data: pd.DataFra
         raise DataError("risk_of_bias has no domain; give one column for each.")
     if len(domains) > 12:
         raise DataError(f"risk_of_bias has {len(domains)} domains; at most 12 can be shown.")
+    letters = dict(zip(domains, string.ascii_uppercase, strict=False))
+    if judged_only:
+        columns = {name: values for name, values in columns.items() if set(values) - {"", NOT_JUDGED}}
     signs = []
     for place, label in enumerate(fit.labels):
         row = []
@@ -82,12 +91,8 @@ def bias_signs(judgements: pd.DataFrame | RiskOfBias, fit: Any, data: pd.DataFra
                 )
             row.append(WORDS[word])
         signs.append(tuple(row))
-    letters = tuple(string.ascii_uppercase[: len(domains)])
-    named = "; ".join(
-        f"{letter} {clean(name).replace('_', ' ')}"
-        for letter, name in zip(letters, domains.values(), strict=True)
-    )
+    named = "; ".join(f"{letters[name]} {clean(domains[name]).replace('_', ' ')}" for name in columns)
     used = {sign for row in signs for sign in row}
     words = ((LOW, "+ low"), (MIDDLE, "? unclear or some concerns"), (HIGH, "− high"))
     meaning = ", ".join(text for sign, text in words if sign in used)
-    return letters, signs, f"Risk of bias: {meaning}. {named}."
+    return tuple(letters[name] for name in columns), signs, f"Risk of bias: {meaning}. {named}."

@@ -19,6 +19,7 @@ DIRECT_FORMS: frozenset[str] = frozenset(
     {Form.SDS, Form.SES, Form.MEANS_CI, Form.DIFFERENCE_CI, Form.DIFFERENCE_SE, Form.COUNTS}
 )
 DERIVED_FORMS: dict[str, str] = {
+    Form.DIFFERENCE_SIZES: "Standard error of the standardised difference from the group sizes.",
     Form.DIFFERENCE_P: "Standard error recovered from the P value of the difference.",
     Form.MEANS_P: "Standard error recovered from the P value beside the means.",
     Form.QUARTILES: "Mean and SD derived from median and quartiles.",

@@ -22,6 +22,15 @@ class Count:
     value: float
     partial: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is shown as a whole number, or not known."""
+        return math.isnan(self.value) or round(self.value, 1).is_integer()
+
+    def rounded(self) -> Count:
+        """The same in whole people."""
+        return self if math.isnan(self.value) else Count(float(round(self.value)), self.partial)
+
     def __str__(self) -> str:
         written = _count(self.value)
         return f"at least {written}" if self.partial and written else written

@@ -22,6 +22,7 @@ __all__ = ["DrawnStudies", "question_rows", "read_studies", "study_labels"]
 
 GROUPS = ("Intervention", "Comparator")
 GROUP_SIZES = ("n_arm", "n_comparator")
+DIVIDED = "Fractions of people: a group is divided among the comparisons that share it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,18 @@ class DrawnStudies:
         )
 
     def totals(self, members: Sequence[int]) -> tuple[str, ...]:
-        """Sizes and events summed over some studies; other columns stay empty."""
-        return _texts(_total(self.cells[name].iloc[list(members)]) for name in self.cells)
+        """Sizes and events summed over some studies, in whole people; other columns stay empty."""
+        sums = {name: _total(self.cells[name].iloc[list(members)]) for name in self.cells}
+        return _texts(
+            total.rounded() if name in GROUP_SIZES and isinstance(total, Count) else total
+            for name, total in sums.items()
+        )
+
+    @property
+    def divided(self) -> str:
+        """Why some sizes of groups are no whole numbers; empty where all are."""
+        sizes = (one for name in GROUP_SIZES if name in self.cells for one in self.cells[name])
+        return DIVIDED if any(isinstance(one, Count) and not one.whole for one in sizes) else ""
 
     def order(self, sort: str | None, data: pd.DataFrame | None) -> list[int]:
         """Places of the studies, sorted by `effect`, `weight` (heaviest first), `label` or a column.

@@ -30,7 +30,7 @@ from evidence.wording import number
 __all__ = ["network_forest"]
 
 SHOWN = ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high")
-PREDICTION = "Pale bar: prediction interval, where the effect in a new study would lie."
+PREDICTION = "Pale bar: prediction interval, where the true effect in a new study would lie."
 
 
 @redrawable

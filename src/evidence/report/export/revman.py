@@ -429,7 +429,7 @@ def _studies(review: Review, studies: dict[str, str]) -> pd.DataFrame:
 
 def _risk_of_bias(review: Review, studies: dict[str, str]) -> tuple[pd.DataFrame, list[str]]:
     """Lay out the judgements a study a row; name the domains that RevMan's tool of 2011 does not have."""
-    judged = review.risk_of_bias
+    judged = review.bias_judgements
     known = judged[judged["domain"].isin(_DOMAINS)]
     others = sorted(set(judged["domain"]) - set(_DOMAINS))
     cells = {

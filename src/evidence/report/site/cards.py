@@ -141,7 +141,7 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
         "unit": "ratio" if findings[0]["ratio"] else unit,
         "better": "" if findings[0]["one_group"] else f"; {better} is better",
         "rows": [_row(one, scale, several) for one in drawn] if scale else [],
-        "matters": _matters(findings[0]),
+        "matters": _listed([_matters(findings[0]), findings[0]["yardstick"]], "; "),
     }
 
 
@@ -204,8 +204,8 @@ def _lacking(findings: Iterable[Mapping[str, Any]], several: bool) -> str:
     )
 
 
-def _listed(parts: Sequence[str]) -> str:
-    return ", ".join(filter(None, parts))
+def _listed(parts: Sequence[str], between: str = ", ") -> str:
+    return between.join(filter(None, parts))
 
 
 def _people(people: Mapping[str, float]) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -21,6 +21,7 @@ from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
 from evidence.synthesis.synthesis import Synthesis, as_declared
 from evidence.tables.bias_tools import NOT_JUDGED
+from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.questions import questions
 from evidence.tables.review import Review
 from evidence.wording import Listed, capital, column_words, interval, joined, number
@@ -81,7 +82,6 @@ _AS_IT_STANDS = (
         "source_url",
         "source_kind",
         "locator",
-        "note",
         "readers",
         "status",
     ),
@@ -149,7 +149,7 @@ def _listed(review: Review, done: Mapping[str, Synthesis]) -> tuple[list[dict[An
             one = done[analysis.id]
             for trial in (*one.effects["study"], *one.reported["study"]):
                 named.setdefault(str(trial), set()).add(place)
-    risks = overall_risk_of_bias(review.risk_of_bias)
+    risks = overall_risk_of_bias(review.bias_judgements, review.protocol.risk_of_bias.key_domains)
     arms = _by_trial(review.arms.to_dict("records"))
     parts = {one.whole: one.parts[0] for one in review.protocol.strata}
     held = set(review.trials["trial_id"])
@@ -209,9 +209,11 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
         for trial, rows in review.arms.groupby("trial_id")
     }
     uses = _by_trial(use for one in done for use in _uses(one, arm_names, review.protocol.model.level))
-    refusals = _by_trial(refusal for one in done for refusal in _refusals(one))
+    refusals = _by_trial(refusal for one in done for refusal in _refusals(one, plain_notes(review)))
     results = _by_trial(result for table in _NUMBERS for result in _results(review, table, arm_names))
-    arms, bias = (_by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "risk_of_bias"))
+    arms, bias = (
+        _by_trial(getattr(review, table).to_dict("records")) for table in ("arms", "bias_judgements")
+    )
     labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
     kin = {name: [one for one in names if one != name] for names in _strata(review) for name in names}
     shared = _shared(review, labels)
@@ -224,7 +226,12 @@ def trial_bodies(review: Review, done: Iterable[Synthesis] | None = None) -> dic
         strata = [(file_name(one), labels[one]) for one in kin.get(name, [])]
         bodies[name] = TrialBody(
             str(trial["label"]),
-            template.render(trial=trial, facts=_facts(trial) | shared.get(name, {}), strata=strata, **shown),
+            template.render(
+                trial=trial,
+                facts=_facts(trial, plain_notes(review)) | shared.get(name, {}),
+                strata=strata,
+                **shown,
+            ),
         )
     return bodies
 
@@ -243,14 +250,14 @@ def _by_trial(rows: Iterable[dict[Any, Any]]) -> dict[str, list[dict[Any, Any]]]
     return found
 
 
-def _facts(trial: dict[Any, Any]) -> dict[str, str]:
+def _facts(trial: dict[Any, Any], plain: Callable[[str], str]) -> dict[str, str]:
     named = {
         "Design": trial["design"],
         "Patients": trial["population"],
         "Randomised": number(float(trial["n_randomised"]), 0),
         "Country": trial["country"],
         "Registration": trial["registration"],
-        "Notes": trial["notes"],
+        "Notes": plain(str(trial["notes"])),
     }
     return {name: str(value) for name, value in named.items() if value}
 
@@ -311,14 +318,14 @@ def _uses(one: Synthesis, arms: Mapping[str, Mapping[str, str]], level: float) -
         }
 
 
-def _refusals(one: Synthesis) -> Iterator[dict[str, str]]:
+def _refusals(one: Synthesis, plain: Callable[[str], str]) -> Iterator[dict[str, str]]:
     """Give the comparisons that bear on an analysis but could not be used, with the reasons."""
     for row in one.reported.to_dict("records"):
         yield {
             "trial_id": row["trial_id"],
             "title": one.analysis.title,
             "arms": " v ".join(filter(None, (row["arm"], row["comparator"]))),
-            "reason": signs(row["reason"]),
+            "reason": signs(plain(str(row["reason"]))),
         }
 
 
@@ -328,7 +335,7 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
     readings: dict[str, list[dict[Any, Any]]] = {}
     for reading in agreed.to_dict("records"):
         readings.setdefault(str(reading["result_id"]), []).append(reading)
-    frame = getattr(review, table)
+    frame, plain = getattr(review, table), plain_notes(review)
     for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
         names = arms.get(str(row["trial_id"]), {})
         groups = [row[key] for key in ("arm_id", "comparator_arm_id") if key in row]
@@ -349,6 +356,7 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "differing": [one for one, alike in zip(read, same, strict=True) if not alike],
             "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
             **{key: row[key] for key in _AS_IT_STANDS},
+            "note": plain(str(row["note"])),
             "readers": f"{'readers' if len(readers) > 1 else 'reader'} {joined(readers)}" if readers else "",
         }
 

@@ -52,14 +52,15 @@
     const chosen = settle();
     const same = (values) => values.map((value) => [value, value.charAt(0).toUpperCase() + value.slice(1)]);
     const boxes = Object.entries(data.exclusions).map(([flag, label]) => {
-      const count = one.studies.filter((study) => study.flags.includes(flag)).length;
+      const held = one.studies.filter((study) => study.flags.includes(flag));
+      const count = held.length && `${counted(held.length, "comparison")} of ${counted(new Set(held.map((study) => study.trial)).size, "trial")}`;
       const box = make("input", { type: "checkbox", id: `without-${flag}`, ...(state.without.has(flag) ? { checked: "" } : {}), ...(count ? {} : { disabled: "" }) });
       box.addEventListener("change", () => {
         if (box.checked) state.without.add(flag);
         else state.without.delete(flag);
         update(box.id);
       });
-      return make("p", {}, box, make("label", { for: box.id }, ` ${label} (${count})`));
+      return make("p", {}, box, make("label", { for: box.id }, ` ${label} (${count || "none"})`));
     });
     form.replaceChildren(
       make("fieldset", {}, make("legend", {}, "Question"),
@@ -93,7 +94,7 @@
       lines.push(make("p", {}, make("strong", {}, `${one.name} ${number(one, result.estimate)} (${percent} CI ${range(one, result.ci_low, result.ci_high)})`),
         one.ratio ? "" : ` ${one.unit}`, `; ${pValue(result.p_value)}; ${base}.`));
       const varies = state.method === "EE" ? "" : `, \u03c4\u00b2 ${significant(result.tau2)}`;
-      const next = !predicts(result) ? "" : `; a new, similar trial is expected at ${range(one, result.prediction_low, result.prediction_high)} (${percent} prediction interval)`;
+      const next = !predicts(result) ? "" : `; true effect in a new trial: ${range(one, result.prediction_low, result.prediction_high)} (${percent} prediction interval)`;
       lines.push(make("p", {}, `I\u00b2 ${written(result.i2, 0)}%${varies}${next}.`));
     }
     const told = said[one.id];
@@ -188,7 +189,7 @@
         make("path", { d: `M0 5L${middle.toFixed(2)} 0L100 5L${middle.toFixed(2)} 10Z` }));
       body.append(make("tr", { class: "pooled" }, make("th", { scope: "row" }, `Combined (k = ${result.k})`), make("td"), cell(diamond), result_([result.estimate, result.ci_low, result.ci_high]), make("td")));
       if (predicts(result)) {
-        body.append(make("tr", { class: "prediction" }, make("th", { scope: "row" }, "Prediction interval, for a new study"), make("td"),
+        body.append(make("tr", { class: "prediction" }, make("th", { scope: "row" }, "Prediction interval: true effect in a new trial"), make("td"),
           cell(...whisker(result.prediction_low, result.prediction_high, "prediction")), result_(range(one, result.prediction_low, result.prediction_high)), make("td")));
       }
     }

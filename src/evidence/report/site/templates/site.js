@@ -127,16 +127,20 @@
       }
     }
   }
+  const narrow = matchMedia("(max-width: 48rem)");
+  const LEAST = 11;  // ems of width, about four words, below which a long text is no longer read in a column
   const wide = () => [...document.querySelectorAll(".scroll > table:not(.forest-table)")].filter((table) => table.tHead && table.tBodies.length && !table.querySelector(":is(thead, tbody) :is([colspan], [rowspan])"));
   function fit() {
     for (const table of wide()) {
       const region = table.parentElement;
       if (!region.clientWidth) continue;
       const over = () => region.scrollWidth > region.clientWidth + 1;
+      const cramped = () => narrow.matches && [...table.querySelectorAll("tbody td.long")].some((cell) => cell.clientWidth < LEAST * parseFloat(getComputedStyle(cell).fontSize));
       fold(table, false);
       table.classList.remove("tight");
-      if (over()) table.classList.add("tight");
-      if (over()) fold(table, true);
+      if (!over()) continue;
+      table.classList.add("tight");
+      if (over() || cramped()) fold(table, true);
     }
   }
   const PAPER = 670, PRINTED = 10.7 / 14;  // pixels between the margins of A4, and the size of letters there
