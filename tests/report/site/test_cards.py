@@ -46,6 +46,19 @@ def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
     assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False
 
 
+def test_a_page_opens_with_what_changes_the_result_and_folds_the_rest(answer: ev.QuestionAnswer) -> None:
+    told = answer.changes
+    changed = told["changed"].astype(bool)
+    assert changed.any()
+    assert not changed.all()
+    page = BeautifulSoup(card_html(answer.record(), whole=False), "html.parser")
+    assert [one.get_text() for one in page.select(".change > ul li")] == told.loc[
+        changed, "sentence"
+    ].tolist()
+    assert [one.get_text() for one in page.select("details li")] == told.loc[~changed, "sentence"].tolist()
+    assert f"({(~changed).sum()})" in page.select_one("details summary").get_text()  # type: ignore[union-attr]
+
+
 def test_marks_stand_where_the_numbers_say(answer: ev.QuestionAnswer, soup: BeautifulSoup) -> None:
     one = answer.record()["findings"][answer.record()["lead"]]
     same = [

@@ -109,9 +109,9 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for one in sorted(record["findings"], key=lambda one: not one["combined"]):  # these first
         groups.setdefault((one["outcome"], one["unit"]), []).append(one)
-    changes = record["changes"]
-    if whole:  # what changes the result, or else what comes nearest to it
-        changes = [row for row in changes if row["changed"]][:OPEN_CHANGES] or changes[:1]
+    # What changes the result, or else what comes nearest to it.
+    looked_at = record["changes"]
+    changes = [row for row in looked_at if row["changed"]][: OPEN_CHANGES if whole else None] or looked_at[:1]
     return (
         templates()
         .get_template("card.html")
@@ -126,7 +126,7 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
             lacking=_lacking(record["findings"], several),
             people=_people(record["people"]),
             changes=[row["sentence"] for row in changes],
-            more=len(record["changes"]) - len(changes),
+            rest=[row["sentence"] for row in looked_at if row not in changes],
         )
     )
 
