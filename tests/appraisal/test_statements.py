@@ -321,23 +321,15 @@ def test_what_is_not_combined_is_told_as_its_trial_printed_it(review: Any) -> No
         found = ev.finding(review, name)
         for own, row in zip(found.own, found.effects.to_dict("records"), strict=bool(found.own)):
             ids = row["result_ids"]
-            if (
-                ids not in printed.index
-                or row["reported_measure"] != "MD"
-                or own.words.unit.startswith("standard")
-            ):
+            if ids not in printed.index or (source := printed.loc[ids])["ci_low"] != source["ci_low"]:
                 continue
-            source = printed.loc[ids]
-            if math.isnan(source["ci_low"] + source["ci_high"]):
-                continue
-            scale = abs(own.value / row["reported_effect"]) if row["reported_effect"] else 1.0
-            bounds = sorted(scale * abs(source[bound]) for bound in ("ci_low", "ci_high"))
-            # Where the estimate was rounded, it is not the middle of the interval.
-            decimals = max(
-                len(f"{source[name]:g}".partition(".")[2]) for name in ("estimate", "ci_low", "ci_high")
-            )
-            near = pytest.approx(bounds, abs=0.6 * scale * 10.0**-decimals)
-            assert sorted((abs(own.low), abs(own.high))) == near, row["label"]
+            if row["reported_measure"] == "MD":
+                factor = abs(own.value / source["estimate"]) if source["estimate"] else 1.0
+                told = own.low, own.high
+            else:
+                factor, told = 1.0, (math.exp(own.low), math.exp(own.high))
+            bounds = sorted(factor * abs(source[bound]) for bound in ("ci_low", "ci_high"))
+            assert sorted(map(abs, told)) == pytest.approx(bounds), row["label"]
             seen += 1
     assert seen >= 15
 
@@ -345,13 +337,19 @@ def test_what_is_not_combined_is_told_as_its_trial_printed_it(review: Any) -> No
 def test_a_trial_on_the_instrument_of_the_unit_keeps_its_own_points(review: Any) -> None:
     found = ev.finding(review, "manual-exercise-disability-long")
     assert (
-        "Petersen 2011: 1.5 points of 24 more disability (RMDQ; 95% interval: 0.2 to 2.8 more)"
+        "Petersen 2011: 1.5 points of 24 more disability (RMDQ; 95% interval: 0.2 to 2.9 more)"
         in found.numbers
     )
-    other = ev.finding(review, "manual-medication-disability-short").numbers
-    assert other.startswith("Tian 2015: 5.8 points of 100 less disability (ODI; ")
+    other = ev.finding(review, "manual-psychological-disability-short").numbers
+    assert other.startswith(
+        "Castro 2022: 4.8 points of 100 more disability (ODI; 95% interval: 1.1 to 8.4 more)"
+    )
+    # The scale of the row goes before the usual one, and where none is known there are points and no more.
+    assert "1.9 points of 23 less" in ev.finding(review, "massage-acupuncture-disability-long").numbers
+    assert "0.068 points more" in ev.finding(review, "massage-usual-quality-of-life-short").numbers
 
 
 def test_remarks_name_what_a_reader_could_take_for_something_else(review: Any) -> None:
     assert "(from medians; 95%" in ev.finding(review, "manual-sham-pain-short").numbers
+    assert "(RMDQ; from group means; 95%" in ev.finding(review, "massage-sham-disability-short").numbers
     assert "(complete remission; 95%" in ev.finding(review, "manual-usual-responder-long").numbers

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from evidence.appraisal.certainty.absolute_data import instrument_sd, spread_words
-from evidence.effects.choosing.comparisons import own_half_width
+from evidence.effects.choosing.comparisons import orientation
 from evidence.effects.reported.reasons import Form
 from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Protocol
@@ -185,8 +186,8 @@ class OwnResult:
 def own_result(review: Review, outcome: str, words: OutcomeWords, row: Mapping[Any, Any]) -> OwnResult:
     """Tell a result that is not combined as its trial does.
 
-    On a scale of standard deviations a difference in points of an instrument of known range is given as reported; one
-    on another instrument than that of the words stays in standard deviations.
+    Where the common scale is one of standard deviations a difference in points of an instrument is given as reported,
+    with the interval as printed.
 
     Parameters
     ----------
@@ -207,21 +208,40 @@ def own_result(review: Review, outcome: str, words: OutcomeWords, row: Mapping[A
     scaled = words.measure == "SMD"
     named = scaled or (words.ratio and bool(rules.prefer) and instrument not in rules.prefer)
     remarks: tuple[str, ...] = (instrument,) if named else ()
-    if Form.QUARTILES in parts_of(row["form"]):
+    forms = parts_of(row["form"])
+    if Form.QUARTILES in forms:
         remarks += ("from medians",)
-    value, low, high = (float(row[name]) for name in ("effect", "ci_low", "ci_high"))
-    if not scaled:
+    elif not words.ratio and len(parts_of(row["result_ids"])) > 1 and Form.COUNTS not in forms:
+        remarks += ("from group means",)
+    if not scaled or row["reported_measure"] != "MD":
+        value, low, high = (float(row[name]) for name in ("effect", "ci_low", "ci_high"))
         return OwnResult(words, value, low, high, remarks)
-    known = review.instruments[review.instruments["instrument"] == instrument]
-    width = float(known["scale_max"].iloc[0] - known["scale_min"].iloc[0]) if len(known) else math.nan
-    if row["reported_measure"] != "MD" or math.isnan(width):
-        plain = replace(words, unit="standard deviations", factor=1.0, digits=2)
-        return OwnResult(plain, value, low, high, remarks)
-    turn = 1.0 if (known["higher_means"].iloc[0] == "better") == (rules.better == "higher") else -1.0
-    half = own_half_width(float(row["reported_se"]), float(row["reported_df"]), words.level)
-    at = turn * float(row["reported_effect"])
-    points = replace(words, measure="MD", unit=f"points of {width:g}", factor=1.0, digits=1, widest=width)
-    return OwnResult(points, at, at - half, at + half, remarks)
+    turn = orientation(review, outcome)[instrument]
+    at, *ends = (turn * float(row[name]) for name in ("reported_effect", "reported_low", "reported_high"))
+    width = _widths(review).get(str(parts_of(row["result_ids"])[0]), math.nan)
+    known = math.isfinite(width)
+    half = abs(ends[0] - ends[1]) / 2
+    points = replace(
+        words,
+        measure="MD",
+        unit=f"points of {width:g}" if known else "points",
+        factor=1.0,
+        digits=1 if half >= 0.3 else 3,
+        widest=width if known else math.inf,
+    )
+    return OwnResult(points, at, min(ends), max(ends), remarks)
+
+
+@lru_cache(maxsize=8)
+def _widths(review: Review) -> dict[str, float]:
+    """How many points the scale of each reported result has: that of its row, or else the usual one."""
+    table = review.instruments.set_index("instrument")
+    usual = (table["scale_max"] - table["scale_min"]).astype(float)
+    widths: dict[str, float] = {}
+    for rows in (review.arm_results, review.contrast_results):
+        own = (rows["scale_max"] - rows["scale_min"]).astype(float)
+        widths |= dict(zip(rows["result_id"], own.fillna(rows["instrument"].map(usual)), strict=True))
+    return widths
 
 
 def base_words(k: int, trials: int, n: float, *, at_least: bool = False, one_group: bool = False) -> str:

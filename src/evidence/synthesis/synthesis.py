@@ -184,8 +184,7 @@ class Synthesis(Shown):
     @property
     def provenance(self) -> str:
         """A line for a figure: how many comparisons, trials and patients it shows, and where they come from."""
-        source = f"Source and derivation of each: evidence effects {self.analysis.id}."
-        return f"{self._counted()}, {self._people()}. {source}"
+        return f"{self._counted()}, {self._people()}. How each follows from its source: the review's table of effects."
 
     def sentence(self) -> str:
         """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""

@@ -15,13 +15,13 @@ from evidence.effects.choosing.description import TrialDescription
 from evidence.effects.choosing.question import Pair
 from evidence.effects.choosing.selection import Candidate, select
 from evidence.effects.choosing.sharing import average, one_each, split_shared_arms
-from evidence.effects.reported.contrasts import contrast_words
+from evidence.effects.reported.contrasts import Contrast, contrast_words
 from evidence.effects.reported.reasons import OR, Reason, step
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
 from evidence.wording import Listed
 
-__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "own_half_width", "pooled_rows", "undivided"]
+__all__ = ["COLUMNS", "LISTED", "comparisons", "effects", "orientation", "pooled_rows", "undivided"]
 
 POOLED = "pooled"
 NOT_POOLABLE = "not poolable"
@@ -54,7 +54,8 @@ COLUMNS = {
     "reported_effect": "effect as reported, in units of the instrument",
     "reported_se": "its standard error as recovered from the report",
     "reported_measure": "measure of the effect as reported",
-    "reported_df": "degrees of freedom with which its standard error was recovered; infinite for a normal interval",
+    "reported_low": "lower limit of its interval: as printed, or by the distribution of the report",
+    "reported_high": "upper limit of its interval",
     "unit": "unit of the effect",
     "comparator_group": "group of comparators of the protocol",
     "risk_of_bias": "overall risk of bias of the trial",
@@ -135,24 +136,51 @@ def comparisons(review: Review, analysis: Analysis, **options: Any) -> pd.DataFr
 def undivided(review: Review, analysis: Analysis, **options: Any) -> pd.DataFrame:
     """As `comparisons`, but each is the trial's own: a group that several of them share is not divided.
 
-    Differences in points have the interval that the trial printed, by its t distribution.
+    What is analysed as it was reported has the interval that the trial printed.
     """
     frame = comparisons(review, analysis, **options)
     divides = Choices.of(review, options, analysis=analysis).multi_arm == "split_comparator"
     if divides and frame.loc[frame["status"] == POOLED, "trial_id"].duplicated().any():
         frame = comparisons(review, analysis, **options | {"multi_arm": "correlated"})
-    df = frame["reported_df"].astype(float)
-    own = (frame["measure"] == "MD") & (frame["reported_measure"] == "MD") & np.isfinite(df)
-    if own.any():
-        df = df.where(own, math.inf)
-        half = own_half_width(frame["se"], df, review.protocol.model.level)
-        frame = frame.assign(ci_low=frame["effect"] - half, ci_high=frame["effect"] + half)
-    return frame
+    numbers = (
+        "effect",
+        "se",
+        "ci_low",
+        "ci_high",
+        "reported_effect",
+        "reported_se",
+        "reported_low",
+        "reported_high",
+    )
+    effect, se, low, high, reported, reported_se, own_low, own_high = (
+        frame[name].astype(float) for name in numbers
+    )
+    as_reported = (frame["measure"] == frame["reported_measure"]) & own_low.notna()
+    # Points of an instrument on the scale of the analysis; ratios, as their logarithms, have a factor of one.
+    factor = frame["instrument"].map(orientation(review, analysis.outcome)).astype(float) * se / reported_se
+    ends = effect + factor * (own_low - reported), effect + factor * (own_high - reported)
+    return frame.assign(
+        ci_low=low.mask(as_reported, np.minimum(*ends)), ci_high=high.mask(as_reported, np.maximum(*ends))
+    )
 
 
-def own_half_width(se: Any, df: Any, level: float) -> Any:
-    """Half the width of the interval of a trial's own effect, by t with the degrees of freedom of its report."""
-    return se * stdtrit(df, 0.5 + level / 2)
+@lru_cache(maxsize=64)
+def orientation(review: Review, outcome: str) -> dict[str, float]:
+    """Give for each instrument -1 where its scores run against the outcome, so that signs are turned, and 1 else."""
+    higher = review.protocol.outcomes[outcome].better == "higher"
+    table = review.instruments
+    return {
+        str(name): 1.0 if (means == "better") == higher else -1.0
+        for name, means in zip(table["instrument"], table["higher_means"], strict=True)
+    }
+
+
+def _own_interval(contrast: Contrast, level: float) -> tuple[float, float]:
+    """The interval of a reported difference: as printed, or by the distribution from which its SE was taken."""
+    if contrast.interval is not None and math.isclose(contrast.interval[2], level):
+        return contrast.interval[:2]
+    half = contrast.se * float(stdtrit(contrast.df, 0.5 + level / 2))
+    return contrast.estimate - half, contrast.estimate + half
 
 
 @lru_cache(maxsize=256)
@@ -167,13 +195,14 @@ def _listed(review: Review, question: str, choices: Choices) -> pd.DataFrame:
         chosen, others = one_each(chosen)
         reasons |= others
     describe_trial = _description(review)
-    rows = [_row(analysis, measure, candidate, describe_trial) for candidate in chosen]
+    level = review.protocol.model.level
+    rows = [_row(analysis, measure, candidate, describe_trial, level) for candidate in chosen]
     if choices.multi_arm == "average":
         rows = list(average(rows))
     rows += [_reason_row(analysis, measure, pair, found, describe_trial) for pair, found in reasons.items()]
     with pd.option_context("mode.string_storage", "python"):  # as in the tables of the review
         frame = pd.DataFrame(rows, columns=_columns(review))
-    half = float(ndtri(0.5 + review.protocol.model.level / 2)) * frame["se"].astype(float)
+    half = float(ndtri(0.5 + level / 2)) * frame["se"].astype(float)
     frame["ci_low"], frame["ci_high"] = frame["effect"] - half, frame["effect"] + half
     for name in LISTED:
         # Left to itself, pandas would make plain text of them.
@@ -187,9 +216,10 @@ def _description(review: Review) -> TrialDescription:
 
 
 def _row(
-    analysis: Analysis, measure: str, candidate: Candidate, describe_trial: TrialDescription
+    analysis: Analysis, measure: str, candidate: Candidate, describe_trial: TrialDescription, level: float
 ) -> dict[str, Any]:
     contrast, scaled = candidate.contrast, candidate.scaled
+    own_low, own_high = _own_interval(contrast, level)
     described = describe_trial(candidate.pair)
     se = math.sqrt(scaled.variance)
     names = " v ".join(filter(None, (described["arm"], described["comparator"])))
@@ -220,7 +250,8 @@ def _row(
         "reported_effect": contrast.estimate,
         "reported_se": contrast.se,
         "reported_measure": contrast.measure,
-        "reported_df": contrast.df,
+        "reported_low": own_low,
+        "reported_high": own_high,
         "unit": scaled.unit,
         "source_kind": contrast.source_kind,
         "adjusted": contrast.adjusted,

@@ -120,7 +120,10 @@ def average(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         }
         numbers = {
             name: math.nan
-            for name in ("timepoint_weeks", "reported_effect", "reported_se", "reported_df", "arm_share")
+            for name in (
+                *("timepoint_weeks", "arm_share"),
+                *("reported_effect", "reported_se", "reported_low", "reported_high"),
+            )
             if len(set(group[name])) > 1
         } | dict.fromkeys(("events_arm", "events_comparator"), math.nan)
         arms = pd.concat(

@@ -57,6 +57,8 @@ class Contrast:
         In reported units, ratios as logs; NaN where not recoverable.
     df : float
         Degrees of freedom of the interval or P value from which the standard error was taken; infinite for normal.
+    interval : tuple of float or None
+        Lower and upper limit as printed, in the units of the estimate, and their level.
     arm_share : float
         Part of the variance that comes from the arm rather than the comparator, between 0 and 1.
     n_arm, n_comparator : float
@@ -111,6 +113,7 @@ class Contrast:
     estimate: float = _NAN
     se: float = _NAN
     df: float = math.inf
+    interval: tuple[float, float, float] | None = None
     arm_share: float = 0.5
     n_arm: float = _NAN
     n_comparator: float = _NAN
@@ -147,6 +150,7 @@ class Contrast:
             arm_id=self.comparator_arm_id,
             comparator_arm_id=self.arm_id,
             estimate=-self.estimate,
+            interval=self.interval and (-self.interval[1], -self.interval[0], self.interval[2]),
             arm_share=1 - self.arm_share,
             n_arm=self.n_comparator,
             n_comparator=self.n_arm,
@@ -410,10 +414,19 @@ def _recovered(
         estimate=float(found.estimate),
         se=float(found.se),
         df=float(given.get("df", math.inf)),
+        interval=_interval(row, ratio),
         forms=(form,),
         assumptions=assumptions,
         steps=(*((opening,) if opening else ()), *aside, printed, *(step(str(each)) for each in found.steps)),
     )
+
+
+def _interval(row: Any, ratio: bool) -> tuple[float, float, float] | None:
+    """The interval as printed, of ratios the logarithms, with its level; None where there is none."""
+    if math.isnan(row.ci_low + row.ci_high):
+        return None
+    low, high = (math.log(bound) if ratio else float(bound) for bound in (row.ci_low, row.ci_high))
+    return low, high, 0.95 if math.isnan(row.ci_level) else row.ci_level / 100
 
 
 def _printed(measure: str, row: Any, estimate: float) -> str:
