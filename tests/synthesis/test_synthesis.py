@@ -167,4 +167,4 @@ def test_provenance_counts_and_says_where_the_numbers_stand(review: Any) -> None
     assert found.provenance.startswith(
         f"{found.k} comparisons from {found.trials} trials, {round(found.n)} patients."
     )
-    assert found.provenance.endswith("evidence effects massage-inactive-pain-short.")
+    assert found.provenance.endswith("from its source: the review's table of effects.")

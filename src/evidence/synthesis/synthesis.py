@@ -184,7 +184,8 @@ class Synthesis(Shown):
     @property
     def provenance(self) -> str:
         """A line for a figure: how many comparisons, trials and patients it shows, and where they come from."""
-        return f"{self._counted()}, {self._people()}. How each follows from its source: the review's table of effects."
+        source = "How each follows from its source: the review's table of effects."
+        return f"{self._counted()}, {self._people()}. {source}"
 
     def sentence(self) -> str:
         """The result in words: estimate with interval on a readable scale, k, trials, n, model, heterogeneity."""
