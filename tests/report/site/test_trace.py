@@ -117,6 +117,17 @@ def test_two_comparisons_of_a_field_are_one_line(bodies: dict[str, TrialBody]) -
     assert len({line[0] for line in lines}) == len(lines)
 
 
+def test_scores_of_week_0_are_of_baseline(small: SmallReview) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    small.arm("ava", "song", mean=3.0, sd=2.0, n=40, timepoint_weeks=0)
+    small.arm("ava", "song", mean=2.0, sd=2.0, n=40)
+    first, later = (
+        head.get_text() for head in parsed(trial_bodies(small.read()), "ava").select(".result h3")
+    )
+    assert first.endswith(", week 0 (scores at baseline)")
+    assert later.endswith("(final scores)")
+
+
 def test_no_unit_names_the_measure_again_or_its_logarithm(bodies: dict[str, TrialBody]) -> None:
     every = "".join(body.html for body in bodies.values())
     assert "Risk ratio" in every

@@ -75,6 +75,8 @@ _READ = _FIELDS | {
 }
 """The same where a column stands alone, as one that readers compared."""
 _STATISTICS = {"post": "final scores", "change": "change from baseline", "count": "numbers of patients"}
+_AT_BASELINE = "scores at baseline"
+"""What final scores are called in week 0."""
 _PAIR = re.compile(r"\[(\w+) v (\w+)\]")
 """Two readers who are not the first and the second, beside a field that they compared."""
 _WITH = re.compile(r"\(v (\w+)\)")
@@ -365,7 +367,7 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "seen_by": list(
                 dict.fromkeys((*_FIRST_TWO, *(who for field in differing for who in field.seen)))
             ),
-            "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
+            "kind": _kind(row),
             **{key: row[key] for key in _AS_IT_STANDS},
             "note": plain(str(row["note"])),
             "readers": f"{'readers' if len(readers) > 1 else 'reader'} {joined(readers)}" if readers else "",
@@ -418,6 +420,12 @@ def _readings(rows: Iterable[Mapping[Any, Any]], readers: str, arms: Mapping[str
         here.seen |= seen
         here.agreed = "no" if "no" in (here.agreed, row["agreed"]) else "yes"
     return list(found.values())
+
+
+def _kind(row: Mapping[Any, Any]) -> str:
+    """Say what the numbers of a result are."""
+    kind = str(row["statistic"])
+    return _AT_BASELINE if kind == "post" and row["timepoint_weeks"] == 0 else _STATISTICS.get(kind, kind)
 
 
 def _value(text: str) -> float | str:
