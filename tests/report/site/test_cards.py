@@ -46,6 +46,19 @@ def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
     assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False
 
 
+def test_each_drawing_says_which_side_favours_the_treatment(
+    answer: ev.QuestionAnswer, soup: BeautifulSoup
+) -> None:
+    scales = {
+        str(tag.contents[0]).strip(): str(tag.small.get_text()) for tag in soup.select(".what") if tag.small
+    }
+    record = answer.record()["findings"]
+    better = {one["outcome"].capitalize(): one["lower_is_better"] for one in record if one["k"]}
+    assert set(better.values()) == {True, False}
+    for outcome, lower in better.items():
+        assert f"; {'left' if lower else 'right'} is better" in scales[outcome]
+
+
 def test_a_page_opens_with_what_changes_the_result_and_folds_the_rest(answer: ev.QuestionAnswer) -> None:
     told = answer.changes
     changed = told["changed"].astype(bool)

@@ -135,11 +135,11 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
     """Rows of one outcome on one scale; each names its comparison where there are several."""
     drawn = [one for one in findings if one["k"]]
     scale = BarScale.of(drawn) if drawn else None
-    better = "lower" if findings[0]["lower_is_better"] else "higher"
+    side = "left" if findings[0]["lower_is_better"] else "right"
     return {
         "name": capital(name),
         "unit": "ratio" if findings[0]["ratio"] else unit,
-        "better": "" if findings[0]["one_group"] else f"; {better} is better",
+        "side": "" if findings[0]["one_group"] else f"; {side} is better",
         "rows": [_row(one, scale, several) for one in drawn] if scale else [],
         "matters": _listed([_matters(findings[0]), findings[0]["yardstick"]], "; "),
     }
