@@ -21,6 +21,7 @@ from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
 from evidence.synthesis.synthesis import Synthesis, as_declared
+from evidence.tables.agreement import READERS
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.questions import questions
@@ -364,9 +365,7 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "numbers": _numbers(table, row),
             "same": list(compress(read, same)),
             "differing": differing,
-            "seen_by": list(
-                dict.fromkeys((*_FIRST_TWO, *(who for field in differing for who in field.seen)))
-            ),
+            "seen_by": list(dict.fromkeys((*READERS, *(who for field in differing for who in field.seen)))),
             "kind": _kind(row),
             **{key: row[key] for key in _AS_IT_STANDS},
             "note": plain(str(row["note"])),
@@ -383,10 +382,6 @@ def _numbers(table: str, row: Mapping[Any, Any]) -> dict[str, str]:
         names["ci_low"] = f"{level}% CI" if level else "CI"
         told["ci_low"] += f" to {told.pop('ci_high')}"
     return {names.get(key, key): text for key, text in told.items()}
-
-
-_FIRST_TWO = ("A", "B")
-"""The readers whose values a row of the table of agreement holds, if its field names no others."""
 
 
 @dataclass(slots=True)
@@ -408,11 +403,11 @@ def _readings(rows: Iterable[Mapping[Any, Any]], readers: str, arms: Mapping[str
         first, second, kept = (
             words.get(str(row[key]), str(row[key])) for key in ("value_a", "value_b", "consensus")
         )
-        seen = dict(zip(_FIRST_TWO, (first, second), strict=True))
+        seen = dict(zip(READERS, (first, second), strict=True))
         if pair := _PAIR.fullmatch(which):
             seen, which = {pair[1]: first, pair[2]: second}, ""
         elif one := _WITH.fullmatch(which):
-            seen, which = {readers[:1] or _FIRST_TWO[0]: first, one[1]: second}, ""
+            seen, which = {readers[:1] or READERS[0]: first, one[1]: second}, ""
         elif one := _ALONE.fullmatch(which):
             seen, which = seen | {one[1]: "present"}, ""
         field = f"{_READ.get(name, column_words(name))} {which.replace('_', ' ')}".rstrip()
