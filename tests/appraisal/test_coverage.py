@@ -71,8 +71,8 @@ def test_coverage_stands_by_how_much_trials_differ() -> None:
     table = ev.coverage_by_variance(RESULT, SIZES)
     assert table["interval"].tolist() == ["z", "HKSJ", "Bayes"]
     # A trial of 40 people has the variance 4 / 40, so that 0.1 between trials is half of all.
-    assert table["coverage, I² 50% (%)"].tolist() == [85.0, 94.0, 95.0]
-    assert table["width, I² 0%"].tolist() == [0.2, 0.4, 0.5]
+    assert table["coverage, τ² 0.1, I² 50% (%)"].tolist() == [85.0, 94.0, 95.0]
+    assert table["width, τ² 0, I² 0%"].tolist() == [0.2, 0.4, 0.5]
     shapes = ev.coverage_by_shape(ROUGHER)
     assert shapes.to_numpy().tolist() == [["z", 90.0, 88.0], ["HKSJ", 93.0, pytest.approx(92.1)]]
 
@@ -80,12 +80,13 @@ def test_coverage_stands_by_how_much_trials_differ() -> None:
 def test_the_answer_names_all_that_the_simulation_does_not_tell_apart(review: Review) -> None:
     # At 95% of 400 the error is 1.09 percentage points: 94 is alike, 85 is not.
     said = ev.coverage_statement(review, RESULT, ROUGHER)
+    i2 = 100 * 0.1 / (0.1 + ev.trial_sizes(review).variance)
     assert said.startswith(
         "**In simulated meta-analyses of 5 trials of this review's sizes, the 95% interval that most reliably "
         "includes the true average is HKSJ (94.0 to 96.0%) or Bayes (95.0 to 99.9%).** The simulation cannot tell "
         "these apart. Where trials hardly differ, Bayes includes it more than 95% of the time: wider than needed. "
         "The plain interval, z, includes it in 85.0 to 95.0%, HKSJ in 94.0 to 96.0%. Honest "
-        "intervals are wide: at τ² = 0.1 HKSJ is 1.6 times as wide as z. "
+        f"intervals are wide: at τ² 0.1, I² {i2:.0f}%, HKSJ is 1.6 times as wide as z. "
     )
     assert said.endswith(
         "With skewed effects or outliers HKSJ covers 92.1% at worst. No interval knows of trials that were never "

@@ -35,7 +35,7 @@ def test_trials_by_what_can_be_done_with_them(mixed: Any) -> None:
     )
     assert held.statement.endswith(
         "1 report numbers that cannot be pooled, and for 1 no outcome numbers could be seen at all. "
-        "The protocol also lists 1 trials that were looked at and left out."
+        "The table of excluded trials names 1 more trial that was looked at and left out."
     )
     assert held.poolable["trial"].tolist() == ["Ava", "Ben"]
     assert held.poolable.columns.tolist()[2:] == [

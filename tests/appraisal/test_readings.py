@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import evidence as ev
@@ -21,9 +22,15 @@ def test_agreement_in_words_and_by_batch(small: Any, review: Any) -> None:
     assert list(found.loc["ci low"]) == ["arm results", 3, 2]
     assert ev.agreement_statement(one).startswith(
         "Of 3 numbers that both readers gave, **2 (66.7%) are the same**. They chose the same results less often: "
-        "1 of 2 results stand in both readings."
+        "1 of 2 that either chose stand in both readings. Agreement"
     )
     assert ev.agreement_by_batch(one).empty
+    results = pd.concat([review.arm_results, review.contrast_results])["readers"]
+    both = results.str.contains("A") & results.str.contains("B")
+    assert (
+        f"name both readers for {both.sum()} of {len(results):,} results and a third reader alone for "
+        f"{(results == 'T').sum()}." in ev.agreement_statement(review)
+    )
     batches = ev.agreement_by_batch(review).set_index("batch")
     assert batches["agreed"].le(batches["compared"]).all()
     assert batches["percent agreed"].between(95, 100).all()

@@ -137,7 +137,7 @@ def test_the_table_names_every_trial(filled_with_p: Any) -> None:
     assert table.loc["Eve", ["Gives", "P", "Why it is not pooled"]].tolist() == [
         "No usable numbers",
         "",
-        "The time of measurement is not stated",
+        "The time since randomisation is not stated",
     ]
 
 

@@ -84,7 +84,7 @@ def test_effects_as_a_table_name_reasons(run: Any) -> None:
     code, out, _ = run("effects", ANALYSIS)
     assert code == 0
     assert "Cherkin 2011" in out.split("Not poolable:")[0]
-    assert "the time of measurement is not stated" in out.split("Not poolable:")[1]
+    assert "the time since randomisation is not stated" in out.split("Not poolable:")[1]
 
 
 def test_pool_as_json_takes_options(run: Any) -> None:

@@ -52,7 +52,7 @@ def test_every_trial_that_reports_is_named_once(told: Any) -> None:
     assert math.isnan(signs.pop("eve"))
     assert signs == {"ava": -1, "ben": -1, "cid": 1, "dora": 0, "flo": -1, "gus": -1, "hal": -1}
     assert rows.loc["hal", "reason"] == "set aside by the protocol: too loud"
-    assert rows.loc["flo", "reason"] == "the time of measurement is not stated"
+    assert rows.loc["flo", "reason"] == "the time since randomisation is not stated"
     assert rows.loc["ben", ["p", "printed", "n", "as_reported"]].tolist() == ["0.04", True, 60, "sang"]
     assert rows["p"].to_dict().keys() - rows.index[rows["p"] != ""] == {"dora", "flo", "gus", "hal"}
 

@@ -91,6 +91,11 @@ def _named(result: pd.DataFrame) -> pd.DataFrame:
     return result.assign(interval=result["ci"].replace(NAMES), coverage=100 * result["coverage"])
 
 
+def _differ(tau2: float, sizes: TrialSizes) -> str:
+    """Say how much trials differ, by their variance and by the I² that goes with it."""
+    return f"τ² {tau2:g}, I² {100 * tau2 / (tau2 + sizes.variance):.0f}%"
+
+
 @takes("DataFrame")
 def coverage_by_variance(result: pd.DataFrame, sizes: TrialSizes) -> pd.DataFrame:
     """Set coverage and mean width of each interval side by side, by how much trials differ.
@@ -109,14 +114,14 @@ def coverage_by_variance(result: pd.DataFrame, sizes: TrialSizes) -> pd.DataFram
     >>> grid = {"k": 5, "sizes": [sizes.sizes], "tau2": [0.0, 0.1]}
     >>> done = ev.simulate(grid, ["REML"], ["z", "HKSJ"], repetitions=20, seed=1)
     >>> ev.coverage_by_variance(done, sizes).columns[:2].tolist()
-    ['interval', 'coverage, I² 0% (%)']
+    ['interval', 'coverage, τ² 0, I² 0% (%)']
     """
     table = _named(result).pivot_table(
         index="interval", columns="tau2", values=["coverage", "width"], sort=False
     )
     names, variances = (table.columns.get_level_values(level) for level in (0, 1))
     table.columns = pd.Index(
-        f"{name}, I² {100 * tau2 / (tau2 + sizes.variance):.0f}%{' (%)' * (name == 'coverage')}"
+        f"{name}, {_differ(tau2, sizes)}{' (%)' * (name == 'coverage')}"
         for name, tau2 in zip(names, variances, strict=True)
     )
     return table.reset_index()
@@ -187,8 +192,8 @@ def coverage_statement(
         if over
         else "",
         f"The plain interval, z, includes it in {told['z']}, HKSJ in {told['HKSJ']}.",
-        f"Honest intervals are wide: at τ² = {tau2:g} HKSJ is {number(width['HKSJ'] / width['z'], 1)} times as wide "
-        "as z.",
+        f"Honest intervals are wide: at {_differ(tau2, trial_sizes(review))}, HKSJ is "
+        f"{number(width['HKSJ'] / width['z'], 1)} times as wide as z.",
         f"The protocol of this review uses {chosen}{'' if chosen in alike else f', which covers {told[chosen]}'}."
         if chosen in told
         else "",

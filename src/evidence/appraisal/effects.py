@@ -13,7 +13,7 @@ _KINDS = {
     "only a P value": "only a P value, no difference and no pair of means",
     "only a bound": "a difference whose P value is only a bound, without an interval",
     "doubtful": "doubtful as printed",
-    "time not stated": "the time of measurement is not stated",
+    "time not stated": "the time since randomisation is not stated",
     "no spread": "no standard deviation, interval, standard error or P value",
     "not rescalable": "measured with an instrument that cannot be put on the common scale",
     "range not stated": "the range of the scale is not stated",

@@ -13,7 +13,7 @@ from evidence.synthesis.reports import REPORT_KINDS
 from evidence.synthesis.synthesis import as_declared
 from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
-from evidence.wording import in_words
+from evidence.wording import counted, in_words
 
 __all__ = [
     "Holdings",
@@ -93,12 +93,14 @@ class Holdings:
         """How many trials there are and what they give, in words."""
         used, unused, lost, unseen = self.counts["trials"]
         arms, results, excluded = self.sizes
+        was = "was" if excluded == 1 else "were"
         return (
-            f"The tables hold **{len(self.trials)} trials** with {arms} groups and {results} reported results. "
-            f"**{used + unused} trials** give at least one poolable comparison, and {used} of them answer at least "
-            "one question of the protocol, those of other reviews among them. "
-            f"{lost} report numbers that cannot be pooled, and for {unseen} no outcome numbers could be seen at all. "
-            f"The protocol also lists {excluded} trials that were looked at and left out."
+            f"The tables hold **{len(self.trials):,} trials** with {arms:,} groups and {results:,} reported results. "
+            f"**{used + unused:,} trials** give at least one poolable comparison, and {used:,} of them answer at "
+            "least one question of the protocol, those of other reviews among them. "
+            f"{lost:,} report numbers that cannot be pooled, and for {unseen:,} no outcome numbers could be seen at "
+            f"all. The table of excluded trials names {counted(excluded, 'more trial')} that {was} looked at and "
+            "left out."
         )
 
     @property

@@ -155,6 +155,7 @@ def _record(one: Finding) -> dict[str, Any]:
         "predicted": one.predicted,
         "unit": words.unit,
         "yardstick": words.yardstick,
+        "other_units": any(own.words.unit != words.unit for own in one.own),
         "ratio": words.ratio,
         "digits": words.digits,
         "lower_is_better": words.benefit < 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evidence.tables.agreement import agreement, batches_of
+from evidence.tables.agreement import READERS, agreement, batches_of
 from evidence.tables.notes import plain_notes
 from evidence.tables.review import Review
 from evidence.wording import capital
@@ -75,9 +75,24 @@ def agreement_statement(review: Review) -> str:
     results = found["table"].isin(["arm_results", "contrast_results"])
     presence = found[(found["kind"] == "presence") & results]
     return (
-        f"Of {n} numbers that both readers gave, **{same} ({100 * same / n:.1f}%) are the same**. They chose the "
-        f"same results less often: {presence['agreed'].sum()} of {presence['n'].sum()} results stand in both "
-        "readings. Agreement shows that copying is reliable. It does not show that the sources are right."
+        f"Of {n:,} numbers that both readers gave, **{same:,} ({100 * same / n:.1f}%) are the same**. They chose the "
+        f"same results less often: {presence['agreed'].sum():,} of {presence['n'].sum():,} that either chose stand "
+        f"in both readings.{_named_since(review)} Agreement shows that copying is reliable. It does not show that "
+        "the sources are right."
+    )
+
+
+def _named_since(review: Review) -> str:
+    """Say how many results of the tables name the two readers, for the comparison of readings counts otherwise."""
+    readers = reported_results(review)["readers"]
+    first, second = (readers.str.contains(one, regex=False) for one in READERS)
+    if not (first & second).any():
+        return ""
+    other = int((~first & ~second & (readers != "")).sum())
+    alone = f" and a third reader alone for {other:,}" if other else ""
+    return (
+        f" The tables, with what was settled and read later, name both readers for {(first & second).sum():,} of "
+        f"{len(readers):,} results{alone}."
     )
 
 

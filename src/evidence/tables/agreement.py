@@ -12,8 +12,10 @@ import pandas as pd
 
 from evidence.tables.review import Review
 
-__all__ = ["agreement", "agreement_of", "batches_of", "cohen_kappa"]
+__all__ = ["READERS", "agreement", "agreement_of", "batches_of", "cohen_kappa"]
 
+READERS = ("A", "B")
+"""The two readers whose values the table holds, if a field names no others, as results name theirs."""
 _WITH_THIRD = re.compile(r"\bv T\b|\bT only\b")
 _QUALIFIER = re.compile(r"\s*[\[(].*$")
 _ITEM = re.compile(r"\[(.*)\]")

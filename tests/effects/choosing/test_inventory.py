@@ -80,7 +80,7 @@ def test_each_kind_of_loss_is_named(small: Any) -> None:
         "baseline": "only baseline values or a single arm",
         "silent": "no outcome numbers in the text that was seen",
         "late": "its poolable results are of other outcomes or times than the analyses ask for",
-        "untimed": "the time of measurement is not stated (1)",
+        "untimed": "the time since randomisation is not stated (1)",
         "aside": "set aside by the protocol: copied",
         "other": "no analysis asks for its comparison",
     }

@@ -126,7 +126,7 @@ def test_nothing_reported(song: Any) -> None:
 
 def test_unstated_time_and_unnamed_instrument(song: Any) -> None:
     song.contrast("ava", "song", "quiet", estimate=-1, se=1, timepoint_weeks="")
-    assert refused(song) == "the time of measurement is not stated"
+    assert refused(song) == "the time since randomisation is not stated"
     song.rows["contrast_results"][0].update(timepoint_weeks=10, instrument="")
     assert refused(song) == "the instrument is not named"
 

@@ -46,6 +46,38 @@ def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
     assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False
 
 
+def test_each_drawing_says_which_side_favours_the_treatment(
+    answer: ev.QuestionAnswer, soup: BeautifulSoup
+) -> None:
+    scales = {
+        str(tag.contents[0]).strip(): str(tag.small.get_text()) for tag in soup.select(".what") if tag.small
+    }
+    record = answer.record()["findings"]
+    better = {one["outcome"].capitalize(): one["lower_is_better"] for one in record if one["k"]}
+    assert set(better.values()) == {True, False}
+    for outcome, lower in better.items():
+        assert f"; {'left' if lower else 'right'} is better" in scales[outcome]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("manual-exercise", "; 1.35 points of 24 or more matter, for results in that unit; 1 standard"),
+        ("massage-sham", "; 1.35 or more matters; 1 standard"),
+    ],
+)
+def test_a_limit_says_its_unit_where_a_result_is_told_in_another(
+    review: Review, question: str, said: str
+) -> None:
+    record = ev.answer_question(review, question, deep=False).record()
+    others = [one for one in record["findings"] if one["unit"] == "points of 24" and one["other_units"]]
+    assert bool(others) == ("for results" in said)
+    page = BeautifulSoup(card_html(record, whole=False), "html.parser")
+    scales = [tag.get_text() for tag in page.select(".what small") if "points of 24" in tag.get_text()]
+    assert len(scales) == 1
+    assert said in scales[0]
+
+
 def test_a_page_opens_with_what_changes_the_result_and_folds_the_rest(answer: ev.QuestionAnswer) -> None:
     told = answer.changes
     changed = told["changed"].astype(bool)

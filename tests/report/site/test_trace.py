@@ -63,7 +63,7 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
     read = review.agreement[review.agreement["result_id"] == row["result_ids"]]
     alike = (read["value_a"] == read["value_b"]) & (read["value_b"] == read["consensus"])
     assert 0 < alike.sum() < len(read)
-    both = next(note.get_text() for note in result.select(".note") if "Both readers" in note.get_text())
+    both = next(note.get_text() for note in result.select(".note") if "Readers saw alike" in note.get_text())
     assert both.endswith(
         "weeks (10), level in percent (95), measure (MD), adjusted (yes), second group (Usual care)."
     )
@@ -81,11 +81,51 @@ def test_a_derivation_shows_numbers_steps_weight_source_and_both_readings(
 def test_what_differs_by_more_than_its_writing_stands_in_the_table(bodies: dict[str, TrialBody]) -> None:
     for trial in bodies:
         for line in parsed(bodies, trial).select("details tbody tr"):
-            seen = [cell.get_text() for cell in line.select("td")[:3]]
+            *read, kept, _ = (cell.get_text() for cell in line.select("td"))
+            seen = [*filter(None, read), kept]
             assert len({float(one) if re.fullmatch(r"-?[\d.]+", one) else one for one in seen}) > 1, (
                 trial,
                 seen,
             )
+
+
+def test_each_reader_stands_over_what_that_reader_saw(
+    bodies: dict[str, TrialBody], review: ev.Review
+) -> None:
+    third = review.agreement[review.agreement["field"].str.contains(r"\bv T\b", regex=True)]
+    assert {"[A v T]", "[B v T]", "(v T)"} == set(third["field"].str.partition(" ")[2])
+    for trial in third["trial_id"].unique():
+        text = parsed(bodies, trial).get_text()
+        assert not re.search(r"\[\w v T\]|\(v T\)", text), trial
+    result = parsed(bodies, "goertz-2017").select_one("#goertz-2017-1")
+    assert result is not None
+    heads = [cell.get_text() for cell in result.select("thead th")]
+    assert heads == ["Field", "Reader A", "Reader B", "Reader T", "Kept", "Agreed"]
+    lines = [[cell.get_text() for cell in line.select("th, td")] for line in result.select("tbody tr")]
+    assert ["this result", "present", "absent", "", "present", "no"] in lines
+    assert ["mean", "1.8", "", "1.8", "-1.8", "yes"] in lines
+    assert ["adjusted", "unclear", "", "yes", "yes", "no"] in lines
+
+
+def test_two_comparisons_of_a_field_are_one_line(bodies: dict[str, TrialBody]) -> None:
+    soup = parsed(bodies, "uk-beam-2004")
+    lines = [
+        [cell.get_text() for cell in line.select("th, td")]
+        for line in soup.select("#uk-beam-2004-31 tbody tr")
+    ]
+    assert lines[0][:5] == ["estimate", "1.9", "1.9", "1.87", "-1.87"]
+    assert len({line[0] for line in lines}) == len(lines)
+
+
+def test_scores_of_week_0_are_of_baseline(small: SmallReview) -> None:
+    small.trial("ava", song="singing, 40", quiet="silence, 50")
+    small.arm("ava", "song", mean=3.0, sd=2.0, n=40, timepoint_weeks=0)
+    small.arm("ava", "song", mean=2.0, sd=2.0, n=40)
+    first, later = (
+        head.get_text() for head in parsed(trial_bodies(small.read()), "ava").select(".result h3")
+    )
+    assert first.endswith(", week 0 (scores at baseline)")
+    assert later.endswith("(final scores)")
 
 
 def test_no_unit_names_the_measure_again_or_its_logarithm(bodies: dict[str, TrialBody]) -> None:

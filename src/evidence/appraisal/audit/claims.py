@@ -88,13 +88,15 @@ def parts_of(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split("|") if part.strip())
 
 
-def wider(bearing: Bearing, claim: Mapping[Any, Any], protocol: Protocol) -> str:
+def wider(bearing: Bearing, claim: Mapping[Any, Any], protocol: Protocol, intervention: str = "") -> str:
     """Say where a pooled result is wider than a claim on which it bears: how much of its weight is about others.
 
-    Treatment together with another one where the claim is about treatment without it, and trials outside the subgroup
-    (column of the claims by its name) that the claim is about. Empty where there is nothing of the kind.
+    Treatment of any technique where the claim names one (column ``technique`` of the claims, one for each of their
+    interventions), treatment together with another one where the claim is about treatment without it, and trials
+    outside the subgroup (column of the claims by its name) that the claim is about. Empty where there is nothing of
+    the kind.
     """
-    found = []
+    found: list[str] = []
     for component in protocol.co_components:
         with_it = sum(bearing.weights.get(component, {}).get(name, 0.0) for name in WITH_TREATMENT)
         if claim.get(f"with_{component}", "") == "no" and with_it > 0:
@@ -104,7 +106,13 @@ def wider(bearing: Bearing, claim: Mapping[Any, Any], protocol: Protocol) -> str
         other = sum(share for value, share in shares.items() if value != asked)
         if asked and other > 0:
             found.append(f"{_percent(other)} is of patients not, or not said to be, {asked}")
-    return f"wider than the claim: of the weight, {joined(found)}" if found else ""
+    said = [f"of the weight, {joined(found)}"] if found else []
+    techniques = dict(
+        zip(parts_of(claim["intervention"]), parts_of(claim.get("technique", "")), strict=False)
+    )
+    if bearing.pooled and (technique := techniques.get(intervention)):
+        said.insert(0, f"of any {word(protocol, intervention)}, not of {technique} alone")
+    return f"wider than the claim: {'; '.join(said)}" if said else ""
 
 
 def _percent(share: float) -> str:

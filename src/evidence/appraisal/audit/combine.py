@@ -197,7 +197,7 @@ def _in_window(
 
 def _wider(part: ClaimPart, claim: Mapping[Any, Any], protocol: Protocol) -> str:
     """Where the result that decides a part is wider than the claim, to be put after what it says."""
-    said = wider(part.results[0][0], claim, protocol) if part.results else ""
+    said = wider(part.results[0][0], claim, protocol, part.intervention) if part.results else ""
     return f"; {said}" if said else ""
 
 

@@ -19,7 +19,7 @@ from evidence.tables.review import Review
 __all__ = ["ContrastOnScale", "Suited", "left_out", "on_scale", "preference", "reasons", "suited"]
 
 _NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
-_NO_TIME = Reason("time not stated", "the time of measurement is not stated")
+_NO_TIME = Reason("time not stated", "the time since randomisation is not stated")
 _PACKAGE = Reason("mixed", "the studied component is one of many in a package of treatments")
 _SCORES_OR_CHANGES = Reason(
     "other statistic",

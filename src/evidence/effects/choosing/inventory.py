@@ -164,7 +164,7 @@ def _hindrance(contrast: Contrast, timeless: Collection[str]) -> str:
     Of several reasons it is the first in the order in which analyses ask, so that both say the same of a trial.
     """
     if math.isnan(contrast.weeks) and contrast.outcome not in timeless:
-        return "the time of measurement is not stated"
+        return "the time since randomisation is not stated"
     if contrast.doubt:
         return "doubtful as printed"
     if contrast.reason:

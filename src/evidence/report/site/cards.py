@@ -135,13 +135,13 @@ def _outcome(name: str, unit: str, findings: Sequence[Mapping[str, Any]], severa
     """Rows of one outcome on one scale; each names its comparison where there are several."""
     drawn = [one for one in findings if one["k"]]
     scale = BarScale.of(drawn) if drawn else None
-    better = "lower" if findings[0]["lower_is_better"] else "higher"
+    side = "left" if findings[0]["lower_is_better"] else "right"
     return {
         "name": capital(name),
         "unit": "ratio" if findings[0]["ratio"] else unit,
-        "better": "" if findings[0]["one_group"] else f"; {better} is better",
+        "side": "" if findings[0]["one_group"] else f"; {side} is better",
         "rows": [_row(one, scale, several) for one in drawn] if scale else [],
-        "matters": _listed([_matters(findings[0]), findings[0]["yardstick"]], "; "),
+        "matters": _listed([_matters(findings), findings[0]["yardstick"]], "; "),
     }
 
 
@@ -154,10 +154,18 @@ def _limit(value: float, digits: int) -> str:
     return f"{round(value, limit_digits(value, digits)):g}"
 
 
-def _matters(one: Mapping[str, Any]) -> str:
-    """From where on a difference matters, on either side of a ratio; empty where that is not declared."""
-    if not (least := important(one)) or not one["ratio"]:
-        return f"{least} or more matters" if least else ""
+def _matters(findings: Sequence[Mapping[str, Any]]) -> str:
+    """From where on a difference matters, on either side of a ratio; empty where that is not declared.
+
+    Where a trial tells its result in another unit, the words say for which it holds.
+    """
+    one = findings[0]
+    if not (least := important(one)):
+        return ""
+    if not one["ratio"]:
+        if any(other["other_units"] for other in findings):
+            return f"{least} {one['unit']} or more matter, for results in that unit"
+        return f"{least} or more matters"
     low, high = sorted((one["mid"], 1 / one["mid"]))
     return f"{_limit(low, one['digits'])} or less, or {_limit(high, one['digits'])} or more, matters"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from evidence.report.site.arrange import signs
 from evidence.report.site.search import Section, whole_page
 from evidence.report.site.shell import LOOK_UP, PageEntry, page, templates
 from evidence.synthesis.synthesis import Synthesis, as_declared
+from evidence.tables.agreement import READERS
 from evidence.tables.bias_tools import NOT_JUDGED
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.questions import questions
@@ -74,6 +76,14 @@ _READ = _FIELDS | {
 }
 """The same where a column stands alone, as one that readers compared."""
 _STATISTICS = {"post": "final scores", "change": "change from baseline", "count": "numbers of patients"}
+_AT_BASELINE = "scores at baseline"
+"""What final scores are called in week 0."""
+_PAIR = re.compile(r"\[(\w+) v (\w+)\]")
+"""Two readers who are not the first and the second, beside a field that they compared."""
+_WITH = re.compile(r"\(v (\w+)\)")
+"""A further reader, with whom the first was compared who read the result."""
+_ALONE = re.compile(r"\((\w+) only\)")
+"""A reader who alone has the result."""
 _AS_IT_STANDS = (
     *(
         "trial_id",
@@ -339,8 +349,9 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
     for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
         names = arms.get(str(row["trial_id"]), {})
         groups = [row[key] for key in ("arm_id", "comparator_arm_id") if key in row]
-        read = [_reading(one, names) for one in readings.get(str(row["result_id"]), [])]
-        same = [len({_value(one[name]) for name in _SEEN}) == 1 for one in read]
+        read = _readings(readings.get(str(row["result_id"]), []), str(row["readers"]), names)
+        same = [len({_value(one) for one in (*field.seen.values(), field.kept)}) == 1 for field in read]
+        differing = [field for field, alike in zip(read, same, strict=True) if not alike]
         readers = str(row["readers"])
         yield {
             "id": row["result_id"],
@@ -353,8 +364,9 @@ def _results(review: Review, table: str, arms: Mapping[str, Mapping[str, str]]) 
             "weeks": "" if _missing(row["timepoint_weeks"]) else f"{row['timepoint_weeks']:.12g}",
             "numbers": _numbers(table, row),
             "same": list(compress(read, same)),
-            "differing": [one for one, alike in zip(read, same, strict=True) if not alike],
-            "kind": _STATISTICS.get(row["statistic"], row["statistic"]),
+            "differing": differing,
+            "seen_by": list(dict.fromkeys((*READERS, *(who for field in differing for who in field.seen)))),
+            "kind": _kind(row),
             **{key: row[key] for key in _AS_IT_STANDS},
             "note": plain(str(row["note"])),
             "readers": f"{'readers' if len(readers) > 1 else 'reader'} {joined(readers)}" if readers else "",
@@ -372,15 +384,43 @@ def _numbers(table: str, row: Mapping[Any, Any]) -> dict[str, str]:
     return {names.get(key, key): text for key, text in told.items()}
 
 
-_SEEN = ("value_a", "value_b", "consensus")
+@dataclass(slots=True)
+class _Read:
+    """A field of a result, in words: what each reader saw who was compared, what was kept, whether they agree."""
+
+    field: str
+    seen: dict[str, str]
+    kept: str
+    agreed: str
 
 
-def _reading(read: dict[Any, Any], arms: Mapping[str, str]) -> dict[Any, Any]:
-    """A field that readers compared, with its name and those of arms in words."""
-    name, _, which = str(read["field"]).partition(" ")
-    shown = {key: arms.get(read[key], read[key]) if name.endswith("arm_id") else read[key] for key in _SEEN}
-    field = f"{_READ.get(name, column_words(name))} {which}".rstrip()
-    return {**read, **shown, "field": field}
+def _readings(rows: Iterable[Mapping[Any, Any]], readers: str, arms: Mapping[str, str]) -> list[_Read]:
+    """Gather what readers saw of a result, one of each field: two comparisons of it may stand in the table."""
+    found: dict[tuple[str, str], _Read] = {}
+    for row in rows:
+        name, _, which = str(row["field"]).partition(" ")
+        words = _STATISTICS if name == "statistic" else arms if name.endswith("arm_id") else {}
+        first, second, kept = (
+            words.get(str(row[key]), str(row[key])) for key in ("value_a", "value_b", "consensus")
+        )
+        seen = dict(zip(READERS, (first, second), strict=True))
+        if pair := _PAIR.fullmatch(which):
+            seen, which = {pair[1]: first, pair[2]: second}, ""
+        elif one := _WITH.fullmatch(which):
+            seen, which = {readers[:1] or READERS[0]: first, one[1]: second}, ""
+        elif one := _ALONE.fullmatch(which):
+            seen, which = seen | {one[1]: "present"}, ""
+        field = f"{_READ.get(name, column_words(name))} {which.replace('_', ' ')}".rstrip()
+        here = found.setdefault((field, kept), _Read(field, {}, kept, "yes"))
+        here.seen |= seen
+        here.agreed = "no" if "no" in (here.agreed, row["agreed"]) else "yes"
+    return list(found.values())
+
+
+def _kind(row: Mapping[Any, Any]) -> str:
+    """Say what the numbers of a result are."""
+    kind = str(row["statistic"])
+    return _AT_BASELINE if kind == "post" and row["timepoint_weeks"] == 0 else _STATISTICS.get(kind, kind)
 
 
 def _value(text: str) -> float | str:
