@@ -155,10 +155,14 @@ def _together(reports: Reports) -> str:
     if combined is None or printed["direction"].dropna().empty:
         return ""
     bound = "a bound" if combined.bounds == 1 else "bounds"
-    bounds = f" ({combined.bounds} of them {bound})" if combined.bounds else ""
+    sideless = int((reports.with_p["direction"] == 0).sum())
+    these = "; ".join(
+        [f"{combined.bounds} of them {bound}"] * (combined.bounds > 0)
+        + [f"{sideless} to neither side, counted as no difference"] * (sideless > 0)
+    )
     text = (
-        f"Taken together, the {combined.k} P values with a direction{bounds} give {p_value(combined.p_value)} "
-        "(Stouffer's test, weighted by size)"
+        f"Taken together, the {combined.k} P values whose direction is told{f' ({these})' if these else ''} give "
+        f"{p_value(combined.p_value)} (Stouffer's test, weighted by size)"
     )
     if combined.p_value >= _CHANCE:
         return f"{text}. That shows neither an effect nor that there is none, and opposite ones may cancel."

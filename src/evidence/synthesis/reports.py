@@ -122,25 +122,26 @@ class Reports(Shown):
         return {name: effect_direction(signs) for name, signs in told.items() if len(signs)}
 
     @cached_property
-    def _with_p(self) -> pd.DataFrame:
-        """The trials of known size that have a P value and a direction."""
+    def with_p(self) -> pd.DataFrame:
+        """The trials of known size that have a P value and tell its direction, which may be neither side (0)."""
         rows = self.of("effect", "P value")
         return rows[rows["direction"].notna() & (rows["p"] != "") & (rows["n"] > 0)]
 
     @cached_property
     def opposed(self) -> bool:
         """Whether P values known only as small (``<.05``) point both ways, so that they cannot be combined."""
-        small = self._with_p[self._with_p["p"].str.startswith("<")]
+        small = self.with_p[self.with_p["p"].str.startswith("<")]
         return {-1.0, 1.0} <= set(small["direction"])
 
     @cached_property
     def combined(self) -> CombinedP | None:
         """Stouffer's test of every trial that has a P value and a direction, weighted by the root of its size.
 
-        Positive means in favour of the intervention. None with fewer than two such trials of known size, or if bounds
-        point both ways: each side then holds a P value that may be as small as can be, and nothing is left to say.
+        Positive means in favour of the intervention; neither side counts as no difference. None with fewer than two
+        such trials of known size, or if bounds point both ways: each side then holds a P value that may be as small
+        as can be, and nothing is left to say.
         """
-        rows = self._with_p
+        rows = self.with_p
         if len(rows) < 2 or self.opposed:
             return None
         return combine_p(
