@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import evidence as ev
-from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.bearings import bearing_of
 from evidence.appraisal.certainty.absolute_data import instrument_sd
 from evidence.appraisal.page_tables import conclusions_explained
 from evidence.report.site.cards import card_html

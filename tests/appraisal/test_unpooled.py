@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import evidence as ev
-from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.bearings import bearing_of
 from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN
 
 CRYING = "singing-crying-short"
