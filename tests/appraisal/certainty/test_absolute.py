@@ -157,12 +157,10 @@ def test_of_a_hundred_people_the_gain_is_told_with_its_interval_and_where_the_sh
     # The gain has an interval of its own, and is no difference of rounded shares.
     assert answer.people == pytest.approx({"without": 30, "more": more, "low": low, "high": high})
     said = answer.people_sentence
-    assert said.startswith(
-        f"If the average holds ({answer.lead.level} certainty), and if 30 of 100 people improve with"
-    )
+    assert said.startswith(f"If the average holds ({answer.lead.level} certainty) and 30 of 100 improve with")
     assert f"(median of 2 groups{'' if own else ' of other analyses'}: settled), about" in said
     assert f"about {more:.0f} more (" in said
-    assert f"{low:.0f} to {high:.0f}) would improve with the treatment (sleep, short term)." in said.replace(
+    assert f"{low:.0f} to {high:.0f}) would with the treatment (sleep, short term)." in said.replace(
         "\u2212", "-"
     )
 
@@ -177,9 +175,9 @@ def test_the_share_of_one_group_names_its_trial(small: Any) -> None:
         made.trials.set_index("trial_id")["label"][name]
         for name in comparator_responses(made, found.lead.analysis, "settled")["trial_id"]
     ]
-    assert f"improve with the comparator (one group, {label}: settled), about" in found.people_sentence
+    assert f"improve with the comparator ({label}: settled), about" in found.people_sentence
     shown = ev.patients_table(made, [found.lead]).shown
-    assert shown["Improve with the comparator"].item().endswith(f" (one group, {label}: settled)")
+    assert shown["Improve with the comparator"].item().endswith(f" ({label}: settled)")
 
 
 def test_of_a_hundred_people_those_with_and_without_differ_by_what_is_told(review: Any) -> None:

@@ -282,7 +282,7 @@ def _response(
     own = bool(arms["own"].all())
     if len(arms) == 1:
         labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
-        anyway = f"one group{'' if own else ' of another analysis'}, {labels[arms['trial_id'].iloc[0]]}"
+        anyway = f"{labels[arms['trial_id'].iloc[0]]}{'' if own else ', of another analysis'}"
     else:
         anyway = f"median of {len(arms)} groups{'' if own else ' of other analyses'}"
     measured = [name.replace(">=", "≥") for name in dict.fromkeys(arms["instrument"])]
