@@ -81,6 +81,18 @@ def test_people_of_one_trial_are_not_given_for_two(review: Review) -> None:
     assert f"{one.people} people" in bearing.told
 
 
+def test_numbers_against_a_third_group_are_said_to_stand_in_the_network(review: Review) -> None:
+    name = "added-to-exercise-disability-short"
+    table = ev.reports_table(review, [name]).set_index("Trial")
+    why = str(table.loc["UK BEAM 2004", "Why it is not pooled"])
+    assert why.endswith("; the network of treatments takes them")
+    networked = set(ev.network_data(review, "disability", "short", nodes="coarse")["trial_id"])
+    assert "uk-beam-2004" in networked
+    # Where nothing else answers the question, the result itself says so.
+    shown = ev.results_table(review, ["combined-manual-disability-short"]).shown["Result"]
+    assert shown.item() == "No usable numbers but in the network of treatments"
+
+
 def test_guidelines_keep_their_words(review: Review) -> None:
     table = ev.guidelines_table(review)
     assert table["recommendation"].tolist() == review.guidelines["recommendation"].tolist()

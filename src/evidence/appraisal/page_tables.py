@@ -20,6 +20,7 @@ from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
 from evidence.measures import NEW_TRIAL
 from evidence.results import Shown, table_text
+from evidence.synthesis.networks import network_takes, reasons_with_network
 from evidence.synthesis.sensitivity import sensitivity
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
@@ -110,7 +111,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
     shown = pd.DataFrame(
         {
             "Question": [one.analysis.title for one in found],
-            "Result": [_result(one) for one in found],
+            "Result": [_result(one, indirect=network_takes(review, one.analysis)) for one in found],
             capital(NEW_TRIAL): [capital(one.predicted) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
@@ -131,12 +132,14 @@ def _certainty(one: Finding) -> str:
     return "" if one.fit is None else "not rated"
 
 
-def _result(one: Finding) -> str:
+def _result(one: Finding, *, indirect: bool = False) -> str:
     if one.fit is not None:
         return capital(one.amount)
     if one.k:
         return "Shown and not combined"
-    return "No usable numbers" if one.reported else capital(one.lacking)
+    if not one.reported:
+        return capital(one.lacking)
+    return f"No usable numbers{' but in the network of treatments' if indirect else ''}"
 
 
 def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
@@ -291,7 +294,8 @@ def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTa
     for name in analyses:
         result = synthesise(review, name)
         outcome = ", ".join(filter(None, [result.analysis.title.partition(": ")[2]]))
-        every.append(result.reported.assign(result=outcome))
+        reported = result.reported.assign(result=outcome)
+        every.append(reported.assign(reason=reasons_with_network(review, result.analysis, reported)))
     rest = pd.concat(every, ignore_index=True) if every else pd.DataFrame()
     keys = ["label", "arm", "comparator", "reason"]
     if rest.empty:

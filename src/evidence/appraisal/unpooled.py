@@ -15,6 +15,7 @@ from evidence.effects.reported.reasons import distinct_reasons
 from evidence.errors import DataError, closest
 from evidence.models.without_effects import EffectDirection
 from evidence.results import FEW_STUDIES, sentences
+from evidence.synthesis.networks import reasons_with_network
 from evidence.synthesis.reports import KINDS, REPORT_KINDS, Reports, reports_on
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
@@ -302,7 +303,9 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                     "People": _people(review, rows),
                     "Points to": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
-                    "Why it is not pooled": rows["reason"].map(lambda text: capital(plain(str(text)))),
+                    "Why it is not pooled": reasons_with_network(review, reports.analysis, rows).map(
+                        lambda text: capital(plain(text))
+                    ),
                     "As printed": rows["as_reported"],
                     "Place": rows["locator"],
                 }
