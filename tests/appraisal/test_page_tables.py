@@ -93,6 +93,19 @@ def test_numbers_against_a_third_group_are_said_to_stand_in_the_network(review: 
     assert shown.item() == "No usable numbers but in the network of treatments"
 
 
+def test_what_is_not_known_of_a_new_trial_says_why(review: Review) -> None:
+    same, apart = "manual-inactive-disability-short", "manual-usual-pain-short"
+    found = [ev.finding(review, name) for name in (same, apart)]
+    assert [bool(one.predicted) for one in found] == [False, True]
+    why = "Not known: no difference between the trials was found, and few cannot rule one out"
+    told = ev.results_table(review, [same, apart]).shown["True effect in a new trial"].tolist()
+    assert told[0] == why
+    assert told[1] != why
+    chances = ev.patients_table(review, found).shown.filter(like="Chance").iloc[:, 0].tolist()
+    assert chances[0] == why
+    assert chances[1].endswith("%")
+
+
 def test_guidelines_keep_their_words(review: Review) -> None:
     table = ev.guidelines_table(review)
     assert table["recommendation"].tolist() == review.guidelines["recommendation"].tolist()

@@ -112,7 +112,7 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
         {
             "Question": [one.analysis.title for one in found],
             "Result": [_result(one, indirect=network_takes(review, one.analysis)) for one in found],
-            capital(NEW_TRIAL): [capital(one.predicted) for one in found],
+            capital(NEW_TRIAL): [_predicted(one) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
             "People": [one.people for one in found],
@@ -124,6 +124,15 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
         }
     )
     return PageTable(shown, pd.concat([one.to_frame() for one in found], ignore_index=True))
+
+
+NOT_KNOWN = "Not known: no difference between the trials was found, and few cannot rule one out"
+"""Stands for the true effect in a new trial where `evidence.results.predicts` says no."""
+
+
+def _predicted(one: Finding) -> str:
+    alike = one.fit is not None and math.isfinite(one.fit.prediction_low) and not one.predicted
+    return NOT_KNOWN if alike else capital(one.predicted)
 
 
 def _certainty(one: Finding) -> str:
@@ -343,7 +352,7 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
             "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
             f"Chance that the {NEW_TRIAL} is a benefit that matters": [
-                "Not known" if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
+                NOT_KNOWN if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
             ],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],
         }
