@@ -33,7 +33,14 @@ def test_a_sequential_conclusion_agrees_with_the_interval_of_the_result(review: 
         table = ev.sequential_table(review, [one])
         if one.fit is None or table.shown.empty:
             continue
-        [said] = table.shown["Conclusion"]
+        [said], [boundary] = table.shown["Conclusion"], table.shown["Boundary"]
+        # The conclusion that no effect is likely rests on another boundary than that of an effect.
+        last = ev.sequential_analysis(review, one.analysis).looks.iloc[-1]
+        within = said.startswith(("A difference that matters is unlikely", "A difference is not shown"))
+        assert within == boundary.endswith("futility")
+        if within:
+            assert boundary.startswith(f"{number(last['futility'])};")
+            assert abs(last["z"]) < last["futility"]
         seen.add(said.partition(";")[0])
         assert one.level != "very low" or not said.startswith("A difference is shown")
         if said.startswith(("A difference is shown", "Beyond what chance alone gives")):

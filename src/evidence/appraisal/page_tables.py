@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -420,6 +420,13 @@ def _conclusion(one: Finding, crossed: str) -> str:
     return f"{shown}, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 
+def _boundary(last: pd.Series[Any], crossed: str) -> str:
+    """The boundary that decides: that of an effect, or that within which one of the planned size is unlikely."""
+    if crossed == "futility":
+        return f"{number(last['futility'])}; z lies within that of futility"
+    return number(last["boundary"]) if math.isfinite(last["boundary"]) else "too early for one"
+
+
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     """Say whether the evidence is enough for a firm conclusion, for each combined result.
 
@@ -450,9 +457,7 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
                 if math.isfinite(found.required_n)
                 else "not known",
                 "z (normal distribution)": number(last["z"]),
-                "Boundary": number(last["boundary"])
-                if math.isfinite(last["boundary"])
-                else "too early for one",
+                "Boundary": _boundary(last, found.conclusion),
                 "Conclusion": _conclusion(one, found.conclusion),
             }
         )
