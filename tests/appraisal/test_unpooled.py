@@ -37,6 +37,17 @@ def test_trials_are_counted_by_what_they_give_and_the_way_they_point(filled_with
     assert table.iloc[0].tolist()[1:] == [5, 2, 2, 0, 1, 0, 2, 0, 0, ev.wording.p_value(combined.p_value)]
 
 
+def test_doubtful_trials_are_counted_apart_in_table_and_sentence(filled_with_p: Any) -> None:
+    review = filled_with_p.read()
+    assert "Doubtful as printed" not in ev.reports_counts(review, [CRYING])
+    add(filled_with_p, "hal", "arm", p_value=0.01, p_operator="=", note="CHECK: odd")
+    review = filled_with_p.read()
+    table = ev.reports_counts(review, [CRYING])
+    assert table[["Nothing usable", "Doubtful as printed"]].iloc[0].tolist() == [1, 1]
+    said = ev.reports_statement(review, CRYING)
+    assert "1 with nothing that can be used, 1 with numbers that are doubtful as printed." in said
+
+
 def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(filled_with_p: Any) -> None:
     said = ev.reports_statement(filled_with_p.read(), CRYING)
     assert said.startswith(

@@ -201,10 +201,10 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
     DataFrame
         One row for each analysis that a trial reports on, under headings for people: Result (its comparison
         where there are several), Trials (but for those left out), With an effect, P value or other scale, Direction
-        in words, Nothing usable (doubtful among them), Left out by the protocol; of the trials with a P value or in
-        words, Towards the treatment, Towards the comparator, Neither; Those with an effect, whether these lean the
-        same way; P values together. Where no analysis compares, Result, Studies, Usable numbers, Nothing usable and
-        Left out by the protocol.
+        in words, Nothing usable, Doubtful as printed (where there are any), Left out by the protocol; of the trials
+        with a P value or in words, Towards the treatment, Towards the comparator, Neither; Those with an effect,
+        whether these lean the same way; P values together. Where no analysis compares, Result, Studies, Usable
+        numbers, Nothing usable, Doubtful as printed (where there are any) and Left out by the protocol.
 
     Raises
     ------
@@ -238,7 +238,8 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
                         ("With an effect", "P value or other scale", "Direction in words"), given, strict=True
                     )
                 ),
-                "Nothing usable": len(reports.trials) - out - sum(given),
+                "Nothing usable": int(counts.get("nothing usable", 0)),
+                "Doubtful as printed": int(counts.get("doubtful", 0)),
                 "Left out by the protocol": out,
                 "Towards the treatment": without.positive if without else 0,
                 "Towards the comparator": without.negative if without else 0,
@@ -248,10 +249,13 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
             }
         )
     table = pd.DataFrame(rows)
+    doubtful = ["Doubtful as printed"] if rows and table["Doubtful as printed"].any() else []
+    if rows and not doubtful:
+        table = table.drop(columns="Doubtful as printed")
     if rows and all(reports.analysis.one_group for reports in every):
         names = {"Trials": "Studies", "With an effect": "Usable numbers"}
         table = table.rename(columns=names)[
-            ["Result", *names.values(), "Nothing usable", "Left out by the protocol"]
+            ["Result", *names.values(), "Nothing usable", *doubtful, "Left out by the protocol"]
         ]
     return table
 
