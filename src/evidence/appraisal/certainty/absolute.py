@@ -282,7 +282,7 @@ def _response(
     own = bool(arms["own"].all())
     if len(arms) == 1:
         labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
-        anyway = f"{labels[arms['trial_id'].iloc[0]]}{'' if own else ', of another analysis'}"
+        anyway = f"{labels[arms['trial_id'].iloc[0]]}{'' if own else ', another analysis'}"
     else:
         anyway = f"median of {len(arms)} groups{'' if own else ' of other analyses'}"
     measured = [name.replace(">=", "≥") for name in dict.fromkeys(arms["instrument"])]
