@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import evidence as ev
-from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.bearings import bearing_of
 from evidence.appraisal.audit.judge import UNCERTAIN, judge
 from evidence.appraisal.harms import harms_accounted
 from evidence.tables.protocol.audit import AuditRule

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import evidence as ev
-from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.bearings import bearing_of
 from evidence.appraisal.certainty.absolute_data import instrument_sd
 from evidence.appraisal.page_tables import conclusions_explained
 from evidence.report.site.cards import card_html
@@ -33,7 +33,14 @@ def test_a_sequential_conclusion_agrees_with_the_interval_of_the_result(review: 
         table = ev.sequential_table(review, [one])
         if one.fit is None or table.shown.empty:
             continue
-        [said] = table.shown["Conclusion"]
+        [said], [boundary] = table.shown["Conclusion"], table.shown["Boundary"]
+        # The conclusion that no effect is likely rests on another boundary than that of an effect.
+        last = ev.sequential_analysis(review, one.analysis).looks.iloc[-1]
+        within = said.startswith(("A difference that matters is unlikely", "A difference is not shown"))
+        assert within == boundary.endswith("futility")
+        if within:
+            assert boundary.startswith(f"{number(last['futility'])};")
+            assert abs(last["z"]) < last["futility"]
         seen.add(said.partition(";")[0])
         assert one.level != "very low" or not said.startswith("A difference is shown")
         if said.startswith(("A difference is shown", "Beyond what chance alone gives")):
@@ -79,6 +86,31 @@ def test_people_of_one_trial_are_not_given_for_two(review: Review) -> None:
     assert table.loc[one.analysis.title, "patients in them"] == one.people
     bearing = replace(bearing_of(review, one.analysis), estimate=-1.0, ci_low=-2.0, ci_high=0.0)
     assert f"{one.people} people" in bearing.told
+
+
+def test_numbers_against_a_third_group_are_said_to_stand_in_the_network(review: Review) -> None:
+    name = "added-to-exercise-disability-short"
+    table = ev.reports_table(review, [name]).set_index("Trial")
+    why = str(table.loc["UK BEAM 2004", "Why it is not pooled"])
+    assert why.endswith("; the network of treatments takes them")
+    networked = set(ev.network_data(review, "disability", "short", nodes="coarse")["trial_id"])
+    assert "uk-beam-2004" in networked
+    # Where nothing else answers the question, the result itself says so.
+    shown = ev.results_table(review, ["combined-manual-disability-short"]).shown["Result"]
+    assert shown.item() == "No usable numbers but in the network of treatments"
+
+
+def test_what_is_not_known_of_a_new_trial_says_why(review: Review) -> None:
+    same, apart = "manual-inactive-disability-short", "manual-usual-pain-short"
+    found = [ev.finding(review, name) for name in (same, apart)]
+    assert [bool(one.predicted) for one in found] == [False, True]
+    why = "Not known: no difference between the trials was found, and few cannot rule one out"
+    told = ev.results_table(review, [same, apart]).shown["True effect in a new trial"].tolist()
+    assert told[0] == why
+    assert told[1] != why
+    chances = ev.patients_table(review, found).shown.filter(like="Chance").iloc[:, 0].tolist()
+    assert chances[0] == why
+    assert chances[1].endswith("%")
 
 
 def test_guidelines_keep_their_words(review: Review) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import evidence as ev
-from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.bearings import bearing_of
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, judge
 from evidence.appraisal.certainty.evidence import Evidence, gather
 from evidence.appraisal.certainty.grade import LEVELS, rate

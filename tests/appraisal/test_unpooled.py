@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import evidence as ev
-from evidence.appraisal.audit.audit import bearing_of
+from evidence.appraisal.audit.bearings import bearing_of
 from evidence.synthesis.sensitivity import MAIN, NOTHING_SHOWN
 
 CRYING = "singing-crying-short"
@@ -37,6 +37,17 @@ def test_trials_are_counted_by_what_they_give_and_the_way_they_point(filled_with
     assert table.iloc[0].tolist()[1:] == [5, 2, 2, 0, 1, 0, 2, 0, 0, ev.wording.p_value(combined.p_value)]
 
 
+def test_doubtful_trials_are_counted_apart_in_table_and_sentence(filled_with_p: Any) -> None:
+    review = filled_with_p.read()
+    assert "Doubtful as printed" not in ev.reports_counts(review, [CRYING])
+    add(filled_with_p, "hal", "arm", p_value=0.01, p_operator="=", note="CHECK: odd")
+    review = filled_with_p.read()
+    table = ev.reports_counts(review, [CRYING])
+    assert table[["Nothing usable", "Doubtful as printed"]].iloc[0].tolist() == [1, 1]
+    said = ev.reports_statement(review, CRYING)
+    assert "1 with nothing that can be used, 1 with numbers that are doubtful as printed." in said
+
+
 def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(filled_with_p: Any) -> None:
     said = ev.reports_statement(filled_with_p.read(), CRYING)
     assert said.startswith(
@@ -46,9 +57,19 @@ def test_the_statement_tells_what_each_trial_gives_and_which_way_they_lean(fille
     assert "2 point towards the treatment and none towards the comparator; of those with one, 2 point" in said
     assert "both lean the same way." in said
     assert "so it may belong to another time: 1 towards the comparator." in said
-    assert "the 4 P values with a direction (1 of them a bound) give P < .001 (Stouffer's test" in said
+    assert "the 4 P values whose direction is told (1 of them a bound) give P < .001 (Stouffer's test" in said
     assert "an effect towards the treatment in at least one trial" in said
     assert "exactly printed" not in said  # one P value cannot pile up
+
+
+def test_p_values_to_neither_side_are_named_among_those_taken_together(filled_with_p: Any) -> None:
+    add(filled_with_p, "gus", "neither", p_value=0.05, p_operator=">")
+    add(filled_with_p, "hal", "", p_value=0.2, p_operator="=")  # of no direction: takes no part
+    review = filled_with_p.read()
+    said = ev.reports_statement(review, CRYING)
+    told = "(2 of them bounds; 1 to neither side, counted as no difference)"
+    assert f"the 5 P values whose direction is told {told} give P" in said
+    assert ev.reports_on(review, CRYING).with_p["direction"].eq(0).sum() == 1
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_nothing_covers_or_leaves_the_page(studies, faults):
 
 def test_counts_what_has_no_side(texts):
     figure = albatross([0.01, 0.2], [100, 30], [-1, 0])
-    assert "1 study without a direction not drawn" in " ".join(texts(figure))
+    assert "1 study to neither side, not drawn" in " ".join(texts(figure))
     assert len(figure.numbers) == 2
     assert figure.alt_text.startswith("Albatross plot of 1 study with 100 to 100 people: 0 to the right")
 

@@ -106,6 +106,33 @@ def test_a_trial_of_several_comparisons_counts_once(small: Any) -> None:
     assert (row["kind"], row["direction"], row["comparisons"], row["arm"]) == ("effect", 1, 2, "Hum")
 
 
+def test_strata_of_a_trial_take_part_together_and_count_once(small: Any) -> None:
+    small.trial("ava", song="singing, 50", quiet="silence, 50")
+    for name, effect, se in (("ava-girls", -1.0, 0.5), ("ava-boys", 0.4, 1.0), ("ben", -2.0, 1.0)):
+        small.trial(name, song="singing, 30", hum="singing, 10", quiet="silence, 20")
+        small.contrast(name, "song", "quiet", estimate=effect, se=se, n_arm=30, n_comparator=20)
+    # A second comparison of the same girls adds no patients.
+    small.contrast("ava-girls", "hum", "quiet", estimate=-1.0, se=0.9, n_arm=10, n_comparator=20)
+    small.protocol["strata"] = [{"whole": "ava", "parts": ["ava-girls", "ava-boys"]}]
+    review = small.read()
+    rows: Any = ev.reports_on(review, CRYING).to_frame().set_index("trial_id")
+    assert rows.index.tolist() == ["ava", "ben"]
+    assert rows.loc["ava", ["n", "comparisons"]].tolist() == [100, 3]
+    girls, boys = (
+        review.effects(CRYING, multi_arm="correlated")
+        .query(f"trial_id == '{name}' and arm_id == 'song'")
+        .iloc[0]
+        for name in ("ava-girls", "ava-boys")
+    )
+    weights = [girls["se"] ** -2, boys["se"] ** -2]
+    mean = (weights[0] * girls["effect"] + weights[1] * boys["effect"]) / sum(weights)
+    assert rows.loc["ava", "effect"] == pytest.approx(mean)
+    assert rows.loc["ava", "se"] == pytest.approx(sum(weights) ** -0.5)
+    assert float(rows.loc["ava", "p"]) == pytest.approx(
+        2 * norm.sf(abs(mean) * sum(weights) ** 0.5), rel=1e-5
+    )
+
+
 def test_an_analysis_on_which_nothing_is_reported(filled: Any) -> None:
     reports = ev.reports_on(filled.read(), "singing-settled-long")
     assert reports.to_frame().empty

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.audit.audit import Rating, audit
+from evidence.appraisal.audit.audit import audit
+from evidence.appraisal.audit.bearings import Rating
 from evidence.appraisal.certainty.evidence import gather
 from evidence.appraisal.certainty.grade import rate
 from evidence.appraisal.harms import harms_statement

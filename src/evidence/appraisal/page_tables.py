@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from evidence.appraisal.statements import Finding, finding
 from evidence.errors import EvidenceError
 from evidence.measures import NEW_TRIAL
 from evidence.results import Shown, table_text
+from evidence.synthesis.networks import network_takes, reasons_with_network
 from evidence.synthesis.sensitivity import sensitivity
 from evidence.synthesis.synthesis import synthesise
 from evidence.tables.notes import plain_notes
@@ -110,8 +111,8 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
     shown = pd.DataFrame(
         {
             "Question": [one.analysis.title for one in found],
-            "Result": [_result(one) for one in found],
-            capital(NEW_TRIAL): [capital(one.predicted) for one in found],
+            "Result": [_result(one, indirect=network_takes(review, one.analysis)) for one in found],
+            capital(NEW_TRIAL): [_predicted(one) for one in found],
             "Comparisons": [one.k for one in found],
             "Trials": [one.trials for one in found],
             "People": [one.people for one in found],
@@ -125,18 +126,29 @@ def results_table(review: Review, analyses: Iterable[str | Analysis] | None = No
     return PageTable(shown, pd.concat([one.to_frame() for one in found], ignore_index=True))
 
 
+NOT_KNOWN = "Not known: no difference between the trials was found, and few cannot rule one out"
+"""Stands for the true effect in a new trial where `evidence.results.predicts` says no."""
+
+
+def _predicted(one: Finding) -> str:
+    alike = one.fit is not None and math.isfinite(one.fit.prediction_low) and not one.predicted
+    return NOT_KNOWN if alike else capital(one.predicted)
+
+
 def _certainty(one: Finding) -> str:
     if one.level:
         return f"{SYMBOLS[one.level]} {one.level}"
     return "" if one.fit is None else "not rated"
 
 
-def _result(one: Finding) -> str:
+def _result(one: Finding, *, indirect: bool = False) -> str:
     if one.fit is not None:
         return capital(one.amount)
     if one.k:
         return "Shown and not combined"
-    return "No usable numbers" if one.reported else capital(one.lacking)
+    if not one.reported:
+        return capital(one.lacking)
+    return f"No usable numbers{' but in the network of treatments' if indirect else ''}"
 
 
 def network_table(findings: Iterable[NetworkFinding]) -> PageTable:
@@ -291,7 +303,8 @@ def unused_results(review: Review, analyses: Iterable[str | Analysis]) -> PageTa
     for name in analyses:
         result = synthesise(review, name)
         outcome = ", ".join(filter(None, [result.analysis.title.partition(": ")[2]]))
-        every.append(result.reported.assign(result=outcome))
+        reported = result.reported.assign(result=outcome)
+        every.append(reported.assign(reason=reasons_with_network(review, result.analysis, reported)))
     rest = pd.concat(every, ignore_index=True) if every else pd.DataFrame()
     keys = ["label", "arm", "comparator", "reason"]
     if rest.empty:
@@ -339,7 +352,7 @@ def patients_table(review: Review, findings: Sequence[Finding]) -> PageTable:
             "Improve with the treatment": ["{} ({} to {})".format(*made.of_100[1]) for _, made in known],
             "People to treat for one more to improve": [capital(made.needed) for _, made in known],
             f"Chance that the {NEW_TRIAL} is a benefit that matters": [
-                "Not known" if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
+                NOT_KNOWN if math.isnan(made.beyond) else f"{100 * made.beyond:.0f}%" for _, made in known
             ],
             "Certainty": [f"{SYMBOLS[one.level]} {one.level}" for one, _ in known],
         }
@@ -407,6 +420,13 @@ def _conclusion(one: Finding, crossed: str) -> str:
     return f"{shown}, in favour of the {'treatment' if crossed == 'benefit' else 'comparator'}"
 
 
+def _boundary(last: pd.Series[Any], crossed: str) -> str:
+    """The boundary that decides: that of an effect, or that within which one of the planned size is unlikely."""
+    if crossed == "futility":
+        return f"{number(last['futility'])}; z lies within that of futility"
+    return number(last["boundary"]) if math.isfinite(last["boundary"]) else "too early for one"
+
+
 def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
     """Say whether the evidence is enough for a firm conclusion, for each combined result.
 
@@ -437,9 +457,7 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
                 if math.isfinite(found.required_n)
                 else "not known",
                 "z (normal distribution)": number(last["z"]),
-                "Boundary": number(last["boundary"])
-                if math.isfinite(last["boundary"])
-                else "too early for one",
+                "Boundary": _boundary(last, found.conclusion),
                 "Conclusion": _conclusion(one, found.conclusion),
             }
         )

@@ -84,10 +84,10 @@ class QuestionAnswer(Shown):
         whose = f" ({self.absolute.anyway})" if self.absolute.anyway else ""
         lead = self.lead
         return (
-            f"If the average holds ({lead.level or 'not rated'}{' certainty' if lead.level else ''}), and if "
-            f"{people['without']:.0f} of 100 people improve with the comparator{whose}, about "
+            f"If the average holds ({lead.level or 'not rated'}{' certainty' if lead.level else ''}) and "
+            f"{people['without']:.0f} of 100 improve with the comparator{whose}, about "
             f"{turn * people['more']:.0f} {'more' if turn > 0 else 'fewer'} ({low} to {high}) would "
-            f"improve with the treatment ({', '.join(filter(None, [lead.words.name, lead.analysis.term]))})."
+            f"with the treatment ({', '.join(filter(None, [lead.words.name, lead.analysis.term]))})."
         )
 
     def to_frame(self) -> pd.DataFrame:

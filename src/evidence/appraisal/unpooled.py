@@ -15,6 +15,7 @@ from evidence.effects.reported.reasons import distinct_reasons
 from evidence.errors import DataError, closest
 from evidence.models.without_effects import EffectDirection
 from evidence.results import FEW_STUDIES, sentences
+from evidence.synthesis.networks import reasons_with_network
 from evidence.synthesis.reports import KINDS, REPORT_KINDS, Reports, reports_on
 from evidence.tables.notes import plain_notes
 from evidence.tables.protocol.protocol import Analysis
@@ -155,10 +156,14 @@ def _together(reports: Reports) -> str:
     if combined is None or printed["direction"].dropna().empty:
         return ""
     bound = "a bound" if combined.bounds == 1 else "bounds"
-    bounds = f" ({combined.bounds} of them {bound})" if combined.bounds else ""
+    sideless = int((reports.with_p["direction"] == 0).sum())
+    these = "; ".join(
+        [f"{combined.bounds} of them {bound}"] * (combined.bounds > 0)
+        + [f"{sideless} to neither side, counted as no difference"] * (sideless > 0)
+    )
     text = (
-        f"Taken together, the {combined.k} P values with a direction{bounds} give {p_value(combined.p_value)} "
-        "(Stouffer's test, weighted by size)"
+        f"Taken together, the {combined.k} P values whose direction is told{f' ({these})' if these else ''} give "
+        f"{p_value(combined.p_value)} (Stouffer's test, weighted by size)"
     )
     if combined.p_value >= _CHANCE:
         return f"{text}. That shows neither an effect nor that there is none, and opposite ones may cancel."
@@ -196,10 +201,10 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
     DataFrame
         One row for each analysis that a trial reports on, under headings for people: Result (its comparison
         where there are several), Trials (but for those left out), With an effect, P value or other scale, Direction
-        in words, Nothing usable (doubtful among them), Left out by the protocol; of the trials with a P value or in
-        words, Towards the treatment, Towards the comparator, Neither; Those with an effect, whether these lean the
-        same way; P values together. Where no analysis compares, Result, Studies, Usable numbers, Nothing usable and
-        Left out by the protocol.
+        in words, Nothing usable, Doubtful as printed (where there are any), Left out by the protocol; of the trials
+        with a P value or in words, Towards the treatment, Towards the comparator, Neither; Those with an effect,
+        whether these lean the same way; P values together. Where no analysis compares, Result, Studies, Usable
+        numbers, Nothing usable, Doubtful as printed (where there are any) and Left out by the protocol.
 
     Raises
     ------
@@ -233,7 +238,8 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
                         ("With an effect", "P value or other scale", "Direction in words"), given, strict=True
                     )
                 ),
-                "Nothing usable": len(reports.trials) - out - sum(given),
+                "Nothing usable": int(counts.get("nothing usable", 0)),
+                "Doubtful as printed": int(counts.get("doubtful", 0)),
                 "Left out by the protocol": out,
                 "Towards the treatment": without.positive if without else 0,
                 "Towards the comparator": without.negative if without else 0,
@@ -243,10 +249,13 @@ def reports_counts(review: Review, analyses: Iterable[str | Analysis]) -> pd.Dat
             }
         )
     table = pd.DataFrame(rows)
+    doubtful = ["Doubtful as printed"] if rows and table["Doubtful as printed"].any() else []
+    if rows and not doubtful:
+        table = table.drop(columns="Doubtful as printed")
     if rows and all(reports.analysis.one_group for reports in every):
         names = {"Trials": "Studies", "With an effect": "Usable numbers"}
         table = table.rename(columns=names)[
-            ["Result", *names.values(), "Nothing usable", "Left out by the protocol"]
+            ["Result", *names.values(), "Nothing usable", *doubtful, "Left out by the protocol"]
         ]
     return table
 
@@ -298,7 +307,9 @@ def reports_table(review: Review, analyses: Iterable[str | Analysis]) -> pd.Data
                     "People": _people(review, rows),
                     "Points to": [_favours(value, reports.benefit) for value in rows["direction"]],
                     "P": rows["p"].map(_shown_p),
-                    "Why it is not pooled": rows["reason"].map(lambda text: capital(plain(str(text)))),
+                    "Why it is not pooled": reasons_with_network(review, reports.analysis, rows).map(
+                        lambda text: capital(plain(text))
+                    ),
                     "As printed": rows["as_reported"],
                     "Place": rows["locator"],
                 }

@@ -145,7 +145,7 @@ def albatross(
         f"{counted(int(drawn.sum()), 'study', 'studies')}. A line shows which P values a "
         "standardised difference of the size written on it gives in studies of two groups. Where a point lies is a "
         "rough guide to its effect and no estimate: designs and measures differ."
-        + (f" {counted(sideless, 'study', 'studies')} without a direction not drawn." if sideless else "")
+        + (f" {counted(sideless, 'study', 'studies')} to neither side, not drawn." if sideless else "")
     )
     with style():
         figure, top = page(HEIGHT + BELOW + foot, title=title, caption=caption)

@@ -351,7 +351,8 @@ def publish_reports(review: Review, answer: QuestionAnswer) -> None:
     alone = all(one.one_group for one in answer.question.analyses)
     caption = (
         "Trials that report on each result, by what they give, and which way those with a P value or words alone "
-        "point. P values together: Stouffer's test of all trials that have one, weighted by size."
+        "point. P values together: Stouffer's test of all trials that have one and tell its direction, "
+        "weighted by size; neither side counts as no difference."
     )
     if alone:
         caption = "Studies that report on each result, by what they give."
@@ -380,8 +381,7 @@ def _albatross(review: Review, answer: QuestionAnswer) -> None:
 
     analysis = answer.lead.analysis
     reports = reports_on(review, analysis)
-    rows = reports.of("effect", "P value")
-    rows = rows[rows["direction"].notna() & (rows["p"] != "") & (rows["n"] > 0)]
+    rows = reports.with_p
     if len(rows) < 3 or not (rows["kind"] == "P value").any() or not (rows["direction"] != 0).any():
         return
     figure = figures.albatross(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -12,13 +13,19 @@ from evidence.errors import EvidenceError
 from evidence.models.network.fit import network, network_parts
 from evidence.models.network.result import Network
 from evidence.models.network.tau2 import METHODS
+from evidence.synthesis.synthesis import synthesise
+from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
+from evidence.wording import parts_of
 
-__all__ = ["ReviewNetwork", "review_networks"]
+__all__ = ["NETWORK_TAKES", "ReviewNetwork", "network_takes", "reasons_with_network", "review_networks"]
 
 COLUMNS = ["study", "treat1", "treat2", "effect", "se"]
 SMALLEST = 3
 """Treatments of a network; two are compared by an analysis."""
+
+NETWORK_TAKES = "the network of treatments takes them"
+"""What is said of numbers that compare each group with a third one, where a network holds their trial."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +52,66 @@ class ReviewNetwork:
     contrasts: pd.DataFrame
     fit: Network | None
     hindrance: str = ""
+
+
+@lru_cache(maxsize=64)
+def _network_trials(review: Review, outcome: str, window: str) -> frozenset[str]:
+    """Name the trials (ids) in a network of an outcome and window; none where the protocol groups no treatments."""
+    found: set[str] = set()
+    for nodes in review.protocol.nodes:
+        try:
+            data = network_data(review, outcome, window, nodes=nodes)
+            for part in network_parts(data) if len(data) else []:
+                held = {*part["treat1"], *part["treat2"]}
+                if len(held) >= SMALLEST:
+                    found |= set(data.loc[data["treat1"].isin(held), "trial_id"])
+        except EvidenceError:
+            continue
+    return frozenset(found)
+
+
+def _through_third(review: Review, analysis: Analysis, reported: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which comparisons have numbers against a third group alone that a network takes."""
+    shared = reported["reason_kind"].map(lambda kinds: "shared group" in parts_of(kinds)).astype(bool)
+    if analysis.spec.role == "reproduction" or not shared.any():
+        return shared & False
+    return shared & reported["trial_id"].isin(_network_trials(review, analysis.outcome, analysis.window))
+
+
+def network_takes(review: Review, analysis: Analysis) -> bool:
+    """Tell whether a network takes numbers on an analysis that compare each group with a third one.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> network_takes(review, review.analysis("added-to-exercise-disability-short"))
+    True
+    """
+    return bool(_through_third(review, analysis, synthesise(review, analysis).reported).any())
+
+
+def reasons_with_network(review: Review, analysis: Analysis, reported: pd.DataFrame) -> pd.Series[str]:
+    """Give the reasons why comparisons are not pooled; that a network takes their numbers is said with them.
+
+    Parameters
+    ----------
+    review : Review
+    analysis : Analysis
+    reported : DataFrame
+        Columns trial_id, reason and reason_kind.
+
+    Examples
+    --------
+    >>> import evidence as ev
+    >>> review = ev.read_review("data")
+    >>> analysis = review.analysis("added-to-exercise-disability-short")
+    >>> reported = ev.synthesise(review, analysis).reported
+    >>> bool(reasons_with_network(review, analysis, reported).str.endswith(NETWORK_TAKES).any())
+    True
+    """
+    reasons = reported["reason"].astype(str)
+    return reasons.where(~_through_third(review, analysis, reported), reasons + f"; {NETWORK_TAKES}")
 
 
 def review_networks(review: Review) -> list[ReviewNetwork]:

@@ -29,7 +29,7 @@ from evidence.models.without_effects import (
 from evidence.results import Shown, table_text
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, parts_of
+from evidence.wording import counted, joined, parts_of
 
 __all__ = [
     "HARMS",
@@ -122,25 +122,26 @@ class Reports(Shown):
         return {name: effect_direction(signs) for name, signs in told.items() if len(signs)}
 
     @cached_property
-    def _with_p(self) -> pd.DataFrame:
-        """The trials of known size that have a P value and a direction."""
+    def with_p(self) -> pd.DataFrame:
+        """The trials of known size that have a P value and tell its direction, which may be neither side (0)."""
         rows = self.of("effect", "P value")
         return rows[rows["direction"].notna() & (rows["p"] != "") & (rows["n"] > 0)]
 
     @cached_property
     def opposed(self) -> bool:
         """Whether P values known only as small (``<.05``) point both ways, so that they cannot be combined."""
-        small = self._with_p[self._with_p["p"].str.startswith("<")]
+        small = self.with_p[self.with_p["p"].str.startswith("<")]
         return {-1.0, 1.0} <= set(small["direction"])
 
     @cached_property
     def combined(self) -> CombinedP | None:
         """Stouffer's test of every trial that has a P value and a direction, weighted by the root of its size.
 
-        Positive means in favour of the intervention. None with fewer than two such trials of known size, or if bounds
-        point both ways: each side then holds a P value that may be as small as can be, and nothing is left to say.
+        Positive means in favour of the intervention; neither side counts as no difference. None with fewer than two
+        such trials of known size, or if bounds point both ways: each side then holds a P value that may be as small
+        as can be, and nothing is left to say.
         """
-        rows = self._with_p
+        rows = self.with_p
         if len(rows) < 2 or self.opposed:
             return None
         return combine_p(
@@ -224,7 +225,8 @@ def reports_on(review: Review, analysis: str | Analysis, **options: Any) -> Repo
 
     One comparison stands for each trial: one with an effect before one with a P value and a direction, a direction
     or a P value alone, then the one that the protocol prefers, then the largest. Direction,
-    people and P value are those of that comparison.
+    people and P value are those of that comparison. Strata of a trial that each give an effect are other patients:
+    one comparison of each, taken together by their precision, stands for the trial.
 
     Parameters
     ----------
@@ -285,7 +287,8 @@ def _reports(review: Review, analysis: str | Analysis, **options: Any) -> Report
     for row in harms_told(review, question, frame[~frame["study"].isin(trials)], choices).to_dict("records"):
         kind = "left out" if row["reason_kind"] else "nothing usable"
         trials[row["study"]].append({**row, **_NOTHING, "kind": kind, "locator": "remark of a reader"})
-    rows = [_one(told) for told in trials.values()]
+    labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
+    rows = [_one(told, labels) for told in trials.values()]
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
     table = table.sort_values(
         ["kind", "year", "label"], key=lambda cells: cells.map(_order) if cells.name == "kind" else cells
@@ -380,17 +383,43 @@ def _p(effect: float, se: float) -> str:
     return f"{max(2.0 * float(ndtr(-abs(effect) / se)), 1e-300):.6g}"
 
 
-def _one(told: list[dict[Hashable, Any]]) -> dict[Hashable, Any]:
+def _one(told: list[dict[Hashable, Any]], labels: dict[str, str]) -> dict[Hashable, Any]:
     """Let one comparison stand for a trial."""
-    first = min(told, key=lambda row: (_order(row["kind"]), row.get("order", 0), -_size(row)))
-    kept = {**first, "comparisons": len(told)}
-    if first["kind"] != "effect":
+    ordered = sorted(told, key=lambda row: (_order(row["kind"]), row.get("order", 0), -_size(row)))
+    kept = {**ordered[0], "comparisons": len(told)}
+    if kept["kind"] != "effect":
         return kept
+    first = _whole(ordered, labels)
+    kept |= first
     if not first["comparator_arm_id"]:  # nothing is compared, so there is no direction
         return {**kept, "direction": math.nan, "p": ""}
     effect = first["effect"]
     sign = float((effect > 0) - (effect < 0))
     return {**kept, "direction": sign, "p": first["p"] or _p(effect, first["se"])}
+
+
+def _whole(ordered: list[dict[Hashable, Any]], labels: dict[str, str]) -> dict[Hashable, Any]:
+    """Give the first effect; strata of a trial are other patients, so that one of each is taken by its precision."""
+    parts: dict[str, dict[Hashable, Any]] = {}
+    for row in ordered:
+        if row["kind"] == "effect":
+            parts.setdefault(row["trial_id"], row)
+    first, *others = parts.values()
+    if not others or first["study"] in parts:
+        return parts.get(first["study"], first)
+    weights = [row["se"] ** -2.0 for row in parts.values()]
+    mean = sum(w * row["effect"] for w, row in zip(weights, parts.values(), strict=True)) / sum(weights)
+    return {
+        **first,
+        "trial_id": first["study"],
+        "label": labels.get(first["study"]) or joined(row["label"] for row in parts.values()),
+        "n": sum(row["n"] for row in parts.values()),
+        "p": "",
+        "printed": False,
+        "effect": mean,
+        "se": sum(weights) ** -0.5,
+        "locator": "; ".join(dict.fromkeys(row["locator"] for row in parts.values())),
+    }
 
 
 def _size(row: dict[Hashable, Any]) -> float:

@@ -362,6 +362,10 @@ def test_other_thresholds_show_which_verdicts_hang_on_them(sung: Any) -> None:
     assert soon.loc[("high", "as declared"), "changed"]
     declared = ev.audit(sung.read(), certainty=certain("moderate")).claims
     assert list(table["verdict"].head(2)) == list(declared["verdict"])
+    # The verdict itself says so, certainty aside.
+    (why,) = declared.loc[declared["claim_id"] == "soon", "why"]
+    assert why.endswith("; contradicted with another threshold (crying: 40 matters)")
+    assert "crying: 5 matters" not in why
 
 
 def test_another_difference_gives_what_a_protocol_with_it_gives(review: Any) -> None:
@@ -407,7 +411,14 @@ def test_the_claim_about_two_treatments_that_one_contradicts_says_which(review: 
     # A verdict against a claim carries the numbers of the result that decides, as the pages of questions tell them.
     found = ev.finding(review, str(told["analyses"]))
     assert f", with {found.amount}; {found.base}; {found.level} certainty; wider than" in told["why"]
-    assert told["why"].endswith("; the verdict does not rest on massage (too few results to pool)")
+    assert "; the verdict does not rest on massage (too few results to pool); " in told["why"]
+    # The protocol names a smaller difference that matters, under which nothing is contradicted.
+    assert told["why"].endswith(f"; {UNCERTAIN} with another threshold (pain: 5 matters)")
+    important = review.protocol.outcomes["pain"].minimal_important_difference
+    assert f"an average effect as large as {important:.1f} points of 100 is unlikely" in told["why"]
+    moved = (ev.audit(review).claims["otherwise"] != "").sum()
+    words = f"would change {ev.wording.in_words(moved)} of these verdicts."
+    assert words in ev.audit(review).statement
 
 
 def test_the_tables_of_a_page_show_claims_in_words(review: Review) -> None:

@@ -157,12 +157,10 @@ def test_of_a_hundred_people_the_gain_is_told_with_its_interval_and_where_the_sh
     # The gain has an interval of its own, and is no difference of rounded shares.
     assert answer.people == pytest.approx({"without": 30, "more": more, "low": low, "high": high})
     said = answer.people_sentence
-    assert said.startswith(
-        f"If the average holds ({answer.lead.level} certainty), and if 30 of 100 people improve with"
-    )
-    assert f"(median of 2 groups{'' if own else ' of other analyses'}), about" in said
+    assert said.startswith(f"If the average holds ({answer.lead.level} certainty) and 30 of 100 improve with")
+    assert f"(median of 2 groups{'' if own else ' of other analyses'}: settled), about" in said
     assert f"about {more:.0f} more (" in said
-    assert f"{low:.0f} to {high:.0f}) would improve with the treatment (sleep, short term)." in said.replace(
+    assert f"{low:.0f} to {high:.0f}) would with the treatment (sleep, short term)." in said.replace(
         "\u2212", "-"
     )
 
@@ -177,9 +175,9 @@ def test_the_share_of_one_group_names_its_trial(small: Any) -> None:
         made.trials.set_index("trial_id")["label"][name]
         for name in comparator_responses(made, found.lead.analysis, "settled")["trial_id"]
     ]
-    assert f"improve with the comparator (one group, {label}), about" in found.people_sentence
+    assert f"improve with the comparator ({label}: settled), about" in found.people_sentence
     shown = ev.patients_table(made, [found.lead]).shown
-    assert shown["Improve with the comparator"].item().endswith(f" (one group, {label})")
+    assert shown["Improve with the comparator"].item().endswith(f" ({label}: settled)")
 
 
 def test_of_a_hundred_people_those_with_and_without_differ_by_what_is_told(review: Any) -> None:
@@ -201,6 +199,26 @@ def test_response_of_other_analyses_where_there_is_none_of_its_own(small: Any) -
     review = _singing(small).read()
     arms = comparator_responses(review, review.analysis("singing-sleep-long"), "settled")
     assert len(arms) == 2
+    assert not arms["own"].any()
+
+
+def test_response_of_analyses_with_the_same_comparators_before_all_others(small: Any) -> None:
+    made = _singing(small)
+    for row in made.rows["arm_results"]:
+        if row["instrument"] == "settled":
+            row["timepoint_weeks"] = 52
+    made.protocol["analyses"].append(
+        made.protocol["analyses"][0]
+        | {"id": "rock", "intervention": "rocking", "title": "Rocking v nothing", "singing": "no"}
+        | {"comparator": ["usual", "inactive"], "outcomes": ["sleep"], "windows": ["short"]}
+    )
+    made.trial("cid", rock="rocking, 40", quiet="silence, 50")
+    made.arm("cid", "quiet", "settled", n=50, events=35)
+    made.trial("dora", song="singing, 40", rock="rocking, 50")  # another question: rocking is no silence
+    made.arm("dora", "rock", "settled", n=50, events=45)
+    review = made.read()
+    arms = comparator_responses(review, review.analysis("singing-sleep-short"), "settled")
+    assert arms["trial_id"].tolist() == ["cid"]
     assert not arms["own"].any()
 
 

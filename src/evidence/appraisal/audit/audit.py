@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from evidence.appraisal.audit.bearings import Rating, bearings_on
 from evidence.appraisal.audit.citations import citation_words, compare_citations, judge_citations
-from evidence.appraisal.audit.claims import bears_on
 from evidence.appraisal.audit.combine import ClaimVerdict, judge_claim
-from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, Bearing, rule_steps
+from evidence.appraisal.audit.judge import NOT_ADDRESSED, SUPPORTED, VERDICTS, rule_steps
 from evidence.appraisal.audit.read import read_table
-from evidence.appraisal.certainty.evidence import untimed
-from evidence.appraisal.certainty.grade import grade
-from evidence.appraisal.effect_words import outcome_words
-from evidence.appraisal.harms import told_in_words
+from evidence.appraisal.audit.sensitivity import other_verdicts
 from evidence.errors import DataError, Fault
-from evidence.models.core.weighted import Floats
 from evidence.results import Shown, table_text
-from evidence.synthesis.synthesis import as_declared, synthesise
 from evidence.tables.protocol.audit import CERTAINTIES, AuditRule
-from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted
+from evidence.wording import counted, in_words
 
-__all__ = ["Audit", "Rating", "audit", "bearing_of", "bearings_on", "level_of"]
-
-Rating = Callable[[Review, str], Any]
-"""Rates an analysis; the result has the attribute `level`, one of `CERTAINTIES`."""
+__all__ = ["Audit", "audit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,9 +31,11 @@ class Audit(Shown):
     ----------
     claims : DataFrame
         One row a claim: claim_id, section, claim, kind, window, cited_as, verdict, step (of the rule, see `rule`),
-        why (in a few words, with the numbers that speak for or against it), details (with all numbers), certainty
+        why (in a few words, with the numbers that speak for or against it, and the verdict under another threshold of
+        ``audit.vary`` where it is another one), details (with all numbers), certainty
         (the lowest among the results that decide), analyses (their ids, joined by "; "), sentence (claim, verdict and
-        details for a reader) and fails (whether the verdict is less than was claimed).
+        details for a reader), fails (whether the verdict is less than was claimed) and otherwise (the verdict under
+        other thresholds, as `other_verdicts` gives it).
     results : DataFrame
         One row for each part of a claim and each result that bears on it: claim_id, intervention, outcome, window,
         analysis, deciding, verdict, step, why, measure, k, trials, n, reported, estimate, ci_low, ci_high, mid (all
@@ -92,8 +83,14 @@ class Audit(Shown):
         """How many claims have each verdict, and how many citations are wrong, in Markdown."""
         counts = ", ".join(f"**{count}** {verdict}" for verdict, count in self.counts.items() if count)
         wrong = int((~self.citations["correct"]).sum())
+        moved = int((self.claims["otherwise"] != "").sum())
+        others = (
+            f" Another threshold than certainty would change {in_words(moved)} of these verdicts."
+            if moved
+            else ""
+        )
         return (
-            f"Of {len(self.claims)} claims: {counts}. Of {len(self.citations)} citations, **{wrong}** "
+            f"Of {len(self.claims)} claims: {counts}.{others} Of {len(self.citations)} citations, **{wrong}** "
             f"{'does' if wrong == 1 else 'do'} not agree with the work that they name."
         )
 
@@ -211,9 +208,10 @@ def audit(
         cited = cited[cited["citation_id"].isin(set(judged["cited_as"]))]
     bearings = bearings_on(review, judged, certainty=certainty, **overrides)
     rows, results = [], []
+    others = other_verdicts(review, judged, bearings, rule, certainty)
     for claim in judged.to_dict("records"):
         verdict = judge_claim(claim, bearings, protocol, rule)
-        rows.append(_claim_row(claim, verdict))
+        rows.append(_claim_row(claim, verdict, others[claim["claim_id"]]))
         results.extend(_result_rows(claim, verdict))
     fields = compare_citations(cited)
     return Audit(
@@ -227,99 +225,9 @@ def audit(
     )
 
 
-def bearings_on(
-    review: Review, claims: pd.DataFrame, *, certainty: Rating | None = None, **overrides: Any
-) -> dict[str, Bearing]:
-    """Give the result of every analysis that bears on one of the claims, in any window.
-
-    Parameters
-    ----------
-    review, certainty, **overrides
-        As for `audit`.
-    claims : DataFrame
-        As `read_table` gives it.
-
-    Returns
-    -------
-    dict from analysis id to Bearing
-        In the protocol's order.
-    """
-    records = claims.to_dict("records")
-    return {
-        one.id: bearing_of(review, one, certainty=certainty, **overrides)
-        for one in review.analyses.values()
-        if any(bears_on(one, claim, review.protocol) for claim in records)
-    }
-
-
-def bearing_of(
-    review: Review, analysis: Analysis, *, certainty: Rating | None = None, **overrides: Any
-) -> Bearing:
-    """Pool an analysis, rate its certainty, and gather what the audit needs of it."""
-    result = synthesise(review, analysis, **overrides) if overrides else as_declared(review, analysis.id)
-    words = outcome_words(review, analysis.outcome, result.measure)
-    lost, (in_words, out) = result.missing, told_in_words(review, result)
-    counts = result.k, result.trials, result.n, lost["study"].nunique()
-    bearing = Bearing(
-        analysis,
-        words,
-        *counts,
-        untimed=untimed(lost),
-        left_out=result.left_out + out,
-        in_words=in_words,
-        at_least=result.at_least,
-    )
-    if result.fit is None:
-        return bearing
-    rated = (certainty or grade)(review, analysis.id)
-    level = level_of(rated, analysis.id)
-    fit = result.fit
-    return replace(
-        bearing,
-        # The review may name a difference that matters for all outcomes: one yardstick for both.
-        words=replace(words, mid=getattr(rated, "mid", words.mid))
-        if math.isnan(words.mid) and getattr(rated, "named", True)
-        else words,
-        estimate=fit.estimate,
-        ci_low=fit.ci_low,
-        ci_high=fit.ci_high,
-        level=fit.level,
-        certainty=level,
-        share=_share(review, result.effects),
-        weights=_weights(review, result.effects, fit.weights),
-    )
-
-
-def level_of(rated: Any, analysis: str) -> str:
-    """Give the level of a rating, one of `CERTAINTIES`."""
-    level = str(rated.level)
-    if level not in CERTAINTIES:
-        raise DataError(f"the certainty of {analysis} is '{level}'; it must be {', '.join(CERTAINTIES)}")
-    return level
-
-
-def _weights(review: Review, effects: pd.DataFrame, percent: Floats) -> dict[str, dict[str, float]]:
-    """Share of the weight by co-treatment and by the subgroups of trials that the protocol makes."""
-    columns = (*review.protocol.co_components, *review.protocol.subgroups)
-    weight = pd.Series(percent / 100.0, index=effects.index)
-    return {
-        name: {str(value): float(part) for value, part in weight.groupby(effects[name]).sum().items()}
-        for name in dict.fromkeys(columns)
-        if name in effects
-    }
-
-
-def _share(review: Review, effects: pd.DataFrame) -> float:
-    """Share of the patients of the intervention arms who had the outcome, where arms report a count."""
-    where = ["trial_id", "arm_id", "outcome", "instrument", "timepoint_weeks"]
-    counts = review.arm_results.dropna(subset=["events", "n"])[[*where, "events", "n"]]
-    known = effects[where].drop_duplicates().merge(counts, on=where)
-    return float(known["events"].sum() / known["n"].sum()) if len(known) else float("nan")
-
-
 _CLAIMS = [
     *("claim_id", "section", "claim", "kind", "window", "cited_as", "verdict", "step", "why", "details"),
-    *("certainty", "analyses", "sentence", "fails"),
+    *("certainty", "analyses", "sentence", "fails", "otherwise"),
 ]
 _NUMBERS = ("k", "trials", "n", "reported", "estimate", "ci_low", "ci_high")
 _RESULTS = [
@@ -339,18 +247,19 @@ _RESULTS = [
 ]
 
 
-def _claim_row(claim: dict[Any, Any], verdict: ClaimVerdict) -> dict[str, Any]:
+def _claim_row(claim: dict[Any, Any], verdict: ClaimVerdict, other: str) -> dict[str, Any]:
     best = [part.results[0][0] for part in verdict.deciding if part.results]
     levels = [one.certainty for one in best if one.certainty]
     return {
         **{name: claim[name] for name in ("claim_id", "section", "claim", "kind", "window", "cited_as")},
         "verdict": verdict.verdict,
         "step": verdict.step,
-        "why": verdict.why,
+        "why": "; ".join(filter(None, [verdict.why, other])),
         "details": verdict.details,
         "certainty": min(levels, key=CERTAINTIES.index, default=""),
         "analyses": "; ".join(dict.fromkeys(one.analysis.id for one in best)),
         "sentence": f"{claim['claim'].rstrip('.')}: {verdict.verdict}. {_capital(verdict.details)}.",
+        "otherwise": other,
         "fails": verdict.verdict not in (SUPPORTED, NOT_ADDRESSED),
     }
 

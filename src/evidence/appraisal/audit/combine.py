@@ -184,7 +184,7 @@ def _in_window(
     details = "; ".join(f"{part.name}: {part.judgement.reason}{beyond[part.name]}" for part in deciding)
     by_step: dict[str, list[ClaimPart]] = {}
     for part in deciding:
-        said = IN_SHORT[part.judgement.step]
+        said = _in_short(part)
         # What decides for or against a claim is told with its numbers.
         if part.results and part.judgement.verdict in (SUPPORTED, CONTRADICTED):
             said += f", with {part.results[0][0].told}"
@@ -193,6 +193,12 @@ def _in_window(
     told = [f"{_named(held)}: {said}" for said, held in by_step.items()]
     why = "; ".join([*told, *_left_out(parts, deciding)])
     return ClaimVerdict(verdict, step, why, details, parts, deciding)
+
+
+def _in_short(part: ClaimPart) -> str:
+    """Say in a few words what decides a part."""
+    important = part.results[0][0].words.important if part.results else ""
+    return IN_SHORT[part.judgement.step].format(important=important)
 
 
 def _wider(part: ClaimPart, claim: Mapping[Any, Any], protocol: Protocol) -> str:
@@ -206,7 +212,7 @@ def _left_out(parts: tuple[ClaimPart, ...], deciding: tuple[ClaimPart, ...]) -> 
     left: dict[str, list[str]] = {}
     for part in parts:
         if part.intervention not in {one.intervention for one in deciding}:
-            left.setdefault(part.intervention, []).append(IN_SHORT[part.judgement.step])
+            left.setdefault(part.intervention, []).append(_in_short(part))
     return [
         f"the verdict does not rest on {name.replace('_', ' ')} ({joined(dict.fromkeys(reasons))})"
         for name, reasons in left.items()

@@ -41,12 +41,12 @@ IN_SHORT = {
     "opposite": "the effect goes the other way",
     "supported": "supported",
     "share": "not shown for most people",
-    "ruled out": "an average effect that matters is unlikely",
+    "ruled out": "an average effect as large as {important} is unlikely",
     "no clear effect": "no effect is possible too",
     "may be too small": "the effect may be too small to matter",
     "mixed": "results contradict each other",
 }
-"""Each step of `judge`, and that of a part with contrary results, in a few words."""
+"""Each step of `judge`, and that of a part with contrary results, in a few words with room for what matters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evidence.appraisal.audit.audit import Rating, bearings_on, level_of
+from evidence.appraisal.audit.bearings import Rating, bearings_on, level_of
 from evidence.appraisal.audit.combine import judge_claim
 from evidence.appraisal.audit.judge import NOT_ADDRESSED, VERDICTS, Bearing
 from evidence.appraisal.audit.read import read_table
@@ -19,7 +19,7 @@ from evidence.errors import DataError, Fault
 from evidence.tables.protocol.audit import AuditRule
 from evidence.tables.review import Review
 
-__all__ = ["audit_sensitivity", "firm_verdicts", "verdict_changes", "verdict_counts"]
+__all__ = ["audit_sensitivity", "firm_verdicts", "other_verdicts", "verdict_changes", "verdict_counts"]
 
 AS_DECLARED = "as declared"
 
@@ -63,7 +63,7 @@ def audit_sensitivity(
     judged = read_table(review.claims if claims is None else claims, "claims", review.protocol)
     bearings = bearings_on(review, judged, certainty=certainty, **overrides)
     own, records = review.protocol.audit, judged.to_dict("records")
-    variations = list(_variations(review, bearings, certainty, overrides))
+    variations = list(_variations(review, own, bearings, certainty))
     rows = []
     for level in dict.fromkeys((own.certainty, *own.vary.certainty)):
         for name, rule, varied in variations:
@@ -74,6 +74,45 @@ def audit_sensitivity(
     table = pd.DataFrame(rows, columns=["claim_id", "claim", "certainty", "threshold", "verdict"])
     declared = table["verdict"].head(len(records)).tolist()
     return table.assign(changed=table["verdict"] != declared * (len(table) // max(len(records), 1)))
+
+
+def other_verdicts(
+    review: Review,
+    claims: pd.DataFrame,
+    bearings: Mapping[str, Bearing],
+    rule: AuditRule,
+    certainty: Rating | None = None,
+) -> dict[str, str]:
+    """Say by claim under which other thresholds than certainty, one at a time, the verdict is another one, and which.
+
+    Parameters
+    ----------
+    review, certainty
+        As for `audit`.
+    claims : DataFrame
+        As `read_table` gives it.
+    bearings : mapping from analysis id to Bearing
+        As `bearings_on` gives it.
+    rule : AuditRule
+
+    Returns
+    -------
+    dict of str to str
+        ``too uncertain with another threshold (pain: 5 matters)``; empty where the verdict holds under each.
+    """
+    said, records = {}, claims.to_dict("records")
+    (_, _, declared), *variations = _variations(review, rule, bearings, certainty)
+    for claim in records:
+        own = judge_claim(claim, declared, review.protocol, rule).verdict
+        found: dict[str, list[str]] = {}
+        for name, other, varied in variations:
+            verdict = judge_claim(claim, varied, review.protocol, other).verdict
+            if verdict != own:
+                found.setdefault(verdict, []).append(name)
+        said[claim["claim_id"]] = "; ".join(
+            f"{verdict} with another threshold ({', '.join(names)})" for verdict, names in found.items()
+        )
+    return said
 
 
 def verdict_counts(varied: pd.DataFrame) -> pd.DataFrame:
@@ -139,10 +178,10 @@ def firm_verdicts(varied: pd.DataFrame) -> str:
 
 
 def _variations(
-    review: Review, bearings: dict[str, Bearing], certainty: Rating | None, overrides: dict[str, Any]
-) -> Iterator[tuple[str, AuditRule, dict[str, Bearing]]]:
+    review: Review, rule: AuditRule, bearings: Mapping[str, Bearing], certainty: Rating | None
+) -> Iterator[tuple[str, AuditRule, Mapping[str, Bearing]]]:
     """Name each variation of another threshold than certainty and give its rule and the results under it."""
-    protocol, rule = review.protocol, review.protocol.audit
+    protocol = review.protocol
     yield AS_DECLARED, rule, bearings
     for benefit in rule.vary.benefit:
         said = {
@@ -170,4 +209,4 @@ def _variations(
                     if one.certainty:
                         rated = certainty(other, id) if certainty else grade(review, id, mid=difference)
                         again[id] = replace(again[id], certainty=level_of(rated, id))
-            yield f"{outcome.replace('_', ' ')}: {difference:g} matters", rule, bearings | again
+            yield f"{outcome.replace('_', ' ')}: {difference:g} matters", rule, {**bearings, **again}

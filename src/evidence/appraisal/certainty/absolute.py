@@ -23,7 +23,7 @@ from evidence.measures import measure_of
 from evidence.results import Shown, predicts
 from evidence.tables.protocol.protocol import Analysis
 from evidence.tables.review import Review
-from evidence.wording import counted, interval, number
+from evidence.wording import counted, interval, joined, number
 
 __all__ = ["AbsoluteEffects", "absolute_effects", "absolute_of"]
 
@@ -282,9 +282,12 @@ def _response(
     own = bool(arms["own"].all())
     if len(arms) == 1:
         labels = dict(zip(review.trials["trial_id"], review.trials["label"], strict=True))
-        anyway = f"one group{'' if own else ' of another analysis'}, {labels[arms['trial_id'].iloc[0]]}"
+        anyway = f"{labels[arms['trial_id'].iloc[0]]}{'' if own else ', another analysis'}"
     else:
         anyway = f"median of {len(arms)} groups{'' if own else ' of other analyses'}"
+    measured = [name.replace(">=", "≥") for name in dict.fromkeys(arms["instrument"])]
+    if len(measured) < 3:  # what counts as improved
+        anyway += f": {joined(measured, 'or')}"
     whose = "of this analysis" if own else "of other analyses, as none of its own reports it"
     note = (
         f"Comparator patients who improve, {number(100.0 * share, 0)}%: the median of "

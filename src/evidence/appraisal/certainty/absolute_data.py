@@ -47,8 +47,9 @@ def comparator_responses(review: Review, analysis: Analysis, outcome: str) -> pd
     """List how many patients of comparator arms improved.
 
     The arms are those that the analysis compares with, in its window, whichever outcome they report; if none of them
-    reports a response, all comparator arms of the review in any window. One row an arm: the most preferred
-    instrument of the protocol, at the time nearest to the window's target.
+    reports a response, those of analyses with the same comparators, in its window; failing that, all comparator arms
+    of the review in any window. One row an arm: the most preferred instrument of the protocol, at the time nearest to
+    the window's target.
 
     Parameters
     ----------
@@ -67,8 +68,10 @@ def comparator_responses(review: Review, analysis: Analysis, outcome: str) -> pd
     mine = arms.isin(_comparator_arms(review, [analysis])) & rows["within"]
     # Analyses that differ in outcome and window alone compare the same arms.
     others = {one.spec.id: one for one in review.analyses.values()}.values()
-    chosen = rows[mine] if mine.any() else rows[arms.isin(_comparator_arms(review, others))]
-    chosen = chosen.drop_duplicates(["trial_id", "arm_id"])
+    alike = [one for one in others if set(one.spec.comparator) == set(analysis.spec.comparator)]
+    near = arms.isin(_comparator_arms(review, alike)) & rows["within"]
+    held = next((found for found in (mine, near) if found.any()), arms.isin(_comparator_arms(review, others)))
+    chosen = rows[held].drop_duplicates(["trial_id", "arm_id"])
     return chosen[_RISKS].assign(own=bool(mine.any())).reset_index(drop=True)
 
 

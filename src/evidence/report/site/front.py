@@ -80,7 +80,7 @@ def _known(
         "cards": [Markup(card_html(record, page=page)) for record, page in records],
         "levels": certainty_levels().to_dict("records") if compares else [],
         "verdicts": answer.verdicts["verdict"].value_counts(sort=False).to_dict(),
-        "claims": Markup(_folded(claims, "Verdict on each claim")),
+        "claims": Markup(_folded(claims, "Verdict on each claim, also under other thresholds")),
     }
 
 
