@@ -93,7 +93,7 @@ def test_effects_in_words(review: Review) -> None:
     assert words.span(-27.5, 11.9, unit=True) == "27.5 points of 100 less to 11.9 more"
     assert words.within(-18.3, -4.6) == "95% interval: 4.6 to 18.3 less"
     assert words.within(-153.0, 144.0) == "its interval leaves the scale"
-    assert words.important == "10.0 points of 100"
+    assert words.important == "10 points of 100"
     assert words.change(-0.04) == "0.0 points of 100 difference in pain"
     # A limit is not rounded to where an estimate below it is.
     assert replace(words, mid=1.35).important == "1.35 points of 100"

@@ -154,7 +154,7 @@ class OutcomeWords:
         if math.isnan(self.mid):
             return ""
         least = self.shown(self.benefit * self.mid) if self.ratio else abs(self.shown(self.mid))
-        return f"{number(least, limit_digits(least, self.digits))} {self.unit}"
+        return f"{round(least, limit_digits(least, self.digits)):g} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True)

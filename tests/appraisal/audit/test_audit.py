@@ -415,7 +415,7 @@ def test_the_claim_about_two_treatments_that_one_contradicts_says_which(review: 
     # The protocol names a smaller difference that matters, under which nothing is contradicted.
     assert told["why"].endswith(f"; {UNCERTAIN} with another threshold (pain: 5 matters)")
     important = review.protocol.outcomes["pain"].minimal_important_difference
-    assert f"an average effect as large as {important:.1f} points of 100 is unlikely" in told["why"]
+    assert f"an average effect as large as {important:g} points of 100 is unlikely" in told["why"]
     moved = (ev.audit(review).claims["otherwise"] != "").sum()
     words = f"would change {ev.wording.in_words(moved)} of these verdicts."
     assert words in ev.audit(review).statement
