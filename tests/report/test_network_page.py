@@ -33,7 +33,7 @@ def test_each_figure_has_a_name_and_counts_what_contributes(
     ]
     assert [folded for _, folded in shown.values()] == [False, True, True, True, True]
     assert shown["network-forest-disability-long"][0] == (
-        "Treatments against usual care, disability, long term (standard deviations); 10 of 11 trials contribute."
+        "Treatments against usual care, disability, long term (standard deviations); 9 of 10 trials contribute."
     )
 
 
