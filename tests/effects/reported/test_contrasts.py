@@ -309,3 +309,13 @@ def test_beside_a_misprinted_interval_the_p_value_is_left(only: Any) -> None:
 def test_a_misprinted_interval_is_refused_without_an_exact_p_value(only: Any) -> None:
     found = only(**MISPRINT, p_value=0.01, p_operator="<")
     assert found.reason.kind == "inconsistent"
+
+
+def test_sizes_of_a_difference_may_stand_beside_the_means(small: Any) -> None:
+    small.trial("ava", song="singing, 30", quiet="silence, 40")
+    small.contrast("ava", "song", "quiet", estimate=-2, ci_low=-3, ci_high=-1, ci_level=95)
+    small.arm("ava", "quiet", mean=5.0, n=36)
+    (found,) = (one for one in reported_contrasts(small.read()) if not one.from_arms)
+    assert (found.n_arm, found.n_comparator) == (30, 36)
+    assert found.assumptions == (Assumption.RANDOMISED_AS_ANALYSED,)
+    assert found.df == 64

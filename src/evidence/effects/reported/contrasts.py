@@ -276,11 +276,13 @@ def _from_contrast_row(
     row: Any, arms: dict[tuple[Any, ...], list[ArmValues]], sizes: ArmSizes, bounds: bool
 ) -> Contrast:
     """Recover a reported difference; two arm means stand in for a difference that only has a P value."""
-    n_arm, arm_assumptions = sizes.analysed(row.trial_id, row.arm_id, row.n_arm)
-    n_comparator, comparator_assumptions = sizes.analysed(
-        row.trial_id, row.comparator_arm_id, row.n_comparator
-    )
     same = {values.row.arm_id: values for values in arms.get(_measurement(row), ())}
+    # What the row does not say of its groups, rows of the groups may, of the same measurement.
+    counted = {name: values.row.n for name, values in same.items() if values.row.n > 0}
+    (n_arm, arm_assumptions), (n_comparator, comparator_assumptions) = (
+        sizes.analysed(row.trial_id, arm, n if n > 0 else counted.get(arm, _NAN))
+        for arm, n in ((row.arm_id, row.n_arm), (row.comparator_arm_id, row.n_comparator))
+    )
     pair = [same[arm] for arm in (row.arm_id, row.comparator_arm_id) if arm in same]
     sd, sd_steps, sd_assumptions = score_sd(pair)
     contrast = Contrast(
