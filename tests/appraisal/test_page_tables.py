@@ -143,3 +143,13 @@ def test_every_conclusion_of_a_sequential_table_is_explained_and_no_other(review
         assert {one.partition(":")[0] for one in said.split(". ") if one} == set(begun)
         every.update(begun)
     assert {"Open", "Beyond what chance alone gives", "A difference that matters is unlikely"} <= every
+
+
+def test_each_domain_of_certainty_is_told_with_the_levels_that_it_took(review: Review) -> None:
+    found = ev.finding(review, "with-exercise-usual-disability-long")
+    table = ev.certainty_reasons([found, ev.finding(review, "massage-sham-pain-short")]).shown
+    assert table["Domain"].str.lower().tolist() == [domain.name for domain in found.certainty.domains]
+    assert table["Levels"].tolist() == [domain.downgrade for domain in found.certainty.domains]
+    # A domain that takes no level has a reason as well.
+    spared = table[table["Levels"] == 0].set_index("Domain")
+    assert spared.loc["Inconsistency", "Why"].startswith("I\u00b2 is 76%")

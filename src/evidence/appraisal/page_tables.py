@@ -252,7 +252,9 @@ def sensitivity_table(review: Review, findings: Iterable[Finding]) -> PageTable:
 
 
 def certainty_reasons(findings: Sequence[Finding]) -> PageTable:
-    """Say why the certainty of combined results is not high, one row for each domain that lowers it or is not rated.
+    """Say what each domain made of the certainty of combined results: how many levels it took, and why that many.
+
+    A domain that took none is told, too: how near it came to a limit is part of the judgement.
 
     Examples
     --------
@@ -271,7 +273,6 @@ def certainty_reasons(findings: Sequence[Finding]) -> PageTable:
         for one in findings
         if one.fit is not None
         for domain in one.certainty.domains
-        if domain.downgrade or domain.not_rated
     ]
     shown = pd.DataFrame(rows, columns=["Result", "Domain", "Levels", "Why"])
     frames = [one.certainty.to_frame() for one in findings if one.fit is not None]

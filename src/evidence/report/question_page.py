@@ -144,7 +144,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         lambda _, findings: certainty_reasons(findings),
         "## Why the certainty is not higher\n\nEvidence from randomised trials starts at high certainty and loses"
         " a level, or two, for each serious doubt; what cannot be rated says why.",
-        "Every doubt that lowers the certainty of a combined result, with the numbers that decided.",
+        "Each domain of certainty for each combined result: the levels that it took, and the numbers that decided.",
     ),
     (
         "patients",
