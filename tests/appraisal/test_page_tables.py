@@ -152,4 +152,4 @@ def test_each_domain_of_certainty_is_told_with_the_levels_that_it_took(review: R
     assert table["Levels"].tolist() == [domain.downgrade for domain in found.certainty.domains]
     # A domain that takes no level has a reason as well.
     spared = table[table["Levels"] == 0].set_index("Domain")
-    assert spared.loc["Inconsistency", "Why"].startswith("I\u00b2 is 76%")
+    assert str(spared.loc["Inconsistency", "Why"]).startswith("I\u00b2 is 76%")
