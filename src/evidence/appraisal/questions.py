@@ -111,7 +111,9 @@ class QuestionAnswer(Shown):
             "findings": [_record(one) for one in self.findings],
             "people": self.people,
             "people_sentence": self.people_sentence,
-            "changes": self.changes[["kind", "changed", "sentence"]].to_dict("records"),
+            "changes": self.changes.assign(combined=self.changes["estimate"].notna())[
+                ["kind", "changed", "combined", "sentence"]
+            ].to_dict("records"),
         }
 
 

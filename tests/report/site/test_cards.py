@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -41,8 +42,9 @@ def test_a_card_says_direction_size_certainty_people_and_what_would_change_it(
     assert lead.amount in text
     lowered = [domain.name for domain in lead.certainty.domains if domain.downgrade]
     assert f"{lead.level} certainty because of {joined(lowered)}.".capitalize() in text
-    changed = answer.changes.loc[answer.changes["changed"].astype(bool), "sentence"].tolist()
-    assert [one.get_text() for one in soup.select(".change li")] == changed[:OPEN_CHANGES]
+    changed = answer.changes[answer.changes["changed"].astype(bool)]
+    first = changed.loc[changed["estimate"].notna(), "sentence"].tolist()
+    assert [one.get_text() for one in soup.select(".change li")] == first[:OPEN_CHANGES]
     assert str(soup.h3.a["href"]) == "manual-usual.html" if soup.h3 and soup.h3.a else False
 
 
@@ -76,6 +78,15 @@ def test_a_limit_says_its_unit_where_a_result_is_told_in_another(
     scales = [tag.get_text() for tag in page.select(".what small") if "points of 24" in tag.get_text()]
     assert len(scales) == 1
     assert said in scales[0]
+
+
+def test_another_result_goes_before_none_at_all_on_the_first_page(review: Review) -> None:
+    found = ev.answer_question(review, "massage-usual", deep=False)
+    assert pd.isna(found.changes.loc[found.changes["changed"].astype(bool), "estimate"].iloc[0])
+    card = BeautifulSoup(card_html(found.record(), page="massage-usual.html"), "html.parser")
+    (shown,) = (one.get_text() for one in card.select(".change li"))
+    assert shown.startswith("With one average effect a trial: ")
+    assert "then no clear difference" in shown
 
 
 def test_a_page_opens_with_what_changes_the_result_and_folds_the_rest(answer: ev.QuestionAnswer) -> None:

@@ -111,7 +111,9 @@ def card_html(record: Mapping[str, Any], *, page: str = "", whole: bool = True) 
         groups.setdefault((one["outcome"], one["unit"]), []).append(one)
     # What changes the result, or else what comes nearest to it.
     looked_at = record["changes"]
-    changes = [row for row in looked_at if row["changed"]][: OPEN_CHANGES if whole else None] or looked_at[:1]
+    changes = [row for row in looked_at if row["changed"]] or looked_at[:1]
+    if whole:  # another result says more than that there is none
+        changes = sorted(changes, key=lambda row: not row["combined"])[:OPEN_CHANGES]
     return (
         templates()
         .get_template("card.html")
