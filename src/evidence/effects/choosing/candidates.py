@@ -16,7 +16,16 @@ from evidence.measures import measure_of
 from evidence.tables.protocol.protocol import Outcome, Window
 from evidence.tables.review import Review
 
-__all__ = ["ContrastOnScale", "Suited", "left_out", "on_scale", "preference", "reasons", "suited"]
+__all__ = [
+    "ContrastOnScale",
+    "Suited",
+    "known_instruments",
+    "left_out",
+    "on_scale",
+    "preference",
+    "reasons",
+    "suited",
+]
 
 _NO_INSTRUMENT = Reason("instrument not named", "the instrument is not named")
 _NO_TIME = Reason("time not stated", "the time since randomisation is not stated")
@@ -90,19 +99,24 @@ def suited(review: Review, outcome: str, window: str, measure: str, choices: Cho
     )
 
 
+@lru_cache(maxsize=8)
+def known_instruments(review: Review) -> dict[str, Instrument]:
+    """Give what the table of instruments says, by name."""
+    return {
+        str(row["instrument"]): Instrument(
+            str(row["family"]), str(row["higher_means"]), float(row["scale_min"]), float(row["scale_max"])
+        )
+        for row in review.instruments.to_dict("records")
+    }
+
+
 @lru_cache(maxsize=256)
 def on_scale(
     review: Review, outcome: str, window: str, measure: str, impute: tuple[str, ...] = ()
 ) -> tuple[ContrastOnScale, ...]:
     """Put every contrast of an outcome and window on one scale: the part of `suited` that no other choice touches."""
     rules, span = review.protocol.outcomes[outcome], review.protocol.windows[window]
-    instruments = {
-        str(row["instrument"]): Instrument(
-            str(row["family"]), str(row["higher_means"]), float(row["scale_min"]), float(row["scale_max"])
-        )
-        for row in review.instruments.to_dict("records")
-    }
-    found = []
+    instruments, found = known_instruments(review), []
     alone = measure_of(measure).one_group
     for reported in reported_groups(review, impute) if alone else reported_contrasts(review, impute):
         if reported.outcome != outcome or not (math.isnan(reported.weeks) or span.holds(reported.weeks)):
@@ -161,11 +175,7 @@ def reasons(
     Every rule depends on one field of the choices at most.
     """
     contrast = one.contrast
-    lists: tuple[tuple[Any, bool, ReasonKind, str], ...] = (
-        (review.protocol.set_aside, choices.set_aside, "set aside", "set aside by the protocol"),
-        (review.protocol.indirect, not choices.indirect, "indirect", "indirect"),
-    )
-    for entries, followed, kind, words in lists:
+    for entries, followed, kind, words in _lists(review, choices):
         why = (
             Reason(kind, f"{words}: {entry.reason}")
             for entry in entries
@@ -197,13 +207,17 @@ def reasons(
     yield next(refused, None)
 
 
-def left_out(review: Review, trial: str, arm: str, choices: Choices) -> Reason | None:
-    """Say why the protocol leaves out whatever a trial reports of an arm; None where it does not."""
-    lists: tuple[tuple[Any, bool, ReasonKind, str], ...] = (
+def _lists(review: Review, choices: Choices) -> tuple[tuple[Any, bool, ReasonKind, str], ...]:
+    """The protocol's lists of what takes no part: entries, whether the list is followed, and how it is told."""
+    return (
         (review.protocol.set_aside, choices.set_aside, "set aside", "set aside by the protocol"),
         (review.protocol.indirect, not choices.indirect, "indirect", "indirect"),
     )
-    for entries, followed, kind, words in lists:
+
+
+def left_out(review: Review, trial: str, arm: str, choices: Choices) -> Reason | None:
+    """Say why the protocol leaves out whatever a trial reports of an arm; None where it does not."""
+    for entries, followed, kind, words in _lists(review, choices):
         for entry in entries if followed else ():
             if entry.trial == trial and entry.instrument is None and entry.result is None:
                 return Reason(kind, f"{words}: {entry.reason}")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
+from evidence.effects.choosing.candidates import known_instruments
 from evidence.effects.choosing.choices import Choices
 from evidence.effects.choosing.description import TrialDescription
 from evidence.effects.choosing.question import Pair
@@ -167,12 +168,8 @@ def undivided(review: Review, analysis: Analysis, **options: Any) -> pd.DataFram
 @lru_cache(maxsize=64)
 def orientation(review: Review, outcome: str) -> dict[str, float]:
     """Give for each instrument -1 where its scores run against the outcome, so that signs are turned, and 1 else."""
-    higher = review.protocol.outcomes[outcome].better == "higher"
-    table = review.instruments
-    return {
-        str(name): 1.0 if (means == "better") == higher else -1.0
-        for name, means in zip(table["instrument"], table["higher_means"], strict=True)
-    }
+    rules = review.protocol.outcomes[outcome]
+    return {name: 1.0 if one.runs_with(rules) else -1.0 for name, one in known_instruments(review).items()}
 
 
 def _own_interval(contrast: Contrast, level: float) -> tuple[float, float]:

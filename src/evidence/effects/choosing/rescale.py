@@ -30,6 +30,10 @@ class Instrument:
     scale_min: float
     scale_max: float
 
+    def runs_with(self, outcome: Outcome) -> bool:
+        """Whether a higher score is the better one for both the instrument and the outcome, or for neither."""
+        return (self.higher_means == "better") == (outcome.better == "higher")
+
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
@@ -97,8 +101,7 @@ def put_on_scale(contrast: Contrast, instrument: Instrument, outcome: Outcome, m
         scaled = _standardised(contrast, outcome.hedges)
     else:
         scaled = _rescaled(contrast, instrument, outcome)
-    # The instrument and the outcome agree if a higher score is the better one for both or for neither.
-    if scaled.reason or (instrument.higher_means == "better") == (outcome.better == "higher"):
+    if scaled.reason or instrument.runs_with(outcome):
         return scaled
     words = step(f"higher scores mean {instrument.higher_means}, so the sign is turned")
     return replace(scaled, effect=-scaled.effect, steps=(*scaled.steps, words), turned=True)
