@@ -56,6 +56,8 @@ class PageTable(Shown):
         What is printed: texts under headings for people.
     numbers : DataFrame
         The same rows with every number in all its digits.
+    legend : str
+        What words in it mean that do not explain themselves; to stand in its caption.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class PageTable(Shown):
 
     shown: pd.DataFrame
     numbers: pd.DataFrame
+    legend: str = ""
     most_rows: ClassVar[None] = None
 
     def to_frame(self) -> pd.DataFrame:
@@ -464,7 +467,8 @@ def sequential_table(review: Review, findings: Sequence[Finding]) -> PageTable:
         )
         frames.append(found.looks.assign(analysis=one.analysis.id))
     shown = pd.DataFrame(rows, columns=list(_SEQUENTIAL))
-    return PageTable(shown, pd.concat(frames, ignore_index=True) if frames else shown)
+    numbers = pd.concat(frames, ignore_index=True) if frames else shown
+    return PageTable(shown, numbers, conclusions_explained(shown) if rows else "")
 
 
 def certainty_rules_text(review: Review) -> str:

@@ -12,7 +12,6 @@ from evidence.appraisal.harms import HARMS, harms_accounted, harms_statement, ha
 from evidence.appraisal.page_tables import (
     PageTable,
     certainty_reasons,
-    conclusions_explained,
     patients_table,
     sensitivity_table,
     sequential_table,
@@ -160,7 +159,7 @@ _DOUBTS: tuple[tuple[str, Callable[[Review, Sequence[Finding]], PageTable], str,
         "information it takes to find an effect that matters, and sets a boundary for each look. A boundary "
         "guards against chance, not against bias.",
         "Each combined result for which a difference that matters is declared on its scale, at its last look; z and "
-        "boundary: normal distribution. ",
+        "boundary: normal distribution.",
     ),
     (
         "sensitivity",
@@ -202,9 +201,8 @@ def publish_doubts(review: Review, answer: QuestionAnswer) -> None:
         if not table.shown.empty:
             if said:
                 display(Markdown(said))
-            if name == "sequential":
-                caption += conclusions_explained(table.shown)
-            publish_table(table, f"{name}-{answer.question.id}", caption=caption, folded=True)
+            told = sentences(caption, table.legend)
+            publish_table(table, f"{name}-{answer.question.id}", caption=told, folded=True)
 
 
 _CHOICES = (
